@@ -1,0 +1,23 @@
+"""A strict, local Telegram: the Bot API over real HTTP, and the people on the other side."""
+
+from bridge.sandbox.telegram.budgets import Budgets
+from bridge.sandbox.telegram.emulator import TelegramEmulator
+from bridge.sandbox.telegram.entities import Entity
+from bridge.sandbox.telegram.server import Call
+from bridge.sandbox.telegram.world import Bot, Draft, Frame, Message, Person
+
+Post = Message
+"""One message of the bot, as `TelegramEmulator.posts` lists them."""
+
+__all__ = [
+    "Bot",
+    "Budgets",
+    "Call",
+    "Draft",
+    "Entity",
+    "Frame",
+    "Message",
+    "Person",
+    "Post",
+    "TelegramEmulator",
+]

@@ -1,0 +1,293 @@
+"""What people do in their chats, and the updates that the bot gets of it.
+
+Every function raises ValueError, with a sentence that says why, for what Telegram's apps would not
+let a person do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from bridge.sandbox.telegram.drafts import drop_draft
+from bridge.sandbox.telegram.entities import Entity
+from bridge.sandbox.telegram.keyboards import buttons
+from bridge.sandbox.telegram.refusals import Refused
+from bridge.sandbox.telegram.shapes import (
+    bot_json,
+    chat_json,
+    entities_json,
+    inaccessible_json,
+    message_json,
+    page_message,
+    person_json,
+)
+from bridge.sandbox.telegram.text import (
+    MOST_CAPTION_CHARACTERS,
+    MOST_CHARACTERS,
+    Formatted,
+    formatted,
+)
+from bridge.sandbox.telegram.updates import LIFE_TIMES, UpdateQueue
+from bridge.sandbox.telegram.world import (
+    Attachment,
+    Chat,
+    Frame,
+    Json,
+    Message,
+    Person,
+    Query,
+    StoredFile,
+    World,
+    loop_time,
+)
+
+
+def write(
+    world: World,
+    updates: UpdateQueue,
+    person: Person,
+    text: str,
+    *,
+    chat_id: int | None = None,
+    reply_to: int | None = None,
+    entities: tuple[Entity, ...] = (),
+    attachment: Attachment | None = None,
+) -> Message:
+    """A person writes a message, or a caption under a file."""
+    chat = open_chat(world, person, chat_id)
+    if reply_to is not None and world.message(chat, reply_to) is None:
+        raise ValueError(f"There is no message {reply_to} to reply to.")
+    caption = attachment is not None
+    most = MOST_CAPTION_CHARACTERS if caption else MOST_CHARACTERS
+    shown = _written(text, entities, most, may_be_empty=caption)
+    chat.last_message_id += 1
+    message = Message(
+        message_id=chat.last_message_id,
+        chat_id=chat.id,
+        sender_id=person.id,
+        by_bot=False,
+        date=world.now(),
+        history=[_frame(world, shown)],
+        reply_to_message_id=reply_to,
+        attachment=attachment,
+    )
+    chat.messages[message.message_id] = message
+    chat.known = True
+    updates.add("message", message_json(world, message), message.date)
+    world.feed.tell("message", page_message(world, message))
+    return message
+
+
+def rewrite(
+    world: World,
+    updates: UpdateQueue,
+    person: Person,
+    message_id: int,
+    text: str,
+    *,
+    chat_id: int | None = None,
+) -> None:
+    """A person edits a message of theirs."""
+    chat = open_chat(world, person, chat_id)
+    message = _existing(world, chat, message_id)
+    if message.by_bot or message.sender_id != person.id:
+        raise ValueError(f"Message {message_id} is not {person.first_name}'s.")
+    caption = message.attachment is not None
+    most = MOST_CAPTION_CHARACTERS if caption else MOST_CHARACTERS
+    frame = _frame(world, _written(text, (), most, may_be_empty=caption))
+    if frame.text == message.text:
+        raise ValueError("The new text is the old one.")
+    message.history.append(frame)
+    message.edit_date = world.now()
+    updates.add("edited_message", message_json(world, message), message.edit_date)
+    world.feed.tell("edited", page_message(world, message))
+
+
+def remove(world: World, chat_id: int, message_id: int) -> None:
+    """Somebody deletes a message; a bot is not told."""
+    message = _existing(world, world.chat(chat_id), message_id)
+    message.deleted = True
+    world.feed.tell("deleted", {"chat_id": chat_id, "message_id": message_id})
+
+
+def press(
+    world: World, updates: UpdateQueue, person: Person, chat_id: int, message_id: int, wanted: str
+) -> str:
+    """A person presses the button with this label; the id of the callback query."""
+    message = _existing(world, world.chat(chat_id), message_id)
+    for _, _, button in buttons(message.reply_markup):
+        if button["text"] == wanted:
+            return query(world, updates, person, chat_id, message_id, _data(button))
+    labels = [str(button["text"]) for _, _, button in buttons(message.reply_markup)]
+    raise ValueError(f"Message {message_id} has no button {wanted!r}, only {labels}.")
+
+
+def press_at(
+    world: World,
+    updates: UpdateQueue,
+    person: Person,
+    chat_id: int,
+    message_id: int,
+    place: tuple[int, int],
+) -> str:
+    """The same by row and column, both from 0."""
+    message = _existing(world, world.chat(chat_id), message_id)
+    for row, column, button in buttons(message.reply_markup):
+        if (row, column) == place:
+            return query(world, updates, person, chat_id, message_id, _data(button))
+    raise ValueError(f"Message {message_id} has no button in row {place[0]}, column {place[1]}.")
+
+
+def query(
+    world: World, updates: UpdateQueue, person: Person, chat_id: int, message_id: int, data: str
+) -> str:
+    """Send any callback data, as a modified app can; the id of the callback query."""
+    chat = open_chat(world, person, chat_id)
+    message = world.message(chat, message_id)
+    if message is not None and not message.by_bot:
+        raise ValueError(f"Message {message_id} is not the bot's.")
+    number = len(world.answers) + len(world.queries) + 1
+    query_id = str((person.id << 20) + number)
+    while query_id in world.queries or query_id in world.answers:
+        query_id = str(int(query_id) + 1)
+    life = LIFE_TIMES["callback_query"]
+    world.queries[query_id] = Query(query_id, person.id, world.clock() + life)
+    shape: Json = {
+        "id": query_id,
+        "from": person_json(person),
+        "message": message_json(world, message)
+        if message is not None
+        else inaccessible_json(world, chat, message_id),
+        "chat_instance": str(chat.id * 31 + world.bot.id),
+        "data": data,
+    }
+    updates.add("callback_query", shape)
+    world.feed.wake()
+    return query_id
+
+
+def set_blocked(world: World, updates: UpdateQueue, person: Person, *, blocked: bool) -> None:
+    """A person blocks the bot or lets it in again; nothing happens when it is so already."""
+    chat = world.chats[person.id]
+    if chat.closed == blocked:
+        return
+    chat.closed, chat.known = blocked, True
+    drop_draft(world, chat)
+    out: Json = {"user": bot_json(world.bot), "status": "kicked", "until_date": 0}
+    inside: Json = {"user": bot_json(world.bot), "status": "member"}
+    shape: Json = {
+        "chat": chat_json(world, chat),
+        "from": person_json(person),
+        "date": world.now(),
+        "old_chat_member": inside if blocked else out,
+        "new_chat_member": out if blocked else inside,
+    }
+    updates.add("my_chat_member", shape)
+    world.feed.tell("person", page_person(world, person))
+
+
+def stop_draft(world: World, updates: UpdateQueue, person: Person) -> int:
+    """A person presses Stop under a draft; the draft's id."""
+    chat = world.chats[person.id]
+    if chat.draft is None or not chat.draft.can_stop:
+        raise ValueError(f"{person.first_name} sees no draft with a Stop button.")
+    draft_id = chat.draft.draft_id
+    drop_draft(world, chat)
+    shape: Json = {"chat": chat_json(world, chat), "draft_id": draft_id}
+    updates.add("stopped_message_generation", shape)
+    return draft_id
+
+
+def store(world: World, folder: str, name: str, content: bytes, mime_type: str) -> StoredFile:
+    """Keep a file that a person sends; the bot may fetch it by its id."""
+    number = len(world.files)
+    digest = hashlib.sha256(f"{world.bot.id}/{number}/{name}".encode()).hexdigest()
+    ending = name.rpartition(".")[2] if "." in name else "bin"
+    stored = StoredFile(
+        file_id=f"BQACAgIAAxkB{digest[:48]}",
+        file_unique_id=f"AgAD{digest[48:60]}",
+        path=f"{folder}/file_{number}.{ending}",
+        mime_type=mime_type,
+        content=content,
+    )
+    world.files[stored.file_id] = stored
+    return stored
+
+
+def document(stored: StoredFile, name: str) -> Attachment:
+    """A stored file as a message's document."""
+    return Attachment(
+        "document",
+        {
+            "file_name": name,
+            "mime_type": stored.mime_type,
+            "file_id": stored.file_id,
+            "file_unique_id": stored.file_unique_id,
+            "file_size": len(stored.content),
+        },
+    )
+
+
+def photo(stored: StoredFile, width: int, height: int) -> Attachment:
+    """A stored file as a message's photo, in one size."""
+    size: Json = {
+        "file_id": stored.file_id,
+        "file_unique_id": stored.file_unique_id,
+        "file_size": len(stored.content),
+        "width": width,
+        "height": height,
+    }
+    return Attachment("photo", [size])
+
+
+def page_person(world: World, person: Person) -> Json:
+    """A person as the page gets them."""
+    return {
+        "id": person.id,
+        "first_name": person.first_name,
+        "username": person.username,
+        "language_code": person.language_code,
+        "blocked": world.chats[person.id].closed,
+    }
+
+
+def open_chat(world: World, person: Person, chat_id: int | None) -> Chat:
+    """The chat that a person acts in: their own private one."""
+    chat = world.chat(person.id if chat_id is None else chat_id)
+    if person.id not in chat.members:
+        raise ValueError(f"{person.first_name} is not in the chat {chat.id}.")
+    if chat.closed:
+        raise ValueError(f"{person.first_name} has blocked the bot: unblock it first.")
+    return chat
+
+
+def _existing(world: World, chat: Chat, message_id: int) -> Message:
+    message = world.message(chat, message_id)
+    if message is None:
+        raise ValueError(f"There is no message {message_id} in the chat {chat.id}.")
+    return message
+
+
+def _data(button: Json) -> str:
+    data = button.get("callback_data")
+    if not isinstance(data, str):
+        raise ValueError(f"The button {button['text']!r} tells the bot nothing when pressed.")
+    return data
+
+
+def _written(
+    text: str, entities: tuple[Entity, ...], most: int, *, may_be_empty: bool
+) -> Formatted:
+    try:
+        shown = formatted(text, entities, may_be_empty=may_be_empty)
+    except Refused as refused:
+        raise ValueError(f"Telegram's apps do not send this: {refused.description}.") from None
+    if len(shown.text) > most:
+        raise ValueError(f"A person's message has at most {most} characters.")
+    return shown
+
+
+def _frame(world: World, shown: Formatted) -> Frame:
+    frame = Frame(loop_time(), shown.text, [], None, formatting=shown.entities)
+    return replace(frame, entities=entities_json(shown.entities, world.people))

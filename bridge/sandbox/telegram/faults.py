@@ -1,0 +1,101 @@
+"""Switches that make the server misbehave, each for a number of calls."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+_HTML = (
+    "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n"
+    "<center><h1>{status} {reason}</h1></center>\r\n<hr><center>nginx</center>\r\n"
+    "</body>\r\n</html>"
+)
+_REASONS = {
+    400: "Bad Request",
+    413: "Request Entity Too Large",
+    500: "Internal Server Error: restart",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+_FROM_A_PROXY = (413, 502, 503)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An answer that is not the method's own."""
+
+    method: str
+    status: int
+    times: int
+    body: bytes
+    content_type: str
+    after_executing: bool
+    """The call takes effect and its answer is lost: the connection breaks."""
+
+
+@dataclass(frozen=True)
+class Delay:
+    """A call held back before it takes effect."""
+
+    method: str
+    seconds: float
+    times: int
+
+
+def failure(
+    method: str, status: int, times: int, body: str | dict[str, object] | None, after: bool
+) -> Failure:
+    """A failure with the body such a status usually has, unless one is given."""
+    if isinstance(body, dict):
+        return Failure(method, status, times, json.dumps(body).encode(), "application/json", after)
+    if isinstance(body, str):
+        kind = "application/json" if body.lstrip().startswith("{") else "text/html"
+        return Failure(method, status, times, body.encode(), kind, after)
+    if status == 504:
+        return Failure(method, status, times, b"", "text/html", after)
+    reason = _REASONS.get(status, "Error")
+    if status in _FROM_A_PROXY:
+        page = _HTML.format(status=status, reason=reason)
+        return Failure(method, status, times, page.encode(), "text/html", after)
+    answer = {"ok": False, "error_code": status, "description": reason}
+    return Failure(method, status, times, json.dumps(answer).encode(), "application/json", after)
+
+
+class Faults:
+    """The switches that are on. `*` stands for every method but getUpdates."""
+
+    def __init__(self) -> None:
+        self._failures: list[Failure] = []
+        self._delays: list[Delay] = []
+        self.missing: set[str] = set()
+        """Methods that this server is too old for."""
+
+    def add(self, fault: Failure | Delay) -> None:
+        """Switch one on, behind those that are on already."""
+        if isinstance(fault, Failure):
+            self._failures.append(fault)
+        else:
+            self._delays.append(fault)
+
+    def take_failure(self, method: str) -> Failure | None:
+        """What this call should meet; it is used up by this."""
+        for place, fault in enumerate(self._failures):
+            if _meant(fault.method, method):
+                left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+                self._failures[place : place + 1] = left
+                return fault
+        return None
+
+    def take_delay(self, method: str) -> float:
+        """For how many seconds this call should be held back."""
+        for place, fault in enumerate(self._delays):
+            if _meant(fault.method, method):
+                left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+                self._delays[place : place + 1] = left
+                return fault.seconds
+        return 0.0
+
+
+def _meant(wanted: str, method: str) -> bool:
+    return wanted.lower() == method.lower() or (wanted == "*" and method != "getUpdates")

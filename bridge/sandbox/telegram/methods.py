@@ -1,0 +1,39 @@
+"""Which methods this server knows; their names are case-insensitive."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from bridge.sandbox.telegram import drafts, posting, profile, receiving
+from bridge.sandbox.telegram.calls import MethodCall
+
+Method = Callable[[MethodCall], Awaitable[object]]
+
+METHODS: dict[str, Method] = {
+    "getMe": profile.get_me,
+    "getChat": profile.get_chat,
+    "setMyCommands": profile.set_my_commands,
+    "getMyCommands": profile.get_my_commands,
+    "deleteMyCommands": profile.delete_my_commands,
+    "setMyDescription": profile.set_my_description,
+    "setMyShortDescription": profile.set_my_short_description,
+    "getUpdates": receiving.get_updates,
+    "setWebhook": receiving.set_webhook,
+    "deleteWebhook": receiving.delete_webhook,
+    "getWebhookInfo": receiving.get_webhook_info,
+    "answerCallbackQuery": receiving.answer_callback_query,
+    "getFile": receiving.get_file,
+    "sendMessage": posting.send_message,
+    "editMessageText": posting.edit_message_text,
+    "editMessageReplyMarkup": posting.edit_message_reply_markup,
+    "deleteMessage": posting.delete_message,
+    "sendChatAction": posting.send_chat_action,
+    "setMessageReaction": posting.set_message_reaction,
+    "sendMessageDraft": drafts.send_message_draft,
+}
+NAMES = {name.lower(): name for name in METHODS}
+
+
+def proper_name(method: str) -> str | None:
+    """The method's name as documented; None for a method that does not exist."""
+    return NAMES.get(method.lower())

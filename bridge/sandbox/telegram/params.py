@@ -1,0 +1,151 @@
+"""A call's parameters, read once at the door: query string, form, multipart or JSON object.
+
+Everything arrives as text; the server reads numbers and booleans out of it as leniently as here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from bridge.sandbox.telegram.refusals import Refused, bad_request
+from bridge.sandbox.telegram.world import Json
+
+MOST_BYTES = 1 << 20
+"""Of everything but files in one request."""
+_TRUE = ("true", "yes", "1")
+_INTEGER = re.compile(r"\s*(-?[0-9]{1,30})")
+_JSON_NAMES = frozenset(
+    {"allowed_updates", "commands", "entities", "link_preview_options", "reaction"}
+    | {"reply_markup", "reply_parameters", "scope"}
+)
+_INTEGER_NAMES = frozenset(
+    {"chat_id", "draft_id", "limit", "max_connections", "message_id", "message_thread_id"}
+    | {"offset", "reply_to_message_id", "timeout"}
+)
+_BOOLEAN_NAMES = frozenset(
+    {"allow_sending_without_reply", "can_stop", "disable_notification", "drop_pending_updates"}
+    | {"is_big", "keep_on_stop", "protect_content", "show_alert"}
+)
+
+
+class Broken(ValueError):
+    """A parameter should be JSON and is not."""
+
+
+@dataclass(frozen=True)
+class Params:
+    """Named texts, and how to read them."""
+
+    values: Mapping[str, str]
+
+    def has(self, name: str) -> bool:
+        """Whether it was sent and is not empty."""
+        return bool(self.values.get(name))
+
+    def text(self, name: str) -> str:
+        """The text; empty when not sent."""
+        return self.values.get(name, "")
+
+    def integer(self, name: str, default: int = 0, low: int = -(2**63), high: int = 2**63) -> int:
+        """The number at the beginning of it, clamped; 0 for nonsense, `default` when not sent."""
+        if not self.has(name):
+            return default
+        found = _INTEGER.match(self.values[name])
+        return max(low, min(high, int(found[1]) if found else 0))
+
+    def boolean(self, name: str) -> bool:
+        """True for true, yes and 1 in any case."""
+        return self.text(name).strip().lower() in _TRUE
+
+    def decoded(self, name: str) -> object:
+        """The JSON value of it, None when not sent. Raises Broken, also for lone surrogates."""
+        if not self.has(name):
+            return None
+        try:
+            value: object = json.loads(self.values[name], parse_constant=_no_constant)
+            json.dumps(value, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as problem:
+            raise Broken(name) from problem
+        return value
+
+    def shown(self) -> Json:
+        """All of it with numbers, booleans and JSON in place of their text, where they parse."""
+        return {name: self._shown(name) for name in self.values}
+
+    def _shown(self, name: str) -> object:
+        value = self.values[name]
+        if name in _JSON_NAMES:
+            try:
+                return self.decoded(name)
+            except Broken:
+                return value
+        if name in _INTEGER_NAMES and re.fullmatch(r"-?[0-9]{1,19}", value):
+            return int(value)
+        return self.boolean(name) if name in _BOOLEAN_NAMES else value
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+async def read_params(request: Request) -> Params:
+    """The parameters of a request; a name that occurs twice keeps its first value.
+
+    Raises Refused for a body that is not what its content type says, or is over 1 MiB.
+    """
+    values: dict[str, str] = {}
+    for name, value in [*_pairs(request.scope["query_string"]), *await _body(request)]:
+        values.setdefault(name, value)
+    return Params(values)
+
+
+async def _body(request: Request) -> list[tuple[str, str]]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await _multipart(request)
+    body = await request.body()
+    if len(body) > MOST_BYTES:
+        raise Refused(413, "Request Entity Too Large")
+    if kind == "application/x-www-form-urlencoded":
+        return _pairs(body)
+    if kind == "application/json":
+        return _object(body)
+    return []
+
+
+def _pairs(encoded: bytes) -> list[tuple[str, str]]:
+    """Form fields; bytes that are not UTF-8 become lone surrogates, to be refused later."""
+    return parse_qsl(encoded.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
+
+
+async def _multipart(request: Request) -> list[tuple[str, str]]:
+    try:
+        async with request.form() as form:
+            fields = form.multi_items()
+            return [(n, v) for n, v in fields if not isinstance(v, UploadFile)]
+    except HTTPException as problem:
+        raise bad_request(problem.detail) from problem
+
+
+def _object(body: bytes) -> list[tuple[str, str]]:
+    if not body:
+        return []
+    try:
+        decoded: object = json.loads(body)
+    except (ValueError, RecursionError):
+        raise bad_request("can't parse JSON object") from None
+    if not isinstance(decoded, dict):
+        raise bad_request("JSON object expected")
+    return [
+        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for name, value in decoded.items()
+        if value is not None
+    ]

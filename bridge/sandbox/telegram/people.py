@@ -1,0 +1,236 @@
+"""The people's side over HTTP, for a web page: what there is, what happens, and what people do.
+
+Only a page of this very server may use it: other sites a browser visits can reach the loopback
+address too, so the Host must be local, an Origin must be our own, and a POST must be JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from bridge.sandbox.journal import Entry, Journal
+from bridge.sandbox.telegram import crowd
+from bridge.sandbox.telegram.profile import menu
+from bridge.sandbox.telegram.server import json_response
+from bridge.sandbox.telegram.shapes import bot_json, chat_json, page_message
+from bridge.sandbox.telegram.updates import UpdateQueue
+from bridge.sandbox.telegram.world import Json, Person, World
+
+NEWEST_ENTRIES = 200
+_LOCAL_HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
+_NOT_IN_A_NAME = re.compile("[\x00-\x1f\ud800-\udfff]")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+Act = Callable[[Json], Json]
+
+
+class Wrong(ValueError):
+    """What a page sent cannot be done; the message is a sentence for its reader."""
+
+
+@dataclass(frozen=True)
+class PeopleSide:
+    """The page's view of the world and the page's hands in it."""
+
+    world: World
+    updates: UpdateQueue
+    journal: Journal
+
+    def routes(self) -> list[Route]:
+        """Everything below /sandbox."""
+        acts: dict[str, Act] = {
+            "send": self.send,
+            "edit": self.edit,
+            "press": self.press,
+            "people": self.add_person,
+            "block": self.block,
+        }
+        return [
+            Route("/sandbox/state", self._guarded(self.state), methods=["GET"]),
+            Route("/sandbox/feed", self._guarded(self.feed), methods=["GET"]),
+            *[
+                Route(f"/sandbox/{name}", self._guarded(_doing(act)), methods=["POST"])
+                for name, act in acts.items()
+            ],
+        ]
+
+    async def state(self, request: Request) -> Response:
+        """Everything that there is."""
+        world = self.world
+        bot = bot_json(world.bot) | {"commands": menu(world, 0, "")} if world.bots else None
+        chats = world.chats.values()
+        return json_response(
+            {
+                "bot": bot,
+                "people": [
+                    crowd.page_person(world, each)
+                    | {"commands": menu(world, each.id, each.language_code)}
+                    for each in world.people.values()
+                ],
+                "chats": [
+                    chat_json(world, chat)
+                    | {"title": world.people[chat.id].first_name, "members": chat.members}
+                    for chat in chats
+                ],
+                "messages": {
+                    str(chat.id): [
+                        page_message(world, each)
+                        for each in chat.messages.values()
+                        if not each.deleted
+                    ]
+                    for chat in chats
+                },
+                "journal": [_entry(each) for each in list(self.journal.entries)[-NEWEST_ENTRIES:]],
+            }
+        )
+
+    async def feed(self, request: Request) -> Response:
+        """Everything that happens from now on."""
+        return StreamingResponse(
+            self._events(),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    async def _events(self) -> AsyncIterator[str]:
+        """Server-sent events out of two sources, until the emulator closes."""
+        coming: asyncio.Queue[str | None] = asyncio.Queue()
+
+        async def follow_world() -> None:
+            async for news in self.world.feed.listen():
+                coming.put_nowait(_event(news.event, news.content))
+            coming.put_nowait(None)
+
+        async def follow_journal() -> None:
+            async for entry in self.journal.follow():
+                coming.put_nowait(_event("journal", _entry(entry)))
+
+        tasks = [asyncio.create_task(follow_world()), asyncio.create_task(follow_journal())]
+        await asyncio.sleep(0)  # both listen before the page is told that it is connected
+        try:
+            yield ": connected\n\n"
+            while (event := await coming.get()) is not None:
+                yield event
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    def send(self, wish: Json) -> Json:
+        """A person writes."""
+        reply_to = wish.get("reply_to_message_id")
+        message = crowd.write(
+            self.world,
+            self.updates,
+            self._person(wish),
+            _text(wish, "text"),
+            chat_id=_number(wish, "chat_id"),
+            reply_to=None if reply_to is None else _number(wish, "reply_to_message_id"),
+        )
+        return {"message_id": message.message_id}
+
+    def edit(self, wish: Json) -> Json:
+        """A person edits."""
+        person, number = self._person(wish), _number(wish, "message_id")
+        text, chat_id = _text(wish, "text"), _number(wish, "chat_id")
+        crowd.rewrite(self.world, self.updates, person, number, text, chat_id=chat_id)
+        return {"message_id": number}
+
+    def press(self, wish: Json) -> Json:
+        """A person presses a button; row and column count from 0."""
+        place = (_number(wish, "row"), _number(wish, "column"))
+        chat_id, message_id = _number(wish, "chat_id"), _number(wish, "message_id")
+        person = self._person(wish)
+        query_id = crowd.press_at(self.world, self.updates, person, chat_id, message_id, place)
+        return {"query_id": query_id}
+
+    def add_person(self, wish: Json) -> Json:
+        """Somebody new comes."""
+        name = _text(wish, "first_name").strip()
+        if not 1 <= len(name) <= 64 or _NOT_IN_A_NAME.search(name):
+            raise Wrong("A first name has 1 to 64 characters, no control characters.")
+        language = _text(wish, "language_code") if wish.get("language_code") else ""
+        if language and not _LANGUAGE.fullmatch(language):
+            raise Wrong("A language code looks like en or zh-hans.")
+        person = self.world.add_person(name, "", language, None)
+        shape = crowd.page_person(self.world, person)
+        self.world.feed.tell("person", shape)
+        return shape
+
+    def block(self, wish: Json) -> Json:
+        """A person blocks the bot or lets it in again."""
+        blocked = wish.get("blocked")
+        if not isinstance(blocked, bool):
+            raise Wrong("blocked must be true or false.")
+        person = self._person(wish)
+        crowd.set_blocked(self.world, self.updates, person, blocked=blocked)
+        return crowd.page_person(self.world, person)
+
+    def _person(self, wish: Json) -> Person:
+        if not self.world.bots:
+            raise Wrong("There is no bot yet.")
+        return self.world.person(_number(wish, "person_id"))
+
+    def _guarded(
+        self, endpoint: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def guarded(request: Request) -> Response:
+            host, origin = request.headers.get("host", ""), request.headers.get("origin")
+            if not _LOCAL_HOST.fullmatch(host):
+                return json_response({"error": "This address is local only."}, 403)
+            if origin is not None and origin != f"http://{host}":
+                return json_response({"error": "Other sites may not use this."}, 403)
+            return await endpoint(request)
+
+        return guarded
+
+
+def _doing(act: Act) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            return json_response({"error": "Send JSON, as application/json."}, 415)
+        try:
+            wish: object = json.loads(await request.body())
+            if not isinstance(wish, dict):
+                raise Wrong("A JSON object is expected.")
+            return json_response(act(wish))
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+            return json_response({"error": "This is not JSON."}, 400)
+        except ValueError as problem:
+            return json_response({"error": str(problem)}, 400)
+
+    return endpoint
+
+
+def _number(wish: Json, name: str) -> int:
+    value = wish.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Wrong(f"{name} must be a whole number.")
+    return value
+
+
+def _text(wish: Json, name: str) -> str:
+    value = wish.get(name)
+    if not isinstance(value, str):
+        raise Wrong(f"{name} must be a text.")
+    return value
+
+
+def _entry(entry: Entry) -> Json:
+    return asdict(entry)
+
+
+def _event(name: str, content: Json) -> str:
+    """One server-sent event; its JSON stands on one line."""
+    return f"event: {name}\ndata: {json.dumps(content, default=str)}\n\n"

@@ -1,0 +1,58 @@
+"""What the server answers when it refuses: a status, a description, and sometimes a wait."""
+
+from __future__ import annotations
+
+import math
+
+
+class Refused(Exception):
+    """A Bot API call that was not done, as the client will read it."""
+
+    def __init__(self, status: int, description: str, retry_after: int | None = None) -> None:
+        super().__init__(description)
+        self.status = status
+        self.description = description
+        self.retry_after = retry_after
+        """Seconds to stay silent; only with status 429."""
+
+
+def worded(message: str) -> str:
+    """A message of the backend as the server repeats it: mostly with a small first letter.
+
+    Constants such as `BUTTON_DATA_INVALID` keep theirs.
+    """
+    second = message[1:2]
+    if second.isupper() or second == "_":
+        return message
+    return message[:1].lower() + message[1:]
+
+
+def bad_request(message: str) -> Refused:
+    """400: the parameters, or what they point at, are wrong."""
+    return Refused(400, f"Bad Request: {worded(message)}")
+
+
+def forbidden(message: str) -> Refused:
+    """403: the chat is closed to the bot."""
+    return Refused(403, f"Forbidden: {worded(message)}")
+
+
+def conflict(message: str) -> Refused:
+    """409: two ways of receiving updates exclude each other."""
+    return Refused(409, f"Conflict: {message}")
+
+
+def unauthorized(message: str = "") -> Refused:
+    """401: the token is no token, or nobody's."""
+    return Refused(401, f"Unauthorized: {message}" if message else "Unauthorized")
+
+
+def not_found(message: str = "") -> Refused:
+    """404: no such path, or no such method."""
+    return Refused(404, f"Not Found: {message}" if message else "Not Found")
+
+
+def too_many_requests(seconds: float) -> Refused:
+    """429: silence is wanted for `seconds`, rounded up to whole ones."""
+    wait = max(1, math.ceil(seconds - 1e-6))
+    return Refused(429, f"Too Many Requests: retry after {wait}", wait)

@@ -1,0 +1,320 @@
+"""What exists in the emulated Telegram: one bot, people, chats, messages, drafts, files.
+
+Message ids count from 1 in each chat, so equal ids in different chats are normal. Ids of people do
+not fit into 32 bits. Every change wakes those who wait for one and is told to the page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from bridge.sandbox.telegram.entities import Entity
+
+Json = dict[str, object]
+FIRST_PERSON_ID = 5_000_000_001
+
+
+@dataclass(frozen=True)
+class Bot:
+    """The bot of the token; `id` is the number before the token's colon."""
+
+    id: int
+    username: str
+    first_name: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """A human in the sandbox; the private chat with them has their id."""
+
+    id: int
+    first_name: str
+    username: str = ""
+    language_code: str = ""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a message showed from one moment on."""
+
+    at_loop_time: float
+    text: str
+    """The caption, if the message carries a file."""
+    entities: list[Json]
+    reply_markup: Json | None
+    link_preview_options: Json | None = None
+    formatting: tuple[Entity, ...] = ()
+    """The same as `entities`, typed."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that a person sent along."""
+
+    kind: str
+    """`document` or `photo`, the field of the message that describes it."""
+    description: object
+    """That field's value in the Bot API."""
+
+
+@dataclass
+class Message:
+    """One message of either side. It stays the same object through edits: frames are added."""
+
+    message_id: int
+    chat_id: int
+    sender_id: int
+    by_bot: bool
+    date: int
+    """Unix time in seconds."""
+    history: list[Frame]
+    reply_to_message_id: int | None = None
+    quote: Json | None = None
+    attachment: Attachment | None = None
+    protected: bool = False
+    edit_date: int | None = None
+    deleted: bool = False
+    reactions: list[Json] = field(default_factory=list)
+    """The bot's reactions to it."""
+
+    @property
+    def frame(self) -> Frame:
+        """What it shows now."""
+        return self.history[-1]
+
+    @property
+    def text(self) -> str:
+        """The text, or the caption, as shown now."""
+        return self.frame.text
+
+    @property
+    def entities(self) -> list[Json]:
+        """The entities as the Bot API lists them, automatic ones included."""
+        return self.frame.entities
+
+    @property
+    def reply_markup(self) -> Json | None:
+        """The keyboard of any kind, None without one."""
+        return self.frame.reply_markup
+
+    @property
+    def link_preview_options(self) -> Json | None:
+        """As last set; None when the last edit left them out."""
+        return self.frame.link_preview_options
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Text that the bot shows while it writes; no message, gone 30 s after it was last sent."""
+
+    chat_id: int
+    draft_id: int
+    text: str
+    """Empty: a placeholder that says that the bot thinks."""
+    entities: list[Json]
+    can_stop: bool
+    at_loop_time: float
+
+
+@dataclass(frozen=True)
+class Query:
+    """A pressed button that waits for its answer."""
+
+    query_id: str
+    person_id: int
+    expires: float
+    """Unix time in seconds."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """Bytes that a person sent."""
+
+    file_id: str
+    file_unique_id: str
+    path: str
+    """Below `/file/bot<token>/`."""
+    mime_type: str
+    content: bytes
+
+
+@dataclass
+class Chat:
+    """One chat: its members and its messages."""
+
+    id: int
+    type: str
+    members: list[int]
+    messages: dict[int, Message] = field(default_factory=dict)
+    last_message_id: int = 0
+    known: bool = False
+    """Whether the bot has ever met it; nobody can be written to before."""
+    closed: bool = False
+    """Whether the bot is blocked there."""
+    draft: Draft | None = None
+    """What shows now."""
+    drafts: list[Draft] = field(default_factory=list)
+    """All that ever showed."""
+    actions: list[tuple[float, str]] = field(default_factory=list)
+    """Loop time and name of each chat action."""
+
+
+@dataclass(frozen=True)
+class News:
+    """One change, as the page reads it."""
+
+    event: str
+    content: Json
+
+
+class Feed:
+    """Tells every change to the pages that listen and wakes those who wait for any."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+        self._listeners: set[asyncio.Queue[News | None]] = set()
+        self._closed = False
+
+    def tell(self, event: str, content: Json) -> None:
+        """Something changed that a page shows."""
+        for listener in self._listeners:
+            listener.put_nowait(News(event, content))
+        self.wake()
+
+    def wake(self) -> None:
+        """Something changed."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def change(self) -> None:
+        """Wait for the next change."""
+        await self._changed.wait()
+
+    async def listen(self) -> AsyncIterator[News]:
+        """Every change from now on, until the emulator closes."""
+        coming: asyncio.Queue[News | None] = asyncio.Queue()
+        if self._closed:
+            return
+        self._listeners.add(coming)
+        try:
+            while (news := await coming.get()) is not None:
+                yield news
+        finally:
+            self._listeners.discard(coming)
+
+    def close(self) -> None:
+        """End every listener."""
+        self._closed = True
+        for listener in self._listeners:
+            listener.put_nowait(None)
+        self.wake()
+
+
+class Closing:
+    """Ends every wait when the emulator closes."""
+
+    def __init__(self) -> None:
+        self._closed = asyncio.Event()
+
+    def close(self) -> None:
+        """End all waits, present and future."""
+        self._closed.set()
+
+    async def wait(self) -> None:
+        """Until the emulator closes."""
+        await self._closed.wait()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, but not beyond the end of the emulator."""
+        if seconds <= 0:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+
+
+class World:
+    """All state but the updates that wait to be fetched."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.feed = Feed()
+        self.closing = Closing()
+        self.bots: dict[str, Bot] = {}
+        """By token; every token belongs to the same bot."""
+        self.revoked: set[str] = set()
+        self.people: dict[int, Person] = {}
+        self.chats: dict[int, Chat] = {}
+        self.files: dict[str, StoredFile] = {}
+        """By file_id."""
+        self.linked: dict[str, StoredFile] = {}
+        """By path, from the first getFile on."""
+        self.queries: dict[str, Query] = {}
+        self.answers: dict[str, str] = {}
+        self.commands: dict[tuple[str, str], list[Json]] = {}
+        """By scope (`default`, `chat:7` …) and language."""
+        self.descriptions: dict[str, str] = {}
+        self.short_descriptions: dict[str, str] = {}
+        self._timers: list[asyncio.TimerHandle] = []
+
+    @property
+    def bot(self) -> Bot:
+        """The one bot. Raises LookupError before `add_bot`."""
+        for bot in self.bots.values():
+            return bot
+        raise LookupError("There is no bot yet: call add_bot first.")
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Do something after so many seconds, unless the emulator closes before."""
+        timer = asyncio.get_running_loop().call_later(seconds, act)
+        now = loop_time()
+        self._timers = [*(each for each in self._timers if each.when() > now), timer]
+
+    def close(self) -> None:
+        """End every wait, listener and timer."""
+        for timer in self._timers:
+            timer.cancel()
+        self.closing.close()
+        self.feed.close()
+
+    def now(self) -> int:
+        """Unix time in whole seconds."""
+        return int(self.clock())
+
+    def add_person(
+        self, first_name: str, username: str, language_code: str, person_id: int | None
+    ) -> Person:
+        """A new person and the private chat with them. Raises ValueError for a taken id."""
+        free = max([FIRST_PERSON_ID - 1, *self.people]) + 1
+        number = free if person_id is None else person_id
+        if number <= 0 or number in self.chats:
+            raise ValueError(f"{number} cannot be the id of a new person.")
+        person = Person(number, first_name, username, language_code)
+        self.people[number] = person
+        self.chats[number] = Chat(number, "private", [number])
+        return person
+
+    def message(self, chat: Chat, message_id: int) -> Message | None:
+        """A message that exists and was not deleted."""
+        message = chat.messages.get(message_id)
+        return None if message is None or message.deleted else message
+
+    def person(self, person_id: int) -> Person:
+        """Raises ValueError when nobody has this id."""
+        if person_id not in self.people:
+            raise ValueError(f"Nobody here has the id {person_id}.")
+        return self.people[person_id]
+
+    def chat(self, chat_id: int) -> Chat:
+        """Raises ValueError when there is no such chat."""
+        if chat_id not in self.chats:
+            raise ValueError(f"There is no chat {chat_id}.")
+        return self.chats[chat_id]
+
+
+def loop_time() -> float:
+    """The running loop's time in seconds, by which rates, waits and frames are measured."""
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,115 @@
+"""One emulator, one real client, and a loop whose seconds pass quickly."""
+
+import asyncio
+import json
+import selectors
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import telegram as ptb
+from telegram.request import HTTPXRequest
+
+from bridge.sandbox.serving import serving
+from bridge.sandbox.telegram import Person, TelegramEmulator
+
+TOKEN = "42:SANDBOX"
+FASTER = 50
+
+
+@dataclass
+class Stage:
+    """The emulator, its address, two clients and a person who has written."""
+
+    telegram: TelegramEmulator
+    url: str
+    bot: ptb.Bot
+    http: httpx.AsyncClient
+    ann: Person
+
+    async def call(self, method: str, **params: Any) -> tuple[int, Any]:
+        """A raw call with a JSON body: the status and the answer."""
+        kind = {"Content-Type": "application/json"}
+        body = json.dumps(params)
+        answer = await self.http.post(f"/bot{TOKEN}/{method}", content=body, headers=kind)
+        return answer.status_code, answer.json()
+
+    async def refused(self, method: str, **params: Any) -> str:
+        """The description of a call that must be refused."""
+        status, answer = await self.call(method, **params)
+        assert answer["ok"] is False, answer
+        assert answer["error_code"] == status
+        return str(answer["description"])
+
+    async def done(self, method: str, **params: Any) -> Any:
+        """The result of a call that must succeed."""
+        _, answer = await self.call(method, **params)
+        assert answer["ok"] is True, answer
+        return answer["result"]
+
+
+@asynccontextmanager
+async def staged(telegram: TelegramEmulator) -> AsyncIterator[Stage]:
+    telegram.add_bot(TOKEN)
+    ann = telegram.add_person("Ann", username="ann_lee", language_code="en")
+    async with serving(telegram.app) as url:
+        # Loading certificates takes longer than most tests.
+        patient = {"read_timeout": 90, "pool_timeout": 90, "httpx_kwargs": {"verify": False}}
+        plain = HTTPXRequest(connection_pool_size=64, **patient)
+        polls = HTTPXRequest(connection_pool_size=8, **patient)
+        bot = ptb.Bot(
+            TOKEN,
+            base_url=f"{url}/bot",
+            base_file_url=f"{url}/file/bot",
+            request=plain,
+            get_updates_request=polls,
+        )
+        async with bot, httpx.AsyncClient(base_url=url, timeout=90, verify=False) as http:
+            try:
+                yield Stage(telegram, url, bot, http, ann)
+            finally:
+                await telegram.close()
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    """Without limits on rates; Ann has written message 1, which is confirmed."""
+    async with staged(TelegramEmulator(budgets=None)) as stage:
+        stage.telegram.send(stage.ann, "hello")
+        stage.telegram.updates.clear()
+        yield stage
+
+
+class _FastSelector(selectors.DefaultSelector):
+    def select(self, timeout: float | None = None) -> Any:
+        return super().select(timeout / FASTER if timeout and timeout > 0 else timeout)
+
+
+class FastLoop(asyncio.SelectorEventLoop):
+    """A loop on which a second takes 20 milliseconds."""
+
+    def __init__(self) -> None:
+        super().__init__(_FastSelector())
+
+    def time(self) -> float:
+        return super().time() * FASTER
+
+
+@pytest.fixture
+def quickly() -> Callable[..., None]:
+    """Run a scene with an emulator on a fast loop."""
+
+    def run(scene: Callable[[Stage], Awaitable[None]], **options: Any) -> None:
+        async def play() -> None:
+            async with staged(TelegramEmulator(**options)) as stage:
+                stage.telegram.send(stage.ann, "hello")
+                stage.telegram.updates.clear()
+                await scene(stage)
+
+        with asyncio.Runner(loop_factory=FastLoop) as runner:
+            runner.run(play())
+
+    return run
