@@ -1,0 +1,238 @@
+"""The two ways in: a personal or service token, and the OAuth app that signs JWTs.
+
+A JWT is single use and its exchange answers `expires_in` as an absolute Unix time, not a
+lifetime; code that reads it as a duration keeps a dead token for 55 years.
+"""
+
+import asyncio
+import json
+import secrets
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from bridge.coze.regions import Deployment
+from bridge.errors import Garbled, ServerTrouble, SignInRefused
+
+TOKEN_PATH = "/api/permission/oauth2/token"
+LONGEST_SECONDS = 86399
+_ASSERTION_SECONDS = 600
+_SKEW_SECONDS = 5
+_REJECTED = {"4100", "700012006"}
+_CLIENT_CURE = (
+    "Check COZE_JWT_OAUTH_CLIENT_ID (the app's id), COZE_JWT_OAUTH_PUBLIC_KEY_ID (the key's "
+    "fingerprint), that the private key belongs to it, that COZE_API_BASE is the region of the "
+    "app, and this machine's clock."
+)
+
+
+class Auth(httpx.Auth, ABC):
+    """What signs our requests; the client knows no more about tokens than this."""
+
+    @abstractmethod
+    def reject(self) -> None:
+        """Forget the token in use: the server said that it is no good."""
+
+    @property
+    @abstractmethod
+    def seconds_left(self) -> float | None:
+        """Seconds until the token in use ends; None where that is not known."""
+
+
+class StaticToken(Auth):
+    """A personal or service access token: used as it is, never renewed."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Add the token to the request."""
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+    def reject(self) -> None:
+        """Nothing can be done about a personal token but replacing it."""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Coze does not say when a personal token ends."""
+        return None
+
+
+@dataclass(frozen=True)
+class _Token:
+    text: str
+    issued: float
+    ends: float
+
+    def stale(self, now: float) -> bool:
+        """Whether to renew it: when less than 60 s, at most half of a short life, remains."""
+        life = self.ends - self.issued
+        return self.ends - now < min(max(60.0, 0.05 * life), 0.5 * life)
+
+    def __repr__(self) -> str:
+        return f"_Token(ends={self.ends})"
+
+
+class JWTApp(Auth):
+    """The OAuth JWT service app: signs an assertion, exchanges it, renews before the end.
+
+    One exchange serves all who wait for it; a request that the server rejects for its token is
+    replayed once with a new one, which is safe since it was rejected before anything ran.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        client_id: str,
+        key_id: str,
+        key: RSAPrivateKey,
+        *,
+        seconds: int = LONGEST_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._deployment = deployment
+        self._client_id = client_id
+        self._key_id = key_id
+        self._key = key
+        self._seconds = seconds
+        self._clock = clock
+        self._token: _Token | None = None
+        self._turnstile = asyncio.Lock()
+
+    def reject(self) -> None:
+        """Forget the token in use."""
+        self._token = None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the token in use ends."""
+        return self._token.ends - self._clock() if self._token else None
+
+    async def async_auth_flow(
+        self, request: httpx.Request
+    ) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Have a token, send; on a rejected token have another and send once more.
+
+        Raises SignInRefused when the OAuth server refuses the app, ServerTrouble when it fails.
+        """
+        for last in (False, True):
+            async with self._turnstile:
+                token = self._token
+                if token is None or token.stale(self._clock()):
+                    response = yield self._exchange()
+                    await response.aread()
+                    token = self._renewed(token, response)
+            request.headers["Authorization"] = f"Bearer {token.text}"
+            answer = yield request
+            if last or not await _rejected(answer):
+                return
+            if self._token is token:  # nobody else renewed it meanwhile
+                self._token = None
+
+    def _exchange(self) -> httpx.Request:
+        now = int(self._clock())
+        assertion = jwt.encode(
+            {
+                "iss": self._client_id,
+                "aud": self._deployment.audience,
+                "iat": now - _SKEW_SECONDS,
+                "exp": now + _ASSERTION_SECONDS,
+                "jti": secrets.token_hex(24),
+            },
+            self._key,
+            algorithm="RS256",
+            headers={"kid": self._key_id},
+        )
+        return httpx.Request(
+            "POST",
+            self._deployment.base + TOKEN_PATH,
+            headers={"Authorization": f"Bearer {assertion}"},
+            json={
+                "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+                "duration_seconds": self._seconds,
+            },
+        )
+
+    def _renewed(self, old: _Token | None, response: httpx.Response) -> _Token:
+        """The token in the answer; the old one while it lives and Coze itself fails."""
+        now = self._clock()
+        try:
+            self._token = _token(response, now)
+        except (ServerTrouble, Garbled):
+            if old is None or old.ends <= now:
+                raise
+            return old
+        return self._token
+
+
+def _token(response: httpx.Response, now: float) -> _Token:
+    doing = "Signing in to Coze"
+    log_id = response.headers.get("x-tt-logid")
+    try:
+        answer = json.loads(response.content)
+    except ValueError:
+        answer = None
+    if response.status_code >= 500:
+        raise ServerTrouble(doing, f"HTTP {response.status_code}", log_id=log_id)
+    if not isinstance(answer, dict):
+        raise Garbled(doing, f"HTTP {response.status_code} without JSON", log_id=log_id)
+    error = answer.get("error_code") or answer.get("error")
+    if error == "internal_error":
+        raise ServerTrouble(doing, "Coze's sign-in failed inside", code=error, log_id=log_id)
+    if error or "access_token" not in answer:
+        code, what = error or answer.get("code"), answer.get("error_message") or answer.get("msg")
+        raise SignInRefused(
+            doing,
+            " ".join(str(what or f"HTTP {response.status_code}").split())[:300],
+            code=code,
+            log_id=log_id,
+            cure=_CLIENT_CURE if error != "access_deny" else "Enable or re-authorise the app.",
+        )
+    ends = float(answer.get("expires_in") or 0)
+    if ends < 1e9:  # not an absolute time after all
+        ends += now
+    return _Token(str(answer["access_token"]), now, ends)
+
+
+async def _rejected(response: httpx.Response) -> bool:
+    """Whether the server refused the token; a stream that began did not."""
+    if response.status_code == 401:
+        return True
+    if "json" not in response.headers.get("content-type", ""):
+        return False
+    await response.aread()
+    try:
+        answer = json.loads(response.content)
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and str(answer.get("code")) in _REJECTED
+
+
+def private_key(pem: str | None = None, path: Path | None = None) -> RSAPrivateKey:
+    r"""The RSA key from the text of a PEM (literal `\n` allowed) or from a file.
+
+    Raises ValueError, worded for the operator and without a byte of the key.
+    """
+    if path is not None:
+        try:
+            pem = path.read_text("ascii")
+        except (OSError, UnicodeDecodeError):
+            raise ValueError("names a file that cannot be read as a PEM text") from None
+    text = (pem or "").strip().strip("'\"").replace("\\n", "\n")
+    try:
+        key = load_pem_private_key(text.encode(), password=None)
+    except (ValueError, TypeError):
+        raise ValueError("does not hold a PEM private key (-----BEGIN PRIVATE KEY-----)") from None
+    if not isinstance(key, RSAPrivateKey):
+        raise ValueError("holds a key that is not RSA; Coze's service apps use RSA keys")
+    return key

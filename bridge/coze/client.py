@@ -1,0 +1,177 @@
+"""One HTTP client for all of Coze: requests, envelopes and streams, each error typed."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from bridge.coze.auth import Auth
+from bridge.coze.codes import trouble
+from bridge.coze.events import Broke, Event, Json, object_of, read_event, read_object, text_of
+from bridge.coze.regions import Deployment
+from bridge.coze.sse import EventTooLarge, events
+from bridge.errors import Garbled, Interrupted, Unauthorized, Unreachable
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+READ_SECONDS = 60.0
+IDLE_SECONDS = 180.0
+"""How long a stream may be silent: while a tool of the agent runs, Coze sends nothing at all."""
+
+
+class Coze:
+    """A connection pool to one Coze deployment. Use it as an async context."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        auth: Auth,
+        *,
+        proxy: str | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
+        self.deployment = deployment
+        self._auth = auth
+        self._idle_seconds = idle_seconds
+        self._http = httpx.AsyncClient(
+            base_url=deployment.base,
+            auth=auth,
+            proxy=proxy,
+            timeout=httpx.Timeout(READ_SECONDS, connect=10.0),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
+            headers={"User-Agent": "coze-telegram-bridge"},
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open the connection pool."""
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close every connection."""
+        await self._http.__aexit__(kind, error, trace)
+
+    async def call(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int] | None = None,
+        body: Json | None = None,
+    ) -> Json:
+        """Call an endpoint and return its whole envelope.
+
+        `doing` is the operator's word for it. Raises the CozeTrouble that the answer means.
+        """
+        try:
+            response = await self._http.request(method, path, params=query, json=body)
+        except httpx.HTTPError as error:
+            raise _transport(doing, error) from error
+        return _envelope(doing, response)
+
+    @asynccontextmanager
+    async def stream(
+        self, doing: str, path: str, *, query: Mapping[str, str], body: Json
+    ) -> AsyncIterator[AsyncIterator[Event]]:
+        """Start a streamed call and give its events; a JSON answer to it is an error.
+
+        Raises the CozeTrouble that the answer means; Interrupted when the stream breaks or is
+        silent for too long. The end without a closing event is left to the reader to notice.
+        """
+        timeout = httpx.Timeout(self._idle_seconds, connect=10.0)
+        request = self._http.build_request(
+            "POST",
+            path,
+            params=query,
+            json=body,
+            timeout=timeout,
+            headers={"Accept": "text/event-stream", "Accept-Encoding": "identity"},
+        )
+        try:
+            response = await self._http.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise _transport(doing, error) from error
+        try:
+            if "event-stream" not in response.headers.get("content-type", ""):
+                await _read_whole(doing, response)
+                _envelope(doing, response)
+                raise Garbled(doing, "a JSON answer came where a stream was asked for")
+            async with aclosing(self._events(doing, response)) as arriving:
+                yield arriving
+        finally:
+            await response.aclose()
+
+    async def _events(self, doing: str, response: httpx.Response) -> AsyncGenerator[Event, None]:
+        log_id = log_id_of(response)
+        try:
+            async with aclosing(events(response.aiter_bytes())) as arriving:
+                async for event in arriving:
+                    read = read_event(event, log_id)
+                    if isinstance(read, Broke) and isinstance(read.trouble, Unauthorized):
+                        self.reject_token()
+                    yield read
+        except httpx.HTTPError as error:
+            raise _transport(doing, error, begun=True) from error
+        except EventTooLarge as error:
+            raise Garbled(doing, str(error), log_id=log_id) from error
+
+    def reject_token(self) -> None:
+        """Have a new token for the next call, where the way in can give one."""
+        self._auth.reject()
+
+    @property
+    def token_seconds_left(self) -> float | None:
+        """Seconds until the token in use ends; None where that is not known."""
+        return self._auth.seconds_left
+
+
+async def _read_whole(doing: str, response: httpx.Response) -> None:
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            await response.aread()
+    except (httpx.HTTPError, TimeoutError) as error:
+        raise _transport(doing, error, begun=True) from error
+
+
+def _transport(doing: str, error: Exception, *, begun: bool = False) -> Unreachable | Interrupted:
+    """A broken connection as a trouble; only before the request was sent is it harmless."""
+    what = str(error) or type(error).__name__
+    if isinstance(error, _NOT_SENT) and not begun:
+        return Unreachable(doing, what)
+    return Interrupted(doing, what)
+
+
+def log_id_of(response: httpx.Response) -> str | None:
+    """The id by which Coze's support finds the request; coze-studio names it differently."""
+    found = response.headers.get("x-tt-logid") or response.headers.get("x-log-id")
+    return str(found) if found else None
+
+
+def _envelope(doing: str, response: httpx.Response) -> Json:
+    """The answer's envelope. A missing `code` is a success; a code is an error at any status."""
+    log_id = log_id_of(response)
+    status = response.status_code
+    content = read_object(response.content)
+    if content is None:
+        if status >= 400:
+            raise trouble(doing, code=None, msg=f"HTTP {status}", log_id=log_id, status=status)
+        raise Garbled(doing, f"HTTP {status} without a JSON object", log_id=log_id)
+    code = text_of(content, "code") or "0"
+    if code != "0" or status >= 400:
+        raise trouble(
+            doing,
+            code=code if code != "0" else None,
+            msg=text_of(content, "msg"),
+            log_id=log_id or text_of(object_of(content, "detail"), "logid") or None,
+            status=status,
+        )
+    return content

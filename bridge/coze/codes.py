@@ -1,0 +1,142 @@
+"""Coze's error codes, each turned into the trouble that it means.
+
+Codes are matched, never texts: the language of `msg` follows Accept-Language. Business errors
+arrive with HTTP 200 as often as not, in an envelope, in a run's `last_error` or in an event.
+"""
+
+from bridge.errors import (
+    AgentUnavailable,
+    BadRequest,
+    Busy,
+    ConversationLost,
+    CozeTrouble,
+    Forbidden,
+    Happened,
+    NotCancellable,
+    NotOffered,
+    QuotaGone,
+    RateLimited,
+    Refused,
+    RunFailed,
+    RunUnknown,
+    ServerTrouble,
+    TooLong,
+    Unauthorized,
+)
+
+_BY_CODE: dict[str, type[CozeTrouble]] = {
+    "4001": RunUnknown,
+    "4002": ConversationLost,
+    "4006": AgentUnavailable,
+    "4008": QuotaGone,
+    "4009": RateLimited,
+    "4010": TooLong,
+    "4011": QuotaGone,
+    "4012": AgentUnavailable,
+    "4013": RateLimited,
+    "4014": Refused,
+    "4015": AgentUnavailable,
+    "4016": Busy,
+    "4019": QuotaGone,
+    "4020": RateLimited,
+    "4021": AgentUnavailable,
+    "4022": QuotaGone,
+    "4027": QuotaGone,
+    "4028": QuotaGone,
+    "4100": Unauthorized,
+    "4101": Forbidden,
+    "4102": Refused,
+    "4104": NotCancellable,
+    "4105": Refused,
+    "4200": AgentUnavailable,
+    "5000": ServerTrouble,
+    "6023": RunFailed,
+    "6031": AgentUnavailable,
+    "700012006": Unauthorized,
+    "702093018": RateLimited,
+    "702242003": AgentUnavailable,
+    "708230702": ServerTrouble,
+    "710005002": RateLimited,
+    "788788103": QuotaGone,
+    # coze-studio, the self-hosted deployment
+    "103000001": Forbidden,
+    "103000002": ConversationLost,
+    "103100002": AgentUnavailable,
+    "103200003": RunUnknown,
+    "103200004": AgentUnavailable,
+    "103200005": NotCancellable,
+    "777777775": RunFailed,
+}
+
+_CURES: dict[str, str] = {
+    "4006": "COZE_BOT_ID is unknown to this account: check the id, the workspace and the region.",
+    "4008": "The agent's daily use limit is reached: wait for tomorrow or upgrade the plan.",
+    "4011": "The Coze token balance is used up: top it up.",
+    "4012": "The agent's model was withdrawn: choose another model and publish again.",
+    "4015": (
+        "Publish the agent with the channel 'API' ticked (it takes some minutes), and check that "
+        "the token and COZE_API_BASE are of the same region."
+    ),
+    "4019": "The Coze account is overdue: pay the balance.",
+    "4020": "The purchased requests per minute are exceeded: raise them in Coze.",
+    "4021": "The agent's chatflow or workflow is not configured: fix it and publish again.",
+    "4022": "The model account behind the agent is in arrears: pay it.",
+    "4102": "Coze's risk control blocks this account: write to Coze's support with the log id.",
+    "4105": "Coze finds sensitive content in the agent's configuration: edit the agent.",
+    "4200": "Coze does not know this id: check COZE_BOT_ID, the region and the publication.",
+    "6031": "The workflow is not published: publish it and the agent.",
+    "702242003": "The agent is no longer bound to this channel: publish it again.",
+}
+
+_BY_STATUS: dict[int, type[CozeTrouble]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotOffered,
+    405: NotOffered,
+    408: ServerTrouble,
+    413: BadRequest,
+    429: RateLimited,
+}
+
+
+def trouble(
+    doing: str,
+    *,
+    code: int | str | None,
+    msg: str,
+    log_id: str | None = None,
+    status: int = 200,
+    in_run: bool = False,
+) -> CozeTrouble:
+    """The trouble that an error code (or, without one, an HTTP status) means.
+
+    `in_run` says that the run had begun when it failed: then it happened, whatever the code.
+    """
+    number = str(code) if code is not None else ""
+    found = _BY_CODE.get(number) or _by_family(number, status, in_run=in_run)
+    what = _plain(msg) or (f"HTTP {status}" if status != 200 else "no reason was given")
+    made = found(doing, what, code=code, log_id=log_id, cure=_CURES.get(number))
+    if in_run:
+        made.happened = Happened.YES
+    elif number in _BY_CODE:
+        made.happened = Happened.NO  # an envelope with a code means: rejected before it ran
+    return made
+
+
+def _by_family(number: str, status: int, *, in_run: bool) -> type[CozeTrouble]:
+    """What an unlisted code means: 4xxx is ours to mend, anything in a run is the agent's."""
+    if in_run:
+        return RunFailed
+    if status >= 500:
+        return ServerTrouble
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if number.startswith("4") and len(number) == 4:
+        return BadRequest
+    return RunFailed
+
+
+def _plain(msg: str) -> str:
+    """Coze's sentence on one line of at most 300 characters, without its full stop."""
+    return " ".join(msg.split())[:300].rstrip(".。 ")

@@ -1,0 +1,60 @@
+"""Coze's memory for a chat: make one, look at one, cut its context, read what it keeps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bridge.coze.client import Coze
+from bridge.coze.events import Json, RunMessage, object_of, objects_of, read_message, text_of
+from bridge.errors import Garbled
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A conversation; `section_id` names the part of it since it was last cleared."""
+
+    id: str
+    section_id: str
+
+
+async def create_conversation(coze: Coze, agent_id: str) -> Conversation:
+    """A fresh conversation with an agent. Raises CozeTrouble."""
+    doing = "Opening a conversation with the agent"
+    answer = await coze.call(doing, "POST", "/v1/conversation/create", body={"bot_id": agent_id})
+    return _conversation(doing, object_of(answer, "data"))
+
+
+async def retrieve_conversation(coze: Coze, conversation_id: str) -> Conversation:
+    """What Coze knows of a conversation. Raises ConversationLost when it knows nothing."""
+    doing = "Looking up the conversation"
+    answer = await coze.call(
+        doing, "GET", "/v1/conversation/retrieve", query={"conversation_id": conversation_id}
+    )
+    return _conversation(doing, object_of(answer, "data"))
+
+
+async def clear_conversation(coze: Coze, conversation_id: str) -> str:
+    """Cut the context; the messages stay listable. Returns the new section's id."""
+    doing = "Clearing the conversation"
+    answer = await coze.call(doing, "POST", f"/v1/conversations/{conversation_id}/clear")
+    return text_of(object_of(answer, "data"), "id")
+
+
+async def newest_messages(
+    coze: Coze, conversation_id: str, limit: int = 20
+) -> Sequence[RunMessage]:
+    """The newest questions and answers of a conversation, newest first (at most 50)."""
+    answer = await coze.call(
+        "Reading the conversation",
+        "POST",
+        "/v1/conversation/message/list",
+        query={"conversation_id": conversation_id},
+        body={"order": "desc", "limit": limit},
+    )
+    return [read_message(item) for item in objects_of(answer, "data")]
+
+
+def _conversation(doing: str, content: Json) -> Conversation:
+    found = text_of(content, "id")
+    if not found:
+        raise Garbled(doing, "the answer holds no conversation")
+    return Conversation(found, text_of(content, "last_section_id"))

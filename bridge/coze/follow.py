@@ -1,0 +1,252 @@
+"""Ask once and hear the run to its end, whatever the connection does on the way.
+
+Coze has no resume offset, but it finishes and keeps a run by itself: a broken stream is
+followed by looking the run up until it is over and reading its messages. Asking again would
+answer (and charge) twice.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from bridge.coze.client import Coze
+from bridge.coze.conversations import newest_messages
+from bridge.coze.events import (
+    Began,
+    Broke,
+    Completed,
+    Delta,
+    Done,
+    Ended,
+    Event,
+    Kind,
+    Recovered,
+    Run,
+    RunMessage,
+    Status,
+)
+from bridge.coze.runs import (
+    Question,
+    list_run,
+    refuse_tools,
+    retrieve_run,
+    start_run,
+    stream_run,
+)
+from bridge.errors import (
+    CozeTrouble,
+    Garbled,
+    Happened,
+    Interrupted,
+    NotOffered,
+    Retry,
+    RunUnknown,
+)
+
+PATIENCE_SECONDS = 15 * 60.0
+"""How long a run may take in all: a workflow may run for ten minutes."""
+_LOOKUPS = 4
+
+
+@dataclass
+class _Heard:
+    """What the stream has told so far."""
+
+    began: Run | None = None
+    ended: Run | None = None
+    text: bool = False
+
+
+def follow(coze: Coze, question: Question, *, stream: bool = True) -> AsyncGenerator[Event, None]:
+    """Ask, and give every event until the run is over: the last one is `Ended`.
+
+    Raises the CozeTrouble that kept the run from beginning; `happened` says whether it may
+    have begun all the same. Close the iterator to stop listening (the run itself goes on).
+    """
+    return _stream(coze, question) if stream else _poll(coze, question)
+
+
+async def rejoin(coze: Coze, question: Question, run_id: str | None) -> AsyncGenerator[Event, None]:
+    """Finish a run that was asked before: by its id, or found by the question's mark.
+
+    Raises Interrupted when Coze keeps no run for the question.
+    """
+    if run_id is None:
+        run_id = await _find(coze, question)
+        yield Began(Run(run_id, question.conversation_id, Status.IN_PROGRESS))
+    async with aclosing(_to_the_end(coze, question.conversation_id, run_id)) as rest:
+        async for event in rest:
+            yield event
+
+
+async def _stream(coze: Coze, question: Question) -> AsyncGenerator[Event, None]:
+    heard = _Heard()
+    try:
+        async with stream_run(coze, question) as arriving:
+            async for event in arriving:
+                if isinstance(event, Done):
+                    break
+                if isinstance(event, Broke):
+                    raise _after(event.trouble, heard)
+                if _new(event, heard):
+                    yield event
+            else:
+                raise Interrupted("Hearing the agent", "the stream ended before the run")
+    except (Interrupted, Garbled) as error:
+        if heard.ended is None:
+            async for event in _recover(coze, question, heard, error):
+                yield event
+            return
+    async for event in _close(coze, question, heard):
+        yield event
+
+
+def _new(event: Event, heard: _Heard) -> bool:
+    """Remember what the event says; whether the reader should see it now."""
+    match event:
+        case Began(run):
+            first = heard.began is None
+            heard.began = heard.began or run
+            return first
+        case Delta(message) | Completed(message):
+            heard.text = heard.text or (message.kind is Kind.ANSWER and bool(message.text.strip()))
+            return True
+        case Ended(run):
+            heard.ended = _whole(run, heard.began)
+            return False
+        case _:
+            return False
+
+
+def _whole(run: Run, began: Run | None) -> Run:
+    """The end's run with the ids of the beginning: failures may come without any."""
+    if began is None:
+        return run
+    return replace(
+        run, id=run.id or began.id, conversation_id=run.conversation_id or began.conversation_id
+    )
+
+
+def _after(trouble: CozeTrouble, heard: _Heard) -> CozeTrouble:
+    if heard.began is not None:
+        trouble.happened = Happened.YES
+    return trouble
+
+
+async def _close(coze: Coze, question: Question, heard: _Heard) -> AsyncGenerator[Event, None]:
+    """The end of a stream that ended well: with a last look where it left doubts."""
+    run = heard.ended or _whole(
+        Run("", question.conversation_id, Status.COMPLETED), heard.began
+    )  # a chatflow's question ends with `done` alone
+    doubtful = run.status is Status.COMPLETED and not heard.text
+    if run.id and (doubtful or _wants_tools(run)):
+        async with aclosing(_to_the_end(coze, run.conversation_id, run.id, run)) as rest:
+            async for event in rest:
+                yield event
+        return
+    yield Ended(run)
+
+
+async def _recover(
+    coze: Coze, question: Question, heard: _Heard, error: CozeTrouble
+) -> AsyncGenerator[Event, None]:
+    """Finish a run whose stream broke, found by its mark when its id was never heard."""
+    if isinstance(error, Garbled) and heard.began is None:
+        raise error  # no stream came at all: there is nothing to look for
+    run_id = heard.began.id if heard.began else None
+    async with aclosing(rejoin(coze, question, run_id)) as rest:
+        async for event in rest:
+            yield event
+
+
+async def _poll(coze: Coze, question: Question) -> AsyncGenerator[Event, None]:
+    run = await start_run(coze, question)
+    yield Began(run)
+    async with aclosing(_to_the_end(coze, run.conversation_id, run.id)) as rest:
+        async for event in rest:
+            yield event
+
+
+async def _to_the_end(
+    coze: Coze, conversation_id: str, run_id: str, run: Run | None = None
+) -> AsyncGenerator[Event, None]:
+    """Wait until the run is over, refuse its tools once, then tell all that it said."""
+    refused = False
+    while True:
+        run = run or await _over(coze, conversation_id, run_id)
+        if refused or not _wants_tools(run):
+            break
+        refused = True
+        try:
+            await refuse_tools(coze, run, run.tool_calls)
+        except NotOffered:
+            break
+        run = None
+    if run.status is not Status.FAILED:
+        yield Recovered(tuple(await _patiently_list(coze, conversation_id, run_id)))
+    yield Ended(_whole(run, Run(run_id, conversation_id, run.status)))
+
+
+def _wants_tools(run: Run) -> bool:
+    """Whether it waits for tools of ours; a `reply_message` waits for the person instead."""
+    return run.status is Status.REQUIRES_ACTION and any(
+        call.kind == "function" for call in run.tool_calls
+    )
+
+
+async def _over(coze: Coze, conversation_id: str, run_id: str) -> Run:
+    """The run once it is over. Raises Interrupted when patience ends."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE_SECONDS
+    for pause in _pauses():
+        try:
+            run = await retrieve_run(coze, conversation_id, run_id)
+            if run.status.over:
+                return run
+        except CozeTrouble as error:
+            if error.retry is not Retry.WAIT and not isinstance(error, Interrupted):
+                raise
+        if loop.time() + pause > deadline:
+            break
+        await asyncio.sleep(pause)
+    raise Interrupted("Waiting for the run", f"it was not over after {PATIENCE_SECONDS:.0f} s")
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between looks: Coze asks for at most one a second, and slower is kinder."""
+    for _ in range(10):
+        yield 1.0
+    for _ in range(10):
+        yield 2.0
+    while True:
+        yield 3.0
+
+
+async def _patiently_list(coze: Coze, conversation_id: str, run_id: str) -> list[RunMessage]:
+    for last in (*[False] * (_LOOKUPS - 1), True):
+        try:
+            return list(await list_run(coze, conversation_id, run_id))
+        except CozeTrouble as error:
+            if last or (error.retry is not Retry.WAIT and not isinstance(error, Interrupted)):
+                raise
+        await asyncio.sleep(1.0)
+    raise AssertionError("the last look returns or raises")
+
+
+async def _find(coze: Coze, question: Question) -> str:
+    """The id of the run that answers the question, by the mark in its `meta_data`."""
+    for _ in range(_LOOKUPS):
+        try:
+            for message in await newest_messages(coze, question.conversation_id):
+                if message.mark == question.mark and message.run_id:
+                    return message.run_id
+        except (NotOffered, RunUnknown):
+            break
+        except CozeTrouble as error:
+            if error.retry is not Retry.WAIT and not isinstance(error, Interrupted):
+                raise
+        await asyncio.sleep(1.0)
+    raise Interrupted(
+        "Asking the agent", "the connection broke and Coze keeps no run for the question"
+    )

@@ -1,0 +1,140 @@
+"""The calls about one run: start it, look at it, list it, cancel it, answer its tools."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from bridge.coze.client import Coze
+from bridge.coze.events import (
+    Event,
+    Json,
+    Run,
+    RunMessage,
+    ToolCall,
+    object_of,
+    objects_of,
+    read_message,
+    read_run,
+)
+from bridge.errors import Garbled, NotCancellable
+
+_ASKING = "Asking the agent"
+_NO_TOOL = json.dumps({"error": "This tool is not available in this channel."})
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a run is asked, and in whose memory."""
+
+    agent_id: str
+    user_id: str
+    conversation_id: str
+    text: str
+    mark: str
+    """Our own id of the turn, by which the run is found when its start was not heard of."""
+
+    def __repr__(self) -> str:
+        return f"Question(mark={self.mark!r}, {len(self.text)} characters)"
+
+
+def _body(question: Question, *, stream: bool) -> Json:
+    mark = {"turn": question.mark}
+    message = {
+        "role": "user",
+        "type": "question",
+        "content": question.text,
+        "content_type": "text",
+        "meta_data": mark,
+    }
+    return {
+        "bot_id": question.agent_id,
+        "user_id": question.user_id,
+        "stream": stream,
+        "auto_save_history": True,  # without it nothing could be recovered
+        "additional_messages": [message],
+        "meta_data": mark,
+    }
+
+
+def stream_run(coze: Coze, question: Question) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+    """Start a run and hear it as it goes. The conversation counts in the query only."""
+    return coze.stream(
+        _ASKING,
+        "/v3/chat",
+        query={"conversation_id": question.conversation_id},
+        body=_body(question, stream=True),
+    )
+
+
+async def start_run(coze: Coze, question: Question) -> Run:
+    """Start a run without hearing it; `retrieve_run` tells when it is over."""
+    answer = await coze.call(
+        _ASKING,
+        "POST",
+        "/v3/chat",
+        query={"conversation_id": question.conversation_id},
+        body=_body(question, stream=False),
+    )
+    return _run(_ASKING, answer)
+
+
+async def retrieve_run(coze: Coze, conversation_id: str, run_id: str) -> Run:
+    """Where a run stands. Raises RunUnknown when Coze does not know it."""
+    doing = "Looking up the run"
+    answer = await coze.call(
+        doing,
+        "GET",
+        "/v3/chat/retrieve",
+        query={"conversation_id": conversation_id, "chat_id": run_id},
+    )
+    return _run(doing, answer)
+
+
+async def list_run(coze: Coze, conversation_id: str, run_id: str) -> Sequence[RunMessage]:
+    """All messages of a run in Coze's order; a failed run's answer may hold none."""
+    answer = await coze.call(
+        "Reading the run's messages",
+        "GET",
+        "/v3/chat/message/list",
+        query={"conversation_id": conversation_id, "chat_id": run_id},
+    )
+    return [read_message(item) for item in objects_of(answer, "data")]
+
+
+async def cancel_run(coze: Coze, conversation_id: str, run_id: str) -> bool:
+    """Ask Coze to cancel; False when the run was over already.
+
+    Coze only flips the status: an open stream keeps flowing until its reader closes it.
+    """
+    try:
+        await coze.call(
+            "Stopping the run",
+            "POST",
+            "/v3/chat/cancel",
+            body={"chat_id": run_id, "conversation_id": conversation_id},
+        )
+    except NotCancellable:
+        return False
+    return True
+
+
+async def refuse_tools(coze: Coze, run: Run, calls: Sequence[ToolCall]) -> None:
+    """Answer every local tool that a run asks for with the truth: we have none."""
+    await coze.call(
+        "Answering the agent's tool request",
+        "POST",
+        "/v3/chat/submit_tool_outputs",
+        query={"conversation_id": run.conversation_id, "chat_id": run.id},
+        body={
+            "tool_outputs": [{"tool_call_id": call.id, "output": _NO_TOOL} for call in calls],
+            "stream": False,
+        },
+    )
+
+
+def _run(doing: str, answer: Json) -> Run:
+    run = read_run(object_of(answer, "data"))
+    if not run.id:
+        raise Garbled(doing, "the answer holds no run")
+    return run
