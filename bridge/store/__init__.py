@@ -1,0 +1,1 @@
+"""The store: what happened is written here before the next outside act."""

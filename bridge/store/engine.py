@@ -1,0 +1,112 @@
+"""Open the database: SQLite in WAL, with writers that queue instead of failing."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from bridge.errors import StoreTrouble
+
+BUSY_MILLISECONDS = 5000
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # an update confirmed to Telegram must survive a power cut
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
+)
+
+
+class Store:
+    """The database behind two doors: `reading` and `writing`, each a short transaction."""
+
+    def __init__(self, url: str) -> None:
+        self.url = database_url(url)
+        self.engine = _engine(self.url)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that commits at its end. Raises StoreTrouble when the database fails."""
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise _trouble("Writing to the database", error) from error
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads, beside any writer. Raises StoreTrouble."""
+        try:
+            async with self.engine.connect() as connection:
+                await connection.execution_options(begin="DEFERRED")
+                yield connection
+        except SQLAlchemyError as error:
+            raise _trouble("Reading the database", error) from error
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def database_url(text: str) -> URL:
+    """The database's URL. Raises ValueError, worded for the operator and without a password."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError("is not a database URL, e.g. sqlite+aiosqlite:///bridge.db") from None
+    if url.drivername == "sqlite":
+        url = url.set(drivername="sqlite+aiosqlite")
+    if url.drivername != "sqlite+aiosqlite":
+        raise ValueError("must begin with sqlite+aiosqlite:///")
+    return url
+
+
+def database_file(url: URL) -> Path | None:
+    """The file of a SQLite database; None for one in memory."""
+    return Path(url.database) if url.database and url.database != ":memory:" else None
+
+
+def _engine(url: URL) -> AsyncEngine:
+    path = database_file(url)
+    if path is not None:
+        _make_private(path)
+    engine = create_async_engine(url)
+    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _make_private(path: Path) -> None:
+    """Create the file readable for its owner only: it holds people's questions."""
+    if path.exists() or not path.parent.is_dir():
+        return
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise StoreTrouble("Creating the database", error.strerror or str(error)) from error
+
+
+def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # we say when a transaction begins, see `_begin`
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once: a reader that turns writer half way fails under load."""
+    mode = connection.get_execution_options().get("begin", "IMMEDIATE")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _trouble(doing: str, error: SQLAlchemyError) -> StoreTrouble:
+    """Name the cause without the statement's parameters: they hold people's words."""
+    cause = getattr(error, "orig", None)
+    return StoreTrouble(doing, str(cause) if cause else type(error).__name__)

@@ -1,0 +1,98 @@
+"""The inbox: a raw update is committed here before Telegram's offset is confirmed."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.store.tables import inbox
+
+KEEP_SECONDS = 3 * 86400.0
+"""Telegram redelivers for 24 hours at most; after that an id need not be remembered."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """One raw update that waits to be settled."""
+
+    bot_id: int
+    update_id: int
+    payload: str
+
+    def __repr__(self) -> str:
+        return f"Arrived(update_id={self.update_id})"
+
+
+async def put(
+    tx: AsyncConnection, bot_id: int, updates: Mapping[int, Mapping[str, object]]
+) -> Sequence[Arrived]:
+    """Keep updates by their id and return those that are new, in order.
+
+    One that was delivered before is not taken twice.
+    """
+    if not updates:
+        return []
+    payloads = {update_id: json.dumps(content) for update_id, content in updates.items()}
+    rows = [
+        {
+            "bot_id": bot_id,
+            "update_id": update_id,
+            "state": "new",
+            "payload": payload,
+            "received_at": time.time(),
+        }
+        for update_id, payload in payloads.items()
+    ]
+    entry = insert(inbox).values(rows).on_conflict_do_nothing().returning(inbox.c.update_id)
+    fresh = sorted((await tx.execute(entry)).scalars())
+    return [Arrived(bot_id, update_id, payloads[update_id]) for update_id in fresh]
+
+
+async def waiting(tx: AsyncConnection, bot_id: int, limit: int = 500) -> Sequence[Arrived]:
+    """Updates that wait to be settled, oldest first."""
+    found = await tx.execute(
+        select(inbox.c.update_id, inbox.c.payload)
+        .where(inbox.c.bot_id == bot_id, inbox.c.state == "new")
+        .order_by(inbox.c.received_at, inbox.c.update_id)
+        .limit(limit)
+    )
+    return [Arrived(bot_id, row.update_id, row.payload) for row in found]
+
+
+async def settle(tx: AsyncConnection, arrived: Arrived) -> bool:
+    """Mark an update as settled and drop its content; False when that was done before."""
+    return await _leave(tx, arrived, state="done", payload=None)
+
+
+async def set_aside(tx: AsyncConnection, arrived: Arrived, error: str) -> bool:
+    """Keep an update that could not be settled, with its error, and go on."""
+    return await _leave(tx, arrived, state="aside", error=error[:500])
+
+
+async def _leave(tx: AsyncConnection, arrived: Arrived, **values: str | None) -> bool:
+    done = await tx.execute(
+        update(inbox)
+        .where(
+            inbox.c.bot_id == arrived.bot_id,
+            inbox.c.update_id == arrived.update_id,
+            inbox.c.state == "new",
+        )
+        .values(**values)
+    )
+    return done.rowcount == 1
+
+
+async def prune(tx: AsyncConnection) -> None:
+    """Forget settled updates that Telegram cannot deliver again."""
+    old = time.time() - KEEP_SECONDS
+    await tx.execute(delete(inbox).where(inbox.c.state == "done", inbox.c.received_at < old))
+
+
+async def count_aside(tx: AsyncConnection) -> int:
+    """How many updates were set aside."""
+    query = select(func.count()).select_from(inbox).where(inbox.c.state == "aside")
+    return int((await tx.execute(query)).scalar_one())

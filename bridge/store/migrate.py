@@ -1,0 +1,126 @@
+"""Bring a database to the schema of this program, and refuse one that is newer than it."""
+
+import asyncio
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from bridge.errors import StoreTrouble
+from bridge.store.engine import Store, database_file
+from bridge.store.tables import metadata
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Where a database's schema stands."""
+
+    current: str | None
+    """The revision it has; None for an empty database."""
+    newest: str
+    """The revision of this program."""
+    differences: int
+    """How many things differ from the tables of this program."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether this program can run on it."""
+        return self.current == self.newest and not self.differences
+
+
+async def upgrade(store: Store) -> None:
+    """Migrate to this program's schema, in one transaction that holds the write lock.
+
+    Raises StoreTrouble when the database is newer than the program.
+    """
+    async with store.writing() as tx:
+        await tx.run_sync(_upgrade)
+
+
+async def schema(store: Store) -> Schema:
+    """Look at the schema without changing it."""
+    async with store.reading() as tx:
+        return await tx.run_sync(_schema)
+
+
+async def backup(store: Store, target: Path) -> None:
+    """Write a consistent copy of the SQLite database to `target`, also while it is in use.
+
+    Raises StoreTrouble when it is not a file, or `target` exists or cannot be written.
+    """
+    source = database_file(store.url)
+    doing = "Backing up the database"
+    if source is None or not source.exists():
+        raise StoreTrouble(doing, "there is no database file yet", cure="Run the bridge first.")
+    try:
+        await asyncio.to_thread(_copy, source, target)
+    except FileExistsError as error:
+        raise StoreTrouble(
+            doing, f"{target} exists", cure="Name a file that does not exist yet."
+        ) from error
+    except (OSError, sqlite3.Error) as error:
+        raise StoreTrouble(doing, str(error)) from error
+
+
+def _copy(source: Path, target: Path) -> None:
+    if target.exists():
+        raise FileExistsError(target)
+    part = target.with_name(target.name + ".part")
+    here, there = sqlite3.connect(source), sqlite3.connect(part)
+    try:
+        here.backup(there)
+    finally:
+        here.close()
+        there.close()
+    part.chmod(0o600)
+    shutil.move(part, target)
+
+
+def _scripts() -> Path:
+    """The migrations: inside the wheel, or beside the package in a checkout."""
+    package = Path(str(resources.files("bridge")))
+    inside = package / "migrations"
+    return inside if inside.is_dir() else package.parent / "migrations"
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _migrations() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _upgrade(connection: Connection) -> None:
+    current = MigrationContext.configure(connection).get_current_revision()
+    scripts = _migrations()
+    if current is not None and current not in {
+        found.revision for found in scripts.walk_revisions()
+    }:
+        raise StoreTrouble(
+            "Upgrading the database",
+            f"its schema {current} is newer than this program",
+            cure="Install the newer release of the bridge again, or restore a backup.",
+        )
+    if current != scripts.get_current_head():
+        command.upgrade(_config(connection), "head")
+
+
+def _schema(connection: Connection) -> Schema:
+    context = MigrationContext.configure(connection)
+    newest = _migrations().get_current_head() or ""
+    current = context.get_current_revision()
+    differences = len(compare_metadata(context, metadata)) if current == newest else 0
+    return Schema(current, newest, differences)

@@ -1,0 +1,107 @@
+"""The tables. Times are Unix seconds; Coze's ids are text, because they are above 2^53."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("update_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("payload", Text),
+    Column("error", Text),
+    Column("received_at", Float, nullable=False),
+    Index(None, "state"),
+)
+"""Raw updates: `new` until they are settled, `done` after (without payload), or `aside`."""
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("thread_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", Text, nullable=False),
+    Column("conversation_id", Text),
+    Column("agent_id", Text),
+    Column("api_base", Text),
+    Column("account", Text),
+    Column("created_at", Float, nullable=False),
+)
+
+_OPEN = text("state IN ('waiting', 'running')")
+turns = Table(
+    "turns",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("thread_id", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("parts", JSON, nullable=False),
+    Column("sender_id", BigInteger, nullable=False),
+    Column("sender_name", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("mark", Text, nullable=False, unique=True),
+    Column("conversation_id", Text),
+    Column("asked", Boolean, nullable=False),
+    Column("run_id", Text),
+    Column("posts", JSON, nullable=False),
+    Column("trouble_code", Text),
+    Column("log_id", Text),
+    Column("created_at", Float, nullable=False),
+    Column("settled_at", Float),
+    ForeignKeyConstraint(["chat_id", "thread_id"], ["chats.chat_id", "chats.thread_id"]),
+    Index(
+        "uq_turns_open",
+        "chat_id",
+        "thread_id",
+        "state",
+        unique=True,
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
+    ),
+)
+"""At most one turn waits and one runs in a chat: the index says so, not a habit."""
+
+choices = Table(
+    "choices",
+    metadata,
+    Column("token", Text, primary_key=True),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("thread_id", BigInteger, nullable=False),
+    Column("texts", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index(None, "chat_id", "thread_id"),
+)
+"""Questions offered as buttons: a button carries the unguessable token and a number only."""
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""Small things to remember across starts, such as the menu that was last set."""

@@ -1,0 +1,217 @@
+"""Turns: each change of state is one row changed, and the row count says whether we were first."""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import ChatKey, Message, Part, Sender, State, Turn, before
+from bridge.store.chats import meet
+from bridge.store.tables import choices, turns
+
+
+async def wait(tx: AsyncConnection, message: Message) -> None:
+    """Let a message wait for its answer: in the chat's waiting turn, or in a new one."""
+    await meet(tx, message.chat)
+    part = {"message_id": message.id, "text": message.text}
+    waiting = await _open(tx, message.chat, State.WAITING)
+    if waiting is None:
+        await _insert(tx, message.chat, message.sender, [part], [])
+    else:
+        await tx.execute(
+            update(turns).where(turns.c.id == waiting.id).values(parts=[*waiting.parts, part])
+        )
+
+
+async def wait_again(tx: AsyncConnection, key: ChatKey) -> bool:
+    """Let the chat's last settled turn be asked once more, into the same posts.
+
+    False when there is none, or when another turn is open.
+    """
+    last = (
+        await tx.execute(select(turns).where(*_of(key)).order_by(turns.c.id.desc()).limit(1))
+    ).one_or_none()
+    if last is None or not State(last.state).settled or not last.parts:
+        return False
+    sender = Sender(last.sender_id, last.sender_name, last.language)
+    await _insert(tx, key, sender, last.parts, last.posts)
+    return True
+
+
+async def claim(tx: AsyncConnection, key: ChatKey) -> Turn | None:
+    """Take the chat's waiting turn to run it; None when there is none or one runs already."""
+    if await _open(tx, key, State.RUNNING):
+        return None
+    waiting = await _open(tx, key, State.WAITING)
+    if waiting is None or not await _become(tx, waiting.id, State.RUNNING):
+        return None
+    return _turn(await _row(tx, waiting.id))
+
+
+async def running(tx: AsyncConnection, key: ChatKey) -> Turn | None:
+    """The chat's running turn."""
+    row = await _open(tx, key, State.RUNNING)
+    return _turn(row) if row else None
+
+
+async def drop_waiting(tx: AsyncConnection, key: ChatKey) -> bool:
+    """Stop the chat's waiting turn before it ran; False when none waited."""
+    row = await _open(tx, key, State.WAITING)
+    return row is not None and await settle(tx, row.id, State.STOPPED)
+
+
+async def asking(tx: AsyncConnection, turn_id: int, conversation_id: str) -> None:
+    """Write down that the question goes out now: from here on it is never asked again."""
+    await _set(tx, turn_id, asked=True, conversation_id=conversation_id)
+
+
+async def not_asked(tx: AsyncConnection, turn_id: int) -> None:
+    """Write down that the question certainly did not arrive: it may be asked again."""
+    await _set(tx, turn_id, asked=False)
+
+
+async def began(tx: AsyncConnection, turn_id: int, run_id: str, conversation_id: str) -> None:
+    """Write down the run."""
+    await _set(tx, turn_id, run_id=run_id, conversation_id=conversation_id)
+
+
+async def posted(tx: AsyncConnection, turn_id: int, posts: Sequence[int]) -> None:
+    """Write down the reply's posts."""
+    await _set(tx, turn_id, posts=list(posts))
+
+
+async def settle(
+    tx: AsyncConnection,
+    turn_id: int,
+    state: State,
+    *,
+    code: str | None = None,
+    log_id: str | None = None,
+) -> bool:
+    """Give the turn its end; False when it had one already."""
+    return await _become(
+        tx, turn_id, state, settled_at=time.time(), trouble_code=code, log_id=log_id
+    )
+
+
+async def forget_words(tx: AsyncConnection, key: ChatKey, but: int) -> None:
+    """Drop the questions of the chat's settled turns; only the last can be retried."""
+    await tx.execute(
+        update(turns)
+        .where(*_of(key), turns.c.id != but, turns.c.settled_at.is_not(None))
+        .values(parts=[])
+    )
+
+
+async def left_open(tx: AsyncConnection) -> tuple[Sequence[Turn], Sequence[ChatKey]]:
+    """What a stop or crash left: the turns that were running, the chats with one waiting."""
+    found = (
+        await tx.execute(
+            select(turns)
+            .where(turns.c.state.in_([State.RUNNING, State.WAITING]))
+            .order_by(turns.c.id)
+        )
+    ).all()
+    interrupted = [_turn(row) for row in found if row.state == State.RUNNING]
+    waiting = [ChatKey(row.chat_id, row.thread_id) for row in found if row.state == State.WAITING]
+    return interrupted, waiting
+
+
+async def offer(tx: AsyncConnection, key: ChatKey, texts: Sequence[str]) -> str:
+    """Keep questions that go out as buttons; the token stands for them in callback data."""
+    token = secrets.token_urlsafe(12)
+    await tx.execute(
+        insert(choices).values(
+            token=token,
+            chat_id=key.chat_id,
+            thread_id=key.thread_id,
+            texts=list(texts),
+            created_at=time.time(),
+        )
+    )
+    return token
+
+
+async def chosen(tx: AsyncConnection, key: ChatKey, token: str, number: int) -> str | None:
+    """The question behind a button of this chat; None for a forged or forgotten one."""
+    row = (
+        await tx.execute(
+            select(choices.c.texts).where(
+                choices.c.token == token,
+                choices.c.chat_id == key.chat_id,
+                choices.c.thread_id == key.thread_id,
+            )
+        )
+    ).one_or_none()
+    if row is None or not 0 <= number < len(row.texts):
+        return None
+    return str(row.texts[number])
+
+
+def _of(key: ChatKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return (turns.c.chat_id == key.chat_id, turns.c.thread_id == key.thread_id)
+
+
+async def _insert(
+    tx: AsyncConnection,
+    key: ChatKey,
+    sender: Sender,
+    parts: Sequence[Mapping[str, object]],
+    posts: Sequence[int],
+) -> None:
+    await tx.execute(
+        insert(turns).values(
+            chat_id=key.chat_id,
+            thread_id=key.thread_id,
+            state=State.WAITING,
+            parts=parts,
+            sender_id=sender.id,
+            sender_name=sender.name,
+            language=sender.language,
+            mark=secrets.token_hex(12),
+            asked=False,
+            posts=posts,
+            created_at=time.time(),
+        )
+    )
+
+
+async def _open(tx: AsyncConnection, key: ChatKey, state: State) -> Row[Any] | None:
+    query = select(turns).where(*_of(key), turns.c.state == state)
+    return (await tx.execute(query)).one_or_none()
+
+
+async def _row(tx: AsyncConnection, turn_id: int) -> Row[Any]:
+    return (await tx.execute(select(turns).where(turns.c.id == turn_id))).one()
+
+
+async def _become(tx: AsyncConnection, turn_id: int, state: State, **values: object) -> bool:
+    done = await tx.execute(
+        update(turns)
+        .where(turns.c.id == turn_id, turns.c.state.in_(before(state)))
+        .values(state=state, **values)
+    )
+    return done.rowcount == 1
+
+
+async def _set(tx: AsyncConnection, turn_id: int, **values: object) -> None:
+    await tx.execute(update(turns).where(turns.c.id == turn_id).values(**values))
+
+
+def _turn(row: Row[Any]) -> Turn:
+    """A row as the model's turn: the one place where the JSON columns are read."""
+    return Turn(
+        id=row.id,
+        chat=ChatKey(row.chat_id, row.thread_id),
+        state=State(row.state),
+        parts=tuple(Part(int(part["message_id"]), str(part["text"])) for part in row.parts),
+        sender=Sender(row.sender_id, row.sender_name, row.language),
+        mark=row.mark,
+        conversation_id=row.conversation_id,
+        asked=row.asked,
+        run_id=row.run_id,
+        posts=tuple(int(post) for post in row.posts),
+    )
