@@ -1,0 +1,232 @@
+"""The only place where everything is put together: `async with running(settings) as app:`."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+import structlog
+from telegram import Bot
+from telegram.error import InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.request import HTTPXRequest
+
+from bridge.coze.auth import Auth, JWTApp, StaticToken, private_key
+from bridge.coze.client import Coze
+from bridge.coze.regions import Deployment, deployment
+from bridge.errors import SettingsTrouble, TelegramTrouble, TokenRevoked
+from bridge.model import Home, Turn
+from bridge.relay.lanes import Lanes
+from bridge.relay.turn import Answering
+from bridge.settings import Settings
+from bridge.store import chats, migrate, turns
+from bridge.store.engine import Store
+from bridge.telegram.calls import Calls, pauses, seconds, unreachable
+from bridge.telegram.commands import COMMANDS, Commands
+from bridge.telegram.intake import Intake, Mailbox
+from bridge.telegram.pacing import Limits, Pacer
+from bridge.telegram.reply import LiveReply, live_reply
+from bridge.telegram.settling import Settling
+from bridge.texts import DEFAULT, catalogues
+
+log = structlog.get_logger(__name__)
+_MENU_FACT = "telegram menu"
+
+
+@dataclass(frozen=True)
+class App:
+    """The running bridge."""
+
+    bot: Bot
+    store: Store
+    lanes: Lanes
+    intake: asyncio.Task[None]
+    """Ends only with the trouble that ended the intake of updates."""
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[App]:
+    """Start everything, and stop it in the opposite order.
+
+    Raises SettingsTrouble, StoreTrouble and TokenRevoked when it cannot start.
+    """
+    async with AsyncExitStack() as stack:
+        store = Store(settings.database_url)
+        stack.push_async_callback(store.close)
+        await migrate.upgrade(store)
+        coze = await stack.enter_async_context(coze_client(settings))
+        bot = telegram_bot(settings)
+        await _meet_telegram(bot)
+        stack.push_async_callback(bot.shutdown)
+        home = agent_home(settings)
+        calls = Calls(
+            bot, Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
+        )
+        lanes = Lanes(
+            store,
+            Answering(coze, store, home),
+            _replies(calls, store),
+            quiet_seconds=settings.bridge_quiet_seconds,
+        )
+        stack.push_async_callback(lanes.close, settings.bridge_grace_seconds)
+        await _go_on(store, lanes)
+        commands = Commands(calls, store, lanes, coze, home)
+        settling = Settling(bot, calls, store, lanes, commands)
+        mailbox = await stack.enter_async_context(telegram_mailbox(settings))
+        intake = Intake(mailbox, bot.id, store, settling)
+        stack.push_async_callback(intake.close)
+        taking = await stack.enter_async_context(_owned(intake.run, "intake"))
+        await stack.enter_async_context(_owned(lambda: _set_menu(calls, store), "menu"))
+        log.info("ready", bot=bot.username, agent=home.agent_id, coze=home.api_base)
+        yield App(bot, store, lanes, taking)
+
+
+def coze_deployment(settings: Settings) -> Deployment:
+    """The Coze that the settings name."""
+    return deployment(settings.coze_api_base, settings.coze_jwt_oauth_audience)
+
+
+def coze_client(settings: Settings) -> Coze:
+    """A client of the Coze in the settings. Raises SettingsTrouble when its key is unusable."""
+    return Coze(coze_deployment(settings), _way_in(settings), proxy=settings.coze_proxy)
+
+
+def _way_in(settings: Settings) -> Auth:
+    if settings.coze_api_token is not None:
+        return StaticToken(settings.coze_api_token.get_secret_value())
+    path = settings.coze_jwt_oauth_private_key_file_path
+    pem = settings.coze_jwt_oauth_private_key
+    try:
+        key = private_key(pem.get_secret_value() if pem else None, path)
+    except ValueError as error:
+        name = "COZE_JWT_OAUTH_PRIVATE_KEY" + ("_FILE_PATH" if path else "")
+        raise SettingsTrouble((f"{name} {error}",)) from None
+    return JWTApp(
+        coze_deployment(settings),
+        settings.coze_jwt_oauth_client_id or "",
+        settings.coze_jwt_oauth_public_key_id or "",
+        key,
+    )
+
+
+def agent_home(settings: Settings) -> Home:
+    """What the chats' conversations belong to."""
+    return Home(
+        settings.coze_bot_id,
+        coze_deployment(settings).base,
+        settings.coze_jwt_oauth_client_id or "",  # a personal token does not name its account
+    )
+
+
+def telegram_bot(settings: Settings) -> Bot:
+    """The library's bot, with time-outs above the server's own flood wait of eight seconds."""
+    root = settings.telegram_api_base_url
+    limits = httpx.Limits(max_connections=256, keepalive_expiry=60.0)
+    request = HTTPXRequest(
+        connection_pool_size=256,
+        read_timeout=20.0,
+        write_timeout=20.0,
+        connect_timeout=10.0,
+        pool_timeout=10.0,
+        media_write_timeout=120.0,
+        proxy=settings.telegram_proxy,
+        httpx_kwargs={"limits": limits},
+    )
+    return Bot(
+        settings.telegram_bot_token.get_secret_value(),
+        base_url=f"{root}/bot",
+        base_file_url=f"{root}/file/bot",
+        request=request,
+    )
+
+
+def telegram_mailbox(settings: Settings) -> Mailbox:
+    """Where the updates come from."""
+    return Mailbox(
+        settings.telegram_api_base_url,
+        settings.telegram_bot_token.get_secret_value(),
+        settings.telegram_proxy,
+    )
+
+
+async def _meet_telegram(bot: Bot) -> None:
+    """Learn who we are; without a network this waits for one. Raises TokenRevoked."""
+    doing = "Signing in to Telegram"
+    for pause in pauses():
+        try:
+            await bot.initialize()
+            return
+        except InvalidToken as error:
+            await bot.shutdown()
+            raise TokenRevoked(doing, "Telegram does not know the token") from error
+        except RetryAfter as error:
+            await asyncio.sleep(seconds(error))
+        except NetworkError as error:
+            trouble = unreachable(doing, error)
+            log.warning("no Telegram yet", trouble=str(trouble), next_try_seconds=pause)
+            await asyncio.sleep(pause)
+        except TelegramError as error:
+            await bot.shutdown()
+            raise TelegramTrouble(doing, str(error)) from error
+
+
+def _replies(
+    calls: Calls, store: Store
+) -> Callable[[Turn], AbstractAsyncContextManager[LiveReply]]:
+    def open_reply(turn: Turn) -> AbstractAsyncContextManager[LiveReply]:
+        async def note_posts(posts: Sequence[int]) -> None:
+            async with store.writing() as tx:
+                await turns.posted(tx, turn.id, posts)
+
+        async def offer(questions: Sequence[str]) -> str:
+            async with store.writing() as tx:
+                return await turns.offer(tx, turn.chat, questions)
+
+        return live_reply(calls, turn, note_posts, offer)
+
+    return open_reply
+
+
+async def _go_on(store: Store, lanes: Lanes) -> None:
+    """Take up what a stop or crash left open: runs are rejoined, waiting turns answered."""
+    async with store.reading() as tx:
+        interrupted, waiting = await turns.left_open(tx)
+    for turn in interrupted:
+        log.info("turn goes on", turn=turn.id, run=turn.run_id)
+        lanes.wake(turn.chat, turn)
+    for key in waiting:
+        lanes.wake(key)
+
+
+async def _set_menu(calls: Calls, store: Store) -> None:
+    """Set the menu of commands when it is not the one that was set last: Telegram counts."""
+    menus = {
+        language: {one.name: one.description(language) for one in COMMANDS.values()}
+        for language in sorted(catalogues())
+    }
+    mark = hashlib.sha256(json.dumps(menus).encode()).hexdigest()
+    try:
+        async with store.reading() as tx:
+            if await chats.fact(tx, _MENU_FACT) == mark:
+                return
+        for language, menu in menus.items():
+            await calls.set_menu(menu, None if language == DEFAULT else language)
+        async with store.writing() as tx:
+            await chats.remember(tx, _MENU_FACT, mark)
+    except TelegramTrouble as trouble:
+        log.warning("menu not set", trouble=str(trouble))
+
+
+@asynccontextmanager
+async def _owned(
+    work: Callable[[], Coroutine[None, None, None]], name: str
+) -> AsyncIterator[asyncio.Task[None]]:
+    """A task that ends with the context."""
+    task = asyncio.create_task(work(), name=name)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""The job: one turn of one chat, in order, stoppable, recoverable."""

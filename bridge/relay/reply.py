@@ -1,0 +1,34 @@
+"""What the relay knows of a reply: it says what should stand there, the other side when."""
+
+from enum import Enum
+from typing import Protocol
+
+from bridge.relay.progress import Picture
+
+
+class Reply(Protocol):
+    """The growing answer in front of a person: a Telegram chat or a terminal."""
+
+    def show(self, picture: Picture) -> None:
+        """Show this as soon as it may be shown; a newer picture replaces one that waits.
+
+        Raises ReplyImpossible when nobody can be reached there any more.
+        """
+        ...
+
+    async def finish(self, picture: Picture) -> None:
+        """Show this for good; returns when it stands. Raises ReplyImpossible."""
+        ...
+
+
+class ReplyImpossible(Exception):
+    """The person cannot be reached: they blocked the bot, or the chat is gone."""
+
+
+class Halt(Enum):
+    """Why an answer ends before its run does."""
+
+    STOP = "stop"
+    """The person asked for it: the run is cancelled."""
+    SHUTDOWN = "shutdown"
+    """The process ends: the run goes on and is rejoined at the next start."""

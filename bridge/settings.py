@@ -1,0 +1,228 @@
+"""Every setting once: its name, type, default and sentence; all faults are told at once."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+
+from bridge.coze.regions import deployment
+from bridge.errors import SettingsTrouble
+from bridge.store.engine import database_url
+
+ENV_FILE = Path(".env")
+
+
+def _numbers(text: object) -> object:
+    """`10, 2.5, 1.2, 1` as four numbers."""
+    return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
+
+
+Positive = Annotated[float, Field(gt=0)]
+Pace = Annotated[
+    tuple[Positive, Positive, Positive, Annotated[float, Field(ge=0)]], BeforeValidator(_numbers)
+]
+"""Capacity in calls, seconds until one more, least seconds between edits, calls kept back."""
+
+
+class Settings(BaseModel):
+    """What the operator decides. Field names are the variables' names in lower case."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    telegram_bot_token: SecretStr = Field(description="The bot's token from @BotFather. Required.")
+    telegram_api_base_url: str = Field(
+        "https://api.telegram.org",
+        description="The Bot API server; `/bot<token>` is appended.",
+    )
+    telegram_proxy: str | None = Field(
+        None, description="Proxy towards Telegram: `http://`, `https://` or `socks5://`."
+    )
+    coze_api_base: str = Field(
+        "https://api.coze.com",
+        description="`https://api.coze.com`, `https://api.coze.cn` or your coze-studio.",
+    )
+    coze_bot_id: str = Field(
+        description="The agent's id: the number behind `/bot/` in its web address. Required."
+    )
+    coze_api_token: SecretStr | None = Field(
+        None, description="A personal or service access token; or use the JWT settings."
+    )
+    coze_jwt_oauth_client_id: str | None = Field(
+        None, description="The OAuth service app's id (`iss`)."
+    )
+    coze_jwt_oauth_public_key_id: str | None = Field(
+        None, description="The fingerprint of the app's public key (`kid`)."
+    )
+    coze_jwt_oauth_private_key: SecretStr | None = Field(
+        None, description="The app's private key as PEM text; `\\n` may stand for line ends."
+    )
+    coze_jwt_oauth_private_key_file_path: Path | None = Field(
+        None, description="A file that holds the private key instead."
+    )
+    coze_jwt_oauth_audience: str | None = Field(
+        None, description="`aud` of the JWT, when it is not the host of `COZE_API_BASE`."
+    )
+    coze_proxy: str | None = Field(None, description="Proxy towards Coze.")
+    database_url: str = Field(
+        "sqlite+aiosqlite:///bridge.db", description="Where chats and turns are kept."
+    )
+    bridge_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."
+    )
+    bridge_log_format: Literal["console", "json"] = Field(
+        "console", description="`console` for people, `json` for machines."
+    )
+    bridge_pace_private: Pace = Field(
+        (10, 2.5, 1.2, 1),
+        description=(
+            "Budget of a private chat: calls at once, seconds until one more, least seconds "
+            "between edits, calls kept back for final texts."
+        ),
+    )
+    bridge_pace_group: Pace = Field(
+        (5, 3.5, 3.0, 2), description="The same for a group; its topics share it."
+    )
+    bridge_quiet_seconds: float = Field(
+        0.25, ge=0, le=10, description="Pause after which a burst of messages is answered as one."
+    )
+    bridge_grace_seconds: float = Field(
+        8.0, ge=0, le=600, description="How long running answers may go on when the bridge stops."
+    )
+
+    @field_validator("telegram_bot_token")
+    @classmethod
+    def _token(cls, token: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"\d+:[\w-]+", token.get_secret_value()):
+            raise ValueError("is not a bot token; BotFather's look like 123456:letters")
+        return token
+
+    @field_validator("telegram_api_base_url")
+    @classmethod
+    def _server(cls, address: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", address):
+            raise ValueError("is not a web address; use https://api.telegram.org or your server's")
+        if re.search(r"/bot\d*:?[\w-]*/*$", address):
+            raise ValueError("must not end in /bot…; the token is appended by itself")
+        return address.rstrip("/")
+
+    @field_validator("telegram_proxy", "coze_proxy")
+    @classmethod
+    def _proxy(cls, address: str | None) -> str | None:
+        if address and not re.fullmatch(r"(https?|socks5h?)://\S+", address):
+            raise ValueError("is not a proxy's address; it begins with http:// or socks5://")
+        return address
+
+    @field_validator("coze_api_base")
+    @classmethod
+    def _base(cls, address: str) -> str:
+        return deployment(address).base
+
+    @field_validator("coze_bot_id")
+    @classmethod
+    def _agent(cls, agent_id: str) -> str:
+        if not re.fullmatch(r"\d+", agent_id):
+            raise ValueError("is not an agent's id; it is the number behind /bot/ in its address")
+        return agent_id
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, url: str) -> str:
+        database_url(url)
+        return url
+
+    @field_validator("bridge_log_level", mode="before")
+    @classmethod
+    def _level(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+
+def environment(env_file: Path = ENV_FILE) -> dict[str, str]:
+    """The variables of the process, over those of the `.env` file. Raises SettingsTrouble."""
+    try:
+        with env_file.open(encoding="utf-8") as lines:
+            broken = [str(line.original.line) for line in parse_stream(lines) if line.error]
+        from_file = dotenv_values(env_file, encoding="utf-8")
+    except FileNotFoundError:
+        broken, from_file = [], {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsTrouble((f"{env_file} cannot be read as UTF-8 text ({error})",)) from None
+    if broken:
+        where = ", ".join(broken)
+        raise SettingsTrouble(
+            (f"{env_file}, line {where}: cannot be read; write NAME=value, quotes closed",)
+        )
+    return {name: value for name, value in {**from_file, **os.environ}.items() if value}
+
+
+def settings_from(variables: Mapping[str, str]) -> Settings:
+    """The settings in a set of variables. Raises SettingsTrouble with every fault at once."""
+    values = {name.lower(): value.strip() for name, value in variables.items() if value.strip()}
+    faults = [*_unknown(variables), *_ways_in(values)]
+    try:
+        made = Settings.model_validate(values)
+    except ValidationError as error:
+        faults = [
+            *(_worded(one["loc"], one["type"], one["msg"]) for one in error.errors()),
+            *faults,
+        ]
+    if faults:
+        raise SettingsTrouble(tuple(faults))
+    return made
+
+
+def _unknown(variables: Mapping[str, str]) -> list[str]:
+    """Names that begin like ours and are none: a typing error would change nothing in silence."""
+    return [
+        f"{name} is not a setting; look for a typing error"
+        for name in variables
+        if name.startswith("BRIDGE_")
+        and name.lower() not in Settings.model_fields
+        and not name.startswith("BRIDGE_TEST_")
+    ]
+
+
+def _ways_in(values: Mapping[str, str]) -> list[str]:
+    """There must be one way into Coze, and it must be whole."""
+    jwt = {name for name in values if name.startswith("coze_jwt_oauth_")} - {
+        "coze_jwt_oauth_audience"
+    }
+    if "coze_api_token" in values and jwt:
+        return ["COZE_API_TOKEN and COZE_JWT_OAUTH_… are both set; keep one of the two ways"]
+    if "coze_api_token" in values:
+        return []
+    if not jwt:
+        return ["COZE_API_TOKEN is missing; set it, or the COZE_JWT_OAUTH_… settings"]
+    needed = ["coze_jwt_oauth_client_id", "coze_jwt_oauth_public_key_id"]
+    faults = [
+        f"{name.upper()} is missing; the JWT way needs it" for name in needed if name not in jwt
+    ]
+    keys = jwt & {"coze_jwt_oauth_private_key", "coze_jwt_oauth_private_key_file_path"}
+    if len(keys) != 1:
+        word = "is missing" if not keys else "and …_FILE_PATH are both set"
+        faults.append(f"COZE_JWT_OAUTH_PRIVATE_KEY {word}; set the key or the file, one of them")
+    return faults
+
+
+def _worded(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    """A fault with its variable's name, without the value."""
+    name = str(place[0]).upper()
+    if kind == "missing":
+        sentence = Settings.model_fields[name.lower()].description or ""
+        return f"{name} is missing. {sentence.removesuffix(' Required.')}"
+    if kind == "value_error":
+        return f"{name} {message.removeprefix('Value error, ')}"
+    sentence = Settings.model_fields[name.lower()].description or ""
+    return f"{name} cannot be used ({message}). It means: {sentence}"

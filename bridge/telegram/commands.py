@@ -1,0 +1,145 @@
+"""The commands: one table; the menu, /help and the README come from it."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.coze.agents import Agent, agent_information
+from bridge.coze.client import Coze
+from bridge.errors import CozeTrouble
+from bridge.model import Home
+from bridge.relay.lanes import Lanes
+from bridge.relay.progress import Picture
+from bridge.store import chats, turns
+from bridge.store.engine import Store
+from bridge.telegram.calls import Calls
+from bridge.telegram.canvas import Rendered
+from bridge.telegram.frame import Frame, frames
+from bridge.telegram.reading import Order
+from bridge.telegram.reply import question_buttons
+from bridge.texts import say
+
+log = structlog.get_logger(__name__)
+AGENT_SECONDS = 600.0
+"""How long the agent's presentation is kept: each look costs an API call of the plan."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A slash command; its description is the sentence `command.<name>`."""
+
+    name: str
+    act: "Callable[[Commands, Order], Awaitable[None]]"
+
+    def description(self, language: str) -> str:
+        """What it does, in the person's language."""
+        return say(language, f"command.{self.name}")
+
+
+class Commands:
+    """Carries out commands."""
+
+    def __init__(self, calls: Calls, store: Store, lanes: Lanes, coze: Coze, home: Home) -> None:
+        self._calls = calls
+        self._store = store
+        self._lanes = lanes
+        self._coze = coze
+        self._home = home
+        self._agent: Agent | None = None
+        self._agent_read = float("-inf")
+
+    async def carry_out(self, order: Order) -> None:
+        """Do what the command says; an unknown one is told so. Raises StoreTrouble, ChatClosed."""
+        command = COMMANDS.get(order.name)
+        if command is None:
+            await self._say(order, "command.unknown")
+        else:
+            await command.act(self, order)
+
+    async def start(self, order: Order) -> None:
+        """Greet with the agent's own prologue, its suggested questions as buttons."""
+        message = order.message
+        async with self._store.writing() as tx:
+            await chats.meet(tx, message.chat)
+        agent = await self._presentation()
+        if agent is None or not agent.prologue.strip():
+            await self._say(order, "start.welcome")
+            return
+        async with self._store.writing() as tx:
+            token = await turns.offer(tx, message.chat, agent.suggestions)
+        greeting = agent.prologue.replace("{{user_name}}", message.sender.name)
+        keyboard = question_buttons(agent.suggestions, token) if agent.suggestions else ()
+        picture = Picture(greeting, over=True)
+        for frame in frames(picture, message.sender.language, keyboard):
+            await self._calls.say(message.chat, frame)
+
+    async def help(self, order: Order) -> None:
+        """Say what there is."""
+        language = order.message.sender.language
+        lines = [f"/{one.name} – {one.description(language)}" for one in COMMANDS.values()]
+        await self._say(order, "help.intro", commands="\n".join(lines))
+
+    async def new(self, order: Order) -> None:
+        """Begin a conversation without memory; a running answer belongs to the old one."""
+        key = order.message.chat
+        self._lanes.stop(key)
+        async with self._store.writing() as tx:
+            await chats.meet(tx, key)
+            await turns.drop_waiting(tx, key)
+            await chats.move_out(tx, key)
+        await self._say(order, "new.done")
+
+    async def stop(self, order: Order) -> None:
+        """Stop the running answer; else drop what waits. The reply itself says so."""
+        key = order.message.chat
+        if self._lanes.stop(key):
+            return
+        async with self._store.writing() as tx:
+            dropped = await turns.drop_waiting(tx, key)
+        await self._say(order, "stop.waiting" if dropped else "stop.nothing")
+
+    async def retry(self, order: Order) -> None:
+        """Ask the last question again, into the same reply."""
+        refusal = await self.try_again(order)
+        if refusal is not None:
+            await self._say(order, refusal)
+
+    async def try_again(self, order: Order) -> str | None:
+        """Let the chat's last turn wait once more; the key of a sentence if that cannot be."""
+        key = order.message.chat
+        if self._lanes.answering(key):
+            return "retry.busy"
+        async with self._store.writing() as tx:
+            waits = await turns.wait_again(tx, key)
+        if not waits:
+            return "retry.nothing"
+        self._lanes.wake(key)
+        return None
+
+    async def _presentation(self) -> Agent | None:
+        """What the agent's maker wrote about it; None when Coze cannot say now."""
+        if self._agent is None or time.monotonic() - self._agent_read > AGENT_SECONDS:
+            try:
+                self._agent = await agent_information(self._coze, self._home.agent_id)
+                self._agent_read = time.monotonic()
+            except CozeTrouble as trouble:
+                log.warning("no greeting from the agent", trouble=str(trouble))
+        return self._agent
+
+    async def _say(self, order: Order, key: str, **values: object) -> None:
+        text = say(order.message.sender.language, key, **values)
+        await self._calls.say(order.message.chat, Frame(Rendered(text)))
+
+
+COMMANDS: dict[str, Command] = {
+    command.name: command
+    for command in (
+        Command("start", Commands.start),
+        Command("help", Commands.help),
+        Command("new", Commands.new),
+        Command("stop", Commands.stop),
+        Command("retry", Commands.retry),
+    )
+}
