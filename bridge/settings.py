@@ -32,9 +32,12 @@ def _numbers(text: object) -> object:
 
 Positive = Annotated[float, Field(gt=0)]
 Pace = Annotated[
-    tuple[Positive, Positive, Positive, Annotated[float, Field(ge=0)]], BeforeValidator(_numbers)
+    tuple[
+        Positive, Positive, Positive, Annotated[float, Field(ge=0)], Annotated[float, Field(ge=1)]
+    ],
+    BeforeValidator(_numbers),
 ]
-"""Capacity in calls, seconds until one more, least seconds between edits, calls kept back."""
+"""Capacity, seconds until one more, least seconds between edits, calls kept back, burst."""
 
 
 class Settings(BaseModel):
@@ -86,14 +89,14 @@ class Settings(BaseModel):
         "console", description="`console` for people, `json` for machines."
     )
     bridge_pace_private: Pace = Field(
-        (10, 2.5, 1.2, 1),
+        (10, 2.5, 1.2, 1, 3),
         description=(
             "Budget of a private chat: calls at once, seconds until one more, least seconds "
-            "between edits, calls kept back for final texts."
+            "between edits, calls kept back for final texts, final texts in a row."
         ),
     )
     bridge_pace_group: Pace = Field(
-        (5, 3.5, 3.0, 2), description="The same for a group; its topics share it."
+        (5, 3.5, 3.0, 2, 2), description="The same for a group; its topics share it."
     )
     bridge_quiet_seconds: float = Field(
         0.25, ge=0, le=10, description="Pause after which a burst of messages is answered as one."

@@ -121,12 +121,13 @@ class Calls:
 
     async def bare(self, key: ChatKey, post: int) -> None:
         """Take the buttons off a post; that it failed matters to nobody."""
+        await self.pacer.slot(key.chat_id, Urgency.DURABLE)
         await self._quietly(
             key, lambda: self._bot.edit_message_reply_markup(key.chat_id, post, reply_markup=None)
         )
 
     async def remove(self, key: ChatKey, post: int) -> None:
-        """Delete a post; that it failed matters to nobody."""
+        """Delete a post; the slot was taken before. That it failed matters to nobody."""
         await self._quietly(key, lambda: self._bot.delete_message(key.chat_id, post))
 
     async def type(self, key: ChatKey) -> None:

@@ -33,10 +33,35 @@ class Limits:
     """The least time between an interim call and the call before it."""
     reserve: float
     """Calls kept back for durable ones."""
+    burst: float
+    """Durable calls that may follow each other without the gap."""
 
 
-PRIVATE = Limits(capacity=10, refill_seconds=2.5, gap_seconds=1.2, reserve=1)
-GROUP = Limits(capacity=5, refill_seconds=3.5, gap_seconds=3.0, reserve=2)
+PRIVATE = Limits(capacity=10, refill_seconds=2.5, gap_seconds=1.2, reserve=1, burst=3)
+GROUP = Limits(capacity=5, refill_seconds=3.5, gap_seconds=3.0, reserve=2, burst=2)
+
+
+class _Bucket:
+    """Tokens that come back one by one, up to a capacity."""
+
+    def __init__(self, capacity: float, refill_seconds: float, now: float) -> None:
+        self.capacity = capacity
+        self._refill_seconds = refill_seconds
+        self._tokens = capacity
+        self._counted = now
+
+    def level(self, now: float) -> float:
+        """How many tokens there are."""
+        return min(self.capacity, self._tokens + (now - self._counted) / self._refill_seconds)
+
+    def wait(self, now: float, needed: float) -> float:
+        """Seconds until there are that many."""
+        return max(0.0, needed - self.level(now)) * self._refill_seconds
+
+    def take(self, now: float) -> None:
+        """Take one."""
+        self._tokens = self.level(now) - 1
+        self._counted = now
 
 
 class Budget:
@@ -44,8 +69,8 @@ class Budget:
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
-        self._tokens = limits.capacity
-        self._counted = now
+        self._stock = _Bucket(limits.capacity, limits.refill_seconds, now)
+        self._burst = _Bucket(limits.burst, limits.gap_seconds, now)
         self._last = float("-inf")
         self._closed_until = float("-inf")
         self._slow_until = float("-inf")
@@ -53,18 +78,21 @@ class Budget:
     def wait(self, now: float, urgency: Urgency) -> float:
         """Seconds until a call of that urgency may go; 0 means now."""
         limits = self._limits
-        needed = 1 + (limits.reserve if urgency is Urgency.INTERIM else 0)
-        missing = max(0.0, needed - self._level(now))
-        waits = [missing * limits.refill_seconds, self._closed_until - now]
-        if urgency is Urgency.INTERIM:
+        interim = urgency is Urgency.INTERIM
+        waits = [
+            self._closed_until - now,
+            self._stock.wait(now, 1 + (limits.reserve if interim else 0)),
+            self._burst.wait(now, min(2, limits.burst) if interim else 1),
+        ]
+        if interim:
             gap = limits.gap_seconds * (2 if now < self._slow_until else 1)
             waits.append(self._last + gap - now)
         return max(0.0, *waits)
 
     def spend(self, now: float) -> None:
         """Count a call that goes out now."""
-        self._tokens = self._level(now) - 1
-        self._counted = now
+        self._stock.take(now)
+        self._burst.take(now)
         self._last = now
 
     def refused(self, now: float, retry_after: float) -> None:
@@ -78,11 +106,8 @@ class Budget:
 
     def idle(self, now: float) -> bool:
         """Whether forgetting it changes nothing."""
-        return self._level(now) >= self._limits.capacity and now > self._slow_until
-
-    def _level(self, now: float) -> float:
-        refilled = (now - self._counted) / self._limits.refill_seconds
-        return min(self._limits.capacity, self._tokens + refilled)
+        full = self._stock.level(now) >= self._stock.capacity
+        return full and now > max(self._slow_until, self._last + self._limits.gap_seconds * 3)
 
 
 class Pacer:

@@ -1,0 +1,168 @@
+"""A whole world on the loopback address: both emulators over real HTTP, and the real app."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from bridge.app import App, running
+from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace
+from bridge.sandbox.journal import Journal
+from bridge.sandbox.serving import serving
+from bridge.sandbox.telegram import Budgets, Message, Person, TelegramEmulator
+from bridge.settings import Settings, settings_from
+
+BOT_TOKEN = "42:SANDBOX"
+COZE_TOKEN = "pat_sandbox"
+CLIENT_ID, KEY_ID = "1100", "kid-1"
+
+
+@dataclass
+class World:
+    """Both emulators, and how to start the bridge between them."""
+
+    telegram: TelegramEmulator
+    coze: CozeEmulator
+    variables: dict[str, str]
+
+    @property
+    def settings(self) -> Settings:
+        """The bridge's settings in this world."""
+        return settings_from(self.variables)
+
+    @asynccontextmanager
+    async def bridge(self, **variables: str) -> AsyncIterator[App]:
+        """The real app, running."""
+        async with running(settings_from({**self.variables, **variables})) as app:
+            yield app
+
+    def posts(self, person: Person) -> list[Message]:
+        """The bot's posts in the person's chat."""
+        return self.telegram.posts(person)
+
+    async def settled(self, person: Person, posts: int, timeout: float = 5.0) -> Message:
+        """The newest post, once there are that many and none of them has a Stop button."""
+
+        def done() -> bool:
+            found = self.telegram.posts(person)
+            return len(found) >= posts and not any(is_running(post) for post in found)
+
+        await self.telegram.until(done, timeout=timeout, what=f"{posts} settled posts")
+        return self.telegram.posts(person)[-1]
+
+
+def is_running(post: Message) -> bool:
+    """Whether the post still has its Stop button."""
+    return any(data.startswith("stop:") for data in buttons(post).values())
+
+
+def buttons(post: Message) -> dict[str, str]:
+    """The callback data of a post's buttons by label."""
+    markup = post.reply_markup or {}
+    return {
+        button["text"]: button.get("callback_data", "")
+        for row in markup.get("inline_keyboard", [])
+        for button in row
+    }
+
+
+def formats(post: Message) -> list[tuple[str, str]]:
+    """The post's entities as pairs of type and the text under them."""
+    raw = post.text.encode("utf-16-le")
+    return [
+        (one["type"], raw[2 * one["offset"] : 2 * (one["offset"] + one["length"])].decode("utf-16-le"))
+        for one in post.entities
+    ]
+
+
+@cache
+def key_pair() -> tuple[str, str]:
+    """A private and a public key as PEM; made once, since it takes a while."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return private.decode(), public.decode()
+
+
+@asynccontextmanager
+async def a_world(
+    folder: Path,
+    *,
+    jwt: bool = False,
+    budgets: Budgets | None = None,
+    pace: Pace | None = None,
+    clock: Callable[[], float] = time.time,
+    profile: Any = "com",
+) -> AsyncIterator[World]:
+    """Emulators on free ports; the bridge is started with `world.bridge()`."""
+    journal = Journal()
+    telegram = TelegramEmulator(journal=journal, budgets=budgets or Budgets())
+    coze = CozeEmulator(journal=journal, clock=clock, profile=profile)
+    telegram.add_bot(BOT_TOKEN)
+    coze.add_agent()
+    coze.add_token(COZE_TOKEN)
+    coze.pace = pace or Pace(0, 0)
+    private, public = key_pair() if jwt else ("", "")
+    way_in = {"COZE_API_TOKEN": COZE_TOKEN}
+    if jwt:
+        coze.add_oauth_app(CLIENT_ID, public, KEY_ID)
+        way_in = {
+            "COZE_JWT_OAUTH_CLIENT_ID": CLIENT_ID,
+            "COZE_JWT_OAUTH_PUBLIC_KEY_ID": KEY_ID,
+            "COZE_JWT_OAUTH_PRIVATE_KEY": private.replace("\n", "\\n"),
+        }
+    async with AsyncExitStack() as stack:
+        telegram_url = await stack.enter_async_context(serving(telegram.app))
+        coze_url = await stack.enter_async_context(serving(coze.app))
+        stack.push_async_callback(telegram.close)
+        stack.push_async_callback(coze.close)
+        yield World(
+            telegram,
+            coze,
+            {
+                "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+                "TELEGRAM_API_BASE_URL": telegram_url,
+                "COZE_API_BASE": coze_url,
+                "COZE_BOT_ID": DEFAULT_BOT_ID,
+                "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/bridge.db",
+                "BRIDGE_QUIET_SECONDS": "0.02",
+                **way_in,
+            },
+        )
+
+
+class _FastLoop(asyncio.SelectorEventLoop):
+    """An event loop whose seconds are shorter: every timer of it runs `speed` times as fast."""
+
+    def __init__(self, speed: float) -> None:
+        super().__init__()
+        self._speed = speed
+        select = self._selector.select  # type: ignore[attr-defined]  # private to asyncio
+
+        def hurried(timeout: float | None = None) -> Any:
+            return select(None if timeout is None else timeout / speed)
+
+        self._selector.select = hurried  # type: ignore[attr-defined]
+
+    def time(self) -> float:
+        """The loop's own seconds."""
+        return super().time() * self._speed
+
+
+def run_fast(work: Coroutine[Any, Any, None], speed: float = 20.0) -> None:
+    """Run a journey that takes long in its own seconds, such as one that waits for a flood."""
+    with asyncio.Runner(loop_factory=lambda: _FastLoop(speed)) as runner:
+        runner.run(work)
