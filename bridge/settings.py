@@ -109,7 +109,7 @@ class Settings(BaseModel):
     @classmethod
     def _token(cls, token: SecretStr) -> SecretStr:
         if not re.fullmatch(r"\d+:[\w-]+", token.get_secret_value()):
-            raise ValueError("is not a bot token; BotFather's look like 123456:letters")
+            raise ValueError("is not a bot token; BotFather's are digits, a colon and letters")
         return token
 
     @field_validator("telegram_api_base_url")

@@ -77,7 +77,10 @@ def formats(post: Message) -> list[tuple[str, str]]:
     """The post's entities as pairs of type and the text under them."""
     raw = post.text.encode("utf-16-le")
     return [
-        (one["type"], raw[2 * one["offset"] : 2 * (one["offset"] + one["length"])].decode("utf-16-le"))
+        (
+            one["type"],
+            raw[2 * one["offset"] : 2 * (one["offset"] + one["length"])].decode("utf-16-le"),
+        )
         for one in post.entities
     ]
 

@@ -1,0 +1,149 @@
+"""`bridge chat`: the agent in the terminal, by the same relay as in Telegram."""
+
+import asyncio
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from bridge.app import agent_home, coze_client
+from bridge.model import ChatKey, Message, Sender
+from bridge.relay.progress import Picture
+from bridge.relay.reply import Halt
+from bridge.relay.turn import Answering
+from bridge.settings import Settings
+from bridge.store import chats, migrate, turns
+from bridge.store.engine import Store
+from bridge.texts import say
+
+_HERE = ChatKey(1)
+_LANGUAGE = "en"
+_HINT = "Write to the agent. /new forgets, Ctrl-C stops an answer, Ctrl-D leaves."
+
+
+class TerminalReply:
+    """Prints an answer as it grows; what was printed cannot be taken back, only said anew."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._printed = ""
+        self._notices = 0
+        self.failed = False
+        """Whether it ended in a trouble."""
+
+    def show(self, picture: Picture) -> None:
+        """Print what is new."""
+        for key in picture.notices[self._notices :]:
+            self._write(f"({say(_LANGUAGE, key)})\n")
+        self._notices = len(picture.notices)
+        if picture.text.startswith(self._printed):
+            self._write(picture.text[len(self._printed) :])
+            self._printed = picture.text
+
+    async def finish(self, picture: Picture) -> None:
+        """Print the rest, or the whole if it turned out otherwise than it grew."""
+        if not picture.text.startswith(self._printed):
+            self._write("\n\n(The complete answer:)\n")
+            self._printed = ""
+        self.show(picture)
+        self.failed = bool(picture.note and picture.note.startswith("trouble."))
+        if picture.note:
+            self._write(f"\n({say(_LANGUAGE, picture.note)})")
+        self._write("\n")
+        for suggestion in picture.suggestions:
+            self._write(f"  → {suggestion}\n")
+
+
+async def chat(settings: Settings, *, stream: bool) -> bool:
+    """Talk until the input ends. Returns whether the last question was answered."""
+    console = Console(highlight=False)
+    lines = _lines()
+    answered = True
+    async with _memory() as store, coze_client(settings) as coze:
+        answering = Answering(coze, store, agent_home(settings), stream=stream)
+        if sys.stdin.isatty():
+            console.print(f"[dim]{_HINT}[/dim]")
+        number = 0
+        while (line := await _next_line(console, lines)) is not None:
+            number += 1
+            if line == "/new":
+                async with store.writing() as tx:
+                    await chats.meet(tx, _HERE)
+                    await chats.move_out(tx, _HERE)
+                console.print(f"[dim]{say(_LANGUAGE, 'new.done')}[/dim]")
+            elif line:
+                answered = await _ask(answering, store, number, line)
+    return answered
+
+
+async def _ask(answering: Answering, store: Store, number: int, text: str) -> bool:
+    """Ask one question; Ctrl-C stops the run."""
+    message = Message(_HERE, number, Sender(1, "terminal", _LANGUAGE), text)
+    async with store.writing() as tx:
+        await turns.wait(tx, message)
+        turn = await turns.claim(tx, _HERE)
+    if turn is None:
+        raise AssertionError("the turn that was just made waits")
+    reply = TerminalReply(_write)
+    loop = asyncio.get_running_loop()
+    halt: asyncio.Future[Halt] = loop.create_future()
+
+    def stop() -> None:
+        if not halt.done():
+            halt.set_result(Halt.STOP)
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+    try:
+        await answering.answer(turn, reply, halt)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+    return not reply.failed
+
+
+def _write(piece: str) -> None:
+    sys.stdout.write(piece)
+    sys.stdout.flush()
+
+
+@asynccontextmanager
+async def _memory() -> AsyncIterator[Store]:
+    """A store that lasts as long as the talk."""
+    with tempfile.TemporaryDirectory(prefix="bridge-chat-") as folder:
+        store = Store(f"sqlite+aiosqlite:///{Path(folder) / 'chat.db'}")
+        try:
+            await migrate.upgrade(store)
+            yield store
+        finally:
+            await store.close()
+
+
+async def _next_line(console: Console, lines: asyncio.Queue[str | None]) -> str | None:
+    if sys.stdin.isatty():
+        console.print("[bold]you>[/bold] ", end="")
+    line = await lines.get()
+    return None if line is None else line.strip()
+
+
+def _lines() -> asyncio.Queue[str | None]:
+    """The lines of standard input; None at its end.
+
+    A thread reads them: a terminal's input cannot be awaited on every system.
+    """
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def read() -> None:
+        try:
+            for line in sys.stdin:
+                loop.call_soon_threadsafe(lines.put_nowait, line)
+            loop.call_soon_threadsafe(lines.put_nowait, None)
+        except (RuntimeError, ValueError, UnicodeDecodeError):
+            pass  # the loop is closed: nobody reads any more
+
+    threading.Thread(target=read, name="standard input", daemon=True).start()
+    return lines

@@ -1,0 +1,238 @@
+"""`bridge doctor`: try every setting live, one line each, with the cure."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from urllib.parse import urlsplit
+
+import httpx
+from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError
+
+from bridge.app import coze_client, telegram_bot
+from bridge.coze.agents import account_id, agent_information
+from bridge.coze.client import Coze
+from bridge.coze.conversations import create_conversation
+from bridge.coze.regions import CN, COM
+from bridge.coze.runs import retrieve_run
+from bridge.errors import (
+    CozeTrouble,
+    NotOffered,
+    RunUnknown,
+    SettingsTrouble,
+    SignInRefused,
+    StoreTrouble,
+    Unreachable,
+)
+from bridge.settings import Settings
+from bridge.store import inbox, migrate
+from bridge.store.engine import Store
+
+SKEW_SECONDS = 60.0
+
+
+class Health(Enum):
+    """How a check came out."""
+
+    GOOD = "ok"
+    WARNING = "note"
+    BAD = "bad"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    health: Health
+    subject: str
+    what: str
+    cure: str = ""
+
+
+def good(subject: str, what: str) -> Finding:
+    """Nothing to do."""
+    return Finding(Health.GOOD, subject, what)
+
+
+def bad(subject: str, what: str, cure: str) -> Finding:
+    """The bridge cannot work like this."""
+    return Finding(Health.BAD, subject, what, cure)
+
+
+def note(subject: str, what: str, cure: str) -> Finding:
+    """It works, but the operator should know."""
+    return Finding(Health.WARNING, subject, what, cure)
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """All findings, each as soon as it is known."""
+    async for finding in _telegram(settings):
+        yield finding
+    async for finding in _coze(settings):
+        yield finding
+    yield await _database(settings)
+
+
+async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
+    subject = "Telegram"
+    bot = telegram_bot(settings)
+    try:
+        me = await bot.get_me()
+        yield good(subject, f"the token belongs to @{me.username}")
+        webhook = await bot.get_webhook_info()
+        if webhook.url:
+            host = urlsplit(webhook.url).hostname
+            yield bad(
+                subject,
+                f"a webhook at {host} takes the updates",
+                "Stop the program behind it and delete the webhook (Bot API: deleteWebhook).",
+            )
+        else:
+            yield await _second_poller(settings)
+        if me.can_read_all_group_messages:
+            yield good(subject, "privacy mode is off: groups show the bot every message")
+        else:
+            yield good(subject, "privacy mode is on: in groups the bot sees what is meant for it")
+    except InvalidToken:
+        yield bad(
+            subject,
+            "the token is not known",
+            "Set TELEGRAM_BOT_TOKEN to the token that @BotFather shows for the bot.",
+        )
+    except NetworkError as error:
+        yield bad(
+            subject,
+            f"{urlsplit(settings.telegram_api_base_url).netloc} cannot be reached "
+            f"({type(error.__cause__ or error).__name__})",
+            "Check the network, TELEGRAM_API_BASE_URL and TELEGRAM_PROXY.",
+        )
+    except TelegramError as error:
+        yield bad(subject, str(error), "Check TELEGRAM_API_BASE_URL.")
+    finally:
+        await bot.shutdown()
+
+
+async def _second_poller(settings: Settings) -> Finding:
+    """A poll that waits a second and confirms nothing is refused if somebody else polls."""
+    bot = telegram_bot(settings)
+    try:
+        await bot.get_updates(timeout=1, limit=1)
+    except Conflict:
+        return bad(
+            "Telegram",
+            "another program is polling for this bot",
+            "Stop it; if it is your own bridge, all is well and doctor disturbed it for a second.",
+        )
+    except TelegramError as error:
+        return note("Telegram", f"updates could not be fetched ({error})", "Try again.")
+    finally:
+        await bot.shutdown()
+    return good("Telegram", "no other program takes the updates")
+
+
+async def _coze(settings: Settings) -> AsyncIterator[Finding]:
+    try:
+        client = coze_client(settings)
+    except SettingsTrouble as trouble:
+        yield bad("Coze", "; ".join(trouble.faults), "Correct the private key.")
+        return
+    way = "JWT" if settings.coze_jwt_oauth_client_id else "token"
+    async with client as coze:
+        try:
+            account = await account_id(coze)
+        except CozeTrouble as trouble:
+            yield await _sign_in(settings, trouble)
+            if isinstance(trouble, Unreachable):
+                return
+        else:
+            yield good(
+                "Coze", f"the {way} is accepted" + (f" (account {account})" if account else "")
+            )
+        yield await _clock(settings)
+        yield await _agent(coze, settings)
+        yield await _permissions(coze, settings)
+
+
+async def _sign_in(settings: Settings, trouble: CozeTrouble) -> Finding:
+    """Why the way in is closed; a key of the other cloud is the commonest cause."""
+    base = settings.coze_api_base
+    cure = trouble.cure
+    if isinstance(trouble, SignInRefused) and base in (COM, CN):
+        cure += f" The app may live on {CN if base == COM else COM}."
+    return bad("Coze", f"{trouble.what} ({trouble.code}, log id {trouble.log_id})", cure)
+
+
+async def _clock(settings: Settings) -> Finding:
+    """A JWT is refused by a clock that is wrong; every HTTP answer says what time it is."""
+    try:
+        async with httpx.AsyncClient(proxy=settings.coze_proxy, timeout=10.0) as client:
+            response = await client.get(settings.coze_api_base)
+        there = parsedate_to_datetime(response.headers["date"]).timestamp()
+    except (httpx.HTTPError, KeyError, ValueError, TypeError):
+        return note(
+            "Clock", "Coze did not say what time it is", "Keep this machine's clock by NTP."
+        )
+    off = time.time() - there
+    if abs(off) > SKEW_SECONDS:
+        return bad("Clock", f"this machine is off by {off:.0f} s", "Set the clock, best by NTP.")
+    return good("Clock", f"agrees with Coze's within {max(1.0, abs(off)):.0f} s")
+
+
+async def _agent(coze: Coze, settings: Settings) -> Finding:
+    try:
+        agent = await agent_information(coze, settings.coze_bot_id)
+    except NotOffered:
+        return note("Agent", "this deployment does not tell about agents", "Ask it: bridge chat.")
+    except CozeTrouble as trouble:
+        return bad("Agent", f"{trouble.what} ({trouble.code})", trouble.cure)
+    return good("Agent", f"“{agent.name}” is published to the API")
+
+
+async def _permissions(coze: Coze, settings: Settings) -> Finding:
+    """Try what a turn needs, without asking the agent anything (that would cost)."""
+
+    async def look() -> None:
+        made = await create_conversation(coze, settings.coze_bot_id)
+        try:
+            await retrieve_run(coze, made.id, "1")
+        except (RunUnknown, NotOffered):
+            return
+
+    return await _permission("createConversation and getChat", look)
+
+
+async def _permission(names: str, call: Callable[[], Awaitable[None]]) -> Finding:
+    try:
+        async with asyncio.timeout(30.0):
+            await call()
+    except CozeTrouble as trouble:
+        return bad("Permissions", f"{names}: {trouble.what} ({trouble.code})", trouble.cure)
+    except TimeoutError:
+        return bad(
+            "Permissions", f"{names}: no answer in 30 s", "Check the network and COZE_PROXY."
+        )
+    return good("Permissions", f"{names}: given")
+
+
+async def _database(settings: Settings) -> Finding:
+    try:
+        store = Store(settings.database_url)
+    except StoreTrouble as trouble:
+        return bad("Database", trouble.what, trouble.cure)
+    try:
+        await migrate.upgrade(store)
+        async with store.reading() as tx:
+            aside = await inbox.count_aside(tx)
+    except StoreTrouble as trouble:
+        return bad("Database", trouble.what, trouble.cure)
+    finally:
+        await store.close()
+    if aside:
+        return note(
+            "Database",
+            f"writable and migrated; {aside} updates were set aside",
+            "They could not be read; look for “update set aside” in the log.",
+        )
+    return good("Database", "writable and migrated")

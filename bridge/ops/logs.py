@@ -1,0 +1,67 @@
+"""Logs: for people or for machines, and never with a token in them.
+
+The HTTP library logs every address at INFO, and Telegram's addresses hold the token.
+"""
+
+import logging
+import re
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_SECRETS = re.compile(
+    r"\b\d{1,20}:[A-Za-z0-9_-]{6,}"  # a Telegram bot token
+    r"|\b(?:pat|sat|czs|czu)_[A-Za-z0-9_-]+"  # Coze tokens
+    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
+    r"|(?<=Bearer )\S+"
+    r"|-----BEGIN[^-]*PRIVATE KEY-----.*?(?:-----END[^-]*-----|$)",
+    re.DOTALL,
+)
+_NOISY = ("httpx", "httpcore", "telegram", "aiosqlite", "alembic", "uvicorn", "markdown_it")
+
+
+def redacted(text: str) -> str:
+    """The text with everything that looks like a secret replaced."""
+    return _SECRETS.sub("[secret]", text)
+
+
+def set_up(level: str, form: Literal["console", "json"]) -> None:
+    """Send all logs, those of libraries too, to standard error in one form."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=form == "json"),
+        structlog.processors.format_exc_info,
+        _redact,
+    ]
+    closing: Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        cache_logger_on_first_use=False,
+    )
+    out = logging.StreamHandler(sys.stderr)
+    out.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, closing],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [out]
+    root.setLevel(level)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {
+        name: redacted(value) if isinstance(value, str) else value for name, value in event.items()
+    }

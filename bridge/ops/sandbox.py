@@ -1,0 +1,113 @@
+"""`bridge sandbox`: a local Telegram with a web page, a local Coze, and the very same bridge."""
+
+import asyncio
+import errno
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from enum import StrEnum
+from pathlib import Path
+
+import typer
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from bridge.app import running
+from bridge.errors import SettingsTrouble, Trouble
+from bridge.ops.run import stop_signal
+from bridge.sandbox import page
+from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
+from bridge.sandbox.journal import Journal
+from bridge.sandbox.serving import serving
+from bridge.sandbox.telegram import TelegramEmulator
+from bridge.settings import environment, settings_from
+
+DEFAULT_PORT = 8765
+_BOT_TOKEN = "42:SANDBOX"
+_COZE_TOKEN = "pat_sandbox"
+_PEOPLE = (("Ann", "ann", "en"), ("Bo", "bo", "en"), ("小雨", "xiaoyu", "zh-hans"))
+
+
+class Side(StrEnum):
+    """Which of the two, of one neighbour."""
+
+    LOCAL = "local"
+    REAL = "real"
+
+
+async def sandbox(port: int, coze: Side, telegram: Side) -> None:
+    """Run the sandbox until SIGINT or SIGTERM. Raises Trouble when it cannot start."""
+    async with AsyncExitStack() as stack:
+        address, variables = await stack.enter_async_context(neighbours(port, coze, telegram))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-sandbox-"))
+        variables["DATABASE_URL"] = f"sqlite+aiosqlite:///{Path(folder) / 'sandbox.db'}"
+        app = await stack.enter_async_context(running(settings_from(variables)))
+        stop = stop_signal()
+        typer.echo(f"The sandbox is ready: {address}")
+        typer.echo("Open it in a browser, write to the bot, and watch. Ctrl-C ends it.")
+        stopping = asyncio.create_task(stop.wait(), name="signal")
+        await asyncio.wait({stopping, app.intake}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if app.intake.done():
+            app.intake.result()
+
+
+@asynccontextmanager
+async def neighbours(
+    port: int, coze: Side = Side.LOCAL, telegram: Side = Side.LOCAL
+) -> AsyncIterator[tuple[str, dict[str, str]]]:
+    """The page's address, and the variables by which the bridge finds both neighbours.
+
+    A real neighbour is the one in the environment. Raises SettingsTrouble when the port is taken.
+    """
+    journal = Journal()
+    emulator = TelegramEmulator(journal=journal)
+    async with AsyncExitStack() as stack:
+        web = Starlette(routes=[*page.routes(), Mount("/", emulator.app)])
+        try:
+            address = await stack.enter_async_context(serving(web, port))
+        except OSError as error:
+            raise _taken(port, error) from error
+        stack.push_async_callback(emulator.close)
+        variables = {"BRIDGE_GRACE_SECONDS": "1"}
+        if telegram is Side.LOCAL:
+            _populate(emulator)
+            variables |= {"TELEGRAM_BOT_TOKEN": _BOT_TOKEN, "TELEGRAM_API_BASE_URL": address}
+        else:
+            variables |= _real("TELEGRAM_")
+        if coze is Side.LOCAL:
+            variables |= await stack.enter_async_context(_local_coze(journal))
+        else:
+            variables |= _real("COZE_")
+        yield address, variables
+
+
+@asynccontextmanager
+async def _local_coze(journal: Journal) -> AsyncIterator[dict[str, str]]:
+    emulator = CozeEmulator(journal=journal)
+    emulator.add_agent()
+    emulator.add_token(_COZE_TOKEN)
+    async with serving(emulator.app) as address:
+        try:
+            yield {
+                "COZE_API_BASE": address,
+                "COZE_API_TOKEN": _COZE_TOKEN,
+                "COZE_BOT_ID": DEFAULT_BOT_ID,
+            }
+        finally:
+            await emulator.close()
+
+
+def _populate(emulator: TelegramEmulator) -> None:
+    emulator.add_bot(_BOT_TOKEN)
+    for name, username, language in _PEOPLE:
+        emulator.add_person(name, username, language)
+
+
+def _real(prefix: str) -> dict[str, str]:
+    return {name: value for name, value in environment().items() if name.startswith(prefix)}
+
+
+def _taken(port: int, error: OSError) -> Trouble:
+    why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+    return SettingsTrouble((f"port {port} {why}; choose another with --port",))

@@ -1,0 +1,32 @@
+"""A strict emulator of the Coze open API, over real HTTP and without any account."""
+
+from bridge.sandbox.coze.accounts import Exchange, Token
+from bridge.sandbox.coze.agents import DEFAULT_BOT_ID, Agent
+from bridge.sandbox.coze.assertions import OAuthApp
+from bridge.sandbox.coze.conversations import Conversation, Message
+from bridge.sandbox.coze.emulator import CozeEmulator
+from bridge.sandbox.coze.refusals import OCCUPIED
+from bridge.sandbox.coze.runs import Pace, Run
+from bridge.sandbox.coze.scripts import SCRIPTS, Script, Turn, fixed, saying
+from bridge.sandbox.coze.state import Asked, Request
+
+__all__ = [
+    "DEFAULT_BOT_ID",
+    "OCCUPIED",
+    "SCRIPTS",
+    "Agent",
+    "Asked",
+    "Conversation",
+    "CozeEmulator",
+    "Exchange",
+    "Message",
+    "OAuthApp",
+    "Pace",
+    "Request",
+    "Run",
+    "Script",
+    "Token",
+    "Turn",
+    "fixed",
+    "saying",
+]

@@ -1,0 +1,290 @@
+"""The door: reads a request, checks the token, calls the endpoint, and writes everything down."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from bridge.sandbox.coze.accounts import Token, allow
+from bridge.sandbox.coze.assertions import OAuthRefusal
+from bridge.sandbox.coze.faults import Failure, StreamFault
+from bridge.sandbox.coze.fields import Fields, parse_object
+from bridge.sandbox.coze.refusals import Refusal
+from bridge.sandbox.coze.runs import Run
+from bridge.sandbox.coze.state import Request, State
+from bridge.sandbox.coze.stream import EventStream
+from bridge.sandbox.coze.wire import Frame, error_data, event_bytes
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request whose token was accepted and whose body was read."""
+
+    token: Token
+    query: Mapping[str, str]
+    path: Mapping[str, str]
+    body: Fields
+    http: HttpRequest
+    raw: bytes
+    failure: Failure | None
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The answer in the usual envelope."""
+
+    data: object = None
+    """None leaves `data` out."""
+    extra: Mapping[str, object] = field(default_factory=dict)
+    """Members beside `data`."""
+    with_code: bool = True
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """The answer as the stream of a run, from the frame number `start`."""
+
+    run: Run
+    start: int
+    fault: StreamFault | None
+
+
+@dataclass(frozen=True)
+class ErrorStream:
+    """A stream of one `error` event."""
+
+    code: int | str
+    data: str
+
+
+Answer = Envelope | Streamed | ErrorStream
+Answering = Callable[[State, Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One path of the API."""
+
+    methods: tuple[str, ...]
+    path: str
+    answer: Answering
+    permissions: tuple[str, ...] = ()
+    studio: bool = False
+    """Whether the self-hosted server has it."""
+    json_body: bool = True
+    """Whether its body, if any, is JSON."""
+
+
+class TooLarge(Exception):
+    """The body is larger than the gateway lets through."""
+
+
+async def read_body(request: HttpRequest, largest: int) -> bytes:
+    """The whole body; raises TooLarge as soon as it exceeds `largest` bytes."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > largest:
+            raise TooLarge
+    return bytes(body)
+
+
+def gateway_page(status: int, reason: str) -> Response:
+    """The HTML page of the gateway in front of the API."""
+    title = f"{status} {reason}"
+    page = (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{title}</h1></center>\r\n<hr><center>Tengine</center>\r\n</body>\r\n</html>"
+    )
+    return Response(page, status, media_type="text/html")
+
+
+@dataclass(eq=False)
+class Visit:
+    """One request on its way through the door."""
+
+    state: State
+    http: HttpRequest
+    logid: str
+    began: float = field(default_factory=time.perf_counter)
+    raw: bytes = b""
+    body: Fields = field(default_factory=dict)
+    broken: Refusal | None = None
+    """The body is no JSON object."""
+
+    async def read(self) -> None:
+        """Read the body; a broken one is refused after the token was looked at."""
+        self.raw = await read_body(self.http, self.state.largest_body)
+        if self.http.headers.get("content-type", "").startswith("multipart/"):
+            return
+        try:
+            self.body = parse_object(self.raw)
+        except Refusal as refusal:
+            self.broken = refusal
+
+    def wrote(self, code: int | str, msg: str = "") -> None:
+        """Write the request down, with how it was answered."""
+        query, path = dict(self.http.query_params), self.http.url.path
+        places: tuple[Mapping[str, object], ...] = (query, self.http.path_params)
+        if path != "/v3/chat":  # which looks at the query only
+            places = (*places, self.body)
+        conversation = next(
+            (place["conversation_id"] for place in places if place.get("conversation_id")), ""
+        )
+        bot_id = self.body.get("bot_id") or query.get("bot_id")
+        seen = Request(
+            at_loop_time=asyncio.get_running_loop().time(),
+            method=self.http.method,
+            path=path,
+            query=query,
+            body=self.body,
+            bot_id=str(bot_id or ""),
+            conversation_id=str(conversation),
+            code=code,
+            logid=self.logid,
+        )
+        self.state.requests.append(seen)
+        self.state.journal.note(
+            "coze",
+            f"{seen.method} {path}",
+            "ok" if code == 0 else f"{code} {msg}",
+            bot_id=seen.bot_id,
+            conversation_id=seen.conversation_id,
+            question=_question(self.body)[:300],
+            logid=self.logid,
+            ms=round((time.perf_counter() - self.began) * 1000),
+        )
+        self.state.bell.ring()
+
+    def response(self, content: Mapping[str, object], status: int = 200) -> Response:
+        """A JSON response with the log id in its header."""
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        headers = {self.state.profile.log_header: self.logid}
+        data = text.encode("utf-8", "replace")  # a lone surrogate may have come in
+        return Response(data, status, headers, "application/json; charset=utf-8")
+
+    def refused(self, refusal: Refusal) -> Response:
+        """The JSON form of a refusal."""
+        said = refusal.as_studio() if self.state.profile.studio else refusal
+        self.wrote(said.code, said.msg)
+        content: dict[str, object] = {"code": said.code, "msg": said.msg}
+        if not self.state.profile.studio:
+            content["detail"] = {"logid": self.logid}
+        return self.response(content, said.http)
+
+    def refused_token(self, refusal: OAuthRefusal) -> Response:
+        """The OAuth form of a refusal, which has neither code nor msg."""
+        self.wrote(refusal.code, refusal.msg)
+        content = {
+            "error_code": refusal.code,
+            "error_message": refusal.msg,
+            "error": refusal.code,
+        }
+        return self.response(content, refusal.http)
+
+    def answered(self, answer: Answer) -> Response:
+        """The response for what the endpoint answered."""
+        if isinstance(answer, Streamed):
+            self.wrote(0)
+            return self._stream(answer)
+        headers = {self.state.profile.log_header: self.logid}
+        if isinstance(answer, ErrorStream):
+            self.wrote(answer.code, "as an event")
+            content = event_bytes("error", answer.data)
+            self.state.journal.note("coze", "error", detail=answer.data[:200], chat_id="")
+            return Response(content, 200, {**headers, "content-type": "text/event-stream"})
+        self.wrote(0)
+        body: dict[str, object] = {} if not answer.with_code else {"code": 0}
+        body["msg"] = ""
+        if answer.data is not None:
+            body["data"] = answer.data
+        body.update(answer.extra)
+        if not self.state.profile.studio:
+            body["detail"] = {"logid": self.logid}
+        return self.response(body)
+
+    def _stream(self, answer: Streamed) -> EventStream:
+        run, journal = answer.run, self.state.journal
+
+        def note(frame: Frame) -> None:
+            journal.note("coze", frame.name, detail=frame.shown[:200], chat_id=run.chat_id)
+
+        headers = {self.state.profile.log_header: self.logid, "Cache-Control": "no-cache"}
+        if self.state.profile.studio:
+            headers["X-Accel-Buffering"] = "no"
+        return EventStream(run, answer.start, answer.fault, self.state.streams, note, headers)
+
+
+def _question(body: Fields) -> str:
+    """The text of the last message of a chat request, for the journal."""
+    messages = body.get("additional_messages")
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    content = last.get("content") if isinstance(last, dict) else None
+    return content if isinstance(content, str) else ""
+
+
+def failure_response(visit: Visit, failure: Failure) -> Response:
+    """A failure that was ordered, in the form of the path it was ordered for."""
+    if failure.html:
+        visit.wrote(failure.http, failure.msg)
+        return gateway_page(failure.http, failure.msg)
+    if visit.http.url.path.startswith("/api/permission/"):
+        return visit.refused_token(OAuthRefusal(str(failure.code), failure.msg, failure.http))
+    visit.wrote(failure.code, failure.msg)
+    content = {
+        "code": failure.code,
+        "msg": failure.msg,
+        "detail": {"logid": visit.logid},
+    }
+    return visit.response(content, failure.http)
+
+
+async def entered(state: State, http: HttpRequest) -> Visit | Response:
+    """The request with its body read, or the gateway's answer to a body that is too large."""
+    visit = Visit(state, http, state.ids.log())
+    delay = state.faults.delay(http.method, http.url.path)
+    if delay:
+        await asyncio.sleep(delay)
+    try:
+        await visit.read()
+    except TooLarge:
+        visit.wrote(413, "Request Entity Too Large")
+        return gateway_page(413, "Request Entity Too Large")
+    except ClientDisconnect:
+        return Response(status_code=499)
+    return visit
+
+
+def served(state: State, endpoint: Endpoint) -> Callable[[HttpRequest], Awaitable[Response]]:
+    """The Starlette endpoint around an endpoint of the API."""
+
+    async def serve(http: HttpRequest) -> Response:
+        visit = await entered(state, http)
+        if isinstance(visit, Response):
+            return visit
+        failure = state.faults.failure(http.method, http.url.path)
+        if failure is not None and failure.as_event is None:
+            return failure_response(visit, failure)
+        try:
+            token = state.accounts.check(http.headers.get("authorization"), state.profile.studio)
+            allow(token, endpoint.permissions)
+            if visit.broken is not None and endpoint.json_body:
+                raise visit.broken
+            query = dict(http.query_params)
+            path = {name: str(value) for name, value in http.path_params.items()}
+            call = Call(token, query, path, visit.body, http, visit.raw, failure)
+            return visit.answered(await endpoint.answer(state, call))
+        except Refusal as refusal:
+            return visit.refused(refusal)
+
+    return serve
+
+
+def error_event(code: int | str, msg: str) -> ErrorStream:
+    """A stream of one `error` event with this error."""
+    return ErrorStream(code, error_data(code, msg))

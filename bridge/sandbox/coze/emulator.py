@@ -1,0 +1,268 @@
+"""The emulated Coze, as tests and the sandbox hold it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal
+
+from bridge.sandbox.coze.accounts import Accounts, Exchange, Token
+from bridge.sandbox.coze.agents import DEFAULT_BOT_ID, Agent
+from bridge.sandbox.coze.assertions import OAuthApp
+from bridge.sandbox.coze.bell import Bell
+from bridge.sandbox.coze.conversations import Conversation
+from bridge.sandbox.coze.faults import AsEvent, Delay, Failure, StreamFault
+from bridge.sandbox.coze.ids import Ids
+from bridge.sandbox.coze.profiles import ProfileName, profile_named
+from bridge.sandbox.coze.runs import Pace, Run
+from bridge.sandbox.coze.scripts import Script, script_named
+from bridge.sandbox.coze.server import CozeApp, build_app
+from bridge.sandbox.coze.state import Asked, Request, Rule, State
+from bridge.sandbox.coze.stream import Streams
+from bridge.sandbox.journal import Journal
+
+PROLOGUE = (
+    "Hi {{user_name}}! 👋 I am the sandbox agent. Ask me anything, or ask for a **long** answer, "
+    "a **table**, some **code**."
+)
+SUGGESTED_QUESTIONS = (
+    "Show me all of Markdown",
+    "Write some Python code",
+    "Tell me a long story about lighthouses",
+)
+
+
+class CozeEmulator:
+    """A strict Coze open API over HTTP, with one account, its agents and its conversations."""
+
+    def __init__(
+        self,
+        journal: Journal | None = None,
+        clock: Callable[[], float] = time.time,
+        profile: ProfileName = "com",
+        audience: str | None = None,
+    ) -> None:
+        """`clock` gives Unix seconds; `audience` None accepts the Host header's host as `aud`."""
+        bell = Bell()
+        self.state = State(
+            journal=journal or Journal(),
+            clock=clock,
+            profile=profile_named(profile),
+            audience=audience,
+            ids=Ids(clock),
+            bell=bell,
+            accounts=Accounts(clock),
+            streams=Streams(bell),
+        )
+        self.app: CozeApp = build_app(self.state)
+
+    # --- what exists ---
+
+    def add_agent(
+        self,
+        bot_id: str = DEFAULT_BOT_ID,
+        name: str = "Sandbox agent",
+        prologue: str = PROLOGUE,
+        suggested_questions: Sequence[str] = SUGGESTED_QUESTIONS,
+        published: bool = True,
+        description: str = "Answers without knowing anything.",
+    ) -> Agent:
+        """Add an agent, or replace the one with that id."""
+        agent = Agent(
+            bot_id,
+            name,
+            prologue,
+            tuple(suggested_questions),
+            published,
+            description,
+            self.state.now(),
+        )
+        self.state.agents[bot_id] = agent
+        return agent
+
+    def add_token(self, value: str, permissions: Collection[str] | None = None) -> Token:
+        """Accept a personal access token; `permissions` None gives it all of them."""
+        return self.state.accounts.add_token(value, permissions)
+
+    def remove_token(self, value: str) -> None:
+        """Accept this token no longer."""
+        self.state.accounts.tokens.pop(value, None)
+
+    def add_oauth_app(
+        self, client_id: str, public_key_pem: str, kid: str = "kid-1", active: bool = True
+    ) -> OAuthApp:
+        """Register a public key of a JWT service app; call it again for its further keys."""
+        return self.state.accounts.add_app(client_id, public_key_pem, kid, active)
+
+    def revoke_tokens(self) -> None:
+        """Every access token that came from an exchange is invalid from now on."""
+        self.state.accounts.revoke()
+
+    def forget_conversation(self, conversation_id: str) -> None:
+        """The conversation is unknown (4002) from now on."""
+        self.state.conversations.pop(conversation_id, None)
+
+    # --- what happened ---
+
+    @property
+    def journal(self) -> Journal:
+        """Where every request and event is written down."""
+        return self.state.journal
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """Every token exchange, oldest first."""
+        return self.state.accounts.exchanges
+
+    @property
+    def requests(self) -> list[Request]:
+        """Every request, oldest first."""
+        return self.state.requests
+
+    @property
+    def asked(self) -> list[Asked]:
+        """The chat requests that started a run, oldest first."""
+        return self.state.asked
+
+    @property
+    def runs(self) -> dict[str, Run]:
+        """Every run by its chat id."""
+        return self.state.runs
+
+    @property
+    def conversations(self) -> dict[str, Conversation]:
+        """Every conversation by its id."""
+        return self.state.conversations
+
+    @property
+    def feedback(self) -> dict[str, str]:
+        """`like` or `unlike` by message id."""
+        return self.state.feedback
+
+    # --- how it behaves ---
+
+    @property
+    def pace(self) -> Pace:
+        """How fast answers are written."""
+        return self.state.pace
+
+    @pace.setter
+    def pace(self, pace: Pace) -> None:
+        self.state.pace = pace
+
+    @property
+    def token_seconds(self) -> float | None:
+        """The longest life of an access token, whatever was asked for; None for no limit."""
+        return self.state.accounts.token_seconds
+
+    @token_seconds.setter
+    def token_seconds(self, seconds: float | None) -> None:
+        self.state.accounts.token_seconds = seconds
+
+    @property
+    def expired_code(self) -> int:
+        """How an expired or revoked access token is refused: 4100, or 700012006."""
+        return self.state.accounts.expired_code
+
+    @expired_code.setter
+    def expired_code(self, code: int) -> None:
+        self.state.accounts.expired_code = code
+
+    @property
+    def unknown_agent_code(self) -> int:
+        """How an unknown agent is refused: 4200, or 4006."""
+        return self.state.unknown_agent_code
+
+    @unknown_agent_code.setter
+    def unknown_agent_code(self, code: int) -> None:
+        self.state.unknown_agent_code = code
+
+    def use(
+        self,
+        script: Script | str | None,
+        *,
+        for_text: str | None = None,
+        times: int | None = None,
+    ) -> None:
+        """Set the script, or its name, that answers from now on.
+
+        With `for_text` it answers questions that contain the text, which goes before one without.
+        `times` scripts are used up in the order they were set; without `times` the newest counts.
+        None goes back to choosing by the question. Raises ValueError for an unknown name.
+        """
+        if script is None:
+            self.state.rules.clear()
+            return
+        chosen = script_named(script) if isinstance(script, str) else script
+        self.state.rules.append(Rule(chosen, for_text, times))
+
+    def fail(
+        self,
+        path: str,
+        code: int | str = 4013,
+        msg: str = "The model service is busy. Please try again later.",
+        http: int = 200,
+        times: int = 1,
+        as_event: AsEvent | Literal[False] = False,
+    ) -> None:
+        """Refuse the next `times` requests of `path`, which may have its method in front.
+
+        `as_event` is for chats: an `error` event `first` or `mid`, an `empty` one, or a chat that
+        `failed` in one of three shapes. On the token endpoint `code` is an OAuth error code.
+        """
+        event = as_event or None
+        if event and not path.endswith("/v3/chat"):
+            raise ValueError("as_event is for /v3/chat only")
+        self.state.faults.failures.append(Failure(path, code, msg, http, times, event))
+
+    def fail_gateway(
+        self, path: str, http: int = 504, reason: str = "Gateway Time-out", times: int = 1
+    ) -> None:
+        """Answer the next `times` requests of `path` with the gateway's HTML page."""
+        failure = Failure(path, http, reason, http, times, html=True)
+        self.state.faults.failures.append(failure)
+
+    def delay(self, path: str, seconds: float, times: int = 1) -> None:
+        """Hold the headers of the next `times` answers of `path` back, in seconds of the loop."""
+        self.state.faults.delays.append(Delay(path, seconds, times))
+
+    def drop_stream(
+        self,
+        after_events: int | None = None,
+        times: int = 1,
+        *,
+        after_bytes: int | None = None,
+        clean_eof: bool = False,
+    ) -> None:
+        """Reset the connection of the next `times` streams after n events or body bytes.
+
+        `clean_eof` ends the response properly in place of a reset, yet without a `done`. The run
+        goes on by itself either way.
+        """
+        if after_events is None and after_bytes is None:
+            after_events = 5
+        fault = StreamFault(after_events, after_bytes, clean_eof)
+        self.state.faults.streams.extend([fault] * times)
+
+    def stall_stream(self, after_events: int, seconds: float, times: int = 1) -> None:
+        """Let the next `times` streams fall silent after n events, for `seconds` of the loop."""
+        fault = StreamFault(after_events, stall_seconds=seconds)
+        self.state.faults.streams.extend([fault] * times)
+
+    # --- waiting and ending ---
+
+    async def until(
+        self,
+        predicate: Callable[[], object],
+        timeout: float = 5.0,  # noqa: ASYNC109 - the caller says how long a test may wait
+        what: str = "",
+    ) -> None:
+        """Wait until `predicate` is true; raises TimeoutError after `timeout` loop seconds."""
+        await self.state.bell.until(predicate, timeout, what)
+
+    async def close(self) -> None:
+        """End every run and stream at once."""
+        await self.state.streams.close()
+        tasks = [run.task for run in self.runs.values() if run.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,97 @@
+"""Which script answers a question: the table of keywords, and the names of all scripts."""
+
+import re
+
+from bridge.sandbox.coze.scripts import plain, tools, trouble
+from bridge.sandbox.coze.scripts.plain import PLAIN_FOLLOW_UPS, of_text
+from bridge.sandbox.coze.scripts.steps import Script, Turn
+
+SCRIPTS: dict[str, Script] = {
+    "plain": of_text("plain", *PLAIN_FOLLOW_UPS),
+    "long": of_text("long", "Show me a table", "Write some code"),
+    "markdown": of_text("markdown", "Show me a table", "Write some code"),
+    "table": of_text("table", "Show me all of Markdown"),
+    "code": of_text("code", "How do you think about a puzzle?", "Show me a table"),
+    "chinese": of_text("chinese", "再写一个表格", "用中文介绍你自己"),
+    "tool": tools.tool,
+    "local tool": tools.local_tool,
+    "think": tools.think,
+    "think tag": tools.think_tag,
+    "follow": plain.follow,
+    "knowledge": tools.knowledge,
+    "two": tools.two,
+    "card": tools.card,
+    "question": tools.question,
+    "audio": tools.audio,
+    "memory": plain.memory,
+    "empty": plain.empty,
+    "slow": plain.slow,
+    "fail": trouble.fail,
+    "fail bare": trouble.bare,
+    "fail string": trouble.string_code,
+    "error": trouble.error_event,
+    "quota": trouble.quota,
+    "cut": trouble.cut,
+    "noise": trouble.noise,
+}
+
+_COMMANDS = (
+    "fail bare",
+    "fail string",
+    "fail",
+    "error",
+    "quota",
+    "cut",
+    "slow",
+    "empty",
+    "card",
+    "two",
+    "noise",
+    "audio",
+    "question",
+    "follow",
+)
+_ANYWHERE: tuple[tuple[str, str], ...] = (
+    (r"\bremember\b|记得|记住", "memory"),
+    (r"\blocal[ -]tool\b", "local tool"),
+    (r"\b(tools?|weather)\b", "tool"),
+    (r"<think>|\bthink[ -]tag\b", "think tag"),
+    (r"\b(think|reason)(ing)?\b", "think"),
+    (r"\bknowledge\b", "knowledge"),
+    (r"\bmarkdown\b", "markdown"),
+    (r"\btable\b", "table"),
+    (r"\b(python|code)\b", "code"),
+    (r"\blong\b", "long"),
+    (r"\bfollow[ -]?ups?\b", "follow"),
+    (r"\btwo answers\b", "two"),
+    (r"[\u4e00-\u9fff]{2}|\bchinese\b", "chinese"),
+)
+
+
+def chosen_name(turn: Turn) -> str:
+    """The name of the script the question itself asks for, `plain` when none.
+
+    Trouble and rarities have to be the first words, so that no chat runs into them by chance.
+    """
+    text = turn.question.strip().lower().lstrip("/")
+    if turn.earlier and turn.earlier[-1] == ("assistant", tools.NODE_QUESTION):
+        return "question"
+    for command in _COMMANDS:
+        if re.match(rf"{command}\b", text):
+            return command
+    for pattern, name in _ANYWHERE:
+        if re.search(pattern, text):
+            return name
+    return "plain"
+
+
+def script_named(name: str) -> Script:
+    """The script of that name; raises ValueError when there is none."""
+    if name not in SCRIPTS:
+        raise ValueError(f"no script {name!r}; there are: {', '.join(SCRIPTS)}")
+    return SCRIPTS[name]
+
+
+def chosen(turn: Turn) -> Script:
+    """The script the question itself asks for."""
+    return SCRIPTS[chosen_name(turn)]

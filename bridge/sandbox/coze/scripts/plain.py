@@ -1,0 +1,96 @@
+"""Scripts that answer with one text, and the memory that makes forgetting visible."""
+
+import re
+
+from bridge.sandbox.coze.scripts.steps import Delta, Script, Silence, Steps, Turn, ending, say
+from bridge.sandbox.coze.scripts.texts import answer_text
+
+PLAIN_FOLLOW_UPS = (
+    "Show me all of Markdown",
+    "Write some Python code",
+    "Compare the planets in a table",
+)
+
+
+def _quoted(turn: Turn) -> str:
+    """The question as a block quote, with what was attached to it."""
+    lines = turn.question.splitlines() or ["(no words)"]
+    marks = {"image": "🖼", "audio": "🎧"}
+    lines += [f"{marks.get(kind, '📎')} {name}" for kind, name in turn.attachments]
+    return "\n> ".join(lines)
+
+
+def _filled(name: str, turn: Turn) -> str:
+    return (
+        answer_text(name).replace("{agent}", turn.agent_name).replace("{question}", _quoted(turn))
+    )
+
+
+def of_text(name: str, *follow_ups: str) -> Script:
+    """A script that says the text of that name."""
+
+    def script(turn: Turn) -> Steps:
+        yield from say("answer", _filled(name, turn))
+        yield from ending(follow_ups)
+
+    return script
+
+
+def slow(turn: Turn) -> Steps:
+    """Thirty seconds of silence, as while an image is drawn, then an answer."""
+    yield Silence(30)
+    yield from say("answer", "Sorry for the wait: that took me **half a minute** of silence.")
+    yield from ending()
+
+
+def follow(turn: Turn) -> Steps:
+    """Three suggestions, which take their time after the answer."""
+    yield from say("answer", "Where would you like to go from here? Choose one of **three ways**.")
+    yield Silence(2)
+    yield from ending(
+        (
+            "Tell me a long story about lighthouses",
+            "How do you think about a puzzle?",
+            "What is the weather in Lisbon?",
+        )
+    )
+
+
+_TOLD = re.compile(r"^\W*(?:please\s+)?remember\b(?:\s+that\b)?[\s:,]*(.+)", re.I | re.S)
+
+
+def _facts(texts: list[str]) -> list[str]:
+    found = (_TOLD.match(text) for text in texts)
+    return [match.group(1).strip().rstrip(".!") for match in found if match]
+
+
+def memory(turn: Turn) -> Steps:
+    """Says what this conversation holds: a question that lost its context shows at once."""
+    asked = [text for role, text in turn.earlier if role == "user"]
+    told = _facts([turn.question])
+    if told:
+        text = f"I will remember: **{told[0]}**."
+        if asked:
+            text += f" This is message {len(asked) + 1} of our conversation."
+    else:
+        text = _recollection(asked, _facts(asked))
+    yield from say("answer", text)
+    yield from ending(("What do you remember?",) if told else ("Remember that I like green tea",))
+
+
+def _recollection(asked: list[str], facts: list[str]) -> str:
+    if not asked:
+        return "I remember **nothing**: this is the first message of our conversation."
+    count = len(asked)
+    head = f"Before this, you sent me {count} message{'s' if count > 1 else ''}"
+    if not facts:
+        return f"{head}, and the last was: “{asked[-1]}”. You asked me to remember nothing."
+    listed = "\n".join(f"- **{fact}**" for fact in facts)
+    return f"{head}, and asked me to remember:\n\n{listed}"
+
+
+def empty(turn: Turn) -> Steps:
+    """An answer without a single character."""
+    yield Delta("answer", "")
+    yield from say("answer", "")
+    yield from ending()

@@ -1,0 +1,84 @@
+/** What the page asks of the emulator, and the events it follows. */
+
+const EVENTS = ["message", "edited", "deleted", "action", "draft", "commands", "answer", "person", "journal"];
+const FIRST_WAIT = 500;
+const LONGEST_WAIT = 5000;
+const STATE = "/sandbox/state";
+
+async function post(path, body) {
+  let response;
+  try {
+    response = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  } catch {
+    throw new Error("The sandbox cannot be reached");
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer?.error ?? `The sandbox answered ${response.status}`);
+  return answer ?? {};
+}
+
+export const send = (body) => post("/sandbox/send", body);
+export const edit = (body) => post("/sandbox/edit", body);
+export const press = (body) => post("/sandbox/press", body);
+export const addPerson = (body) => post("/sandbox/people", body);
+export const block = (body) => post("/sandbox/block", body);
+
+/**
+ * Follow the emulator for as long as the page lives.
+ *
+ * Events are held back while the state is read, then given in order: nothing that happens in
+ * between is lost, and what is in both is the same when applied twice. `onState(state)`,
+ * `onEvent(kind, payload)`, `onLost()`.
+ */
+export function follow({ onState, onEvent, onLost }) {
+  let wait = FIRST_WAIT;
+  const connect = () => {
+    const source = new EventSource("/sandbox/feed");
+    let held = [];
+    let ended = false;
+    const lose = () => {
+      if (ended) return;
+      ended = true;
+      source.close();
+      onLost();
+      setTimeout(connect, wait);
+      wait = Math.min(wait * 2, LONGEST_WAIT);
+    };
+    for (const kind of EVENTS) {
+      source.addEventListener(kind, (event) => {
+        const payload = parsed(event.data);
+        if (ended || payload === undefined) return;
+        if (held) held.push([kind, payload]);
+        else onEvent(kind, payload);
+      });
+    }
+    source.addEventListener("error", lose);
+    source.addEventListener("open", async () => {
+      try {
+        const response = await fetch(STATE, { cache: "no-store" });
+        if (!response.ok) throw new Error(String(response.status));
+        onState(await response.json());
+      } catch {
+        lose();
+        return;
+      }
+      wait = FIRST_WAIT;
+      const waiting = held;
+      held = null;
+      for (const [kind, payload] of waiting) onEvent(kind, payload);
+    });
+  };
+  connect();
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

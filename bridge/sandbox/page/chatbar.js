@@ -1,0 +1,76 @@
+/** The bar over a chat: who it is with, what they are doing, and what one may do about it. */
+
+import { attribute, el, iconButton } from "/dom.js";
+import { initials, tint } from "/format.js";
+import { titleOf } from "/world.js";
+
+const DOING = {
+  typing: "typing",
+  upload_photo: "sending a photo",
+  upload_video: "sending a video",
+  upload_voice: "recording a voice message",
+  record_voice: "recording a voice message",
+  upload_document: "sending a file",
+  choose_sticker: "choosing a sticker",
+  find_location: "choosing a place",
+};
+
+/** What an action looks like in words. */
+export const doing = (action) => DOING[action] ?? "typing";
+
+export class ChatBar {
+  /** `does`: `back()`, `inspect()`, `block(blocked)`. */
+  constructor(root, does) {
+    this.back = iconButton("back", "Back to the chats", does.back, { class: "icon-button back" });
+    this.avatar = el("span", { class: "avatar", "aria-hidden": "true" });
+    this.title = el("h2", { class: "bar-title" });
+    this.status = el("p", { class: "bar-status", "aria-live": "off" });
+    this.block = iconButton("block", "Stop and block the bot", () => does.block(!this.blocked), { class: "icon-button", hidden: true });
+    this.inspect = iconButton("inspect", "Inspector", does.inspect, { class: "icon-button", "aria-controls": "inspector", "data-testid": "inspector-toggle" });
+    root.append(
+      this.back,
+      this.avatar,
+      el("div", { class: "bar-words" }, this.title, this.status),
+      el("span", { class: "grow" }),
+      this.block,
+      this.inspect,
+    );
+  }
+
+  show(world, chat, person, action) {
+    const title = chat ? titleOf(world, chat) : "";
+    const isPrivate = chat?.type === "private";
+    this.avatar.className = `avatar tint-${tint(isPrivate ? world.bot?.id : chat?.id)}`;
+    this.avatar.hidden = !chat;
+    this.avatar.textContent = initials(title);
+    this.title.textContent = title;
+    this.blocked = Boolean(person?.blocked);
+    this.block.hidden = !isPrivate;
+    attribute(this.block, "aria-pressed", String(this.blocked));
+    const label = this.blocked ? "Unblock the bot" : "Stop and block the bot";
+    this.block.title = label;
+    this.block.setAttribute("aria-label", label);
+    this.showStatus(world, chat, action);
+  }
+
+  showStatus(world, chat, action) {
+    if (action) {
+      if (this.status.querySelector(".typing")?.dataset.action === action) return;
+      const dots = el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i"));
+      const typing = el("span", { class: "typing", testid: "typing", text: doing(action) }, dots);
+      typing.dataset.action = action;
+      this.status.replaceChildren(typing);
+      return;
+    }
+    if (!chat) this.status.textContent = "";
+    else if (chat.type === "private") this.status.textContent = world.bot?.username ? `bot · @${world.bot.username}` : "bot";
+    else this.status.textContent = members(chat.members?.length ?? 0);
+  }
+
+  inspecting(open) {
+    this.inspect.setAttribute("aria-expanded", String(open));
+    this.inspect.classList.toggle("on", open);
+  }
+}
+
+const members = (count) => (count === 1 ? "1 member" : `${count} members`);

@@ -1,0 +1,155 @@
+/** Where one writes: text, answers to messages, edits, commands. */
+
+import { CommandsMenu } from "/commands.js";
+import { el, icon, iconButton } from "/dom.js";
+import { fullName, oneLine } from "/format.js";
+
+const TALLEST = 240;
+
+export class Composer {
+  /** `does`: `send(text, replyTo)`, `edit(messageId, text)`, `lastOwn()`, `unblock()`; the first two may reject. */
+  constructor(root, does) {
+    this.root = root;
+    this.does = does;
+    this.written = new Map();
+    this.mode = { kind: "new" };
+    this.input = el("textarea", { rows: 1, class: "input", placeholder: "Message", "aria-label": "Message", testid: "composer", enterkeyhint: "send", autocomplete: "off" });
+    this.menu = new CommandsMenu(this.input, (command, key) => this.command(command, key));
+    this.about = el("div", { class: "about", hidden: true });
+    this.slash = iconButton("slash", "Commands", () => this.openMenu(), { class: "icon-button slash" });
+    this.submit = el("button", { type: "submit", class: "send", "aria-label": "Send", title: "Send", testid: "send" }, icon("send"), icon("done"));
+    const box = el("div", { class: "box" }, this.about, el("div", { class: "line" }, this.slash, this.input));
+    this.form = el("form", { class: "composer", novalidate: true }, this.menu.list, box, this.submit);
+    this.unblock = el("button", { type: "button", class: "unblock", text: "Unblock and restart", hidden: true });
+    this.unblock.addEventListener("click", () => this.does.unblock());
+    root.append(this.form, this.unblock);
+    this.listen();
+  }
+
+  listen() {
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.deliver();
+    });
+    this.input.addEventListener("input", () => {
+      this.fit();
+      this.menu.refresh(this.mode.kind === "edit" ? "" : this.input.value);
+    });
+    this.input.addEventListener("blur", () => this.menu.close());
+    this.input.addEventListener("keydown", (event) => this.key(event));
+    this.slash.addEventListener("mousedown", (event) => event.preventDefault());
+  }
+
+  /** Turn to another chat; what was written in the one before is kept for later. */
+  turn(key, { commands, isGroup, username, blocked }) {
+    this.menu.all = commands;
+    this.suffix = isGroup && username ? `@${username}` : "";
+    this.slash.hidden = commands.length === 0;
+    this.form.hidden = blocked;
+    this.unblock.hidden = !blocked;
+    if (key === this.chat) return;
+    if (this.chat && this.mode.kind !== "edit") this.written.set(this.chat, this.input.value);
+    this.chat = key;
+    this.setMode({ kind: "new" });
+    this.setText(this.written.get(key) ?? "");
+    this.menu.close();
+  }
+
+  focus() {
+    this.input.focus();
+  }
+
+  setText(text) {
+    this.input.value = text;
+    this.fit();
+  }
+
+  /** As tall as its text, up to a limit. */
+  fit() {
+    this.input.style.height = "auto";
+    this.input.style.height = `${Math.min(this.input.scrollHeight, TALLEST)}px`;
+    this.submit.classList.toggle("ready", this.input.value.trim() !== "");
+  }
+
+  reply(message) {
+    if (this.mode.kind === "edit") this.setText("");
+    this.setMode({ kind: "reply", message });
+    this.focus();
+  }
+
+  edit(message) {
+    this.setMode({ kind: "edit", message });
+    this.setText(message.text);
+    this.menu.close();
+    this.focus();
+    this.input.setSelectionRange(message.text.length, message.text.length);
+  }
+
+  setMode(mode) {
+    this.mode = mode;
+    this.form.classList.toggle("editing", mode.kind === "edit");
+    this.submit.setAttribute("aria-label", mode.kind === "edit" ? "Save" : "Send");
+    this.about.hidden = mode.kind === "new";
+    if (mode.kind === "new") return;
+    const name = mode.kind === "edit" ? "Edit message" : `Reply to ${fullName(mode.message.from)}`;
+    this.about.replaceChildren(
+      icon(mode.kind),
+      el("div", { class: "about-words" }, el("b", { text: name }), el("span", { text: oneLine(mode.message) })),
+      iconButton("close", "Cancel (Esc)", () => this.cancel()),
+    );
+  }
+
+  cancel() {
+    if (this.mode.kind === "edit") this.setText("");
+    this.setMode({ kind: "new" });
+    this.focus();
+  }
+
+  openMenu() {
+    this.focus();
+    this.menu.toggle();
+  }
+
+  command(command, key) {
+    if (key === "Tab") this.setText(`/${command}${this.suffix} `);
+    else this.deliver(`/${command}${this.suffix}`);
+    this.focus();
+  }
+
+  key(event) {
+    // While an input method composes, Enter and the arrows belong to it.
+    if (event.isComposing || event.keyCode === 229) return;
+    if (this.menu.key(event)) return;
+    if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      this.deliver();
+    } else if (event.key === "Escape" && this.mode.kind !== "new") {
+      event.preventDefault();
+      this.cancel();
+    } else if (event.key === "ArrowUp" && !this.input.value && this.mode.kind === "new") {
+      const last = this.does.lastOwn();
+      if (last) {
+        event.preventDefault();
+        this.edit(last);
+      }
+    }
+  }
+
+  /** Send or save; a text that was refused comes back unless something new was written. */
+  async deliver(text = this.input.value) {
+    if (!text.trim()) return;
+    const { mode } = this;
+    const chat = this.chat;
+    this.setText("");
+    this.menu.close();
+    this.setMode({ kind: "new" });
+    try {
+      if (mode.kind === "edit") await this.does.edit(mode.message.message_id, text);
+      else await this.does.send(text, mode.message?.message_id);
+    } catch {
+      if (this.chat !== chat || this.input.value) return;
+      this.setMode(mode);
+      this.setText(text);
+    }
+  }
+}
