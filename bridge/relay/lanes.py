@@ -32,6 +32,8 @@ class _Lane:
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
     halt: asyncio.Future[Halt] | None = None
     """Ends the answer that is running now."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while no answer is running."""
     task: asyncio.Task[None] | None = None
 
 
@@ -77,10 +79,20 @@ class Lanes:
         lane.halt.set_result(Halt.STOP)
         return True
 
-    def answering(self, key: ChatKey) -> bool:
-        """Whether an answer is running in the chat."""
+    async def ended(self, key: ChatKey, seconds: float) -> bool:
+        """Whether no answer is running in the chat, now or within some seconds.
+
+        A final text stands before its turn is written down as settled.
+        """
         lane = self._lanes.get(key)
-        return lane is not None and lane.halt is not None and not lane.halt.done()
+        if lane is None or lane.halt is None:
+            return True
+        try:
+            async with asyncio.timeout(seconds):
+                await lane.ended.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def close(self, grace_seconds: float) -> None:
         """Begin nothing new, let running answers end for a while, then break them off.
@@ -141,6 +153,7 @@ class Lanes:
 
     async def _answer(self, lane: _Lane, turn: Turn) -> None:
         lane.halt = asyncio.get_running_loop().create_future()
+        lane.ended.clear()
         if self._closing:
             lane.halt.set_result(Halt.SHUTDOWN)
         try:
@@ -156,3 +169,4 @@ class Lanes:
                         await turns.settle(tx, turn.id, State.FAILED)
         finally:
             lane.halt = None
+            lane.ended.set()

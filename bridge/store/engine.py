@@ -1,11 +1,12 @@
 """Open the database: SQLite in WAL, with writers that queue instead of failing."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -29,12 +30,15 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = database_url(url)
         self.engine = _engine(self.url)
+        # SQLite lets one writer in and the others sleep and try again; our own wait here in
+        # line instead. Other processes are still kept apart by SQLite itself.
+        self._line = asyncio.Lock()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that commits at its end. Raises StoreTrouble when the database fails."""
         try:
-            async with self.engine.begin() as connection:
+            async with self._line, self.engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
             raise _trouble("Writing to the database", error) from error
@@ -44,7 +48,6 @@ class Store:
         """A transaction that only reads, beside any writer. Raises StoreTrouble."""
         try:
             async with self.engine.connect() as connection:
-                await connection.execution_options(begin="DEFERRED")
                 yield connection
         except SQLAlchemyError as error:
             raise _trouble("Reading the database", error) from error
@@ -76,9 +79,9 @@ def _engine(url: URL) -> AsyncEngine:
     path = database_file(url)
     if path is not None:
         _make_private(path)
-    engine = create_async_engine(url)
+    # Our two doors end every transaction themselves; a second rollback is a wasted round trip.
+    engine = create_async_engine(url, pool_reset_on_return=None)
     event.listen(engine.sync_engine, "connect", _prepare)
-    event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
@@ -93,17 +96,14 @@ def _make_private(path: Path) -> None:
 
 
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # we say when a transaction begins, see `_begin`
+    # The driver itself begins before the first change, and takes the write lock at once: a
+    # transaction that turns writer half way fails under load. (A BEGIN of ours would cost as
+    # much as the change: every statement is a round trip to the driver's thread.)
+    connection.isolation_level = "IMMEDIATE"
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    """Take the write lock at once: a reader that turns writer half way fails under load."""
-    mode = connection.get_execution_options().get("begin", "IMMEDIATE")
-    connection.exec_driver_sql(f"BEGIN {mode}")
 
 
 def _trouble(doing: str, error: SQLAlchemyError) -> StoreTrouble:

@@ -104,6 +104,8 @@ def _migrations() -> ScriptDirectory:
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver begins for changes of rows only
     current = MigrationContext.configure(connection).get_current_revision()
     scripts = _migrations()
     if current is not None and current not in {

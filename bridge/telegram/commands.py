@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 AGENT_SECONDS = 600.0
 """How long the agent's presentation is kept: each look costs an API call of the plan."""
 
+MOMENT_SECONDS = 1.0
+"""How long a wish to try again waits for an answer that is just ending."""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -109,7 +112,7 @@ class Commands:
     async def try_again(self, order: Order) -> str | None:
         """Let the chat's last turn wait once more; the key of a sentence if that cannot be."""
         key = order.message.chat
-        if self._lanes.answering(key):
+        if not await self._lanes.ended(key, MOMENT_SECONDS):
             return "retry.busy"
         async with self._store.writing() as tx:
             waits = await turns.wait_again(tx, key)

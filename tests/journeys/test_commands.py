@@ -1,0 +1,124 @@
+"""What the commands do, as the person sees it and as Coze hears it."""
+
+from worlds import World, buttons, is_running
+
+from bridge.sandbox.coze import Pace, saying
+
+
+async def test_new_forgets_and_the_next_answer_shows_it(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge():
+        world.telegram.send(ann, "remember the number 4711")
+        await world.settled(ann, 1)
+        world.telegram.send(ann, "what do you remember?")
+        assert "4711" in (await world.settled(ann, 2)).text
+        world.telegram.send(ann, "/new")
+        assert "new conversation" in (await world.settled(ann, 3)).text
+        world.telegram.send(ann, "what do you remember?")
+        assert "4711" not in (await world.settled(ann, 4, timeout=10)).text
+    assert len({asked.conversation_id for asked in world.coze.asked}) == 2
+
+
+async def test_stop_cancels_at_coze_at_once_and_keeps_what_was_said(world: World) -> None:
+    for number, press in enumerate((True, False)):
+        ann = world.telegram.add_person(f"Person {number}")
+        world.coze.pace = Pace(first_delta=0.02, delta=0.02)
+        world.coze.use(saying("so many words " * 200))
+        async with world.bridge():
+            world.telegram.send(ann, "talk")
+            await world.telegram.until(lambda who=ann: bool(world.posts(who)))
+            run = list(world.coze.runs.values())[-1]
+            post = world.posts(ann)[0]
+            assert is_running(post)
+            if press:
+                world.telegram.press(ann, post.message_id, "Stop")
+            else:
+                world.telegram.send(ann, "/stop")
+            await world.coze.until(lambda it=run: it.cancelled_at is not None, timeout=0.5)
+            post = await world.settled(ann, 1)
+        assert post.text.startswith("so many words")
+        assert post.text.endswith("Stopped.")
+        assert list(buttons(post)) == ["Try again"]
+
+
+async def test_a_stop_before_the_first_text_ends_the_reply_too(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(first_delta=30, delta=0)
+    async with world.bridge():
+        world.telegram.send(ann, "hi")
+        await world.coze.until(lambda: bool(world.coze.runs))
+        world.telegram.send(ann, "/stop")
+        post = await world.settled(ann, 1)
+    assert post.text == "Stopped."
+
+
+async def test_stop_and_retry_with_nothing_to_do_say_so(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge():
+        world.telegram.send(ann, "/stop")
+        assert "Nothing is running" in (await world.settled(ann, 1)).text
+        world.telegram.send(ann, "/retry")
+        assert "no earlier question" in (await world.settled(ann, 2)).text
+
+
+async def test_retry_asks_again_into_the_same_post(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.fail("/v3/chat", 4014)
+    async with world.bridge():
+        world.telegram.send(ann, "riddle")
+        refused = await world.settled(ann, 1)
+        assert "cannot answer this" in refused.text
+        world.coze.use(saying("Solved."))
+        world.telegram.press(ann, refused.message_id, "Try again")
+        await world.telegram.until(lambda: world.posts(ann)[0].text == "Solved.")
+        world.coze.use(saying("Solved once more."))
+        world.telegram.send(ann, "/retry")
+        await world.telegram.until(lambda: world.posts(ann)[0].text == "Solved once more.")
+    assert len(world.posts(ann)) == 1
+    assert [asked.question for asked in world.coze.asked] == ["riddle", "riddle"]
+
+
+async def test_help_and_unknown_commands(world: World) -> None:
+    ann = world.telegram.add_person("Ann", language_code="zh-hans")
+    async with world.bridge():
+        world.telegram.send(ann, "/help")
+        text = (await world.settled(ann, 1)).text
+        assert "/retry – 重新回答上一个问题" in text
+        world.telegram.send(ann, "/nonsense")
+        assert "我不认识这个命令" in (await world.settled(ann, 2)).text
+    assert world.coze.asked == []
+
+
+async def test_the_menu_is_set_once_in_both_languages(world: World) -> None:
+    for _ in range(2):
+        async with world.bridge():
+            await world.telegram.until(lambda: ("default", "zh") in world.telegram.commands)
+    names = [one["command"] for one in world.telegram.commands["default", ""]]
+    assert names == ["start", "help", "new", "stop", "retry"]
+    assert len([one for one in world.telegram.calls if one.method == "setMyCommands"]) == 2
+
+
+async def test_forged_buttons_do_nothing(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge():
+        world.telegram.send(ann, "/start")
+        greeting = await world.settled(ann, 1)
+        for forged in (
+            "ask:made-up:0",
+            "ask::",
+            "ask:x:99999999999999999999",
+            "stop:7",
+            "what:",
+            "",
+        ):
+            query = world.telegram.press(ann, greeting.message_id, data=forged or "x")
+            await world.telegram.until(lambda it=query: it in world.telegram.answers)
+    assert world.coze.asked == []
+
+
+async def test_what_is_not_text_is_declined_kindly(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge():
+        world.telegram.send_document(ann, "a.pdf", b"%PDF", "application/pdf", "What is this?")
+        assert "text only" in (await world.settled(ann, 1)).text
+    assert world.coze.asked == []
