@@ -180,7 +180,8 @@ _HALF_LINE = re.compile(
     re.VERBOSE,
 )
 _FENCE = re.compile(r"^\s*(?:>\s?)*(?:[-+*]\s+|\d+[.)]\s+)?(`{3,}|~{3,})([^`]*)$")
-_HALF_FENCE = re.compile(r"^\s*(?:>\s?)*(?:`{1,}|~{1,})[^`\n]*$")
+_HALF_FENCE = re.compile(r"^\s*(?:>\s?)*(?:`{1,2}|~{1,2})$")
+_CLOSING_FENCE = re.compile(r"^\s*(?:>\s?)*(?:`+|~+)\s*$")
 _DELIMITERS = re.compile(r"^\s*\|?[\s:|-]*-[\s:|-]*$")
 _TRAILING_MARKS = re.compile(r"(?:[*_~`|\[!\\]+|&#?\w{0,8})$")
 _JOINING = re.compile("[\u200d\ufe0f\U0001f1e6-\U0001f1ff]+$")
@@ -190,13 +191,10 @@ def hold_back(text: str) -> str:
     """The text without the end that the next words could still turn into syntax."""
     head, newline, line = text.rpartition("\n")
     if _inside_fence(head):
-        closing = _HALF_FENCE.match(line) is not None and line.strip("`~ \t>") == ""
-        return head + newline if closing else _JOINING.sub("", text)
-    if _HALF_LINE.match(line) or (_HALF_FENCE.match(line) and line.strip() != ""):
-        fence = _HALF_FENCE.match(line) and not _FENCE.match(line) and "`" in line.strip(" `>~")
-        return text if fence else head
-    held = _hold_table(text)
-    return _TRAILING_MARKS.sub("", _JOINING.sub("", held))
+        return head + newline if _CLOSING_FENCE.match(line) else _JOINING.sub("", text)
+    if _HALF_LINE.match(line) or _HALF_FENCE.match(line) or _FENCE.match(line):
+        return head
+    return _TRAILING_MARKS.sub("", _JOINING.sub("", _hold_table(text)))
 
 
 def _inside_fence(text: str) -> bool:

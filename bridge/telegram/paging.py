@@ -59,11 +59,9 @@ def _cut(whole: Rendered, ends: list[int], start: int, last: int) -> int:
             if not _inside_small(whole, ends[end - 1]):
                 return end
     end = last
-    while end > start + 1 and _JOINED.match(whole.text[end]):
+    while end > start + 1 and (whole.text[end - 1] == "\u200d" or _JOINED.match(whole.text[end])):
         end -= 1
-    if whole.text[end - 1] == "\u200d":
-        end -= 1
-    return max(end, start + 1)
+    return end
 
 
 def _inside_small(whole: Rendered, offset: int) -> bool:

@@ -167,7 +167,13 @@ def test_every_script_of_the_agent_ends_in_text_without_inner_workings(
             post = await world.settled(ann, 1, timeout=60)
             text = "\n\n".join(one.text for one in world.posts(ann))
             assert SCRIPTED[script] in text
-            for leak in ("msg_type", "generate_answer_finish", "plugin_id", "recall slice", "arguments"):
+            for leak in (
+                "msg_type",
+                "generate_answer_finish",
+                "plugin_id",
+                "recall slice",
+                "arguments",
+            ):
                 assert leak not in text
             answers = [
                 one for run in world.coze.runs.values() for one in run.answers if one.strip()

@@ -214,7 +214,7 @@ async def test_a_canceled_run_streams_on_and_leaves_no_context(api, coze: CozeEm
 async def test_a_dropped_stream_is_a_reset_and_the_run_finishes(api, coze: CozeEmulator):
     coze.drop_stream(after_events=4)
     got = b""
-    with pytest.raises(httpx.TransportError):  # noqa: PT012 - the reading raises, not the asking
+    with pytest.raises(httpx.TransportError):
         async with api.http.stream(
             "POST", api.base + "/v3/chat", headers=api.headers, **api.ask("hi")
         ) as answer:

@@ -1,0 +1,223 @@
+"""The store: turns move by their table, messages are taken once, schemas are known."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.errors import StoreTrouble
+from bridge.model import NEXT, ChatKey, Home, Message, Sender, State, before
+from bridge.store import chats, inbox, migrate, turns
+from bridge.store.engine import Store, database_url
+
+HERE = ChatKey(5)
+ANN = Sender(5, "Ann", "en")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    made = Store(f"sqlite+aiosqlite:///{tmp_path}/test.db")
+    await migrate.upgrade(made)
+    yield made
+    await made.close()
+
+
+def message(number: int, text: str, key: ChatKey = HERE) -> Message:
+    return Message(key, number, ANN, text)
+
+
+async def test_messages_wait_in_one_turn_and_a_running_one_is_left_alone(store: Store) -> None:
+    async with store.writing() as tx:
+        await turns.wait(tx, message(1, "a"))
+        await turns.wait(tx, message(2, "b"))
+        first = await turns.claim(tx, HERE)
+        await turns.wait(tx, message(3, "c"))
+        assert await turns.claim(tx, HERE) is None
+        assert first is not None
+        assert first.question == "a\n\nb"
+        assert await turns.settle(tx, first.id, State.ANSWERED)
+        second = await turns.claim(tx, HERE)
+    assert second is not None
+    assert (second.question, second.mark != first.mark) == ("c", True)
+
+
+async def test_a_turn_ends_once(store: Store) -> None:
+    async with store.writing() as tx:
+        await turns.wait(tx, message(1, "a"))
+        turn = await turns.claim(tx, HERE)
+        assert turn is not None
+        assert await turns.settle(tx, turn.id, State.STOPPED)
+        for state in State:
+            assert not await turns.settle(tx, turn.id, state)
+
+
+async def test_two_who_claim_at_once_do_not_both_get_the_turn(store: Store) -> None:
+    async with store.writing() as tx:
+        await turns.wait(tx, message(1, "a"))
+
+    async def claim() -> bool:
+        async with store.writing() as tx:
+            return await turns.claim(tx, HERE) is not None
+
+    assert sorted(await asyncio.gather(*(claim() for _ in range(8)))) == [False] * 7 + [True]
+
+
+async def test_retry_takes_the_last_question_and_its_posts(store: Store) -> None:
+    async with store.writing() as tx:
+        assert not await turns.wait_again(tx, HERE)
+        await turns.wait(tx, message(1, "a"))
+        assert not await turns.wait_again(tx, HERE)
+        turn = await turns.claim(tx, HERE)
+        assert turn is not None
+        await turns.posted(tx, turn.id, [7, 8])
+        await turns.settle(tx, turn.id, State.FAILED)
+        assert await turns.wait_again(tx, HERE)
+        again = await turns.claim(tx, HERE)
+    assert again is not None
+    assert (again.question, again.posts, again.asked) == ("a", (7, 8), False)
+    assert again.mark != turn.mark
+
+
+async def test_words_are_forgotten_but_for_the_last_turn(store: Store) -> None:
+    async with store.writing() as tx:
+        for number in range(3):
+            await turns.wait(tx, message(number, f"secret {number}"))
+            turn = await turns.claim(tx, HERE)
+            assert turn is not None
+            await turns.settle(tx, turn.id, State.ANSWERED)
+            await turns.forget_words(tx, HERE, but=turn.id)
+        found = await tx.exec_driver_sql("SELECT parts FROM turns ORDER BY id")
+        assert [("secret" in row[0]) for row in found] == [False, False, True]
+
+
+async def test_a_chat_keeps_its_made_up_user_and_its_home(store: Store) -> None:
+    home = Home("1", "https://api.coze.com", "")
+    async with store.writing() as tx:
+        await chats.meet(tx, HERE)
+        made = await chats.chat(tx, HERE)
+        await chats.meet(tx, HERE)
+        await chats.move_in(tx, HERE, "9", home)
+        kept = await chats.chat(tx, HERE)
+        await chats.move_out(tx, HERE)
+        gone = await chats.chat(tx, HERE)
+    assert made.user_id == kept.user_id
+    assert made.user_id.removeprefix("tg-") != "5"
+    assert (kept.conversation_id, kept.home) == ("9", home)
+    assert gone.conversation_id is None
+
+
+async def test_buttons_work_in_their_own_chat_only(store: Store) -> None:
+    async with store.writing() as tx:
+        token = await turns.offer(tx, HERE, ["Why?", "How?"])
+        assert await turns.chosen(tx, HERE, token, 1) == "How?"
+        assert await turns.chosen(tx, HERE, token, 2) is None
+        assert await turns.chosen(tx, HERE, token, -1) is None
+        assert await turns.chosen(tx, ChatKey(6), token, 0) is None
+        assert await turns.chosen(tx, HERE, "made-up", 0) is None
+
+
+async def test_an_update_is_kept_once_and_by_bot(store: Store) -> None:
+    async with store.writing() as tx:
+        assert [one.update_id for one in await inbox.put(tx, 1, {6: {}, 5: {"a": 1}})] == [5, 6]
+        assert await inbox.put(tx, 1, {5: {}}) == []
+        (other,) = await inbox.put(tx, 2, {5: {}})
+        first, second = await inbox.waiting(tx, 1)
+        assert await inbox.settle(tx, first)
+        assert not await inbox.settle(tx, first)
+        assert await inbox.set_aside(tx, second, "why")
+        assert await inbox.waiting(tx, 1) == []
+        assert await inbox.waiting(tx, 2) == [other]
+        assert await inbox.count_aside(tx) == 1
+    assert "a" not in repr(first).replace("Arrived(update_id", "")
+
+
+async def test_what_was_left_open_is_found_again(store: Store) -> None:
+    async with store.writing() as tx:
+        await turns.wait(tx, message(1, "a"))
+        turn = await turns.claim(tx, HERE)
+        assert turn is not None
+        await turns.asking(tx, turn.id, "9")
+        await turns.began(tx, turn.id, "8", "9")
+        await turns.wait(tx, message(2, "b"))
+        await turns.wait(tx, message(3, "c", ChatKey(6)))
+        interrupted, waiting = await turns.left_open(tx)
+    assert [(one.id, one.run_id, one.conversation_id, one.asked) for one in interrupted] == [
+        (turn.id, "8", "9", True)
+    ]
+    assert sorted(waiting) == [HERE, ChatKey(6)]
+
+
+def test_the_table_of_states_has_no_way_back() -> None:
+    assert before(State.RUNNING) == {State.WAITING}
+    assert all(NEXT[state] == frozenset() for state in State if state.settled)
+
+
+async def test_the_schema_is_that_of_the_tables(store: Store) -> None:
+    found = await migrate.schema(store)
+    assert found.ready
+    assert found.current == found.newest
+
+
+async def test_a_newer_database_is_refused(store: Store) -> None:
+    async with store.writing() as tx:
+        await tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreTrouble, match="newer than this program"):
+        await migrate.upgrade(store)
+
+
+async def test_upgrading_twice_at_once_is_safe(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/twice.db"
+    stores = [Store(url), Store(url)]
+    await asyncio.gather(*(migrate.upgrade(one) for one in stores))
+    assert (await migrate.schema(stores[0])).ready
+    for one in stores:
+        await one.close()
+
+
+async def test_a_backup_is_whole_and_never_overwrites(store: Store, tmp_path: Path) -> None:
+    async with store.writing() as tx:
+        await turns.wait(tx, message(1, "a"))
+    target = tmp_path / "copy.db"
+    await migrate.backup(store, target)
+    connection = sqlite3.connect(target)
+    assert connection.execute("SELECT count(*) FROM turns").fetchone() == (1,)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+    with pytest.raises(StoreTrouble, match="exists"):
+        await migrate.backup(store, target)
+
+
+async def test_the_file_is_private_and_durable(store: Store, tmp_path: Path) -> None:
+    assert (tmp_path / "test.db").stat().st_mode & 0o077 == 0
+    async with store.reading() as tx:
+        pragmas = {
+            name: (await tx.exec_driver_sql(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    assert pragmas == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 5000,
+    }
+
+
+async def test_errors_do_not_hold_what_people_wrote(store: Store) -> None:
+    async with store.writing() as tx:
+        await tx.exec_driver_sql("DROP TABLE turns")
+    with pytest.raises(StoreTrouble) as trouble:
+        async with store.writing() as tx:
+            await turns.wait(tx, message(1, "my secret"))
+    assert "secret" not in str(trouble.value)
+    assert "no such table" in str(trouble.value)
+
+
+@given(st.text(max_size=30))
+def test_a_wrong_address_is_never_more_than_a_value_error(text: str) -> None:
+    with suppress(ValueError):
+        assert database_url(text).drivername == "sqlite+aiosqlite"

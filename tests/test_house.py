@@ -1,0 +1,182 @@
+"""What is written down is true: imports, settings, commands, sentences, sizes."""
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import bridge
+from bridge.errors import Trouble
+from bridge.ops.cli import app
+from bridge.settings import Settings
+from bridge.telegram.commands import COMMANDS
+from bridge.texts import catalogues, say
+
+ROOT = Path(bridge.__file__).parent
+PROJECT = ROOT.parent
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+EXAMPLE = (PROJECT / ".env.example").read_text(encoding="utf-8")
+
+ARROWS: dict[str, set[str]] = {
+    "model": set(),
+    "errors": set(),
+    "texts": set(),
+    "sandbox": set(),
+    "coze": {"errors"},
+    "store": {"model", "errors"},
+    "relay": {"model", "errors", "coze", "store"},
+    "telegram": {"model", "errors", "relay", "store", "coze", "texts"},
+    "settings": {"errors", "coze", "store"},
+    "app": {"model", "errors", "texts", "settings", "coze", "store", "relay", "telegram"},
+    "ops": {"model", "errors", "texts", "settings", "coze", "store", "relay", "telegram", "app", "sandbox",
+            "__version__"},
+    "__main__": {"ops"},
+    "__init__": set(),
+}  # fmt: skip
+
+
+def sources() -> Iterator[Path]:
+    return ROOT.rglob("*.py")
+
+
+def imported(path: Path) -> set[str]:
+    """The parts of the house that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "bridge":
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bridge."):
+            found.add(str(node.module).split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {
+                one.name.split(".")[1] for one in node.names if one.name.startswith("bridge.")
+            }
+    return found
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def test_no_import_points_up() -> None:
+    wrong = {
+        f"{path.relative_to(PROJECT)} -> {part}"
+        for path in sources()
+        for part in imported(path) - {part_of(path)} - ARROWS[part_of(path)]
+    }
+    assert wrong == set()
+
+
+def test_files_and_functions_are_short() -> None:
+    long = []
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        if text.count("\n") > 400:
+            long.append(str(path))
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                size = (node.end_lineno or node.lineno) - node.lineno + 1
+                if size > 60:
+                    long.append(f"{path}:{node.name}")
+    assert long == []
+
+
+def defaults() -> dict[str, str]:
+    """Every setting's default as it is written."""
+    shown = {}
+    for name, field in Settings.model_fields.items():
+        default = field.default if not field.is_required() else None
+        if isinstance(default, tuple):
+            default = ",".join(
+                f"{number:g}" if number != 3.0 else str(number) for number in default
+            )
+        shown[name.upper()] = "" if default is None else str(default)
+    return shown
+
+
+def test_the_readme_lists_every_setting_with_its_default_and_sentence() -> None:
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*) \|$", README, re.MULTILINE))
+    assert set(rows) == set(defaults())
+    for name, default in defaults().items():
+        shown, sentence = (
+            rows[name].split(" | ", 1) if rows[name].startswith("`") else ("", rows[name])
+        )
+        assert (
+            sentence.removeprefix("| ").strip() == Settings.model_fields[name.lower()].description
+        )
+        if "PACE" not in name:
+            assert shown.strip("`") == default
+
+
+def test_the_example_lists_every_setting_with_its_sentence() -> None:
+    assert set(re.findall(r"^#?([A-Z_]+)=", EXAMPLE, re.MULTILINE)) == set(defaults())
+    flat = " ".join(line.removeprefix("# ") for line in EXAMPLE.splitlines())
+    for field in Settings.model_fields.values():
+        assert str(field.description) in flat
+
+
+def test_the_readme_lists_every_command_of_the_bot() -> None:
+    rows = re.findall(r"^\| `/(\w+)` \| (.*) \|$", README, re.MULTILINE)
+    assert rows == [(one.name, one.description("en")) for one in COMMANDS.values()]
+
+
+def test_the_readme_lists_every_command_line() -> None:
+    runner = CliRunner()
+    rows = re.findall(r"^\| `bridge ([\w ]+)` \| (.*) \|$", README, re.MULTILINE)
+    assert {name.split()[0] for name, _ in rows} == {
+        str(one.name or one.callback.__name__) for one in app.registered_commands if one.callback
+    } | {"db"}
+    for name, sentence in rows:
+        shown = runner.invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200"})
+        assert shown.exit_code == 0
+        assert sentence in " ".join(shown.output.split())
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_every_language_has_the_same_sentences_with_the_same_gaps() -> None:
+    english = catalogues()["en"]
+    for sentences in catalogues().values():
+        assert sentences.keys() == english.keys()
+        assert all(sentences.values())
+        assert {key: fields(text) for key, text in sentences.items()} == {
+            key: fields(text) for key, text in english.items()
+        }
+
+
+def test_every_sentence_is_used_and_every_used_one_exists() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources())
+    used = set(
+        re.findall(
+            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command)\.\w+)"', code
+        )
+    )
+    used |= {f"command.{name}" for name in COMMANDS}
+    assert used == set(catalogues()["en"])
+
+
+def all_troubles(kind: type[Trouble] = Trouble) -> set[type[Trouble]]:
+    return {kind} | {one for inner in kind.__subclasses__() for one in all_troubles(inner)}
+
+
+@pytest.mark.parametrize("kind", sorted(all_troubles(), key=lambda one: one.__name__))
+def test_every_trouble_has_a_sentence_and_a_cure(kind: type[Trouble]) -> None:
+    assert say("zh-hans", kind.sentence) != say("en", kind.sentence)
+    assert kind.cure.endswith(".")
+
+
+def test_nothing_of_the_machine_stands_in_the_project() -> None:
+    for path in [
+        *sources(),
+        *PROJECT.glob("*.md"),
+        *PROJECT.glob("*.toml"),
+        PROJECT / "constraints.txt",
+    ]:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"/(?:home|root|work)/|index-url|://[^/]*pypi", text), path

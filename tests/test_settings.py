@@ -1,0 +1,105 @@
+"""Settings: every fault at once, each with its variable and a cure, and never a value."""
+
+from pathlib import Path
+
+import pytest
+from worlds import key_pair
+
+from bridge.errors import SettingsTrouble
+from bridge.settings import environment, settings_from
+
+GOOD = {"TELEGRAM_BOT_TOKEN": "42:abc", "COZE_BOT_ID": "7", "COZE_API_TOKEN": "pat_x"}
+
+
+def faults(variables: dict[str, str]) -> tuple[str, ...]:
+    with pytest.raises(SettingsTrouble) as trouble:
+        settings_from(variables)
+    return trouble.value.faults
+
+
+def test_the_least_that_is_needed() -> None:
+    settings = settings_from(GOOD)
+    assert settings.coze_api_base == "https://api.coze.com"
+    assert settings.bridge_pace_private == (10, 2.5, 1.2, 1, 3)
+    assert "abc" not in repr(settings)
+    assert "pat_x" not in repr(settings)
+
+
+def test_all_faults_are_told_at_once() -> None:
+    found = faults(
+        {
+            "TELEGRAM_BOT_TOKEN": "secret-wrong",
+            "COZE_API_BASE": "https://www.coze.com",
+            "TELEGRAM_API_BASE_URL": "https://api.telegram.org/bot",
+            "DATABASE_URL": "nonsense",
+            "BRIDGE_LOG_LEVEL": "loud",
+            "BRIDGE_PACE_PRIVATE": "1,2",
+            "BRIDGE_PACE_PRIVAT": "1",
+            "COZE_PROXY": "localhost:1",
+        }
+    )
+    names = {
+        "TELEGRAM_BOT_TOKEN", "COZE_API_BASE", "TELEGRAM_API_BASE_URL", "DATABASE_URL", "COZE_BOT_ID",
+        "BRIDGE_LOG_LEVEL", "BRIDGE_PACE_PRIVATE", "BRIDGE_PACE_PRIVAT", "COZE_API_TOKEN", "COZE_PROXY",
+    }  # fmt: skip
+    assert {fault.split()[0] for fault in found} == names
+    assert not any("secret" in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("variables", "fault"),
+    [
+        ({}, "COZE_API_TOKEN is missing"),
+        ({"COZE_JWT_OAUTH_CLIENT_ID": "1"}, "COZE_JWT_OAUTH_PUBLIC_KEY_ID is missing"),
+        ({"COZE_JWT_OAUTH_CLIENT_ID": "1"}, "COZE_JWT_OAUTH_PRIVATE_KEY is missing"),
+        ({"COZE_JWT_OAUTH_CLIENT_ID": "1", "COZE_API_TOKEN": "x"}, "both set"),
+        (
+            {
+                "COZE_JWT_OAUTH_CLIENT_ID": "1",
+                "COZE_JWT_OAUTH_PUBLIC_KEY_ID": "2",
+                "COZE_JWT_OAUTH_PRIVATE_KEY": "3",
+                "COZE_JWT_OAUTH_PRIVATE_KEY_FILE_PATH": "4",
+            },
+            "both set",
+        ),
+    ],
+)
+def test_the_way_in_must_be_one_and_whole(variables: dict[str, str], fault: str) -> None:
+    base = {name: GOOD[name] for name in ("TELEGRAM_BOT_TOKEN", "COZE_BOT_ID")}
+    assert any(fault in one for one in faults({**base, **variables}))
+
+
+def test_the_jwt_way() -> None:
+    private, _ = key_pair()
+    settings = settings_from(
+        {
+            "TELEGRAM_BOT_TOKEN": "42:abc",
+            "COZE_BOT_ID": "7",
+            "COZE_JWT_OAUTH_CLIENT_ID": "1",
+            "COZE_JWT_OAUTH_PUBLIC_KEY_ID": "2",
+            "COZE_JWT_OAUTH_PRIVATE_KEY": private,
+        }
+    )
+    assert "PRIVATE" not in repr(settings)
+
+
+def test_the_env_file_is_read_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".env"
+    path.write_text('COZE_BOT_ID="1"\nDATABASE_URL=sqlite://\nCOZE_PROXY=\n# a comment\n')
+    monkeypatch.setenv("COZE_BOT_ID", "2")
+    found = environment(path)
+    assert (found["COZE_BOT_ID"], found["DATABASE_URL"]) == ("2", "sqlite://")
+    assert "COZE_PROXY" not in found
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b'A=1\nB="open\n', "line 2"), (b"A=\xff\n", "UTF-8")],
+)
+def test_a_broken_env_file_is_explained(content: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(content)
+    with pytest.raises(SettingsTrouble, match=said):
+        environment(path)
