@@ -73,7 +73,7 @@ def chat(
 ) -> None:
     """Talk to the agent in the terminal."""
     variables = {**environment(), "TELEGRAM_BOT_TOKEN": "1:unused"}  # no Telegram is needed
-    logs.set_up("ERROR", "console")
+    logs.set_up("WARNING", "console")
     answered = _await(talk(settings_from(variables), stream=not no_stream))
     raise typer.Exit(0 if answered else 1)
 

@@ -9,6 +9,7 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 import httpx
+from telegram import Bot
 from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError
 
 from bridge.app import coze_client, telegram_bot
@@ -31,6 +32,8 @@ from bridge.store import inbox, migrate
 from bridge.store.engine import Store
 
 SKEW_SECONDS = 60.0
+LISTEN_SECONDS = 8
+"""How long to listen for another poller; one that was ended comes back after some seconds."""
 
 
 class Health(Enum):
@@ -79,7 +82,8 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
     subject = "Telegram"
     bot = telegram_bot(settings)
     try:
-        me = await bot.get_me()
+        await bot.initialize()
+        me = bot.bot
         yield good(subject, f"the token belongs to @{me.username}")
         webhook = await bot.get_webhook_info()
         if webhook.url:
@@ -90,7 +94,8 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
                 "Stop the program behind it and delete the webhook (Bot API: deleteWebhook).",
             )
         else:
-            yield await _second_poller(settings)
+            yield note(subject, f"listening {LISTEN_SECONDS} s for another program that polls", "")
+            yield await _second_poller(bot)
         if me.can_read_all_group_messages:
             yield good(subject, "privacy mode is off: groups show the bot every message")
         else:
@@ -114,21 +119,21 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
         await bot.shutdown()
 
 
-async def _second_poller(settings: Settings) -> Finding:
-    """A poll that waits a second and confirms nothing is refused if somebody else polls."""
-    bot = telegram_bot(settings)
+async def _second_poller(bot: Bot) -> Finding:
+    """Poll for a while and confirm nothing: somebody else who polls, too, ends our poll.
+
+    The newer poll wins, so ours must last until the other one comes back.
+    """
     try:
-        await bot.get_updates(timeout=1, limit=1)
+        await bot.get_updates(timeout=LISTEN_SECONDS, limit=1)
     except Conflict:
         return bad(
             "Telegram",
             "another program is polling for this bot",
-            "Stop it; if it is your own bridge, all is well and doctor disturbed it for a second.",
+            "Stop it; if it is your own bridge, all is well: doctor disturbed it for a second.",
         )
     except TelegramError as error:
         return note("Telegram", f"updates could not be fetched ({error})", "Try again.")
-    finally:
-        await bot.shutdown()
     return good("Telegram", "no other program takes the updates")
 
 

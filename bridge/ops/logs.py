@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 _SECRETS = re.compile(
-    r"\b\d{1,20}:[A-Za-z0-9_-]{6,}"  # a Telegram bot token
+    r"(?<!\d)\d{1,20}:[A-Za-z0-9_-]{6,}"  # a Telegram bot token
     r"|\b(?:pat|sat|czs|czu)_[A-Za-z0-9_-]+"  # Coze tokens
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
     r"|(?<=Bearer )\S+"

@@ -8,9 +8,10 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = "127.0.0.1"
 
@@ -30,7 +31,7 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
         listening.close()
         raise
     config = uvicorn.Config(
-        app,
+        _dated(app),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -45,6 +46,21 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
         yield f"http://{LOOPBACK}:{listening.getsockname()[1]}"
     finally:
         await _end(server, listening)
+
+
+def _dated(app: ASGIApp) -> ASGIApp:
+    """Say in each answer what time it is, as every real server does and uvicorn's tick would."""
+
+    async def dated(scope: Scope, receive: Receive, send: Send) -> None:
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = formatdate(usegmt=True).encode("ascii")
+                message["headers"] = [*message.get("headers", ()), (b"date", date)]
+            await send(message)
+
+        await app(scope, receive, answer)
+
+    return dated
 
 
 async def _end(server: uvicorn.Server, listening: socket.socket) -> None:

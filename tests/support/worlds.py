@@ -169,3 +169,20 @@ def run_fast(work: Coroutine[Any, Any, None], speed: float = 20.0) -> None:
     """Run a journey that takes long in its own seconds, such as one that waits for a flood."""
     with asyncio.Runner(loop_factory=lambda: _FastLoop(speed)) as runner:
         runner.run(work)
+
+
+def in_a_fast_world(
+    journey: Callable[[World], Coroutine[Any, Any, None]],
+) -> Callable[[Path], None]:
+    """Make a test of a journey through a world whose seconds are short."""
+
+    def test(tmp_path: Path) -> None:
+        async def whole() -> None:
+            async with a_world(tmp_path) as world:
+                await journey(world)
+
+        run_fast(whole())
+
+    test.__name__ = journey.__name__
+    test.__doc__ = journey.__doc__
+    return test

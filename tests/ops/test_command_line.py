@@ -1,0 +1,162 @@
+"""The command line as an operator meets it: real processes, readable errors, no secrets."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+from worlds import BOT_TOKEN, COZE_TOKEN, World, a_world
+
+from bridge.ops.cli import app, main
+from bridge.sandbox.coze import Pace, saying
+
+
+@pytest.fixture
+async def world(tmp_path: Path):
+    async with a_world(tmp_path) as made:
+        yield made
+
+
+async def start(*words: str, variables: dict[str, str], folder: Path) -> asyncio.subprocess.Process:
+    """`bridge …` as a process with exactly these variables."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bridge",
+        *words,
+        env={**kept, **variables},
+        cwd=folder,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def ended(
+    process: asyncio.subprocess.Process, said: bytes | None = None
+) -> tuple[int, str, str]:
+    async with asyncio.timeout(30):
+        out, err = await process.communicate(said)
+    assert process.returncode is not None
+    for stream in (out, err):
+        assert BOT_TOKEN.encode() not in stream
+        assert COZE_TOKEN.encode() not in stream
+        assert b"Traceback" not in stream
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_sigterm_ends_a_running_bridge_in_time_and_the_next_one_goes_on(
+    world: World, tmp_path: Path
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(0.05, 0.03)
+    world.coze.use(saying("so many words " * 60))
+    variables = {**world.variables, "BRIDGE_GRACE_SECONDS": "0.5", "BRIDGE_LOG_FORMAT": "json"}
+    process = await start("run", variables=variables, folder=tmp_path)
+    world.telegram.send(ann, "a secret question")
+    await world.telegram.until(lambda: bool(world.posts(ann)), timeout=20)
+    begun = asyncio.get_running_loop().time()
+    process.send_signal(signal.SIGTERM)
+    code, out, err = await ended(process)
+    assert asyncio.get_running_loop().time() - begun < 10
+    assert (code, out) == (0, "")
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [line["event"] for line in lines if line["event"] in ("ready", "stopping", "stopped")] == [
+        "ready", "stopping", "stopped",
+    ]  # fmt: skip
+    assert "secret" not in err
+    assert "follows in a moment" in world.posts(ann)[0].text
+    async with world.bridge():
+        await world.telegram.until(
+            lambda: world.posts(ann)[0].text == ("so many words " * 60).strip(), timeout=20
+        )
+    assert len(world.coze.asked) == 1
+
+
+async def test_ctrl_c_twice_ends_at_once(world: World, tmp_path: Path) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(30, 0)
+    variables = {**world.variables, "BRIDGE_GRACE_SECONDS": "60"}
+    process = await start("run", variables=variables, folder=tmp_path)
+    world.telegram.send(ann, "hello")
+    await world.coze.until(lambda: len(world.coze.asked) == 1, timeout=20)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    async with asyncio.timeout(10):
+        while b"stopping" not in await process.stderr.readline():
+            pass
+    process.send_signal(signal.SIGINT)
+    code, _, _ = await ended(process)
+    assert code == 130
+
+
+async def test_an_unknown_telegram_token_is_one_readable_line(world: World, tmp_path: Path) -> None:
+    variables = {**world.variables, "TELEGRAM_BOT_TOKEN": "43:WRONG"}
+    code, out, err = await ended(await start("run", variables=variables, folder=tmp_path))
+    assert (code, out) == (1, "")
+    assert err.strip().splitlines() == [
+        "Signing in to Telegram: Telegram does not know the token. Set TELEGRAM_BOT_TOKEN to the "
+        "token that BotFather shows for the bot."
+    ]
+
+
+async def test_missing_settings_are_listed(tmp_path: Path) -> None:
+    code, _, err = await ended(await start("run", variables={}, folder=tmp_path))
+    assert code == 1
+    assert err.count("\n  - ") == 3
+
+
+@pytest.mark.parametrize("words", [("chat",), ("chat", "--no-stream")])
+async def test_chat_answers_in_the_terminal(
+    words: tuple[str, ...], world: World, tmp_path: Path
+) -> None:
+    variables = {
+        name: value for name, value in world.variables.items() if name != "TELEGRAM_BOT_TOKEN"
+    }
+    world.coze.use(saying("An answer.", follow_ups=["More?"]))
+    process = await start(*words, variables=variables, folder=tmp_path)
+    code, out, err = await ended(process, b"hello\n/new\nagain\n")
+    assert (code, err) == (0, "")
+    assert out.count("An answer.\n  → More?\n") == 2
+    assert len({asked.conversation_id for asked in world.coze.asked}) == 2
+    assert {asked.stream for asked in world.coze.asked} == {"--no-stream" not in words}
+
+
+async def test_chat_shows_a_wrong_coze_token_with_its_cure(world: World, tmp_path: Path) -> None:
+    variables = {**world.variables, "COZE_API_TOKEN": "pat_other"}
+    process = await start("chat", variables=variables, folder=tmp_path)
+    code, out, err = await ended(process, b"hello\n")
+    assert code == 1
+    assert "no access to the agent" in out
+    assert "Replace COZE_API_TOKEN" in err
+    assert "4100" in err
+
+
+def test_database_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/a.db")
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    assert "bridge db upgrade" in str(runner.invoke(app, ["db", "check"]).exception)
+    assert "up to date" in runner.invoke(app, ["db", "upgrade"]).output
+    assert "schema 0001" in runner.invoke(app, ["db", "check"]).output
+    assert "Copied to copy.db" in runner.invoke(app, ["db", "backup", "copy.db"]).output
+    assert "exists" in str(runner.invoke(app, ["db", "backup", "copy.db"]).exception)
+
+
+def test_a_trouble_is_one_line_and_exit_code_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/missing/a.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["bridge", "db", "upgrade"])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Writing to the database: unable to open database file.")
+    assert said.count("\n") == 1

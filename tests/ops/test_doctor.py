@@ -1,0 +1,127 @@
+"""The doctor tries every setting live and names the cure."""
+
+from pathlib import Path
+
+from worlds import World, a_world, in_a_fast_world, run_fast
+
+from bridge.ops.doctor import Finding, Health, examine
+from bridge.ops.logs import redacted
+from bridge.settings import settings_from
+
+
+async def examined(world: World, **variables: str) -> list[Finding]:
+    settings = settings_from({**world.variables, **variables})
+    return [finding async for finding in examine(settings)]
+
+
+def bad(findings: list[Finding]) -> list[tuple[str, str]]:
+    assert all(finding.cure for finding in findings if finding.health is Health.BAD)
+    return [(one.subject, one.what) for one in findings if one.health is Health.BAD]
+
+
+@in_a_fast_world
+async def test_all_is_well(world: World) -> None:
+    findings = await examined(world)
+    assert bad(findings) == []
+    said = " ".join(f"{one.subject}: {one.what}" for one in findings)
+    for part in (
+        "@sandbox_bot", "no other program", "privacy mode", "token is accepted", "Clock: agrees",
+        "“Sandbox agent” is published", "Permissions: createConversation", "writable and migrated",
+    ):  # fmt: skip
+        assert part in said
+
+
+@in_a_fast_world
+async def test_it_asks_the_agent_nothing(world: World) -> None:
+    await examined(world)
+    assert world.coze.asked == []
+
+
+@in_a_fast_world
+async def test_a_wrong_telegram_token(world: World) -> None:
+    assert bad(await examined(world, TELEGRAM_BOT_TOKEN="43:WRONG"))[0][0] == "Telegram"
+
+
+@in_a_fast_world
+async def test_an_unreachable_telegram(world: World) -> None:
+    findings = await examined(world, TELEGRAM_API_BASE_URL="http://127.0.0.1:9")
+    assert "127.0.0.1:9 cannot be reached (ConnectError)" in bad(findings)[0][1]
+
+
+@in_a_fast_world
+async def test_a_webhook_is_named(world: World) -> None:
+    async with world.bridge() as app:
+        await app.bot.set_webhook("https://example.org/hook")
+    assert bad(await examined(world)) == [
+        ("Telegram", "a webhook at example.org takes the updates")
+    ]
+
+
+def test_a_second_poller_is_noticed(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(tmp_path) as world, world.bridge():
+            await world.telegram.until(lambda: bool(world.telegram.polling))
+            findings = bad(await examined(world))
+            assert findings == [("Telegram", "another program is polling for this bot")]
+
+    run_fast(journey())
+
+
+@in_a_fast_world
+async def test_a_wrong_coze_token(world: World) -> None:
+    findings = await examined(world, COZE_API_TOKEN="pat_other")
+    assert {subject for subject, _ in bad(findings)} == {"Coze", "Agent", "Permissions"}
+    assert "pat_other" not in str(findings)
+
+
+@in_a_fast_world
+async def test_an_unpublished_agent(world: World) -> None:
+    world.coze.add_agent(published=False)
+    assert [subject for subject, _ in bad(await examined(world))] == ["Agent"]
+
+
+@in_a_fast_world
+async def test_a_missing_permission(world: World) -> None:
+    world.coze.add_token("pat_less", permissions={"chat", "getMetadata"})
+    assert [subject for subject, _ in bad(await examined(world, COZE_API_TOKEN="pat_less"))] == [
+        "Permissions"
+    ]
+
+
+@in_a_fast_world
+async def test_an_unreachable_coze(world: World) -> None:
+    findings = bad(await examined(world, COZE_API_BASE="http://127.0.0.1:9"))
+    assert [subject for subject, _ in findings] == ["Coze"]
+
+
+def test_self_hosted_coze_is_well_though_it_lacks_much(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(tmp_path, profile="studio") as world:
+            assert bad(await examined(world)) == []
+
+    run_fast(journey())
+
+
+def test_a_jwt_of_another_region(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(tmp_path, jwt=True) as world:
+            assert bad(await examined(world)) == []
+            findings = await examined(world, COZE_JWT_OAUTH_AUDIENCE="api.coze.cn")
+            cures = [one.cure for one in findings if one.health is Health.BAD]
+            assert any("COZE_API_BASE is the region" in cure for cure in cures)
+
+    run_fast(journey())
+
+
+@in_a_fast_world
+async def test_a_database_that_cannot_be_written(world: World) -> None:
+    findings = await examined(world, DATABASE_URL="sqlite:////nowhere/at/all.db")
+    assert bad(findings) == [("Database", "unable to open database file")]
+
+
+def test_secrets_are_redacted_wherever_they_stand() -> None:
+    line = "https://api.telegram.org/bot42:SANDBOX-1/x pat_abc Bearer abc eyJh.eyJi.c czs_1 sat_2"
+    shown = redacted(line)
+    for secret in ("SANDBOX", "pat_abc", "Bearer abc", "eyJh", "czs_1", "sat_2"):
+        assert secret not in shown
+    assert "api.telegram.org" in shown
