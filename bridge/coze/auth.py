@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bridge.coze.regions import Deployment
-from bridge.errors import Garbled, ServerTrouble, SignInRefused
+from bridge.errors import Garbled, Happened, ServerTrouble, SignInRefused
 
 TOKEN_PATH = "/api/permission/oauth2/token"
 LONGEST_SECONDS = 86399
@@ -157,6 +157,8 @@ class JWTApp(Auth):
             "POST",
             self._deployment.base + TOKEN_PATH,
             headers={"Authorization": f"Bearer {assertion}"},
+            # a request made by hand has no time-out, and all others wait for this one
+            extensions={"timeout": httpx.Timeout(20.0, connect=10.0).as_dict()},
             json={
                 "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
                 "duration_seconds": self._seconds,
@@ -183,12 +185,25 @@ def _token(response: httpx.Response, now: float) -> _Token:
     except ValueError:
         answer = None
     if response.status_code >= 500:
-        raise ServerTrouble(doing, f"HTTP {response.status_code}", log_id=log_id)
+        raise ServerTrouble(
+            doing, f"HTTP {response.status_code}", log_id=log_id, happened=Happened.NO
+        )
     if not isinstance(answer, dict):
-        raise Garbled(doing, f"HTTP {response.status_code} without JSON", log_id=log_id)
+        raise Garbled(
+            doing,
+            f"HTTP {response.status_code} without JSON",
+            log_id=log_id,
+            happened=Happened.NO,
+        )
     error = answer.get("error_code") or answer.get("error")
     if error == "internal_error":
-        raise ServerTrouble(doing, "Coze's sign-in failed inside", code=error, log_id=log_id)
+        raise ServerTrouble(
+            doing,
+            "Coze's sign-in failed inside",
+            code=error,
+            log_id=log_id,
+            happened=Happened.NO,
+        )
     if error or "access_token" not in answer:
         code, what = error or answer.get("code"), answer.get("error_message") or answer.get("msg")
         raise SignInRefused(
@@ -198,10 +213,18 @@ def _token(response: httpx.Response, now: float) -> _Token:
             log_id=log_id,
             cure=_CLIENT_CURE if error != "access_deny" else "Enable or re-authorise the app.",
         )
-    ends = float(answer.get("expires_in") or 0)
+    ends = _number(answer.get("expires_in"))
     if ends < 1e9:  # not an absolute time after all
         ends += now
     return _Token(str(answer["access_token"]), now, ends)
+
+
+def _number(found: object) -> float:
+    """A time in seconds, however it is written; 0 makes a token that ends at once."""
+    try:
+        return float(str(found))
+    except ValueError:
+        return 0.0
 
 
 async def _rejected(response: httpx.Response) -> bool:

@@ -7,7 +7,7 @@ answer (and charge) twice.
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 
 from bridge.coze.client import Coze
@@ -36,7 +36,6 @@ from bridge.coze.runs import (
 )
 from bridge.errors import (
     CozeTrouble,
-    Garbled,
     Happened,
     Interrupted,
     NotOffered,
@@ -73,11 +72,22 @@ async def rejoin(coze: Coze, question: Question, run_id: str | None) -> AsyncGen
     Raises Interrupted when Coze keeps no run for the question.
     """
     if run_id is None:
-        run_id = await _find(coze, question)
+        with _asked(Happened.UNKNOWN):
+            run_id = await _find(coze, question)
         yield Began(Run(run_id, question.conversation_id, Status.IN_PROGRESS))
     async with aclosing(_to_the_end(coze, question.conversation_id, run_id)) as rest:
         async for event in rest:
             yield event
+
+
+@contextmanager
+def _asked(happened: Happened) -> Iterator[None]:
+    """What fails in here fails after the question: whoever asks again would ask twice."""
+    try:
+        yield
+    except CozeTrouble as trouble:
+        trouble.happened = happened
+        raise
 
 
 async def _stream(coze: Coze, question: Question) -> AsyncGenerator[Event, None]:
@@ -93,7 +103,7 @@ async def _stream(coze: Coze, question: Question) -> AsyncGenerator[Event, None]
                     yield event
             else:
                 raise Interrupted("Hearing the agent", "the stream ended before the run")
-    except (Interrupted, Garbled) as error:
+    except CozeTrouble as error:
         if heard.ended is None:
             async for event in _recover(coze, question, heard, error):
                 yield event
@@ -152,8 +162,8 @@ async def _recover(
     coze: Coze, question: Question, heard: _Heard, error: CozeTrouble
 ) -> AsyncGenerator[Event, None]:
     """Finish a run whose stream broke, found by its mark when its id was never heard."""
-    if isinstance(error, Garbled) and heard.began is None:
-        raise error  # no stream came at all: there is nothing to look for
+    if error.happened is not Happened.UNKNOWN:
+        raise error  # Coze said itself that it did not run, or how it failed
     run_id = heard.began.id if heard.began else None
     async with aclosing(rejoin(coze, question, run_id)) as rest:
         async for event in rest:
@@ -174,17 +184,21 @@ async def _to_the_end(
     """Wait until the run is over, refuse its tools once, then tell all that it said."""
     refused = False
     while True:
-        run = run or await _over(coze, conversation_id, run_id)
+        with _asked(Happened.YES):
+            run = run or await _over(coze, conversation_id, run_id)
         if refused or not _wants_tools(run):
             break
         refused = True
         try:
-            await refuse_tools(coze, run, run.tool_calls)
+            with _asked(Happened.YES):
+                await refuse_tools(coze, run, run.tool_calls)
         except NotOffered:
             break
         run = None
     if run.status is not Status.FAILED:
-        yield Recovered(tuple(await _patiently_list(coze, conversation_id, run_id)))
+        with _asked(Happened.YES):
+            messages = await _patiently_list(coze, conversation_id, run_id)
+        yield Recovered(tuple(messages))
     yield Ended(_whole(run, Run(run_id, conversation_id, run.status)))
 
 

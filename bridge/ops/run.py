@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -16,18 +18,42 @@ async def run(settings: Settings) -> None:
 
     Raises the Trouble that ends it: a revoked token, or another program that takes the updates.
     """
-    stop = stop_signal()
-    async with running(settings) as app:
-        stopping = asyncio.create_task(stop.wait(), name="signal")
-        await asyncio.wait({stopping, app.intake}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if app.intake.done():
-            app.intake.result()
-        log.info("stopping", seconds=settings.bridge_grace_seconds)
+    await until_signal(settings, lambda: None)
     log.info("stopped")
 
 
-def stop_signal() -> asyncio.Event:
+async def until_signal(settings: Settings, ready: Callable[[], None]) -> None:
+    """Run the bridge until a signal; `ready` is called once it has started.
+
+    A signal that comes before that ends the start. Raises the Trouble that ends the bridge.
+    """
+    stop = _stop_signal()
+    started = asyncio.Event()
+
+    async def serve() -> None:
+        async with running(settings) as app:
+            started.set()
+            ready()
+            stopping = asyncio.create_task(stop.wait(), name="signal")
+            await asyncio.wait({stopping, app.intake}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if app.intake.done():
+                app.intake.result()
+            log.info("stopping", seconds=settings.bridge_grace_seconds)
+
+    serving = asyncio.create_task(serve(), name="bridge")
+    asked = asyncio.create_task(stop.wait(), name="signal at start")
+    await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if not started.is_set() and not serving.done():
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+        return
+    await serving
+
+
+def _stop_signal() -> asyncio.Event:
     """An event that SIGINT or SIGTERM sets; a second SIGINT ends the process at once."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -35,9 +61,8 @@ def stop_signal() -> asyncio.Event:
     def heard(number: signal.Signals) -> None:
         stop.set()
         loop.remove_signal_handler(number)
-        signal.signal(
-            number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_IGN
-        )
+        again = signal.default_int_handler if number is signal.SIGINT else signal.SIG_IGN
+        signal.signal(number, again)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, heard, number)

@@ -1,6 +1,5 @@
 """`bridge sandbox`: a local Telegram with a web page, a local Coze, and the very same bridge."""
 
-import asyncio
 import errno
 import tempfile
 from collections.abc import AsyncIterator
@@ -12,9 +11,8 @@ import typer
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from bridge.app import running
 from bridge.errors import SettingsTrouble, Trouble
-from bridge.ops.run import stop_signal
+from bridge.ops.run import until_signal
 from bridge.sandbox import page
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
 from bridge.sandbox.journal import Journal
@@ -41,15 +39,12 @@ async def sandbox(port: int, coze: Side, telegram: Side) -> None:
         address, variables = await stack.enter_async_context(neighbours(port, coze, telegram))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-sandbox-"))
         variables["DATABASE_URL"] = f"sqlite+aiosqlite:///{Path(folder) / 'sandbox.db'}"
-        app = await stack.enter_async_context(running(settings_from(variables)))
-        stop = stop_signal()
-        typer.echo(f"The sandbox is ready: {address}")
-        typer.echo("Open it in a browser, write to the bot, and watch. Ctrl-C ends it.")
-        stopping = asyncio.create_task(stop.wait(), name="signal")
-        await asyncio.wait({stopping, app.intake}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if app.intake.done():
-            app.intake.result()
+
+        def ready() -> None:
+            typer.echo(f"The sandbox is ready: {address}")
+            typer.echo("Open it in a browser, write to the bot, and watch. Ctrl-C ends it.")
+
+        await until_signal(settings_from(variables), ready)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -10,7 +10,7 @@ import structlog
 from bridge.errors import Trouble
 from bridge.model import ChatKey, State, Turn
 from bridge.relay.progress import Progress
-from bridge.relay.reply import Halt, Reply
+from bridge.relay.reply import Halt, Reply, ReplyImpossible
 from bridge.relay.turn import Answering
 from bridge.store import turns
 from bridge.store.engine import Store
@@ -32,6 +32,8 @@ class _Lane:
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
     halt: asyncio.Future[Halt] | None = None
     """Ends the answer that is running now."""
+    turn_id: int | None = None
+    """The turn that is running now."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while no answer is running."""
     task: asyncio.Task[None] | None = None
@@ -71,10 +73,12 @@ class Lanes:
             )
         lane.stirred.set()
 
-    def stop(self, key: ChatKey) -> bool:
-        """Stop the answer that is running in the chat; False when none is."""
+    def stop(self, key: ChatKey, turn_id: int | None = None) -> bool:
+        """Stop the answer that is running in the chat; False when none is, or another turn's."""
         lane = self._lanes.get(key)
         if lane is None or lane.halt is None or lane.halt.done():
+            return False
+        if turn_id is not None and turn_id != lane.turn_id:
             return False
         lane.halt.set_result(Halt.STOP)
         return True
@@ -137,7 +141,8 @@ class Lanes:
         if self._closing:
             return None
         async with self._store.writing() as tx:
-            return await turns.claim(tx, key)
+            # A turn that runs without a lane was left by a trouble: it is finished first.
+            return await turns.running(tx, key) or await turns.claim(tx, key)
 
     async def _quiet(self, lane: _Lane) -> None:
         """Wait for a pause in the messages, so that a burst becomes one question."""
@@ -153,6 +158,7 @@ class Lanes:
 
     async def _answer(self, lane: _Lane, turn: Turn) -> None:
         lane.halt = asyncio.get_running_loop().create_future()
+        lane.turn_id = turn.id
         lane.ended.clear()
         if self._closing:
             lane.halt.set_result(Halt.SHUTDOWN)
@@ -164,9 +170,14 @@ class Lanes:
                     raise
                 except Exception:  # the edge of the lane: one turn's defect must not end a chat
                     log.exception("turn broke", turn=turn.id)
-                    await reply.finish(Progress().broken_off("trouble.inside"))
-                    async with self._store.writing() as tx:
-                        await turns.settle(tx, turn.id, State.FAILED)
+                    await self._apologise(turn, reply)
         finally:
-            lane.halt = None
+            lane.halt = lane.turn_id = None
             lane.ended.set()
+
+    async def _apologise(self, turn: Turn, reply: Reply) -> None:
+        """End a turn that broke by a defect of ours with a sentence, if anybody can read it."""
+        with suppress(ReplyImpossible):
+            await reply.finish(Progress().broken_off("trouble.inside"))
+        async with self._store.writing() as tx:
+            await turns.settle(tx, turn.id, State.FAILED)

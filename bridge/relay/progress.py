@@ -114,7 +114,7 @@ class Progress:
 
     def _completed(self, message: RunMessage) -> Self:
         if message.kind is Kind.FOLLOW_UP:
-            if message.text in self.suggestions:
+            if not message.text.strip() or message.text in self.suggestions:
                 return self
             return replace(self, suggestions=(*self.suggestions, message.text))
         if message.kind is not Kind.ANSWER:

@@ -38,6 +38,8 @@ RUN_ID_SECONDS = 10.0
 """How long a stop waits to hear the id of a run that was just asked for."""
 
 CANCEL_SECONDS = 5.0
+LAST_MOMENT_SECONDS = 2.0
+"""How long a shutdown lets a question reach Coze that is on its way."""
 
 
 @dataclass
@@ -47,6 +49,8 @@ class _Told:
     turn: Turn
     progress: Progress = field(default_factory=Progress)
     began: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: bool = False
+    """Whether the person has stopped it: then nothing is asked any more."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +121,14 @@ class Answering:
                 return
             except CozeTrouble as trouble:
                 pause = patience.pause(trouble)
-                if trouble.happened is not Happened.NO or pause is None:
+                ran = trouble.happened is not Happened.NO or told.turn.run_id is not None
+                if ran or pause is None:
                     raise
                 await self._forget_asking(told, trouble)
                 log.info("asking again", turn=told.turn.id, code=trouble.code, pause=pause)
                 await asyncio.sleep(pause)
+                if told.stopping:
+                    return
 
     def _rejoined(self, turn: Turn) -> AsyncGenerator[Event, None]:
         question = Question(
@@ -177,7 +184,9 @@ class Answering:
         async with self._store.writing() as tx:
             await turns.began(tx, turn.id, run.id, conversation_id)
             if conversation_id != turn.conversation_id:
-                await chats.move_in(tx, turn.chat, conversation_id, self._home)
+                chat = await chats.chat(tx, turn.chat)
+                if chat.conversation_id == turn.conversation_id:  # else /new came meanwhile
+                    await chats.move_in(tx, turn.chat, conversation_id, self._home)
                 told.progress = told.progress.with_notice("reply.renewed")
         told.turn = turn.begun(run.id, conversation_id)
         told.began.set()
@@ -201,10 +210,12 @@ class Answering:
     ) -> _End | None:
         """End early. Coze is told first, and the stream closed then: that is its order."""
         if halt is Halt.SHUTDOWN:
+            await _heard_of(told, hearing, LAST_MOMENT_SECONDS)
             await _ended_task(hearing)
             await reply.finish(told.progress.broken_off("reply.interrupted", can_retry=False))
             return None
-        await _heard_of(told, hearing)
+        told.stopping = True
+        await _heard_of(told, hearing, RUN_ID_SECONDS)
         await self._cancel(told)
         await _ended_task(hearing)
         await reply.finish(told.progress.broken_off("reply.stopped"))
@@ -260,14 +271,12 @@ _PAUSES: dict[type[CozeTrouble], tuple[float, ...]] = {
 }
 
 
-async def _heard_of(told: _Told, hearing: asyncio.Task[None]) -> None:
+async def _heard_of(told: _Told, hearing: asyncio.Task[None], seconds: float) -> None:
     """Wait until the run's id is known, if its question is on its way."""
     if told.turn.run_id is not None or not told.turn.asked:
         return
     began = asyncio.create_task(told.began.wait())
-    await asyncio.wait(
-        {began, hearing}, timeout=RUN_ID_SECONDS, return_when=asyncio.FIRST_COMPLETED
-    )
+    await asyncio.wait({began, hearing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     await _ended_task(began)
 
 

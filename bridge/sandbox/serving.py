@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from email.utils import formatdate
 
 import uvicorn
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 LOOPBACK = "127.0.0.1"
 
@@ -31,7 +31,7 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
         listening.close()
         raise
     config = uvicorn.Config(
-        _dated(app),
+        app,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -42,25 +42,21 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     await server.startup(sockets=[listening])
+    ticking = asyncio.create_task(_tell_the_time(server), name="date")
     try:
         yield f"http://{LOOPBACK}:{listening.getsockname()[1]}"
     finally:
+        ticking.cancel()
+        await asyncio.gather(ticking, return_exceptions=True)
         await _end(server, listening)
 
 
-def _dated(app: ASGIApp) -> ASGIApp:
-    """Say in each answer what time it is, as every real server does and uvicorn's tick would."""
-
-    async def dated(scope: Scope, receive: Receive, send: Send) -> None:
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                date = formatdate(usegmt=True).encode("ascii")
-                message["headers"] = [*message.get("headers", ()), (b"date", date)]
-            await send(message)
-
-        await app(scope, receive, answer)
-
-    return dated
+async def _tell_the_time(server: uvicorn.Server) -> None:
+    """Keep the `Date` header of the answers true, which uvicorn's own tick would do."""
+    while True:
+        date = (b"date", formatdate(usegmt=True).encode("ascii"))
+        server.server_state.default_headers = [date, *server.config.encoded_headers]
+        await asyncio.sleep(1.0)
 
 
 async def _end(server: uvicorn.Server, listening: socket.socket) -> None:

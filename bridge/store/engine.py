@@ -80,19 +80,21 @@ def _engine(url: URL) -> AsyncEngine:
     if path is not None:
         _make_private(path)
     # Our two doors end every transaction themselves; a second rollback is a wasted round trip.
-    engine = create_async_engine(url, pool_reset_on_return=None)
+    engine = create_async_engine(url, pool_reset_on_return=None, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare)
     return engine
 
 
 def _make_private(path: Path) -> None:
-    """Create the file readable for its owner only: it holds people's questions."""
-    if path.exists() or not path.parent.is_dir():
-        return
+    """Open or create the file, readable for its owner only: it holds people's questions.
+
+    Raises StoreTrouble here, in words, instead of somewhere in the driver's thread.
+    """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise StoreTrouble("Creating the database", error.strerror or str(error)) from error
+        what = f"{path} cannot be opened ({error.strerror or error})"
+        raise StoreTrouble("Opening the database", what) from error
 
 
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -52,13 +52,12 @@ async def put(
     return [Arrived(bot_id, update_id, payloads[update_id]) for update_id in fresh]
 
 
-async def waiting(tx: AsyncConnection, bot_id: int, limit: int = 500) -> Sequence[Arrived]:
+async def waiting(tx: AsyncConnection, bot_id: int) -> Sequence[Arrived]:
     """Updates that wait to be settled, oldest first."""
     found = await tx.execute(
         select(inbox.c.update_id, inbox.c.payload)
         .where(inbox.c.bot_id == bot_id, inbox.c.state == "new")
         .order_by(inbox.c.received_at, inbox.c.update_id)
-        .limit(limit)
     )
     return [Arrived(bot_id, row.update_id, row.payload) for row in found]
 

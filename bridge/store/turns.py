@@ -5,12 +5,14 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Message, Part, Sender, State, Turn, before
 from bridge.store.chats import meet
 from bridge.store.tables import choices, turns
+
+OFFER_SECONDS = 90 * 86400.0
 
 
 async def wait(tx: AsyncConnection, message: Message) -> None:
@@ -21,20 +23,21 @@ async def wait(tx: AsyncConnection, message: Message) -> None:
     if waiting is None:
         await _insert(tx, message.chat, message.sender, [part], [])
     else:
-        await tx.execute(
-            update(turns).where(turns.c.id == waiting.id).values(parts=[*waiting.parts, part])
-        )
+        # A turn that was to be tried again into its old posts gets new ones: they stand below.
+        await _set(tx, waiting.id, parts=[*waiting.parts, part], posts=[])
 
 
-async def wait_again(tx: AsyncConnection, key: ChatKey) -> bool:
+async def wait_again(tx: AsyncConnection, key: ChatKey, turn_id: int | None = None) -> bool:
     """Let the chat's last settled turn be asked once more, into the same posts.
 
-    False when there is none, or when another turn is open.
+    False when there is none, when another turn is open, or when it is not the one with that id.
     """
     last = (
         await tx.execute(select(turns).where(*_of(key)).order_by(turns.c.id.desc()).limit(1))
     ).one_or_none()
     if last is None or not State(last.state).settled or not last.parts:
+        return False
+    if turn_id is not None and turn_id != last.id:
         return False
     sender = Sender(last.sender_id, last.sender_name, last.language)
     await _insert(tx, key, sender, last.parts, last.posts)
@@ -136,19 +139,25 @@ async def offer(tx: AsyncConnection, key: ChatKey, texts: Sequence[str]) -> str:
 
 
 async def chosen(tx: AsyncConnection, key: ChatKey, token: str, number: int) -> str | None:
-    """The question behind a button of this chat; None for a forged or forgotten one."""
-    row = (
-        await tx.execute(
-            select(choices.c.texts).where(
-                choices.c.token == token,
-                choices.c.chat_id == key.chat_id,
-                choices.c.thread_id == key.thread_id,
-            )
-        )
-    ).one_or_none()
+    """The question behind a button of this chat; None for a forged or forgotten one.
+
+    Its buttons are used up by that: a second tap asks nothing.
+    """
+    here = (
+        choices.c.token == token,
+        choices.c.chat_id == key.chat_id,
+        choices.c.thread_id == key.thread_id,
+    )
+    row = (await tx.execute(select(choices.c.texts).where(*here))).one_or_none()
     if row is None or not 0 <= number < len(row.texts):
         return None
+    await tx.execute(delete(choices).where(*here))
     return str(row.texts[number])
+
+
+async def forget_old_offers(tx: AsyncConnection) -> None:
+    """Drop the questions behind buttons that nobody pressed for a long time."""
+    await tx.execute(delete(choices).where(choices.c.created_at < time.time() - OFFER_SECONDS))
 
 
 def _of(key: ChatKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -23,6 +23,7 @@ from telegram import (
 from telegram.constants import ChatAction
 from telegram.error import (
     BadRequest,
+    ChatMigrated,
     Forbidden,
     InvalidToken,
     NetworkError,
@@ -30,7 +31,7 @@ from telegram.error import (
     TelegramError,
 )
 
-from bridge.errors import Happened, TelegramTrouble, TelegramUnreachable, TokenRevoked
+from bridge.errors import Happened, TelegramTrouble, TelegramUnreachable
 from bridge.model import ChatKey
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame, Keyboard
@@ -201,10 +202,15 @@ class Calls:
             raise _refusal(error) from error
         except NetworkError as error:
             raise unreachable(doing, error) from error
-        except InvalidToken as error:
-            raise TokenRevoked(doing, "Telegram does not accept the token") from error
-        except TelegramError as error:
+        except ChatMigrated as error:
             raise ChatClosed(str(error)) from error
+        except InvalidToken as error:
+            # So the library calls a 404, too. A token that is really revoked ends the intake,
+            # which asks all the time; until then nothing is lost by trying again.
+            what = type(error).__name__
+            raise TelegramUnreachable(doing, what, happened=Happened.NO) from error
+        except TelegramError as error:  # such as the page of a proxy in front of Telegram
+            raise TelegramUnreachable(doing, type(error).__name__) from error
 
 
 def pauses() -> Iterator[float]:

@@ -9,11 +9,12 @@ import structlog
 from bridge.coze.agents import Agent, agent_information
 from bridge.coze.client import Coze
 from bridge.errors import CozeTrouble
-from bridge.model import Home
+from bridge.model import ChatKey, Home
 from bridge.relay.lanes import Lanes
 from bridge.relay.progress import Picture
-from bridge.store import chats, turns
+from bridge.store import chats, inbox, turns
 from bridge.store.engine import Store
+from bridge.store.inbox import Arrived
 from bridge.telegram.calls import Calls
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame, frames
@@ -34,7 +35,7 @@ class Command:
     """A slash command; its description is the sentence `command.<name>`."""
 
     name: str
-    act: "Callable[[Commands, Order], Awaitable[None]]"
+    act: "Callable[[Commands, Order, Arrived], Awaitable[None]]"
 
     def description(self, language: str) -> str:
         """What it does, in the person's language."""
@@ -53,15 +54,18 @@ class Commands:
         self._agent: Agent | None = None
         self._agent_read = float("-inf")
 
-    async def carry_out(self, order: Order) -> None:
-        """Do what the command says; an unknown one is told so. Raises StoreTrouble, ChatClosed."""
+    async def carry_out(self, order: Order, arrived: Arrived) -> None:
+        """Do what the command says; an unknown one is told so. Raises StoreTrouble, ChatClosed.
+
+        `arrived` is the update that brought it; what must not be done twice settles it.
+        """
         command = COMMANDS.get(order.name)
         if command is None:
             await self._say(order, "command.unknown")
         else:
-            await command.act(self, order)
+            await command.act(self, order, arrived)
 
-    async def start(self, order: Order) -> None:
+    async def start(self, order: Order, _: Arrived) -> None:
         """Greet with the agent's own prologue, its suggested questions as buttons."""
         message = order.message
         async with self._store.writing() as tx:
@@ -78,23 +82,22 @@ class Commands:
         for frame in frames(picture, message.sender.language, keyboard):
             await self._calls.say(message.chat, frame)
 
-    async def help(self, order: Order) -> None:
+    async def help(self, order: Order, _: Arrived) -> None:
         """Say what there is."""
         language = order.message.sender.language
         lines = [f"/{one.name} – {one.description(language)}" for one in COMMANDS.values()]
         await self._say(order, "help.intro", commands="\n".join(lines))
 
-    async def new(self, order: Order) -> None:
+    async def new(self, order: Order, _: Arrived) -> None:
         """Begin a conversation without memory; a running answer belongs to the old one."""
         key = order.message.chat
         self._lanes.stop(key)
         async with self._store.writing() as tx:
             await chats.meet(tx, key)
-            await turns.drop_waiting(tx, key)
             await chats.move_out(tx, key)
         await self._say(order, "new.done")
 
-    async def stop(self, order: Order) -> None:
+    async def stop(self, order: Order, _: Arrived) -> None:
         """Stop the running answer; else drop what waits. The reply itself says so."""
         key = order.message.chat
         if self._lanes.stop(key):
@@ -103,19 +106,25 @@ class Commands:
             dropped = await turns.drop_waiting(tx, key)
         await self._say(order, "stop.waiting" if dropped else "stop.nothing")
 
-    async def retry(self, order: Order) -> None:
+    async def retry(self, order: Order, arrived: Arrived) -> None:
         """Ask the last question again, into the same reply."""
-        refusal = await self.try_again(order)
+        refusal = await self.try_again(order.message.chat, arrived)
         if refusal is not None:
             await self._say(order, refusal)
 
-    async def try_again(self, order: Order) -> str | None:
-        """Let the chat's last turn wait once more; the key of a sentence if that cannot be."""
-        key = order.message.chat
+    async def try_again(
+        self, key: ChatKey, arrived: Arrived, turn_id: int | None = None
+    ) -> str | None:
+        """Let the chat's last turn wait once more; the key of a sentence if that cannot be.
+
+        The update is settled together with it: a restart must not ask again by itself.
+        """
         if not await self._lanes.ended(key, MOMENT_SECONDS):
             return "retry.busy"
         async with self._store.writing() as tx:
-            waits = await turns.wait_again(tx, key)
+            waits = await turns.wait_again(tx, key, turn_id)
+            if waits:
+                await inbox.settle(tx, arrived)
         if not waits:
             return "retry.nothing"
         self._lanes.wake(key)

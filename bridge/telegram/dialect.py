@@ -28,7 +28,8 @@ def parse(markdown: str, *, preview: bool = False) -> list[Token]:
 
 @cache
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "linkify": False})
+    # the preset's nesting of 20 would swallow the tenth level of a list
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "maxNesting": 100})
     parser.core.ruler.before("inline", "mark_tail", _mark_tail)
     parser.inline = _Inline()
     parser.validateLink = lambda url: True  # type: ignore[method-assign]  # judged when drawn
@@ -182,19 +183,25 @@ _HALF_LINE = re.compile(
 _FENCE = re.compile(r"^\s*(?:>\s?)*(?:[-+*]\s+|\d+[.)]\s+)?(`{3,}|~{3,})([^`]*)$")
 _HALF_FENCE = re.compile(r"^\s*(?:>\s?)*(?:`{1,2}|~{1,2})$")
 _CLOSING_FENCE = re.compile(r"^\s*(?:>\s?)*(?:`+|~+)\s*$")
-_DELIMITERS = re.compile(r"^\s*\|?[\s:|-]*-[\s:|-]*$")
-_TRAILING_MARKS = re.compile(r"(?:[*_~`|\[!\\]+|&#?\w{0,8})$")
-_JOINING = re.compile("[\u200d\ufe0f\U0001f1e6-\U0001f1ff]+$")
+_MARKS = "*_~`|[!\\"
+_HALF_ENTITY = re.compile(r"&#?\w{0,8}$")
+_JOINING = "\u200d\ufe0f" + "".join(map(chr, range(0x1F1E6, 0x1F200)))
+_LONGEST_SYNTAX = 200
+"""Characters of a line that may still be nothing but syntax; a longer one is text."""
 
 
 def hold_back(text: str) -> str:
     """The text without the end that the next words could still turn into syntax."""
     head, newline, line = text.rpartition("\n")
+    short = len(line) <= _LONGEST_SYNTAX
     if _inside_fence(head):
-        return head + newline if _CLOSING_FENCE.match(line) else _JOINING.sub("", text)
-    if _HALF_LINE.match(line) or _HALF_FENCE.match(line) or _FENCE.match(line):
+        closing = short and _CLOSING_FENCE.match(line)
+        return head + newline if closing else text.rstrip(_JOINING)
+    if short and (_HALF_LINE.match(line) or _HALF_FENCE.match(line) or _FENCE.match(line)):
         return head
-    return _TRAILING_MARKS.sub("", _JOINING.sub("", _hold_table(text)))
+    shown = _hold_table(text).rstrip(_JOINING)
+    entity = _HALF_ENTITY.search(shown, max(0, len(shown) - 12))
+    return shown[: entity.start()] if entity else shown.rstrip(_MARKS)
 
 
 def _inside_fence(text: str) -> bool:
@@ -224,7 +231,7 @@ def _hold_table(text: str) -> str:
         return text
     if len(rows) == 1:
         return "\n".join(lines[:first])
-    if _DELIMITERS.match(rows[1]) or not rows[1].strip("|: \t-"):
+    if not rows[1].strip("|: \t-"):
         kept = rows[:-1] if len(rows) > 2 else []
         return "\n".join([*lines[:first], *kept])
     return text

@@ -39,7 +39,9 @@ def frames(picture: Picture, language: str, keyboard: Keyboard = ()) -> tuple[Fr
     answer = render(picture.text, preview=not picture.over)
     below = [_aside(say(language, picture.note))] if picture.note else []
     if not answer.text and not below:
-        return ()
+        if not picture.over:
+            return ()
+        below = [_aside(say(language, "reply.empty"))]  # such as a link without a text
     shown = posts(_joined([*above, answer, *below]))
     last = len(shown) - 1
     return tuple(

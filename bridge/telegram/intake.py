@@ -20,7 +20,7 @@ from bridge.errors import (
     TokenRevoked,
     Trouble,
 )
-from bridge.store import inbox
+from bridge.store import inbox, turns
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.calls import pauses
@@ -100,6 +100,7 @@ class Intake:
         self._store = store
         self._settling = settling
         self._chains: dict[int, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Take updates until cancelled.
@@ -135,9 +136,11 @@ class Intake:
         """Settle first what an earlier process stored and did not settle."""
         async with self._store.writing() as tx:
             await inbox.prune(tx)
+            await turns.forget_old_offers(tx)
         async with self._store.reading() as tx:
-            for arrived in await inbox.waiting(tx, self._bot_id):
-                self._dispatch(arrived)
+            left = await inbox.waiting(tx, self._bot_id)
+        for arrived in left:
+            self._dispatch(arrived)
 
     async def _take(self, updates: Sequence[Raw], offset: int | None) -> int | None:
         """Commit a batch; the offset behind it is what confirms it with the next call."""
@@ -162,9 +165,11 @@ class Intake:
             self._settle(arrived, before), name=f"update {arrived.update_id}"
         )
         self._chains[chat_id] = task
+        self._tasks.add(task)
         task.add_done_callback(lambda done: self._forget(chat_id, done))
 
     def _forget(self, chat_id: int, done: asyncio.Task[None]) -> None:
+        self._tasks.discard(done)
         if self._chains.get(chat_id) is done:
             del self._chains[chat_id]
 
@@ -180,9 +185,8 @@ class Intake:
 
     async def close(self) -> None:
         """Let what is being settled end; nothing new is taken."""
-        tasks = list(self._chains.values())
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=2.0)
+        if self._tasks:
+            _, late = await asyncio.wait(set(self._tasks), timeout=2.0)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)

@@ -52,6 +52,10 @@ class _Blocks:
         self._quotes = 0
         self._quote_start = 0
         self._item_begins = False
+        self._item_empty = False
+        """Whether the last bullet has nothing behind it yet."""
+        self._task = False
+        """Whether a box stands for the beginning of the next inline text."""
 
     def draw(self) -> None:
         """Draw everything."""
@@ -140,7 +144,7 @@ class _Blocks:
             self._item_begins = True
 
     def _item(self, at: int) -> None:
-        if self._item_begins:
+        if self._item_begins and not self._item_empty:
             self._item_begins = False
         else:
             self._canvas.new_block(tight=True, inside=self._quotes > 0)
@@ -148,18 +152,23 @@ class _Blocks:
         here = self._lists[-1]
         self._canvas.write(_INDENT * (depth - 1))
         self._canvas.write(self._bullet(at, here, depth) + " ")
-        self._item_begins = True
+        self._item_begins = self._item_empty = True
 
     def _bullet(self, at: int, here: _List, depth: int) -> str:
+        box = _task_box(self._tokens, at)
+        self._task = box is not None
         if here.number is not None:
             here.number += 1
-            return f"{here.number - 1}."
-        return _task_box(self._tokens, at) or _BULLETS[min(depth, len(_BULLETS)) - 1]
+            return f"{here.number - 1}. {box}" if box else f"{here.number - 1}."
+        return box or _BULLETS[min(depth, len(_BULLETS)) - 1]
 
     def _inline(self, token: Token, *, bold: bool = False) -> None:
-        _Inline(self._canvas, bold=bold, indent=_INDENT * len(self._lists)).draw(
-            _without_task_box(token.children or [])
-        )
+        children = token.children or []
+        if self._task:
+            self._task = False
+            children[0].content = _TASK.sub("", children[0].content)
+        self._item_empty = False
+        _Inline(self._canvas, bold=bold, indent=_INDENT * len(self._lists)).draw(children)
 
     def _table(self, at: int) -> int:
         end = at
@@ -193,15 +202,10 @@ def _draw_record(canvas: Canvas, record: Sequence[tuple[str, str]]) -> None:
 def _task_box(tokens: Sequence[Token], at: int) -> str | None:
     """☐ or ☑ for an item that begins as a task."""
     inline = tokens[at + 2] if at + 2 < len(tokens) else None
-    if inline is None or inline.type != "inline" or not (found := _TASK.match(inline.content)):
+    first = inline.children[0] if inline and inline.children else None
+    if first is None or first.type != "text" or not (found := _TASK.match(first.content)):
         return None
     return "☐" if found[1] == " " else "☑"
-
-
-def _without_task_box(children: Sequence[Token]) -> Sequence[Token]:
-    if children and children[0].type == "text":
-        children[0].content = _TASK.sub("", children[0].content)
-    return children
 
 
 class _Inline:

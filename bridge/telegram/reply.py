@@ -68,6 +68,8 @@ class LiveReply:
 
     async def finish(self, picture: Picture) -> None:
         """Show this for good, and return when it stands. Raises ReplyImpossible."""
+        if self._closed:
+            raise ReplyImpossible
         self._frozen = True
         self._changed.set()
         wanted = frames(picture, self._language, await self._last_keyboard(picture))
@@ -76,8 +78,6 @@ class LiveReply:
                 await self._insist(wanted)
             except Refused:
                 await self._insist([Frame(Rendered(frame.content.text)) for frame in wanted])
-        if self._closed:
-            raise ReplyImpossible
 
     async def _insist(self, wanted: Sequence[Frame]) -> None:
         """Make the calls until everything stands, however long it takes. Raises Refused."""

@@ -63,7 +63,7 @@ class Settling:
     async def _obey(self, arrived: Arrived, order: Order) -> None:
         """Commands are safe to repeat, so the update is settled after the act."""
         try:
-            await self._commands.carry_out(order)
+            await self._commands.carry_out(order, arrived)
         except ChatClosed as error:
             log.info("chat closed", chat=order.message.chat.chat_id, why=str(error))
         await self._done(arrived)
@@ -74,10 +74,11 @@ class Settling:
         language = press.sender.language
         toast: str | None = None
         if what == "stop":
-            toast = "stop.done" if self._lanes.stop(press.chat) else "stop.nothing"
+            stopped = self._lanes.stop(press.chat, _number(rest))
+            toast = "stop.done" if stopped else "stop.nothing"
         elif what == "retry":
-            order = Order("retry", "", Message(press.chat, press.post_id, press.sender, ""))
-            toast = await self._commands.try_again(order)
+            refusal = await self._commands.try_again(press.chat, arrived, _number(rest))
+            toast = "button.old" if refusal == "retry.nothing" else refusal
         elif what == "ask":
             toast = await self._ask_chosen(arrived, press, rest)
         else:
@@ -89,9 +90,7 @@ class Settling:
         """Ask the question behind a button, and take the buttons away."""
         token, _, number = rest.rpartition(":")
         async with self._store.writing() as tx:
-            question = await turns.chosen(
-                tx, press.chat, token, int(number) if number.isdecimal() else -1
-            )
+            question = await turns.chosen(tx, press.chat, token, _number(number))
             if question is not None and await inbox.settle(tx, arrived):
                 await turns.wait(tx, Message(press.chat, press.post_id, press.sender, question))
         if question is None:
@@ -124,3 +123,8 @@ class Settling:
         log.error("update set aside", update=arrived.update_id, error=type(error).__name__)
         async with self._store.writing() as tx:
             await inbox.set_aside(tx, arrived, f"{type(error).__name__}: {error}")
+
+
+def _number(text: str) -> int:
+    """A number in a button's data; -1, which nothing has, for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else -1

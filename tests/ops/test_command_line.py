@@ -158,5 +158,6 @@ def test_a_trouble_is_one_line_and_exit_code_one(
         main()
     assert exit_.value.code == 1
     said = capsys.readouterr().err
-    assert said.startswith("Writing to the database: unable to open database file.")
+    assert said.startswith("Opening the database: ")
+    assert "missing/a.db cannot be opened (No such file or directory)" in said
     assert said.count("\n") == 1

@@ -116,7 +116,9 @@ def test_a_jwt_of_another_region(tmp_path: Path) -> None:
 @in_a_fast_world
 async def test_a_database_that_cannot_be_written(world: World) -> None:
     findings = await examined(world, DATABASE_URL="sqlite:////nowhere/at/all.db")
-    assert bad(findings) == [("Database", "unable to open database file")]
+    assert bad(findings) == [
+        ("Database", "/nowhere/at/all.db cannot be opened (No such file or directory)")
+    ]
 
 
 def test_secrets_are_redacted_wherever_they_stand() -> None:

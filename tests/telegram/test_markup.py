@@ -1,5 +1,6 @@
 """Markdown to text and entities: constructs, awkward texts, and every prefix of them."""
 
+import cProfile
 from pathlib import Path
 
 import pytest
@@ -237,3 +238,38 @@ def test_addresses_that_telegram_takes() -> None:
 def test_a_split_surrogate_pair_is_joined_and_a_lone_one_replaced() -> None:
     assert whole("\ud83d" + "\ude00") == "😀"
     assert whole("a\ud83db") == "a\ufffdb"
+
+
+NESTED = "\n".join("  " * level + f"- level {level}" for level in range(14))
+
+
+@pytest.mark.parametrize(
+    ("markdown", "words"),
+    [
+        (NESTED, [f"level {level}" for level in range(14)]),
+        (">" * 25 + " deep", ["deep"]),
+        ("[x] hello", ["[x] hello"]),
+        ("# [x] head", ["[x] head"]),
+        ("1. [x] done", ["1. ☑ done"]),
+        ("- a\n-\n- b", ["• a\n• \n• b"]),
+    ],
+)
+def test_nothing_is_lost_in_nesting_boxes_and_empty_items(markdown: str, words: list[str]) -> None:
+    text = render(markdown).text
+    assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["*", "-", "🇩🇪", "\\", "[", "> ", "`", "**a ", "![a](", "a_b", "|", "&", "<a ", "a|b\n-"],
+)
+def test_hostile_repetition_grows_no_faster_than_the_text(piece: str) -> None:
+    """Counted in steps of the interpreter, not in seconds: four times the text, about as many steps."""
+
+    def steps(size: int) -> int:
+        text = piece * (size // len(piece)) + "a"
+        profile = cProfile.Profile()
+        profile.runcall(render, text, preview=True)
+        return sum(entry.callcount for entry in profile.getstats())
+
+    assert steps(8_000) < 8 * steps(2_000) + 20_000

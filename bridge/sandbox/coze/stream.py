@@ -86,12 +86,13 @@ class EventStream(Response):
         await send(
             {"type": "http.response.start", "status": 200, "headers": list(self.raw_headers)}
         )
+        how = await self._break(bytearray(), send)  # a fault after nothing at all
         while True:
             frames = self._run.frames[self._position :]
-            if not frames:
+            if not how and not frames:
                 await self._streams.bell.rung()
                 continue
-            how = await self._write_frames(frames, send)
+            how = how or await self._write_frames(frames, send)
             if how == "eof":
                 await send(_body(b"", more=False))
                 return
