@@ -18,6 +18,8 @@ from bridge.sandbox.journal import Journal
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Budgets, Message, Person, TelegramEmulator
 from bridge.settings import Settings, settings_from
+from bridge.store import migrate
+from bridge.store.engine import Store
 
 BOT_TOKEN = "42:SANDBOX"
 COZE_TOKEN = "pat_sandbox"
@@ -100,6 +102,19 @@ def key_pair() -> tuple[str, str]:
     return private.decode(), public.decode()
 
 
+_migrated: list[bytes] = []
+
+
+async def put_database(path: Path) -> None:
+    """A database with the newest schema; it is migrated once and then copied, which is quicker."""
+    if not _migrated:
+        store = Store(f"sqlite+aiosqlite:///{path}")
+        await migrate.upgrade(store)
+        await store.close()
+        _migrated.append(path.read_bytes())
+    path.write_bytes(_migrated[0])
+
+
 @asynccontextmanager
 async def a_world(
     folder: Path,
@@ -127,6 +142,7 @@ async def a_world(
             "COZE_JWT_OAUTH_PUBLIC_KEY_ID": KEY_ID,
             "COZE_JWT_OAUTH_PRIVATE_KEY": private.replace("\n", "\\n"),
         }
+    await put_database(folder / "bridge.db")
     async with AsyncExitStack() as stack:
         telegram_url = await stack.enter_async_context(serving(telegram.app))
         coze_url = await stack.enter_async_context(serving(coze.app))
