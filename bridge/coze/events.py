@@ -123,6 +123,13 @@ class Completed:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """A piece of the answer spoken; it comes only when the question was spoken."""
+
+    message_id: str
+
+
+@dataclass(frozen=True)
 class Recovered:
     """The stream broke; these are all messages of the run as Coze keeps them."""
 
@@ -155,7 +162,7 @@ class Unknown:
     name: str
 
 
-Event = Began | Delta | Completed | Recovered | Ended | Broke | Done | Unknown
+Event = Began | Delta | Completed | Sound | Recovered | Ended | Broke | Done | Unknown
 
 _ENDS = {"done", "Done", "conversation.stream.done"}
 _BEGINS = {"conversation.chat.created", "conversation.chat.in_progress"}
@@ -187,6 +194,8 @@ def read_event(event: ServerSentEvent, log_id: str | None = None) -> Event:
         return Delta(read_message(content))
     if name == "conversation.message.completed":
         return Completed(read_message(content))
+    if name == "conversation.audio.delta":
+        return Sound(text_of(content, "id"))
     return Unknown(name)
 
 

@@ -1,8 +1,7 @@
 """`bridge doctor`: try every setting live, one line each, with the cure."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -17,9 +16,11 @@ from bridge.coze.agents import account_id, agent_information
 from bridge.coze.client import Coze
 from bridge.coze.conversations import create_conversation
 from bridge.coze.regions import CN, COM
-from bridge.coze.runs import retrieve_run
+from bridge.coze.runs import cancel_run, list_run, retrieve_run
 from bridge.errors import (
     CozeTrouble,
+    Forbidden,
+    Happened,
     NotOffered,
     RunUnknown,
     SettingsTrouble,
@@ -196,29 +197,40 @@ async def _agent(coze: Coze, settings: Settings) -> Finding:
 
 
 async def _permissions(coze: Coze, settings: Settings) -> Finding:
-    """Try what a turn needs, without asking the agent anything (that would cost)."""
+    """Try what a turn needs, without asking the agent anything (that would cost).
 
-    async def look() -> None:
-        made = await create_conversation(coze, settings.coze_bot_id)
-        try:
-            await retrieve_run(coze, made.id, "1")
-        except (RunUnknown, NotOffered):
-            return
-
-    return await _permission("createConversation and getChat", look)
-
-
-async def _permission(names: str, call: Callable[[], Awaitable[None]]) -> Finding:
+    A run that does not exist is a good one to ask about: only the permission can be in the way.
+    """
+    missing = []
     try:
-        async with asyncio.timeout(30.0):
-            await call()
+        made = await create_conversation(coze, settings.coze_bot_id)
+        calls = {
+            "getChat": retrieve_run(coze, made.id, "1"),
+            "listMessage": list_run(coze, made.id, "1"),
+            "cancelChat": cancel_run(coze, made.id, "1"),
+        }
+        for name, call in calls.items():
+            if not await _permitted(call):
+                missing.append(name)
     except CozeTrouble as trouble:
-        return bad("Permissions", f"{names}: {trouble.what} ({trouble.code})", trouble.cure)
-    except TimeoutError:
-        return bad(
-            "Permissions", f"{names}: no answer in 30 s", "Check the network and COZE_PROXY."
-        )
-    return good("Permissions", f"{names}: given")
+        what = f"no conversation could be opened: {trouble.what} ({trouble.code})"
+        return bad("Permissions", what, trouble.cure)
+    if missing:
+        cure = "Add them to the token in Coze; a change there takes some seconds to count."
+        return bad("Permissions", f"the token lacks {', '.join(missing)}", cure)
+    return good("Permissions", "createConversation, getChat, listMessage and cancelChat are given")
+
+
+async def _permitted(call: Coroutine[None, None, object]) -> bool:
+    """Whether a call about a run that does not exist fails for that reason only."""
+    try:
+        await call
+    except Forbidden:
+        return False
+    except CozeTrouble as trouble:
+        if trouble.happened is Happened.UNKNOWN and not isinstance(trouble, RunUnknown):
+            raise
+    return True
 
 
 async def _database(settings: Settings) -> Finding:

@@ -15,6 +15,7 @@ from bridge.coze.events import (
     Kind,
     Recovered,
     RunMessage,
+    Sound,
     Status,
     Unknown,
     Usage,
@@ -76,7 +77,7 @@ class Progress:
                 return self._recovered(messages)
             case Ended(run):
                 return replace(self, ended=run.status, usage=run.usage)
-            case Began() | Broke() | Done() | Unknown():
+            case Began() | Broke() | Done() | Sound() | Unknown():
                 return self
             case _:
                 assert_never(event)

@@ -26,7 +26,7 @@ async def test_all_is_well(world: World) -> None:
     said = " ".join(f"{one.subject}: {one.what}" for one in findings)
     for part in (
         "@sandbox_bot", "no other program", "privacy mode", "token is accepted", "Clock: agrees",
-        "“Sandbox agent” is published", "Permissions: createConversation", "writable and migrated",
+        "“Sandbox agent” is published", "cancelChat are given", "writable and migrated",
     ):  # fmt: skip
         assert part in said
 
@@ -82,10 +82,11 @@ async def test_an_unpublished_agent(world: World) -> None:
 
 @in_a_fast_world
 async def test_a_missing_permission(world: World) -> None:
-    world.coze.add_token("pat_less", permissions={"chat", "getMetadata"})
-    assert [subject for subject, _ in bad(await examined(world, COZE_API_TOKEN="pat_less"))] == [
-        "Permissions"
-    ]
+    world.coze.add_token(
+        "pat_less", permissions={"chat", "getMetadata", "createConversation", "getChat"}
+    )
+    findings = bad(await examined(world, COZE_API_TOKEN="pat_less"))
+    assert findings == [("Permissions", "the token lacks listMessage, cancelChat")]
 
 
 @in_a_fast_world
