@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,7 +21,7 @@ from pydantic import (
 
 from bridge.coze.regions import deployment
 from bridge.errors import SettingsTrouble
-from bridge.store.engine import database_url
+from bridge.store.engine import database_file, database_url
 
 ENV_FILE = Path(".env")
 
@@ -112,6 +113,13 @@ class Settings(BaseModel):
             raise ValueError("is not a bot token; BotFather's are digits, a colon and letters")
         return token
 
+    @field_validator("coze_api_token")
+    @classmethod
+    def _coze_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not re.fullmatch(r"[!-~]+", token.get_secret_value()):
+            raise ValueError("is not a token; copy it alone, without 'Bearer' or spaces")
+        return token
+
     @field_validator("telegram_api_base_url")
     @classmethod
     def _server(cls, address: str) -> str:
@@ -143,7 +151,8 @@ class Settings(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _database(cls, url: str) -> str:
-        database_url(url)
+        if database_file(database_url(url)) is None:
+            raise ValueError("keeps nothing; name a file, e.g. sqlite+aiosqlite:///bridge.db")
         return url
 
     @field_validator("bridge_log_level", mode="before")
@@ -151,22 +160,30 @@ class Settings(BaseModel):
     def _level(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
 
+    @field_validator("bridge_log_format", mode="before")
+    @classmethod
+    def _format(cls, form: object) -> object:
+        return form.lower() if isinstance(form, str) else form
+
 
 def environment(env_file: Path = ENV_FILE) -> dict[str, str]:
     """The variables of the process, over those of the `.env` file. Raises SettingsTrouble."""
+    from_file: dict[str, str | None] = {}
     try:
         with env_file.open(encoding="utf-8") as lines:
             broken = [str(line.original.line) for line in parse_stream(lines) if line.error]
+        if broken:
+            where = ", ".join(broken)
+            raise SettingsTrouble(
+                (f"{env_file}, line {where}: cannot be read; write NAME=value, quotes closed",)
+            )
         from_file = dotenv_values(env_file, encoding="utf-8")
     except FileNotFoundError:
-        broken, from_file = [], {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsTrouble((f"{env_file} cannot be read as UTF-8 text ({error})",)) from None
-    if broken:
-        where = ", ".join(broken)
-        raise SettingsTrouble(
-            (f"{env_file}, line {where}: cannot be read; write NAME=value, quotes closed",)
-        )
+        pass
+    except OSError as error:
+        raise SettingsTrouble((f"{env_file} cannot be read ({error.strerror})",)) from None
+    except UnicodeDecodeError:
+        raise SettingsTrouble((f"{env_file} is not UTF-8 text; save it as that",)) from None
     return {name: value for name, value in {**from_file, **os.environ}.items() if value}
 
 
@@ -177,11 +194,11 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
     try:
         made = Settings.model_validate(values)
     except ValidationError as error:
-        faults = [
-            *(_worded(one["loc"], one["type"], one["msg"]) for one in error.errors()),
-            *faults,
-        ]
+        first = {one["loc"][0]: one for one in reversed(error.errors())}  # one a variable
+        told = [_worded(one["loc"], one["type"], one["msg"]) for one in first.values()]
+        faults = [*reversed(told), *faults]
     if faults:
+        faults += _near_misses(variables)
         raise SettingsTrouble(tuple(faults))
     return made
 
@@ -195,6 +212,18 @@ def _unknown(variables: Mapping[str, str]) -> list[str]:
         and name.lower() not in Settings.model_fields
         and not name.startswith("BRIDGE_TEST_")
     ]
+
+
+def _near_misses(variables: Mapping[str, str]) -> list[str]:
+    """Names of others that look like one of ours; worth a word only when something is wrong."""
+    known = [name.upper() for name in Settings.model_fields]
+    found = []
+    for name in variables:
+        if name in known or not name.startswith(("COZE_", "TELEGRAM_")):
+            continue
+        close = get_close_matches(name, known, n=1, cutoff=0.75)
+        found += [f"{name} is not a setting; is {close[0]} meant?"] if close else []
+    return found
 
 
 def _ways_in(values: Mapping[str, str]) -> list[str]:
@@ -222,10 +251,12 @@ def _ways_in(values: Mapping[str, str]) -> list[str]:
 def _worded(place: tuple[int | str, ...], kind: str, message: str) -> str:
     """A fault with its variable's name, without the value."""
     name = str(place[0]).upper()
-    if kind == "missing":
+    if kind == "missing" and len(place) == 1:
         sentence = Settings.model_fields[name.lower()].description or ""
         return f"{name} is missing. {sentence.removesuffix(' Required.')}"
     if kind == "value_error":
         return f"{name} {message.removeprefix('Value error, ')}"
     sentence = Settings.model_fields[name.lower()].description or ""
-    return f"{name} cannot be used ({message}). It means: {sentence}"
+    if "PACE" in name:
+        return f"{name} needs five numbers such as 10,2.5,1.2,1,3. {sentence}"
+    return f"{name} cannot be used ({message}). {sentence}"

@@ -87,19 +87,43 @@ def test_the_env_file_is_read_and_the_environment_wins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / ".env"
-    path.write_text('COZE_BOT_ID="1"\nDATABASE_URL=sqlite://\nCOZE_PROXY=\n# a comment\n')
+    path.write_text('COZE_BOT_ID="1"\nDATABASE_URL=sqlite:///x.db\nCOZE_PROXY=\n# a comment\n')
     monkeypatch.setenv("COZE_BOT_ID", "2")
     found = environment(path)
-    assert (found["COZE_BOT_ID"], found["DATABASE_URL"]) == ("2", "sqlite://")
+    assert (found["COZE_BOT_ID"], found["DATABASE_URL"]) == ("2", "sqlite:///x.db")
     assert "COZE_PROXY" not in found
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b'A=1\nB="open\n', "line 2"), (b"A=\xff\n", "UTF-8")],
+    [(b'A=1\nB="open\n', "line 2"), (b"A=\xff\n", "UTF-8 text")],
 )
 def test_a_broken_env_file_is_explained(content: bytes, said: str, tmp_path: Path) -> None:
     path = tmp_path / ".env"
     path.write_bytes(content)
     with pytest.raises(SettingsTrouble, match=said):
         environment(path)
+
+
+def test_one_line_a_variable_and_hints_for_near_misses() -> None:
+    found = faults({**GOOD, "BRIDGE_PACE_PRIVATE": "a,b,c,d,e", "BRIDGE_PACE_GROUP": "1,2"})
+    assert [fault.split(".")[0] for fault in found] == [
+        "BRIDGE_PACE_PRIVATE needs five numbers such as 10,2",
+        "BRIDGE_PACE_GROUP needs five numbers such as 10,2",
+    ]
+    found = faults({"TELEGRAM_TOKEN": "42:abc", "COZE_BOT_ID": "7", "COZE_TOKEN": "pat_x"})
+    assert "TELEGRAM_TOKEN is not a setting; is TELEGRAM_BOT_TOKEN meant?" in found
+    assert "COZE_TOKEN is not a setting; is COZE_API_TOKEN meant?" in found
+    assert settings_from({**GOOD, "COZE_WORKSPACE_ID": "1", "BRIDGE_LOG_FORMAT": "JSON"})
+
+
+@pytest.mark.parametrize("token", ["Bearer pat_x", "p\u00e4t", "a b"])
+def test_a_token_with_something_around_it_is_refused_at_once(token: str) -> None:
+    (fault,) = faults({**GOOD, "COZE_API_TOKEN": token})
+    assert fault.startswith("COZE_API_TOKEN is not a token")
+    assert "pat_x" not in fault
+
+
+def test_a_database_in_memory_would_keep_nothing() -> None:
+    (fault,) = faults({**GOOD, "DATABASE_URL": "sqlite+aiosqlite://"})
+    assert "name a file" in fault

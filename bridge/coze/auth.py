@@ -255,7 +255,7 @@ def private_key(pem: str | None = None, path: Path | None = None) -> RSAPrivateK
     try:
         key = load_pem_private_key(text.encode(), password=None)
     except (ValueError, TypeError):
-        raise ValueError("does not hold a PEM private key (-----BEGIN PRIVATE KEY-----)") from None
+        raise ValueError("does not hold a private key in PEM form") from None
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("holds a key that is not RSA; Coze's service apps use RSA keys")
     return key

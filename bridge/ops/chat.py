@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -71,7 +71,9 @@ async def chat(settings: Settings, *, stream: bool) -> bool:
         number = 0
         while (line := await _next_line(console, lines)) is not None:
             number += 1
-            if line == "/new":
+            if line.startswith("/") and line != "/new":
+                console.print(f"[dim]{_HINT}[/dim]")
+            elif line == "/new":
                 async with store.writing() as tx:
                     await chats.meet(tx, _HERE)
                     await chats.move_out(tx, _HERE)
@@ -138,12 +140,11 @@ def _lines() -> asyncio.Queue[str | None]:
     lines: asyncio.Queue[str | None] = asyncio.Queue()
 
     def read() -> None:
-        try:
-            for line in sys.stdin:
-                loop.call_soon_threadsafe(lines.put_nowait, line)
+        with suppress(RuntimeError, ValueError):  # the loop is closed: nobody reads any more
+            for line in sys.stdin.buffer:
+                text = line.decode("utf-8", "replace")
+                loop.call_soon_threadsafe(lines.put_nowait, text)
             loop.call_soon_threadsafe(lines.put_nowait, None)
-        except (RuntimeError, ValueError, UnicodeDecodeError):
-            pass  # the loop is closed: nobody reads any more
 
     threading.Thread(target=read, name="standard input", daemon=True).start()
     return lines

@@ -1,27 +1,28 @@
-"""The command line. Every error is one readable line, never a traceback."""
+"""The command line. Every error is one readable line, never a traceback.
+
+The commands import what they need when they run: `bridge --help` answers at once, and Ctrl-C is
+heard from the first moment on.
+"""
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from bridge import __version__
 from bridge.errors import SettingsTrouble, StoreTrouble, Trouble
 from bridge.ops import logs
-from bridge.ops.chat import chat as talk
-from bridge.ops.doctor import Health, examine
-from bridge.ops.run import run as run_bridge
-from bridge.ops.sandbox import DEFAULT_PORT, Side
-from bridge.ops.sandbox import sandbox as run_sandbox
-from bridge.settings import Settings, environment, settings_from
-from bridge.store import migrate
-from bridge.store.engine import Store, database_url
 
+if TYPE_CHECKING:
+    from bridge.settings import Settings
+    from bridge.store.engine import Store
+
+DEFAULT_PORT = 8765
 app = typer.Typer(
     name="bridge",
     help="Talk to a Coze agent from Telegram.",
@@ -32,8 +33,13 @@ app = typer.Typer(
 )
 db = typer.Typer(help="Look after the database.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(db, name="db")
-Result = TypeVar("Result")
-_COLOURS = {Health.GOOD: "green", Health.WARNING: "yellow", Health.BAD: "red"}
+
+
+class Side(StrEnum):
+    """Which of the two, of one neighbour of the sandbox."""
+
+    LOCAL = "local"
+    REAL = "real"
 
 
 @app.callback(invoke_without_command=True)
@@ -49,20 +55,26 @@ def version(
 @app.command()
 def run() -> None:
     """Run the bot."""
+    from bridge.ops.run import run as run_bridge
+
     settings = _settings()
     logs.set_up(settings.bridge_log_level, settings.bridge_log_format)
-    _await(run_bridge(settings))
+    asyncio.run(run_bridge(settings))
 
 
 @app.command()
 def sandbox(
-    port: Annotated[int, typer.Option(help="Port of the page on 127.0.0.1.")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(help="Port of the page on 127.0.0.1; 0 for any.", min=0, max=65535)
+    ] = DEFAULT_PORT,
     coze: Annotated[Side, typer.Option(help="The Coze to talk to.")] = Side.LOCAL,
     telegram: Annotated[Side, typer.Option(help="The Telegram to talk to.")] = Side.LOCAL,
 ) -> None:
     """Try it without any account: a local Telegram with a web page, a local Coze."""
+    from bridge.ops.sandbox import sandbox as run_sandbox
+
     logs.set_up("WARNING", "console")
-    _await(run_sandbox(port, coze, telegram))
+    asyncio.run(run_sandbox(port, real_coze=coze is Side.REAL, real_telegram=telegram is Side.REAL))
 
 
 @app.command()
@@ -72,58 +84,47 @@ def chat(
     ] = False,
 ) -> None:
     """Talk to the agent in the terminal."""
+    from bridge.ops.chat import chat as talk
+    from bridge.settings import environment, settings_from
+
     variables = {**environment(), "TELEGRAM_BOT_TOKEN": "1:unused"}  # no Telegram is needed
     logs.set_up("WARNING", "console")
-    answered = _await(talk(settings_from(variables), stream=not no_stream))
+    answered = asyncio.run(talk(settings_from(variables), stream=not no_stream))
     raise typer.Exit(0 if answered else 1)
 
 
 @app.command()
 def doctor() -> None:
     """Try every setting, and say what to change."""
-    logs.set_up("CRITICAL", "console")
-    raise typer.Exit(0 if _await(_examine(_settings())) else 1)
+    from bridge.ops.doctor import report
 
-
-async def _examine(settings: Settings) -> bool:
-    console = Console(highlight=False)
-    well = True
-    async for finding in examine(settings):
-        colour = _COLOURS[finding.health]
-        console.print(f"[{colour}]{finding.health.value:>4}[/]  {finding.subject}: ", end="")
-        console.print(logs.redacted(finding.what), markup=False)
-        if finding.cure:
-            console.print(f"      {finding.cure}", markup=False)
-        well = well and finding.health is not Health.BAD
-    console.print("All is well." if well else "Change what is marked as bad, and try again.")
-    return well
+    logs.set_up("ERROR", "console")
+    raise typer.Exit(0 if asyncio.run(report(_settings())) else 1)
 
 
 @db.command()
 def upgrade() -> None:
     """Bring the database to this version's schema."""
+    from bridge.store import migrate
 
-    async def work(store: Store) -> None:
+    async def work(store: "Store") -> None:
         await migrate.upgrade(store)
         typer.echo("The database is up to date.")
 
-    _with_store(work)
+    _with_store(work, may_create=True)
 
 
 @db.command()
 def check() -> None:
     """Say whether the database fits this version."""
+    from bridge.store import migrate
 
-    async def work(store: Store) -> None:
+    async def work(store: "Store") -> None:
         found = await migrate.schema(store)
-        if found.ready:
-            typer.echo(f"The database is up to date (schema {found.current}).")
-            return
-        raise StoreTrouble(
-            "Checking the database",
-            f"its schema is {found.current or 'missing'}, this version needs {found.newest}",
-            cure="Run: bridge db upgrade",
-        )
+        if not found.ready:
+            what = f"its schema is {found.current or 'missing'}, this version needs {found.newest}"
+            raise StoreTrouble("Checking the database", what, cure="Run: bridge db upgrade")
+        typer.echo(f"The database is up to date (schema {found.current}).")
 
     _with_store(work)
 
@@ -135,23 +136,31 @@ def backup(
     ] = None,
 ) -> None:
     """Copy the database, also while the bridge is running."""
+    from bridge.store import migrate
+
     path = target or Path(f"bridge-{datetime.now(UTC):%Y%m%d-%H%M%S}.db")
 
-    async def work(store: Store) -> None:
+    async def work(store: "Store") -> None:
         await migrate.backup(store, path)
         typer.echo(f"Copied to {path}.")
 
     _with_store(work)
 
 
-def _with_store(work: Callable[[Store], Awaitable[None]]) -> None:
+def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool = False) -> None:
     """Do something with the database in DATABASE_URL; nothing else needs to be set for that."""
+    from bridge.settings import Settings, environment
+    from bridge.store.engine import Store, database_file, database_url
+
     logs.set_up("WARNING", "console")
     url = environment().get("DATABASE_URL") or str(Settings.model_fields["database_url"].default)
     try:
-        database_url(url)
+        path = database_file(database_url(url))
     except ValueError as error:
         raise SettingsTrouble((f"DATABASE_URL {error}",)) from None
+    if not may_create and (path is None or not path.exists()):
+        what = f"there is none at {path or url}"
+        raise StoreTrouble("Opening the database", what, cure="Run: bridge db upgrade")
 
     async def opened() -> None:
         store = Store(url)
@@ -160,15 +169,13 @@ def _with_store(work: Callable[[Store], Awaitable[None]]) -> None:
         finally:
             await store.close()
 
-    _await(opened())
+    asyncio.run(opened())
 
 
-def _settings() -> Settings:
+def _settings() -> "Settings":
+    from bridge.settings import environment, settings_from
+
     return settings_from(environment())
-
-
-def _await(work: Coroutine[None, None, Result]) -> Result:
-    return asyncio.run(work)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from enum import Enum
 from urllib.parse import urlsplit
 
 import httpx
+from rich.console import Console
 from telegram import Bot
 from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError
 
@@ -28,6 +29,7 @@ from bridge.errors import (
     StoreTrouble,
     Unreachable,
 )
+from bridge.ops.logs import redacted
 from bridge.settings import Settings
 from bridge.store import inbox, migrate
 from bridge.store.engine import Store
@@ -101,12 +103,14 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
             yield good(subject, "privacy mode is off: groups show the bot every message")
         else:
             yield good(subject, "privacy mode is on: in groups the bot sees what is meant for it")
-    except InvalidToken:
-        yield bad(
-            subject,
-            "the token is not known",
-            "Set TELEGRAM_BOT_TOKEN to the token that @BotFather shows for the bot.",
-        )
+    except InvalidToken as error:
+        # The library says the same for a 404, which an address that is no Bot API gives.
+        if "not found" in str(error.__cause__).casefold():
+            cure = "Check TELEGRAM_API_BASE_URL."
+            yield bad(subject, "this address does not answer as the Bot API does", cure)
+        else:
+            cure = "Set TELEGRAM_BOT_TOKEN to the token that @BotFather shows for the bot."
+            yield bad(subject, "the token is not known", cure)
     except NetworkError as error:
         yield bad(
             subject,
@@ -167,7 +171,14 @@ async def _sign_in(settings: Settings, trouble: CozeTrouble) -> Finding:
     cure = trouble.cure
     if isinstance(trouble, SignInRefused) and base in (COM, CN):
         cure += f" The app may live on {CN if base == COM else COM}."
-    return bad("Coze", f"{trouble.what} ({trouble.code}, log id {trouble.log_id})", cure)
+    return bad("Coze", _said(trouble), cure)
+
+
+def _said(trouble: CozeTrouble) -> str:
+    """What Coze said, with its code and log id where there are any."""
+    marks = [str(trouble.code)] if trouble.code is not None else []
+    marks += [f"log id {trouble.log_id}"] if trouble.log_id else []
+    return f"{trouble.what} ({', '.join(marks)})" if marks else trouble.what
 
 
 async def _clock(settings: Settings) -> Finding:
@@ -190,9 +201,9 @@ async def _agent(coze: Coze, settings: Settings) -> Finding:
     try:
         agent = await agent_information(coze, settings.coze_bot_id)
     except NotOffered:
-        return note("Agent", "this deployment does not tell about agents", "Ask it: bridge chat.")
+        return bad("Agent", "this address does not answer as Coze does", "Check COZE_API_BASE.")
     except CozeTrouble as trouble:
-        return bad("Agent", f"{trouble.what} ({trouble.code})", trouble.cure)
+        return bad("Agent", _said(trouble), trouble.cure)
     return good("Agent", f"“{agent.name}” is published to the API")
 
 
@@ -213,7 +224,7 @@ async def _permissions(coze: Coze, settings: Settings) -> Finding:
             if not await _permitted(call):
                 missing.append(name)
     except CozeTrouble as trouble:
-        what = f"no conversation could be opened: {trouble.what} ({trouble.code})"
+        what = f"no conversation could be opened: {_said(trouble)}"
         return bad("Permissions", what, trouble.cure)
     if missing:
         cure = "Add them to the token in Coze; a change there takes some seconds to count."
@@ -253,3 +264,20 @@ async def _database(settings: Settings) -> Finding:
             "They could not be read; look for “update set aside” in the log.",
         )
     return good("Database", "writable and migrated")
+
+
+_COLOURS = {Health.GOOD: "green", Health.WARNING: "yellow", Health.BAD: "red"}
+
+
+async def report(settings: Settings) -> bool:
+    """Print all findings as they come; whether the bridge can work."""
+    console = Console(highlight=False, soft_wrap=True)
+    well = True
+    async for finding in examine(settings):
+        console.print(f"{finding.health.value:>4}", style=_COLOURS[finding.health], end="")
+        console.print(f"  {finding.subject}: {redacted(finding.what)}", markup=False)
+        if finding.cure:
+            console.print(f"      {finding.cure}", markup=False)
+        well = well and finding.health is not Health.BAD
+    console.print("All is well." if well else "Change what is marked as bad, and try again.")
+    return well

@@ -4,14 +4,13 @@ import errno
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from enum import StrEnum
 from pathlib import Path
 
 import typer
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from bridge.errors import SettingsTrouble, Trouble
+from bridge.errors import Trouble
 from bridge.ops.run import until_signal
 from bridge.sandbox import page
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
@@ -20,23 +19,17 @@ from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import TelegramEmulator
 from bridge.settings import environment, settings_from
 
-DEFAULT_PORT = 8765
 _BOT_TOKEN = "42:SANDBOX"
 _COZE_TOKEN = "pat_sandbox"
 _PEOPLE = (("Ann", "ann", "en"), ("Bo", "bo", "en"), ("小雨", "xiaoyu", "zh-hans"))
 
 
-class Side(StrEnum):
-    """Which of the two, of one neighbour."""
-
-    LOCAL = "local"
-    REAL = "real"
-
-
-async def sandbox(port: int, coze: Side, telegram: Side) -> None:
+async def sandbox(port: int, *, real_coze: bool = False, real_telegram: bool = False) -> None:
     """Run the sandbox until SIGINT or SIGTERM. Raises Trouble when it cannot start."""
     async with AsyncExitStack() as stack:
-        address, variables = await stack.enter_async_context(neighbours(port, coze, telegram))
+        address, variables = await stack.enter_async_context(
+            neighbours(port, real_coze=real_coze, real_telegram=real_telegram)
+        )
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-sandbox-"))
         variables["DATABASE_URL"] = f"sqlite+aiosqlite:///{Path(folder) / 'sandbox.db'}"
 
@@ -49,11 +42,11 @@ async def sandbox(port: int, coze: Side, telegram: Side) -> None:
 
 @asynccontextmanager
 async def neighbours(
-    port: int, coze: Side = Side.LOCAL, telegram: Side = Side.LOCAL
+    port: int, *, real_coze: bool, real_telegram: bool
 ) -> AsyncIterator[tuple[str, dict[str, str]]]:
     """The page's address, and the variables by which the bridge finds both neighbours.
 
-    A real neighbour is the one in the environment. Raises SettingsTrouble when the port is taken.
+    A real neighbour is the one in the environment. Raises Trouble when the port is taken.
     """
     journal = Journal()
     emulator = TelegramEmulator(journal=journal)
@@ -65,12 +58,12 @@ async def neighbours(
             raise _taken(port, error) from error
         stack.push_async_callback(emulator.close)
         variables = {"BRIDGE_GRACE_SECONDS": "1"}
-        if telegram is Side.LOCAL:
+        if not real_telegram:
             _populate(emulator)
             variables |= {"TELEGRAM_BOT_TOKEN": _BOT_TOKEN, "TELEGRAM_API_BASE_URL": address}
         else:
             variables |= _real("TELEGRAM_")
-        if coze is Side.LOCAL:
+        if not real_coze:
             variables |= await stack.enter_async_context(_local_coze(journal))
         else:
             variables |= _real("COZE_")
@@ -105,4 +98,4 @@ def _real(prefix: str) -> dict[str, str]:
 
 def _taken(port: int, error: OSError) -> Trouble:
     why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
-    return SettingsTrouble((f"port {port} {why}; choose another with --port",))
+    return Trouble("Starting the sandbox", f"port {port} {why}", cure="Choose another with --port.")

@@ -102,7 +102,8 @@ class Progress:
         note = "reply.card" if self.card else "reply.empty"
         if self.ended is Status.REQUIRES_ACTION:
             note = "reply.action"
-        return Picture("", self.notices, note, self.suggestions, over=True, can_retry=True)
+        again = note == "reply.empty"  # a card stays a card
+        return Picture("", self.notices, note, self.suggestions, over=True, can_retry=again)
 
     def broken_off(self, note: str, *, can_retry: bool = True) -> Picture:
         """What to show when it ends early: what was visible stays, then one sentence."""

@@ -69,6 +69,8 @@ async def _end(server: uvicorn.Server, listening: socket.socket) -> None:
         if transport is not None:
             transport.abort()
     answering = list(server.server_state.tasks)
+    if answering:  # what ends by itself need not be cancelled, which uvicorn would log
+        await asyncio.wait(answering, timeout=0.2)
     for task in answering:
         task.cancel()
     await asyncio.gather(*answering, return_exceptions=True)

@@ -58,8 +58,8 @@ async def backup(store: Store, target: Path) -> None:
     """
     source = database_file(store.url)
     doing = "Backing up the database"
-    if source is None or not source.exists():
-        raise StoreTrouble(doing, "there is no database file yet", cure="Run the bridge first.")
+    if source is None:
+        raise StoreTrouble(doing, "it is not a file", cure="Name a file in DATABASE_URL.")
     try:
         await asyncio.to_thread(_copy, source, target)
     except FileExistsError as error:

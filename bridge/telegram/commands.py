@@ -109,8 +109,7 @@ class Commands:
     async def retry(self, order: Order, arrived: Arrived) -> None:
         """Ask the last question again, into the same reply."""
         refusal = await self.try_again(order.message.chat, arrived)
-        if refusal is not None:
-            await self._say(order, refusal)
+        await self._say(order, refusal or "retry.above")
 
     async def try_again(
         self, key: ChatKey, arrived: Arrived, turn_id: int | None = None

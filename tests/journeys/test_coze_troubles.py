@@ -24,7 +24,8 @@ SENTENCES = {text for key, text in catalogues()["en"].items() if key.startswith(
 def test_every_error_code_gives_a_sentence(form: str | bool, tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(tmp_path) as world, world.bridge():
-            for number, code in enumerate(CODES):
+            codes = CODES if form in (False, "first") else CODES[::6]
+            for number, code in enumerate(codes):
                 person = world.telegram.add_person(f"Person {number}")
                 world.coze.fail("/v3/chat", code, times=20, as_event=form)
                 world.telegram.send(person, "hello")

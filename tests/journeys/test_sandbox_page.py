@@ -88,7 +88,7 @@ async def test_a_question_in_the_page_is_answered_by_a_streaming_formatted_messa
         words = shown.get_by_test_id("message-text").filter(has_text="Hi Ann! 👋")
         await expect(words).to_be_visible()
 
-        answer = await ask(shown, "Hello!")
+        answer = await ask(shown, "knowledge about tides")
         growing = len(await answer.inner_text())
         await expect(answer.get_by_text("Stop", exact=True)).to_be_hidden(timeout=20_000)
         text = await answer.inner_text()

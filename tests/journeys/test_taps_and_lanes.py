@@ -141,7 +141,7 @@ async def test_every_update_that_an_earlier_process_left_is_settled(tmp_path: Pa
         store = Store(world.variables["DATABASE_URL"])
         await migrate.upgrade(store)
         async with store.writing() as tx:
-            await inbox.put(tx, 42, {number: {"update_id": number} for number in range(1, 521)})
+            await inbox.put(tx, 42, {number: {"update_id": number} for number in range(1, 101)})
         await store.close()
         async with world.bridge() as app:
             world.coze.use(saying("Good."))

@@ -120,7 +120,7 @@ async def test_chat_answers_in_the_terminal(
     }
     world.coze.use(saying("An answer.", follow_ups=["More?"]))
     process = await start(*words, variables=variables, folder=tmp_path)
-    code, out, err = await ended(process, b"hello\n/new\nagain\n")
+    code, out, err = await ended(process, b"hello\n/new\nagain caf\xe9\n")
     assert (code, err) == (0, "")
     assert out.count("An answer.\n  → More?\n") == 2
     assert len({asked.conversation_id for asked in world.coze.asked}) == 2
