@@ -176,10 +176,10 @@ async def test_new_stays_new_though_a_stopped_run_had_another_conversation(world
     world.coze.pace = Pace(0.5, 0.05)
     async with world.bridge():
         world.telegram.send(ann, "remember the number 4711")
-        await world.settled(ann, 1, timeout=30)
+        await world.settled(ann, 1, timeout=200)
         world.telegram.send(ann, "tell me a long story")
-        await world.coze.until(lambda: len(world.coze.asked) == 2, timeout=30)
+        await world.coze.until(lambda: len(world.coze.asked) == 2, timeout=200)
         world.telegram.send(ann, "/new")
-        await world.settled(ann, 3, timeout=30)
+        await world.settled(ann, 3, timeout=200)
         world.telegram.send(ann, "what do you remember?")
         assert "4711" not in (await world.settled(ann, 4, timeout=60)).text

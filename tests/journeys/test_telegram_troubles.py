@@ -17,7 +17,7 @@ def test_a_flood_limit_silences_one_chat_and_the_final_text_follows(tmp_path: Pa
             ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
             world.coze.use(saying(WORDS))
             world.telegram.send(ann, "talk")
-            await world.telegram.until(lambda: bool(world.posts(ann)), timeout=30)
+            await world.telegram.until(lambda: bool(world.posts(ann)), timeout=200)
             world.telegram.flood(ann, seconds=20)
             flooded = asyncio.get_running_loop().time()
             world.telegram.send(bo, "talk")
@@ -71,7 +71,7 @@ def test_lost_answers_and_failing_servers_do_not_lose_or_double_the_text(tmp_pat
             for number, fault in enumerate(("reset", "502", "504", "500")):
                 person = world.telegram.add_person(f"Person {number}")
                 world.telegram.send(person, "talk")
-                await world.telegram.until(lambda who=person: bool(world.posts(who)), timeout=30)
+                await world.telegram.until(lambda who=person: bool(world.posts(who)), timeout=200)
                 if fault == "reset":
                     world.telegram.fail("editMessageText", times=3, after_executing=True)
                 else:

@@ -60,7 +60,7 @@ async def test_a_webhook_is_named(world: World) -> None:
 def test_a_second_poller_is_noticed(tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(tmp_path) as world, world.bridge():
-            await world.telegram.until(lambda: bool(world.telegram.polling))
+            await world.telegram.until(lambda: bool(world.telegram.polling), timeout=200)
             findings = bad(await examined(world))
             assert findings == [("Telegram", "another program is polling for this bot")]
 

@@ -50,7 +50,11 @@ class World:
         return self.telegram.posts(person)
 
     async def settled(self, person: Person, posts: int, timeout: float = 5.0) -> Message:
-        """The newest post, once there are that many and none of them has a Stop button."""
+        """The newest post, once there are that many and none of them has a Stop button.
+
+        `timeout` is in seconds of the wall, also where the loop's are shorter.
+        """
+        timeout *= getattr(asyncio.get_running_loop(), "speed", 1.0)
 
         def done() -> bool:
             found = self.telegram.posts(person)
@@ -168,7 +172,7 @@ class _FastLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, speed: float) -> None:
         super().__init__()
-        self._speed = speed
+        self.speed = speed
         select = self._selector.select  # type: ignore[attr-defined]  # private to asyncio
 
         def hurried(timeout: float | None = None) -> Any:
@@ -178,7 +182,7 @@ class _FastLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         """The loop's own seconds."""
-        return super().time() * self._speed
+        return super().time() * self.speed
 
 
 def run_fast(work: Coroutine[Any, Any, None], speed: float = 20.0) -> None:
