@@ -1,6 +1,7 @@
 """`bridge chat`: the agent in the terminal, by the same relay as in Telegram."""
 
 import asyncio
+import os
 import signal
 import sys
 import tempfile
@@ -96,8 +97,9 @@ async def _ask(answering: Answering, store: Store, number: int, text: str) -> bo
     halt: asyncio.Future[Halt] = loop.create_future()
 
     def stop() -> None:
-        if not halt.done():
-            halt.set_result(Halt.STOP)
+        if halt.done():
+            raise KeyboardInterrupt  # the second time it is meant for the program
+        halt.set_result(Halt.STOP)
 
     loop.add_signal_handler(signal.SIGINT, stop)
     try:
@@ -139,12 +141,22 @@ def _lines() -> asyncio.Queue[str | None]:
     loop = asyncio.get_running_loop()
     lines: asyncio.Queue[str | None] = asyncio.Queue()
 
+    def put(line: bytes | None) -> None:
+        loop.call_soon_threadsafe(
+            lines.put_nowait, None if line is None else line.decode("utf-8", "replace")
+        )
+
     def read() -> None:
-        with suppress(RuntimeError, ValueError):  # the loop is closed: nobody reads any more
-            for line in sys.stdin.buffer:
-                text = line.decode("utf-8", "replace")
-                loop.call_soon_threadsafe(lines.put_nowait, text)
-            loop.call_soon_threadsafe(lines.put_nowait, None)
+        # Not through sys.stdin: a thread that waits in its buffer cannot be left behind at the end.
+        rest = b""
+        with suppress(RuntimeError):  # the loop is closed: nobody reads any more
+            while piece := os.read(sys.stdin.fileno(), 65536):
+                *whole, rest = (rest + piece).split(b"\n")
+                for line in whole:
+                    put(line)
+            if rest:
+                put(rest)
+            put(None)
 
     threading.Thread(target=read, name="standard input", daemon=True).start()
     return lines

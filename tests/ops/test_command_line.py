@@ -127,6 +127,29 @@ async def test_chat_answers_in_the_terminal(
     assert {asked.stream for asked in world.coze.asked} == {"--no-stream" not in words}
 
 
+async def test_ctrl_c_stops_an_answer_in_the_terminal_and_then_leaves(
+    world: World, tmp_path: Path
+) -> None:
+    world.coze.pace = Pace(0.02, 0.05)
+    world.coze.use(saying("so many words " * 200))
+    process = await start("chat", variables=world.variables, folder=tmp_path)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"hello\n")
+    async with asyncio.timeout(20):
+        assert await process.stdout.readexactly(13) == b"so many words"
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(10):
+        assert (await process.stdout.readuntil(b"(Stopped.)\n")).endswith(b"\n(Stopped.)\n")
+    (run,) = world.coze.runs.values()
+    assert run.cancelled_at is not None
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(10):
+        code = await process.wait()
+    assert process.stderr is not None
+    assert (code, await process.stderr.read()) == (130, b"")
+
+
 async def test_chat_shows_a_wrong_coze_token_with_its_cure(world: World, tmp_path: Path) -> None:
     variables = {**world.variables, "COZE_API_TOKEN": "pat_other"}
     process = await start("chat", variables=variables, folder=tmp_path)
