@@ -19,7 +19,9 @@ def call(address: str, body: dict[str, object] | None = None) -> dict[str, objec
 
 def main(program: str) -> None:
     """Ask; exit with an error when no answer stands within 30 seconds."""
-    sandbox = subprocess.Popen([program, "sandbox", "--port", "0"], stdout=subprocess.PIPE, text=True)
+    sandbox = subprocess.Popen(
+        [program, "sandbox", "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
     try:
         found = re.search(r"http://\S+", sandbox.stdout.readline())
         address = found[0]
