@@ -1,6 +1,7 @@
 """`bridge run`: the bot, until a signal or a trouble that it cannot outlive."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -54,15 +55,17 @@ async def until_signal(settings: Settings, ready: Callable[[], None]) -> None:
 
 
 def _stop_signal() -> asyncio.Event:
-    """An event that SIGINT or SIGTERM sets; a second SIGINT ends the process at once."""
+    """An event that SIGINT or SIGTERM sets.
+
+    A second SIGINT ends the process at once, which is safe: what happened is in the database.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
     def heard(number: signal.Signals) -> None:
+        if stop.is_set() and number is signal.SIGINT:
+            os._exit(130)
         stop.set()
-        loop.remove_signal_handler(number)
-        again = signal.default_int_handler if number is signal.SIGINT else signal.SIG_IGN
-        signal.signal(number, again)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, heard, number)

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.xdist_group("browser"),  # one worker, one browser
+]
 expect.set_options(timeout=4000)
 
 Open = Callable[..., AbstractAsyncContextManager[Any]]
