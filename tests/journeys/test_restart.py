@@ -70,3 +70,22 @@ async def test_a_turn_whose_run_was_never_heard_of_is_found_by_its_mark(world: W
         )
     assert len(world.coze.asked) == 1
     assert len(world.posts(ann)) == 1
+
+
+async def test_a_second_stop_does_not_take_away_what_could_be_read(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(0.02, 0.1)
+    world.coze.use(saying(WORDS))
+    async with world.bridge(BRIDGE_GRACE_SECONDS="0"):
+        world.telegram.send(ann, "talk")
+        await world.telegram.until(lambda: bool(world.posts(ann)))
+    before = world.posts(ann)[0].text
+    looks = len([one for one in world.coze.requests if one.path == "/v3/chat/retrieve"])
+    async with world.bridge(BRIDGE_GRACE_SECONDS="0"):
+        await world.coze.until(
+            lambda: (
+                len([one for one in world.coze.requests if one.path == "/v3/chat/retrieve"]) > looks
+            )
+        )
+    assert before.startswith("so many words")
+    assert [post.text for post in world.posts(ann)] == [before]

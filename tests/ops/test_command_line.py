@@ -78,6 +78,21 @@ async def test_sigterm_ends_a_running_bridge_in_time_and_the_next_one_goes_on(
     assert len(world.coze.asked) == 1
 
 
+async def test_sigterm_ends_a_bridge_that_still_waits_for_telegram(
+    world: World, tmp_path: Path
+) -> None:
+    variables = {**world.variables, "TELEGRAM_API_BASE_URL": "http://127.0.0.1:9"}
+    process = await start("run", variables=variables, folder=tmp_path)
+    assert process.stderr is not None
+    async with asyncio.timeout(20):
+        while b"no Telegram yet" not in await process.stderr.readline():
+            pass
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await process.wait() == 0
+    assert b"Traceback" not in await process.stderr.read()
+
+
 async def test_ctrl_c_twice_ends_at_once(world: World, tmp_path: Path) -> None:
     ann = world.telegram.add_person("Ann")
     world.coze.pace = Pace(30, 0)

@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.xdist_group("browser"),  # one worker, one browser
-]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=4000)
 
 Open = Callable[..., AbstractAsyncContextManager[Any]]

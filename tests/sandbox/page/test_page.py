@@ -12,10 +12,7 @@ from starlette.applications import Starlette
 
 from bridge.sandbox.page import routes
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.xdist_group("browser"),  # one worker, one browser
-]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=4000)
 
 Open = Callable[..., AbstractAsyncContextManager[Any]]
