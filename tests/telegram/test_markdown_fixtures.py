@@ -146,20 +146,17 @@ def test_a_reader_sees_what_was_meant(case: Case) -> None:
 
 
 @every_case
-def test_the_posts_are_valid(case: Case) -> None:
-    for post in posts(render(case.markdown)):
-        assert units(post.text) <= MOST_UNITS
-        seen(post)
-
-
-@every_case
-def test_every_prefix_is_valid(case: Case) -> None:
+def test_the_whole_and_every_prefix_are_valid(case: Case) -> None:
+    check_posts(render(case.markdown))
     size = len(case.markdown)
     step = 1 if size <= SHORT else size // SAMPLES
     for end in range(1, size + 1, step):
-        whole = render(case.markdown[:end], preview=True)
-        seen(whole)
-        for post in posts(whole):
-            assert units(post.text) <= MOST_UNITS
-            if post is not whole:
-                seen(post)
+        check_posts(render(case.markdown[:end], preview=True))
+
+
+def check_posts(whole: Rendered) -> None:
+    seen(whole)
+    for post in posts(whole):
+        assert units(post.text) <= MOST_UNITS
+        if post is not whole:
+            seen(post)
