@@ -23,11 +23,12 @@ from bridge.relay.turn import Answering
 from bridge.settings import Settings
 from bridge.store import chats, migrate, turns
 from bridge.store.engine import Store
+from bridge.telegram.budget import Limits
 from bridge.telegram.calls import Calls, pauses, seconds, unreachable
 from bridge.telegram.commands import COMMANDS, Commands
 from bridge.telegram.intake import Intake, Mailbox
-from bridge.telegram.pacing import Limits, Pacer
-from bridge.telegram.reply import LiveReply, live_reply
+from bridge.telegram.pacing import Pacer
+from bridge.telegram.reply import LiveReply, Manner, live_reply
 from bridge.telegram.settling import Settling
 from bridge.texts import DEFAULT, catalogues
 
@@ -184,7 +185,7 @@ def _replies(
             async with store.writing() as tx:
                 return await turns.offer(tx, turn.chat, questions)
 
-        return live_reply(calls, turn, note_posts, offer)
+        return live_reply(calls, turn, Manner(turn.sender.language), note_posts, offer)
 
     return open_reply
 

@@ -48,6 +48,44 @@ class Message:
         return f"Message(chat={self.chat}, id={self.id}, {len(self.text)} characters)"
 
 
+class Reasoning(StrEnum):
+    """How much of the agent's reasoning a chat wants to read."""
+
+    OFF = "off"
+    BRIEF = "brief"
+    ON = "on"
+
+
+class Streaming(StrEnum):
+    """How a reply grows in a chat."""
+
+    EDITS = "edits"
+    """One message, edited in place."""
+    DRAFTS = "drafts"
+    """A draft that Telegram shows while the bot writes; private chats only."""
+    WHOLE = "whole"
+    """Nothing until the answer is complete."""
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What a chat has chosen; None is the deployment's default."""
+
+    reasoning: Reasoning | None = None
+    suggestions: bool | None = None
+    streaming: Streaming | None = None
+    language: str | None = None
+
+    def over(self, default: "Preferences") -> "Preferences":
+        """These choices, and the default's where nothing was chosen."""
+        return Preferences(
+            reasoning=self.reasoning or default.reasoning,
+            suggestions=default.suggestions if self.suggestions is None else self.suggestions,
+            streaming=self.streaming or default.streaming,
+            language=self.language or default.language,
+        )
+
+
 class State(StrEnum):
     """Where a turn stands."""
 

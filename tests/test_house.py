@@ -154,7 +154,8 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources())
     used = set(
         re.findall(
-            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command)\.\w+)"', code
+            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge)\.\w+)"',
+            code,
         )
     )
     used |= {f"command.{name}" for name in COMMANDS}

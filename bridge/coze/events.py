@@ -123,6 +123,17 @@ class Completed:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """Coze's own remark about the run, such as that all answers are given."""
+
+    name: str
+
+
+ALL_ANSWERED = "generate_answer_finish"
+KNOWLEDGE_RECALLED = "knowledge_recall"
+
+
+@dataclass(frozen=True)
 class Sound:
     """A piece of the answer spoken; it comes only when the question was spoken."""
 
@@ -162,7 +173,7 @@ class Unknown:
     name: str
 
 
-Event = Began | Delta | Completed | Sound | Recovered | Ended | Broke | Done | Unknown
+Event = Began | Delta | Completed | Remark | Sound | Recovered | Ended | Broke | Done | Unknown
 
 _ENDS = {"done", "Done", "conversation.stream.done"}
 _BEGINS = {"conversation.chat.created", "conversation.chat.in_progress"}
@@ -193,10 +204,20 @@ def read_event(event: ServerSentEvent, log_id: str | None = None) -> Event:
     if name == "conversation.message.delta":
         return Delta(read_message(content))
     if name == "conversation.message.completed":
-        return Completed(read_message(content))
+        message = read_message(content)
+        return _remark(message) if message.kind is Kind.VERBOSE else Completed(message)
     if name == "conversation.audio.delta":
         return Sound(text_of(content, "id"))
     return Unknown(name)
+
+
+def _remark(message: RunMessage) -> Event:
+    """A message of the type `verbose`: JSON, with more JSON in a string inside."""
+    content = read_object(message.text) or {}
+    name = text_of(content, "msg_type")
+    inner = read_object(text_of(content, "data")) or {}
+    interrupted = text_of(inner, "finish_reason") == "1"  # it waits for somebody and goes on
+    return Remark(name) if name and not interrupted else Unknown(f"verbose {name}")
 
 
 def read_object(text: str | bytes) -> Json | None:

@@ -22,6 +22,7 @@ from bridge.coze.events import (
     Event,
     Kind,
     Recovered,
+    Remark,
     Run,
     RunMessage,
     Status,
@@ -121,6 +122,8 @@ def _new(event: Event, heard: _Heard) -> bool:
             return first
         case Delta(message) | Completed(message):
             heard.text = heard.text or (message.kind is Kind.ANSWER and bool(message.text.strip()))
+            return True
+        case Remark():
             return True
         case Ended(run):
             heard.ended = _whole(run, heard.began)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bridge.app import agent_home, coze_client
 from bridge.model import ChatKey, Message, Sender
-from bridge.relay.progress import Picture
+from bridge.relay.picture import Picture
 from bridge.relay.reply import Halt
 from bridge.relay.turn import Answering
 from bridge.settings import Settings

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self, assert_never
 
+from bridge.coze.cards import read_card
 from bridge.coze.events import (
+    ALL_ANSWERED,
+    KNOWLEDGE_RECALLED,
     Began,
     Broke,
     Completed,
@@ -14,31 +17,15 @@ from bridge.coze.events import (
     Event,
     Kind,
     Recovered,
+    Remark,
     RunMessage,
     Sound,
     Status,
     Unknown,
     Usage,
 )
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What the reply should show: the newest one wins, older ones are worth nothing."""
-
-    text: str = ""
-    """The agent's Markdown, all answers together."""
-    notices: tuple[str, ...] = ()
-    """Keys of sentences that stand above the text."""
-    note: str | None = None
-    """Key of the sentence that closes the reply, when there is more to say than the text."""
-    suggestions: tuple[str, ...] = ()
-    over: bool = False
-    """Whether nothing follows: the text is complete, as far as it ever will be."""
-    can_retry: bool = False
-
-    def __repr__(self) -> str:
-        return f"Picture({len(self.text)} characters, note={self.note}, over={self.over})"
+from bridge.relay.picture import Picture
+from bridge.relay.thinking import without_thoughts
 
 
 @dataclass(frozen=True)
@@ -47,12 +34,29 @@ class Answer:
 
     id: str
     text: str
+    reasoning: str = ""
     whole: bool = False
     """Whether Coze has sent it completed: then the deltas' text is replaced."""
 
+    def with_more(self, delta: RunMessage) -> Self:
+        """The answer with a delta; a late one adds nothing to a whole text."""
+        if self.whole:
+            return self
+        return replace(
+            self, text=self.text + delta.text, reasoning=self.reasoning + delta.reasoning
+        )
 
-Change = Callable[[str], Answer]
-"""From an answer's text so far to the answer as it becomes."""
+
+Change = Callable[[Answer], Answer]
+"""From an answer so far to the answer as it becomes."""
+
+_DOING = {
+    Kind.FUNCTION_CALL: "status.tool",
+    Kind.TOOL_OUTPUT: "status.result",
+    Kind.TOOL_RESPONSE: "status.result",
+    Kind.KNOWLEDGE: "status.knowledge",
+}
+"""What each message without words for people says about the agent's work."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,12 @@ class Progress:
     answers: tuple[Answer, ...] = ()
     suggestions: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    doing: str | None = None
+    """Key of the sentence that says what the agent does besides writing."""
+    complete: bool = False
+    """Whether Coze said that all answers are given."""
     card: bool = False
+    """Whether there was a card without a word."""
     ended: Status | None = None
     usage: Usage = field(default_factory=Usage)
 
@@ -73,6 +82,8 @@ class Progress:
                 return self._delta(message)
             case Completed(message):
                 return self._completed(message)
+            case Remark(name):
+                return self._remarked(name)
             case Recovered(messages):
                 return self._recovered(messages)
             case Ended(run):
@@ -89,43 +100,85 @@ class Progress:
     @property
     def text(self) -> str:
         """All answers in the order in which they first appeared."""
-        return "\n\n".join(answer.text for answer in self.answers if answer.text.strip())
+        return self.picture().text
 
     def picture(self) -> Picture:
         """What to show while the run goes on."""
-        return Picture(self.text, self.notices)
+        thoughts, answers = list[str](), list[str]()
+        for answer in self.answers:
+            inside, text = without_thoughts(answer.text)
+            thoughts += [part for part in (answer.reasoning.strip(), inside) if part]
+            answers += [text] if text.strip() else []
+        thinking = "status.thinking" if thoughts and not answers else None
+        return Picture(
+            tuple(answers),
+            "\n\n".join(thoughts),
+            self.doing or thinking,
+            self.notices,
+            whole=self.complete and bool(answers),
+        )
 
     def finished(self) -> Picture:
         """What to show once the run is over."""
-        if self.text.strip():
-            return Picture(self.text, self.notices, None, self.suggestions, over=True)
+        picture = replace(
+            self.picture(), status=None, whole=True, over=True, suggestions=self.suggestions
+        )
+        if picture.answers:
+            return replace(picture, answer_id=self.answers[-1].id or None)
         note = "reply.card" if self.card else "reply.empty"
         if self.ended is Status.REQUIRES_ACTION:
             note = "reply.action"
-        again = note == "reply.empty"  # a card stays a card
-        return Picture("", self.notices, note, self.suggestions, over=True, can_retry=again)
+        return replace(picture, note=note, can_retry=note == "reply.empty")  # a card stays one
 
     def broken_off(self, note: str, *, can_retry: bool = True) -> Picture:
         """What to show when it ends early: what was visible stays, then one sentence."""
-        return Picture(self.text, self.notices, note, over=True, can_retry=can_retry)
+        return replace(
+            self.picture(), status=None, note=note, whole=True, over=True, can_retry=can_retry
+        )
+
+    def _remarked(self, name: str) -> Self:
+        if name == KNOWLEDGE_RECALLED:
+            return replace(self, doing="status.knowledge")
+        return replace(self, complete=True, doing=None) if name == ALL_ANSWERED else self
 
     def _delta(self, message: RunMessage) -> Self:
-        if message.kind is not Kind.ANSWER or not message.text:
+        if message.kind is not Kind.ANSWER or not (message.text or message.reasoning):
             return self
-        return self._with_answer(message.id, lambda old: Answer(message.id, old + message.text))
+        writes = replace(self, complete=False, doing=None)
+        return writes._with_answer(
+            message.id,
+            lambda old: old.with_more(message),
+        )
 
     def _completed(self, message: RunMessage) -> Self:
+        if message.kind in _DOING:
+            return replace(self, doing=_DOING[message.kind], complete=False)
         if message.kind is Kind.FOLLOW_UP:
-            if not message.text.strip() or message.text in self.suggestions:
-                return self
-            return replace(self, suggestions=(*self.suggestions, message.text))
+            return self._suggested(message.text)
         if message.kind is not Kind.ANSWER:
             return self
         if message.content_type == "card":
-            return replace(self, card=True)
+            return self._dealt(message)
         if self._is_renamed(message):
             return self
-        return self._with_answer(message.id, lambda _: Answer(message.id, message.text, whole=True))
+        return replace(self, doing=None)._with_answer(
+            message.id,
+            lambda old: Answer(
+                message.id, message.text, message.reasoning or old.reasoning, whole=True
+            ),
+        )
+
+    def _suggested(self, *texts: str) -> Self:
+        fresh = [text for text in texts if text.strip() and text not in self.suggestions]
+        return replace(self, suggestions=(*self.suggestions, *fresh))
+
+    def _dealt(self, message: RunMessage) -> Self:
+        """A card cannot be drawn: its words are an answer, its options are suggestions."""
+        card = read_card(message.text)
+        if card is None:
+            return replace(self, card=True)
+        said = self._with_answer(message.id, lambda _: Answer(message.id, card.text, whole=True))
+        return said._suggested(*card.options)
 
     def _is_renamed(self, message: RunMessage) -> bool:
         """Whether it is an open answer's text under another id, as some agents send it."""
@@ -138,19 +191,17 @@ class Progress:
         """Change the answer with that id, or begin it behind the others."""
         for number, answer in enumerate(self.answers):
             if answer.id == id_:
-                if answer.whole and not change("").whole:
-                    return self  # a late delta adds nothing to a whole text
-                changed = (*self.answers[:number], change(answer.text), *self.answers[number + 1 :])
-                return replace(self, answers=changed)
-        return replace(self, answers=(*self.answers, change("")))
+                rest = self.answers[number + 1 :]
+                return replace(self, answers=(*self.answers[:number], change(answer), *rest))
+        return replace(self, answers=(*self.answers, change(Answer(id_, ""))))
 
     def _recovered(self, messages: tuple[RunMessage, ...]) -> Self:
-        """Coze's own list is the truth; an empty one leaves what was heard."""
-        fresh = replace(self, answers=(), suggestions=())
+        """Coze's own list is the truth; what it leaves out stays as it was heard."""
+        thoughts = {answer.id: answer.reasoning for answer in self.answers}
+        fresh = replace(self, answers=(), suggestions=(), card=False)
         for message in messages:
-            fresh = fresh._completed(message)
+            heard = message.reasoning or thoughts.get(message.id, "")
+            fresh = fresh._completed(replace(message, reasoning=heard))
         if not fresh.text.strip():
             fresh = replace(fresh, answers=self.answers)
-        if not fresh.suggestions:
-            fresh = replace(fresh, suggestions=self.suggestions)
-        return fresh
+        return fresh if fresh.suggestions else replace(fresh, suggestions=self.suggestions)

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Protocol
 
-from bridge.relay.progress import Picture
+from bridge.relay.picture import Picture
 
 
 class Reply(Protocol):

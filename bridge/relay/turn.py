@@ -212,7 +212,9 @@ class Answering:
         if halt is Halt.SHUTDOWN:
             await _heard_of(told, hearing, LAST_MOMENT_SECONDS)
             await _ended_task(hearing)
-            if told.progress.text or not told.turn.posts:  # else an earlier start's text stays
+            if (
+                told.progress.picture().answers or not told.turn.posts
+            ):  # else an earlier start's text stays
                 await reply.finish(told.progress.broken_off("reply.interrupted", can_retry=False))
             return None
         told.stopping = True

@@ -33,9 +33,10 @@ from telegram.error import (
 
 from bridge.errors import Happened, TelegramTrouble, TelegramUnreachable
 from bridge.model import ChatKey
+from bridge.telegram.budget import Priority
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame, Keyboard
-from bridge.telegram.pacing import Pacer, Urgency
+from bridge.telegram.pacing import Family, Pacer
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -122,18 +123,19 @@ class Calls:
 
     async def bare(self, key: ChatKey, post: int) -> None:
         """Take the buttons off a post; that it failed matters to nobody."""
-        await self.pacer.slot(key.chat_id, Urgency.DURABLE)
-        await self._quietly(
-            key, lambda: self._bot.edit_message_reply_markup(key.chat_id, post, reply_markup=None)
-        )
+        async with self.pacer.slot(key.chat_id, Priority.COMMAND):
+            await self._quietly(
+                key,
+                lambda: self._bot.edit_message_reply_markup(key.chat_id, post, reply_markup=None),
+            )
 
     async def remove(self, key: ChatKey, post: int) -> None:
         """Delete a post; the slot was taken before. That it failed matters to nobody."""
         await self._quietly(key, lambda: self._bot.delete_message(key.chat_id, post))
 
     async def type(self, key: ChatKey) -> None:
-        """Show "typing…" for five seconds, unless the chat wants silence."""
-        if not self.pacer.closed(key.chat_id):
+        """Show "typing…" for five seconds, unless the chat wants silence or has enough of it."""
+        if self.pacer.may_type(key.chat_id):
             await self._quietly(
                 key,
                 lambda: self._bot.send_chat_action(
@@ -147,9 +149,9 @@ class Calls:
         It is repeated only while it certainly did not arrive. Raises ChatClosed.
         """
         for pause in pauses():
-            await self.pacer.slot(key.chat_id, Urgency.DURABLE)
             try:
-                await self.send(key, frame)
+                async with self.pacer.slot(key.chat_id, Priority.COMMAND, new=True):
+                    await self.send(key, frame)
                 return
             except Dropped:
                 continue  # the next slot comes when the chat is open again
@@ -164,7 +166,8 @@ class Calls:
     async def toast(self, query_id: str, text: str | None = None) -> None:
         """Answer a pressed button: Telegram shows it as waiting until then."""
         try:
-            await self._bot.answer_callback_query(query_id, text)
+            async with self.pacer.slot(0, Priority.COMMAND, family=Family.FREE):
+                await self._bot.answer_callback_query(query_id, text)
         except TelegramError as error:
             log.debug("button not answered", error=str(error))
 
@@ -172,7 +175,8 @@ class Calls:
         """Set the menu of commands, for one language or for all others. Raises TelegramTrouble."""
         menu = [BotCommand(name, description) for name, description in commands.items()]
         try:
-            await self._bot.set_my_commands(menu, language_code=language)
+            async with self.pacer.slot(0, Priority.INTERIM, family=Family.FREE):
+                await self._bot.set_my_commands(menu, language_code=language)
         except TelegramError as error:
             raise TelegramTrouble(
                 "Setting the menu of commands", str(error), cure="It is tried again at next start."

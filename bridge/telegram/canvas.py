@@ -1,13 +1,17 @@
 """A text that grows together with its entities, by Telegram's rules of nesting. Pure."""
 
+import re
 from dataclasses import dataclass, replace
+
+_UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Signs that turn the direction of what follows; written as references they come this far."""
 
 QUOTATIONS = ("blockquote", "expandable_blockquote")
 
 
 def units(text: str) -> int:
     """The text's length in UTF-16 code units, which is how the Bot API counts."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class Entity:
     length: int
     url: str | None = None
     language: str | None = None
+    header: str = ""
+    """What is repeated above the rest of it in a further post: the head of a table."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class Canvas:
 
     def write(self, text: str) -> None:
         """Add text in the formats that are open."""
+        text = _UNSEEN.sub("", text)
         if text:
             self._pieces.append(text)
             self._length += units(text)
@@ -88,20 +95,20 @@ class Canvas:
         styles = [one for one in self._open if one.type not in (*QUOTATIONS, "text_link")]
         for one in styles:
             self._mark(one)
-        self._block(type_, text, None)
+        self._block(type_, text)
         for one in styles:
             one.start = self._length
 
-    def block(self, type_: str, text: str, language: str | None = None) -> None:
+    def block(self, text: str, language: str | None = None, header: str = "") -> None:
         """A block of code; it stands alone or in a quotation."""
-        self._block(type_, text, language)
+        self._block("pre", text, language, header)
 
-    def _block(self, type_: str, text: str, language: str | None) -> None:
+    def _block(self, type_: str, text: str, language: str | None = None, header: str = "") -> None:
         start = self._length
         self.write(text)
-        if self._length > start:
-            entity = Entity(type_, start, self._length - start, language=language)
-            self._entities.append(entity)
+        length = self._length - start
+        if length:
+            self._entities.append(Entity(type_, start, length, None, language, header))
 
     def _mark(self, one: _Open, as_type: str | None = None) -> None:
         length = self._length - one.start

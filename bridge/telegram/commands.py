@@ -11,15 +11,15 @@ from bridge.coze.client import Coze
 from bridge.errors import CozeTrouble
 from bridge.model import ChatKey, Home
 from bridge.relay.lanes import Lanes
-from bridge.relay.progress import Picture
+from bridge.relay.picture import Picture
 from bridge.store import chats, inbox, turns
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.calls import Calls
 from bridge.telegram.canvas import Rendered
-from bridge.telegram.frame import Frame, frames
+from bridge.telegram.frame import Frame, Layout
+from bridge.telegram.keyboards import question_buttons
 from bridge.telegram.reading import Order
-from bridge.telegram.reply import question_buttons
 from bridge.texts import say
 
 log = structlog.get_logger(__name__)
@@ -78,8 +78,8 @@ class Commands:
             token = await turns.offer(tx, message.chat, agent.suggestions)
         greeting = agent.prologue.replace("{{user_name}}", message.sender.name)
         keyboard = question_buttons(agent.suggestions, token) if agent.suggestions else ()
-        picture = Picture(greeting, over=True)
-        for frame in frames(picture, message.sender.language, keyboard):
+        picture = Picture((greeting,), whole=True, over=True)
+        for frame in Layout(message.sender.language).frames(picture, keyboard):
             await self._calls.say(message.chat, frame)
 
     async def help(self, order: Order, _: Arrived) -> None:

@@ -4,122 +4,64 @@ A streamed answer is a prefix of itself: in preview the parser closes what is op
 reader would expect, and holds back a tail that could still become syntax.
 """
 
-import re
 import unicodedata
+from collections.abc import MutableMapping
 from functools import cache
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.parser_inline import ParserInline
-from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
-from markdown_it.rules_inline.state_inline import Delimiter, Scanned
+from markdown_it.rules_inline.state_inline import Scanned
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
-_PREVIEW = "preview"
-_TAIL = "tail"
+from bridge.telegram import extensions
+from bridge.telegram.half import (
+    PREVIEW,
+    close_open,
+    half_code,
+    half_link,
+    hold_back,
+    mark_tail,
+    run_of,
+)
+
+References = MutableMapping[str, Any]
+"""The addresses that a text has defined so far, in the parser's own form."""
 
 
-def parse(markdown: str, *, preview: bool = False) -> list[Token]:
-    """The block tokens of a text; `preview` treats it as the beginning of a longer one."""
+def parse(markdown: str, references: References, *, preview: bool = False) -> list[Token]:
+    """The block tokens of a text; `preview` treats it as the beginning of a longer one.
+
+    Addresses that it defines (`[name]: https://…`) are added to `references`.
+    """
     text = hold_back(markdown) if preview else markdown
-    return _parser().parse(text, {_PREVIEW: preview})
+    env = {PREVIEW: preview, "references": references}
+    return _parser().parse(text, env)
 
 
 @cache
 def _parser() -> MarkdownIt:
     # the preset's nesting of 20 would swallow the tenth level of a list
-    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "maxNesting": 100})
-    parser.core.ruler.before("inline", "mark_tail", _mark_tail)
+    parser = MarkdownIt(
+        "commonmark",
+        {
+            "html": False,
+            "linkify": False,
+            "maxNesting": 100,
+            "strikethrough_single_tilde": True,
+        },
+    )
+    parser.core.ruler.before("inline", "mark_tail", mark_tail)
     parser.inline = _Inline()
     parser.validateLink = lambda url: True  # type: ignore[method-assign]  # judged when drawn
     parser.enable(["table", "strikethrough"])
-    parser.inline.ruler.before("backticks", "half_code", _half_code)
-    parser.inline.ruler.before("link", "half_link", _half_link)
-    parser.inline.ruler2.after("balance_pairs", "close_open", _close_open)
+    parser.inline.ruler.before("backticks", "half_code", half_code)
+    parser.inline.ruler.before("link", "half_link", half_link)
+    parser.inline.ruler2.after("balance_pairs", "close_open", close_open)
+    extensions.install(parser)
     return parser
-
-
-def _mark_tail(state: StateCore) -> None:
-    """Note which inline text ends the document: only there can a construct be half."""
-    if not state.env.get(_PREVIEW):
-        return
-    for token in reversed(state.tokens):
-        if token.type == "inline":
-            state.env[_TAIL] = token.children
-            return
-        if token.nesting != -1:
-            return
-
-
-def _in_tail(state: StateInline) -> bool:
-    return state.env.get(_TAIL) is state.tokens
-
-
-def _half_code(state: StateInline, silent: bool) -> bool:
-    """A backtick run without its partner in the tail: the rest is code."""
-    if state.src[state.pos] != "`" or silent or not _in_tail(state):
-        return False
-    run = _run(state.src, state.pos, "`")
-    start = state.pos + len(run)
-    if re.search(rf"(?<!`){run}(?!`)", state.src[start:]):
-        return False
-    token = state.push("code_inline", "code", 0)
-    token.markup = run
-    token.content = state.src[start : state.posMax].replace("\n", " ").strip()
-    state.pos = state.posMax
-    return True
-
-
-def _run(text: str, start: int, marker: str) -> str:
-    end = start
-    while end < len(text) and text[end] == marker:
-        end += 1
-    return text[start:end]
-
-
-def _half_link(state: StateInline, silent: bool) -> bool:
-    """`[text](http…` cut in the middle: the text shows, the address does not."""
-    src, pos = state.src, state.pos
-    if silent or not _in_tail(state) or src[pos] not in "[!":
-        return False
-    start = pos + 1 if src[pos] == "!" else pos
-    if src[start : start + 1] != "[":
-        return False
-    end = state.md.helpers.parseLinkLabel(state, start)
-    if end < 0:
-        state.pos = start + 1
-        return True
-    if src[end + 1 : end + 2] != "(" or ")" in src[end + 2 :]:
-        return False
-    rest, state.posMax, state.pos = state.posMax, end, start + 1
-    state.md.inline.tokenize(state)
-    state.posMax = state.pos = rest
-    return True
-
-
-def _close_open(state: StateInline) -> None:
-    """Give every opener in the tail that has no partner one at the very end."""
-    if not _in_tail(state):
-        return
-    for number in range(len(state.delimiters) - 1, -1, -1):
-        opener = state.delimiters[number]
-        if not opener.open or opener.end >= 0 or _is_lone(state, number):
-            continue
-        closer = state.push("text", "", 0)
-        closer.content = state.tokens[opener.token].content
-        opener.end = len(state.delimiters)
-        state.delimiters.append(
-            Delimiter(opener.marker, 0, len(state.tokens) - 1, -1, open=False, close=True)
-        )
-
-
-def _is_lone(state: StateInline, number: int) -> bool:
-    """Whether a single `*` or `_` inside a word, as in `5*3`, is more likely a plain sign."""
-    opener = state.delimiters[number]
-    if opener.length != 1 or not opener.token:
-        return False
-    return state.tokens[opener.token - 1].content[-1:].isalnum()
 
 
 class _State(StateInline):
@@ -131,11 +73,15 @@ class _State(StateInline):
 
     def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: N802, N803
         marker = self.src[start]
-        length = len(_run(self.src, start, marker))
+        length = len(run_of(self.src, start, marker))
         before = self.src[start - 1] if start > 0 else " "
         after = self.src[start + length] if start + length < self.posMax else " "
+        if length == 1 and marker == "*" and before.isdigit() and after.isdigit():
+            return Scanned(False, False, length)  # a product
         left = _flanks(after, before)
         right = _flanks(before, after)
+        if length == 1 and marker == "~":  # 3~5 is a range
+            left, right = left and not before.isalnum(), right and not after.isalnum()
         if canSplitWord:
             return Scanned(left, right, length)
         return Scanned(
@@ -172,66 +118,3 @@ def _is_punctuation(char: str) -> bool:
 
 def _is_cjk(char: str) -> bool:
     return unicodedata.east_asian_width(char) in "WF" or char in "“”‘’…—·"
-
-
-_HALF_LINE = re.compile(
-    r"""^[ ]{0,12}(?:>[ ]?)*
-        (?:[-+*] | \d{1,9}[.)]? | \#{1,6} | [-=_*]{2,}[-=_* ]* | > | [-+*][ ]\[[ xX]?\]?)
-        [ ]*$""",
-    re.VERBOSE,
-)
-_FENCE = re.compile(r"^\s*(?:>\s?)*(?:[-+*]\s+|\d+[.)]\s+)?(`{3,}|~{3,})([^`]*)$")
-_HALF_FENCE = re.compile(r"^\s*(?:>\s?)*(?:`{1,2}|~{1,2})$")
-_CLOSING_FENCE = re.compile(r"^\s*(?:>\s?)*(?:`+|~+)\s*$")
-_MARKS = "*_~`|[!\\"
-_HALF_ENTITY = re.compile(r"&#?\w{0,8}$")
-_JOINING = "\u200d\ufe0f" + "".join(map(chr, range(0x1F1E6, 0x1F200)))
-_LONGEST_SYNTAX = 200
-"""Characters of a line that may still be nothing but syntax; a longer one is text."""
-
-
-def hold_back(text: str) -> str:
-    """The text without the end that the next words could still turn into syntax."""
-    head, newline, line = text.rpartition("\n")
-    short = len(line) <= _LONGEST_SYNTAX
-    if _inside_fence(head):
-        closing = short and _CLOSING_FENCE.match(line)
-        return head + newline if closing else text.rstrip(_JOINING)
-    if short and (_HALF_LINE.match(line) or _HALF_FENCE.match(line) or _FENCE.match(line)):
-        return head
-    shown = _hold_table(text).rstrip(_JOINING)
-    entity = _HALF_ENTITY.search(shown, max(0, len(shown) - 12))
-    return shown[: entity.start()] if entity else shown.rstrip(_MARKS)
-
-
-def _inside_fence(text: str) -> bool:
-    fence = ""
-    for line in text.split("\n"):
-        found = _FENCE.match(line)
-        if not found:
-            continue
-        if not fence:
-            fence = found[1]
-        elif found[1].startswith(fence) and not found[2].strip():
-            fence = ""
-    return bool(fence)
-
-
-def _hold_table(text: str) -> str:
-    """Hold back a table's unfinished row, and its header until the line below says it is one."""
-    lines = text.split("\n")
-    first = len(lines)
-    while first > 0 and lines[first - 1].lstrip().startswith("|"):
-        first -= 1
-    rows = lines[first:]
-    if lines[-1] == "" and len(lines) > 1 and lines[-2].lstrip().startswith("|"):
-        rows = [lines[-2]] if len(lines) < 3 or not lines[-3].lstrip().startswith("|") else []
-        first = len(lines) - 2
-    if not rows:
-        return text
-    if len(rows) == 1:
-        return "\n".join(lines[:first])
-    if not rows[1].strip("|: \t-"):
-        kept = rows[:-1] if len(rows) > 2 else []
-        return "\n".join([*lines[:first], *kept])
-    return text

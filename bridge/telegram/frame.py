@@ -1,13 +1,17 @@
 """What each post of a reply should look like now: text, entities and buttons. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from bridge.relay.progress import Picture
+from bridge.model import Reasoning
+from bridge.relay.picture import Picture
 from bridge.telegram.canvas import Entity, Rendered, units
-from bridge.telegram.markup import render
-from bridge.telegram.paging import posts
+from bridge.telegram.markup import Growing, joined, render
+from bridge.telegram.paging import Pages
 from bridge.texts import say
+
+BRIEF_UNITS = 280
+"""How much of the agent's reasoning is shown when it is to be brief."""
 
 
 @dataclass(frozen=True)
@@ -30,42 +34,82 @@ class Frame:
     keyboard: Keyboard = ()
 
 
-def frames(picture: Picture, language: str, keyboard: Keyboard = ()) -> tuple[Frame, ...]:
-    """The posts that show a picture; the keyboard hangs under the last one.
+class Layout:
+    """Draws the pictures of one reply; it remembers what cannot change any more."""
 
-    Empty when there is nothing to see yet.
-    """
-    above = [_aside(say(language, key)) for key in picture.notices]
-    answer = render(picture.text, preview=not picture.over)
-    below = [_aside(say(language, picture.note))] if picture.note else []
-    if not answer.text and not below:
-        if not picture.over:
-            return ()
-        below = [_aside(say(language, "reply.empty"))]  # such as a link without a text
-    shown = posts(_joined([*above, answer, *below]))
-    last = len(shown) - 1
-    return tuple(
-        Frame(content, keyboard if number == last else ()) for number, content in enumerate(shown)
-    )
+    def __init__(self, language: str, reasoning: Reasoning = Reasoning.OFF) -> None:
+        self._language = language
+        self._reasoning = reasoning
+        self._answers: list[Growing] = []
+        self._pages = Pages()
+
+    def frames(self, picture: Picture, keyboard: Keyboard = ()) -> tuple[Frame, ...]:
+        """The posts that show a picture; the keyboard hangs under the last one.
+
+        Empty when there is nothing to see yet.
+        """
+        answers = self._drawn(picture)
+        above = self._above(picture, answers)
+        edition = (len(above), *(growing.edition for growing in self._answers))
+        pages = list(self._pages.turned([*above, *answers], edition))
+        below = self._below(picture, empty=not answers)
+        if below.text and pages:
+            pages[-1] = joined([pages[-1], below])  # a page keeps room for it
+        elif below.text:
+            pages.append(below)
+        last = len(pages) - 1
+        return tuple(
+            Frame(content, keyboard if number == last else ())
+            for number, content in enumerate(pages)
+        )
+
+    def _drawn(self, picture: Picture) -> list[Rendered]:
+        """The blocks of all answers; only the last answer may be half."""
+        while len(self._answers) < len(picture.answers):
+            self._answers.append(Growing())
+        last = len(picture.answers) - 1
+        return [
+            block
+            for number, answer in enumerate(picture.answers)
+            for block in self._answers[number].blocks(
+                answer, preview=number == last and not picture.whole
+            )
+        ]
+
+    def _above(self, picture: Picture, answers: Sequence[Rendered]) -> list[Rendered]:
+        """What stands above the answer. Nothing, while there would be nothing else to see."""
+        asides = [aside(say(self._language, key)) for key in picture.notices]
+        thoughts = self._thoughts(picture.reasoning)
+        if not answers and not thoughts and not picture.over and not picture.status:
+            return []
+        return [*asides, *([thoughts] if thoughts else [])]
+
+    def _thoughts(self, reasoning: str) -> Rendered | None:
+        """The agent's reasoning as a quotation that opens when it is tapped."""
+        if self._reasoning is Reasoning.OFF or not reasoning.strip():
+            return None
+        text = render(reasoning).text
+        if self._reasoning is Reasoning.BRIEF:
+            text = shortened(" ".join(text.split()), BRIEF_UNITS)
+        return Rendered(text, (Entity("expandable_blockquote", 0, units(text)),)) if text else None
+
+    def _below(self, picture: Picture, *, empty: bool) -> Rendered:
+        if picture.note:
+            return aside(say(self._language, picture.note))
+        if picture.over:
+            # such as an answer that is a link without a text
+            return aside(say(self._language, "reply.empty")) if empty else Rendered()
+        return aside(say(self._language, picture.status)) if picture.status else Rendered()
 
 
-def _aside(sentence: str) -> Rendered:
+def shortened(text: str, most: int) -> str:
+    """The beginning of a text, up to a word's end, within so many characters."""
+    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0].rstrip(" ,.;:") + "…"
+
+
+def aside(sentence: str) -> Rendered:
     """A sentence of the bridge's own, told apart from the agent's words."""
     return Rendered(sentence, (Entity("italic", 0, units(sentence)),))
-
-
-def _joined(parts: Sequence[Rendered]) -> Rendered:
-    """The parts below each other, with an empty line between."""
-    text, entities = "", list[Entity]()
-    for part in parts:
-        if not part.text:
-            continue
-        if text:
-            text += "\n\n"
-        offset = units(text)
-        entities += [replace(one, offset=one.offset + offset) for one in part.entities]
-        text += part.text
-    return Rendered(text, tuple(entities))
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,30 @@
-"""Markdown to what Telegram shows: a text and its entities. Pure.
+"""Markdown to what Telegram shows: texts and their entities. Pure.
 
 Offsets and lengths are UTF-16 code units, as the Bot API counts. Entities are sent instead of a
 parse mode, because one stray character of an agent's text fails a whole call there.
+
+A streamed text is rendered block by block: blocks end for good at an empty line that is followed by
+a line at the margin, unless a fence is open or a list may go on. What cannot change any more is
+rendered once, so that the work for a longer prefix is that of its last block.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
+from html import unescape
 
-from markdown_it.token import Token
+from bridge.telegram.canvas import Entity, Rendered, units
+from bridge.telegram.dialect import References
+from bridge.telegram.drawing import render_block
 
-from bridge.telegram.canvas import Canvas, Rendered
-from bridge.telegram.dialect import parse
-from bridge.telegram.tables import Table, aligned, records
-
-LONG_QUOTATION_LINES = 6
-_INDENT = "\u00a0\u00a0"  # Telegram drops plain spaces at the beginning of a text
-_BULLETS = ("•", "◦", "▪")
-_STYLES = {"strong": "bold", "em": "italic", "s": "strikethrough"}
-_TASK = re.compile(r"^\[([ xX])\](?: |$)")
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^`]*)$")
+_ITEM = re.compile(r"^ {0,3}(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$)")
+_MATH = re.compile(r"^ {0,3}(\$\$|\\\[)")
 
 
 def render(markdown: str, *, preview: bool = False) -> Rendered:
     """The whole text; with `preview`, a prefix of it with open constructs closed."""
-    canvas = Canvas()
-    _Blocks(canvas, parse(whole(markdown), preview=preview)).draw()
-    return canvas.rendered()
+    return joined(Growing().blocks(markdown, preview=preview))
 
 
 def whole(text: str) -> str:
@@ -36,273 +34,107 @@ def whole(text: str) -> str:
     return re.sub("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", "", lines)
 
 
-@dataclass
-class _List:
-    number: int | None
-    """The next item's number; None in a bullet list."""
+def joined(blocks: Sequence[Rendered]) -> Rendered:
+    """The blocks below each other, with an empty line between."""
+    texts, entities, offset = list[str](), list[Entity](), 0
+    for block in blocks:
+        entities += [replace(one, offset=one.offset + offset) for one in block.entities]
+        texts.append(block.text)
+        offset += units(block.text) + 2
+    return Rendered("\n\n".join(texts), tuple(entities))
 
 
-class _Blocks:
-    """Draws block tokens one after the other."""
+@dataclass(frozen=True)
+class _Settled:
+    """A block that nothing behind it can change, but for the address of a name in brackets."""
 
-    def __init__(self, canvas: Canvas, tokens: Sequence[Token]) -> None:
-        self._canvas = canvas
-        self._tokens = tokens
-        self._lists: list[_List] = []
-        self._quotes = 0
-        self._quote_start = 0
-        self._item_begins = False
-        self._item_empty = False
-        """Whether the last bullet has nothing behind it yet."""
-        self._task = False
-        """Whether a box stands for the beginning of the next inline text."""
+    source: str
+    shown: Rendered
+    named: bool
+    """Whether it may hold a name whose address is still to come: `[name][]`."""
 
-    def draw(self) -> None:
-        """Draw everything."""
-        at = 0
-        while at < len(self._tokens):
-            at = self._block(at)
 
-    def _block(self, at: int) -> int:
-        """Draw the block at an index; returns the index after what was drawn."""
-        token = self._tokens[at]
-        match token.type:
-            case "heading_open":
-                return self._heading(at)
-            case "paragraph_open":
-                self._gap(tight=token.hidden)
-                self._inline(self._tokens[at + 1])
-                return at + 3
-            case "fence" | "code_block":
-                self._code(token)
-            case "hr":
-                self._gap()
-                self._canvas.write("———")
-            case "blockquote_open" | "blockquote_close":
-                self._quotation(opens=token.nesting == 1)
-            case "bullet_list_open" | "ordered_list_open":
-                self._open_list(token)
-            case "bullet_list_close" | "ordered_list_close":
-                self._lists.pop()
-            case "list_item_open":
-                self._item(at)
-            case "table_open":
-                return self._table(at)
-            case _:
-                pass
-        return at + 1
+class Growing:
+    """The blocks of one text; each call may bring a longer prefix of it, or another text."""
 
-    def _gap(self, *, tight: bool = False, indent: bool = True) -> None:
-        """Leave the space that goes before a block: none at the beginning of an item."""
-        if self._item_begins:
-            self._item_begins = False
-            return
-        self._canvas.new_block(tight=tight or bool(self._lists), inside=self._quotes > 0)
-        if indent:
-            self._canvas.write(_INDENT * len(self._lists))
+    def __init__(self) -> None:
+        self.edition = 0
+        """Counts how often it was another text that came."""
+        self._begin()
 
-    def _heading(self, at: int) -> int:
-        self._gap()
-        styles = ["bold", "underline"] if self._tokens[at].tag in ("h1", "h2") else ["bold"]
-        for style in styles:
-            self._canvas.open(style)
-        self._inline(self._tokens[at + 1], bold=True)
-        for style in reversed(styles):
-            self._canvas.close(style)
-        return at + 3
+    def _begin(self) -> None:
+        self._text = ""
+        """What is settled of the text."""
+        self._settled: list[_Settled] = []
+        self._references: References = {}
 
-    def _code(self, token: Token) -> None:
-        self._item_begins = self._item_begins and not self._lists  # a block takes its own line
-        self._gap(indent=False)
-        words = token.info.split()
-        language = re.sub(r"[^\w+#.-]", "", words[0])[:32] if words else ""
-        text = token.content.expandtabs(4).rstrip("\n")
-        self._canvas.block("pre", text or " ", language=language or None)
+    def blocks(self, markdown: str, *, preview: bool = False) -> list[Rendered]:
+        """The rendered blocks of the text in order; with `preview`, of a prefix of it."""
+        text = whole(markdown)
+        if not text.startswith(self._text):
+            self._begin()
+            self.edition += 1
+        known = len(self._references)
+        for end in _ends(text, len(self._text)):
+            source = text[len(self._text) : end]
+            self._settled.append(self._settle(source))
+            self._text = text[:end]
+        rest = render_block(text[len(self._text) :], self._references, preview=preview)
+        if len(self._references) > known:
+            self._settled = [
+                self._settle(one.source) if one.named else one for one in self._settled
+            ]
+        shown = [one.shown for one in self._settled if one.shown.text]
+        if rest.text:
+            shown.append(rest)
+        if not shown and not preview and re.search(r"\w", unescape(text)):
+            shown = [Rendered(text.strip())]  # such as a mere definition of an address
+        return shown
 
-    def _quotation(self, *, opens: bool) -> None:
-        """Telegram knows no quotation inside another: inner ones are drawn flat."""
-        self._quotes += 1 if opens else -1
-        if opens and self._quotes == 1:
-            self._canvas.new_block(tight=bool(self._lists), inside=False)
-            self._item_begins = True
-            self._quote_start = self._canvas.lines
-            self._canvas.open("blockquote")
-        elif not opens and self._quotes == 0:
-            self._item_begins = False
-            long = self._canvas.lines - self._quote_start > LONG_QUOTATION_LINES
-            self._canvas.close("blockquote", as_type="expandable_blockquote" if long else None)
+    def _settle(self, source: str) -> _Settled:
+        return _Settled(source, render_block(source, self._references), "[" in source)
 
-    def _open_list(self, token: Token) -> None:
-        self._begin_inner_list()
-        start = token.attrGet("start")
-        number = int(start) if start is not None else 1
-        self._lists.append(_List(number if token.type == "ordered_list_open" else None))
 
-    def _begin_inner_list(self) -> None:
-        if not self._lists and not self._item_begins:
-            self._canvas.new_block(tight=False, inside=self._quotes > 0)
-            self._item_begins = True
-
-    def _item(self, at: int) -> None:
-        if self._item_begins and not self._item_empty:
-            self._item_begins = False
+def _ends(text: str, start: int) -> list[int]:
+    """The places behind `start` where a block of the text is over for good."""
+    ends = list[int]()
+    fence, in_list, empty, begun = "", False, False, False
+    place = start
+    while (newline := text.find("\n", place)) >= 0 or place < len(text):
+        stop = newline if newline >= 0 else len(text)
+        line = text[place:stop]
+        if fence:
+            fence = "" if _closes(line, fence) else fence
+        elif not line.strip():
+            empty = True
         else:
-            self._canvas.new_block(tight=True, inside=self._quotes > 0)
-        depth = len(self._lists)
-        here = self._lists[-1]
-        self._canvas.write(_INDENT * (depth - 1))
-        self._canvas.write(self._bullet(at, here, depth) + " ")
-        self._item_begins = self._item_empty = True
-
-    def _bullet(self, at: int, here: _List, depth: int) -> str:
-        box = _task_box(self._tokens, at)
-        self._task = box is not None
-        if here.number is not None:
-            here.number += 1
-            return f"{here.number - 1}. {box}" if box else f"{here.number - 1}."
-        return box or _BULLETS[min(depth, len(_BULLETS)) - 1]
-
-    def _inline(self, token: Token, *, bold: bool = False) -> None:
-        children = token.children or []
-        if self._task:
-            self._task = False
-            children[0].content = _TASK.sub("", children[0].content)
-        self._item_empty = False
-        _Inline(self._canvas, bold=bold, indent=_INDENT * len(self._lists)).draw(children)
-
-    def _table(self, at: int) -> int:
-        end = at
-        while self._tokens[end].type != "table_close":
-            end += 1
-        table = _read_table(self._tokens[at:end])
-        self._gap()
-        text = aligned(table)
-        if text is not None:
-            self._canvas.block("pre", text)
-        else:
-            for number, record in enumerate(records(table)):
-                if number:
-                    self._canvas.write("\n\n")
-                _draw_record(self._canvas, record)
-        return end + 1
+            item = _ITEM.match(line) is not None
+            if empty and begun and _at_margin(line, last=newline < 0) and not (in_list and item):
+                ends.append(place)
+                in_list = False
+            in_list = in_list or item
+            fence = _opens(line)
+            begun = True
+        empty = empty and not line.strip()
+        place = stop + 1
+    return ends
 
 
-def _draw_record(canvas: Canvas, record: Sequence[tuple[str, str]]) -> None:
-    for number, (header, value) in enumerate(record):
-        if number:
-            canvas.write("\n")
-        if header:
-            canvas.open("bold")
-            canvas.write(f"{header}:")
-            canvas.close("bold")
-            canvas.write(" ")
-        canvas.write(value)
+def _at_margin(line: str, *, last: bool) -> bool:
+    """Whether the line begins at the margin; of the last one the first word may be unfinished."""
+    return not line[0].isspace() and not (last and re.fullmatch(r"\d{1,9}[.)]?|[-+*]", line))
 
 
-def _task_box(tokens: Sequence[Token], at: int) -> str | None:
-    """☐ or ☑ for an item that begins as a task."""
-    inline = tokens[at + 2] if at + 2 < len(tokens) else None
-    first = inline.children[0] if inline and inline.children else None
-    if first is None or first.type != "text" or not (found := _TASK.match(first.content)):
-        return None
-    return "☐" if found[1] == " " else "☑"
+def _opens(line: str) -> str:
+    if found := _FENCE.match(line):
+        return found[1]
+    if (found := _MATH.match(line)) and not _closes(line[found.end() :], found[1]):
+        return found[1]
+    return ""
 
 
-class _Inline:
-    """Draws the inline tokens of one block."""
-
-    def __init__(self, canvas: Canvas, *, bold: bool = False, indent: str = "") -> None:
-        self._canvas = canvas
-        self._bold = bold
-        self._indent = indent
-        self._addresses: list[str | None] = []
-
-    def draw(self, tokens: Sequence[Token]) -> None:
-        """Draw everything."""
-        for token in tokens:
-            self._token(token)
-
-    def _token(self, token: Token) -> None:
-        canvas = self._canvas
-        match token.type:
-            case "text":
-                canvas.write(token.content)
-            case "softbreak" | "hardbreak":
-                canvas.write("\n" + self._indent)
-            case "code_inline":
-                canvas.inset("code", token.content)
-            case "link_open":
-                self._open_link(str(token.attrGet("href") or ""))
-            case "link_close":
-                self._close_link()
-            case "image":
-                self._image(token)
-            case _ if token.tag in _STYLES:
-                self._style(token)
-            case _:
-                canvas.write(token.content)
-
-    def _style(self, token: Token) -> None:
-        style = _STYLES[token.tag]
-        if style == "bold" and self._bold:
-            return
-        if token.nesting == 1:
-            self._canvas.open(style)
-        else:
-            self._canvas.close(style)
-
-    def _open_link(self, address: str) -> None:
-        good = acceptable(address)
-        self._addresses.append(None if good else address)
-        self._canvas.open("text_link", url=address if good else None)
-
-    def _close_link(self) -> None:
-        bad = self._addresses.pop() if self._addresses else None
-        shown = self._canvas.close("text_link")
-        if bad is not None and not bad.startswith("#") and shown.strip() != bad:
-            plain = bad.removeprefix("mailto:")
-            if shown.strip() != plain and not bad.lower().startswith(("javascript:", "data:")):
-                self._canvas.write(f" ({plain})")
-
-    def _image(self, token: Token) -> None:
-        self._open_link(str(token.attrGet("src") or ""))
-        self._canvas.write(f"🖼 {token.content or 'image'}")
-        self._close_link()
-
-
-def acceptable(address: str) -> bool:
-    """Whether Telegram takes the address in a link; one that it does not fails the whole call."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return False
-    if parts.scheme == "tg":
-        return not address.startswith("tg://user")
-    host = parts.hostname or ""
-    return (
-        parts.scheme in ("http", "https")
-        and re.fullmatch(r"[\w-]+(?:\.[\w-]+)+", host) is not None
-        and not re.search(r"[\s\"'<>\\`{}|^]", parts.netloc)
-        and port != 0
-        and len(address) <= 2048
-    )
-
-
-def _read_table(tokens: Sequence[Token]) -> Table:
-    """The cells of a table as plain text: inside `pre` nothing can be formatted."""
-    rows: list[list[str]] = []
-    for token in tokens:
-        if token.type == "tr_open":
-            rows.append([])
-        elif token.type == "inline" and rows:
-            rows[-1].append(_plain(token.children or []))
-    styles = [str(token.attrGet("style") or "") for token in tokens if token.type == "th_open"]
-    sides = tuple(style.removeprefix("text-align:") or "left" for style in styles)
-    return Table(tuple(rows[0]) if rows else (), tuple(tuple(row) for row in rows[1:]), sides)
-
-
-def _plain(children: Sequence[Token]) -> str:
-    canvas = Canvas()
-    _Inline(canvas).draw(children)
-    return " ".join(canvas.rendered().text.split())
+def _closes(line: str, fence: str) -> bool:
+    if fence in ("$$", "\\["):
+        return ("$$" if fence == "$$" else "\\]") in line
+    found = _FENCE.match(line)
+    return found is not None and found[1].startswith(fence) and not found[2].strip()

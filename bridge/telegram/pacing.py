@@ -1,145 +1,356 @@
-"""Which call may go next in a chat, and when: a pure budget and the thin shell that waits.
+"""Which call may go next, and when: every Bot API call of a bot passes here.
 
-Sends and edits share a budget per chat; going over it earns waits that grow with every further
-try. The numbers keep a little below what Telegram is known to allow.
+A ticket says who wants to call, never what: what to show is asked for when the slot is granted, so
+that nothing stale is ever queued. `Pacing` decides and is pure (time in seconds is an argument);
+`Pacer` waits.
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from enum import Enum
+from heapq import heappop, heappush
+from itertools import count
 
-AFTER_PENALTY_SECONDS = 60.0
-_MARGIN_SECONDS = 0.5
-_IDLE_CHATS = 1000
+from bridge.telegram.budget import (
+    GROUP,
+    PRIVATE,
+    Actions,
+    Bucket,
+    Budget,
+    Closable,
+    Limits,
+    Priority,
+)
 
-
-class Urgency(Enum):
-    """What may wait for what."""
-
-    DURABLE = "durable"
-    """A final text, or the answer to a command or a button: it must go out."""
-    INTERIM = "interim"
-    """A picture of an unfinished answer: a newer one will follow."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """One kind of chat's budget of sends and edits."""
-
-    capacity: float
-    refill_seconds: float
-    """Seconds until one more call may be made."""
-    gap_seconds: float
-    """The least time between an interim call and the call before it."""
-    reserve: float
-    """Calls kept back for durable ones."""
-    burst: float
-    """Durable calls that may follow each other without the gap."""
+MOST_NEW_A_SECOND = 25.0
+"""New messages over all chats; edits are not counted there."""
+MOST_AT_ONCE = 48
+"""Calls in flight; with more replies than these can serve, their gaps grow evenly."""
+MANY_CHATS = 3
+MANY_SECONDS = 10.0
+"""So many chats refused within so many seconds: it is the whole bot that is too fast."""
+IDLE_CHATS = 1000
+_INSTANT = 1e-6
+"""Seconds that are nothing: sums of them are not exact."""
 
 
-PRIVATE = Limits(capacity=10, refill_seconds=2.5, gap_seconds=1.2, reserve=1, burst=3)
-GROUP = Limits(capacity=5, refill_seconds=3.5, gap_seconds=3.0, reserve=2, burst=2)
+class Family(Enum):
+    """Which budget a call is counted in."""
+
+    MESSAGE = "message"
+    ACTION = "action"
+    """Typing and drafts."""
+    FREE = "free"
+    """Neither, such as the answer to a pressed button."""
 
 
-class _Bucket:
-    """Tokens that come back one by one, up to a capacity."""
+@dataclass(order=True)
+class Ticket:
+    """A wish to make one call. Earlier ones compare smaller: by priority, then by age."""
 
-    def __init__(self, capacity: float, refill_seconds: float, now: float) -> None:
-        self.capacity = capacity
-        self._refill_seconds = refill_seconds
-        self._tokens = capacity
-        self._counted = now
-
-    def level(self, now: float) -> float:
-        """How many tokens there are."""
-        return min(self.capacity, self._tokens + (now - self._counted) / self._refill_seconds)
-
-    def wait(self, now: float, needed: float) -> float:
-        """Seconds until there are that many."""
-        return max(0.0, needed - self.level(now)) * self._refill_seconds
-
-    def take(self, now: float) -> None:
-        """Take one."""
-        self._tokens = self.level(now) - 1
-        self._counted = now
+    priority: Priority
+    since: float
+    """Since when there is something to say: the oldest unseen text goes first."""
+    number: int
+    chat_id: int = field(compare=False, default=0)
+    family: Family = field(compare=False, default=Family.MESSAGE)
+    new: bool = field(compare=False, default=False)
+    """Whether it makes a new message."""
+    withdrawn: bool = field(compare=False, default=False)
 
 
-class Budget:
-    """One chat's budget. Pure: time in seconds is an argument, and only differences count."""
+class _Chat:
+    """One chat's budget in one family, and who waits for it."""
 
-    def __init__(self, limits: Limits, now: float) -> None:
-        self._limits = limits
-        self._stock = _Bucket(limits.capacity, limits.refill_seconds, now)
-        self._burst = _Bucket(limits.burst, limits.gap_seconds, now)
-        self._last = float("-inf")
-        self._closed_until = float("-inf")
-        self._slow_until = float("-inf")
+    def __init__(self, budget: Budget | Actions | None) -> None:
+        self.budget = budget
+        self.waiting: list[Ticket] = []
+        self.place = 0
+        """Its place in the lines of `Pacing`; a place with an earlier number is given up."""
 
-    def wait(self, now: float, urgency: Urgency) -> float:
-        """Seconds until a call of that urgency may go; 0 means now."""
-        limits = self._limits
-        interim = urgency is Urgency.INTERIM
-        waits = [
-            self._closed_until - now,
-            self._stock.wait(now, 1 + (limits.reserve if interim else 0)),
-            self._burst.wait(now, min(2, limits.burst) if interim else 1),
-        ]
-        if interim:
-            gap = limits.gap_seconds * (2 if now < self._slow_until else 1)
-            waits.append(self._last + gap - now)
-        return max(0.0, *waits)
+    def first(self) -> Ticket | None:
+        """Who goes next there."""
+        while self.waiting and self.waiting[0].withdrawn:
+            heappop(self.waiting)
+        return self.waiting[0] if self.waiting else None
 
-    def spend(self, now: float) -> None:
-        """Count a call that goes out now."""
-        self._stock.take(now)
-        self._burst.take(now)
-        self._last = now
 
-    def refused(self, now: float, retry_after: float) -> None:
-        """Close the chat after a 429: silence for as long as asked and a little, then slower."""
-        self._closed_until = max(self._closed_until, now + retry_after + _MARGIN_SECONDS)
-        self._slow_until = self._closed_until + AFTER_PENALTY_SECONDS
+_Key = tuple[int, Family]
 
-    def closed(self, now: float) -> bool:
-        """Whether Telegram asked for silence in this chat."""
-        return now < self._closed_until
 
-    def idle(self, now: float) -> bool:
-        """Whether forgetting it changes nothing."""
-        full = self._stock.level(now) >= self._stock.capacity
-        return full and now > max(self._slow_until, self._last + self._limits.gap_seconds * 3)
+class Pacing:
+    """All budgets of one bot and all tickets that wait. Pure."""
+
+    def __init__(self, private: Limits = PRIVATE, group: Limits = GROUP, now: float = 0.0) -> None:
+        self.in_flight = 0
+        self._bot = Closable()
+        self._limits = (private, group)
+        self._chats: dict[_Key, _Chat] = {}
+        self._new = Bucket(MOST_NEW_A_SECOND, 1 / MOST_NEW_A_SECOND, now)
+        self._numbers = count()
+        self._later: list[tuple[float, int, int, _Key]] = []
+        """Chats whose next call may go at a time, with the number of their place."""
+        self._ready: tuple[list[tuple[Ticket, int, _Key]], ...] = ([], [])
+        """Chats whose next call may go now: those that edit, and those that make a message."""
+        self._refusals: deque[tuple[float, int]] = deque(maxlen=64)
+        self._forget_at = IDLE_CHATS
+
+    def ask(
+        self,
+        now: float,
+        chat_id: int,
+        priority: Priority,
+        *,
+        family: Family = Family.MESSAGE,
+        new: bool = False,
+        since: float | None = None,
+    ) -> Ticket:
+        """Get in line."""
+        ticket = Ticket(
+            priority, now if since is None else since, next(self._numbers), chat_id, family, new
+        )
+        key = (chat_id, family)
+        chat = self._chat(now, key)
+        heappush(chat.waiting, ticket)
+        if chat.waiting[0] is ticket:
+            self._line_up(now, key)
+        return ticket
+
+    def withdraw(self, ticket: Ticket) -> None:
+        """Leave the line."""
+        ticket.withdrawn = True
+
+    def next(self, now: float) -> Ticket | float | None:
+        """The ticket whose call goes out now; else the seconds to wait; None: nobody waits."""
+        if self.in_flight >= MOST_AT_ONCE:
+            return None  # the end of a call asks again
+        if now < self._bot.closed_until:
+            return self._bot.closed_until - now
+        while self._later and self._later[0][0] <= now:
+            _, _, place, key = heappop(self._later)
+            self._line_up(now, key, place)
+        while (line := self._best(now)) is not None:
+            _, place, key = heappop(line)
+            ticket = self._take(now, key, place)
+            if ticket is not None:
+                return ticket
+        waits = [self._later[0][0] - now] if self._later else []
+        if self._ready[1]:
+            waits.append(self._new.wait(now, 1))
+        return max(_INSTANT, min(waits)) if waits else None
+
+    def at_once(self, now: float, chat_id: int, priority: Priority, family: Family) -> bool:
+        """Count a call that goes out now, if it may; it never waits."""
+        chat = self._chat(now, (chat_id, family))
+        if self.closed(now, chat_id) or chat.first() or chat.budget is None:
+            return False
+        if chat.budget.wait(now, priority) > 0:
+            return False
+        chat.budget.spend(now)
+        return True
+
+    def done(self) -> None:
+        """A call has ended, however."""
+        self.in_flight -= 1
+
+    def unused(self, now: float, ticket: Ticket) -> None:
+        """The call of a granted ticket is not made: it does not count."""
+        key = (ticket.chat_id, ticket.family)
+        chat = self._chats.get(key)
+        if chat is None or chat.budget is None:
+            return
+        chat.budget.give_back()
+        if ticket.new:
+            self._new.give_back()
+        self._line_up(now, key)
+
+    def refused(self, now: float, chat_id: int, retry_after: float) -> None:
+        """Telegram answered 429: nothing goes into the chat for `retry_after` seconds."""
+        for family in (Family.MESSAGE, Family.ACTION):
+            budget = self._chat(now, (chat_id, family)).budget
+            if budget is not None:
+                budget.refused(now, retry_after)
+        self._refusals.append((now, chat_id))
+        hit = {each for at, each in self._refusals if now - at <= MANY_SECONDS}
+        if len(hit) >= MANY_CHATS:
+            self._bot.refused(now, retry_after)
+
+    def closed(self, now: float, chat_id: int) -> bool:
+        """Whether Telegram wants silence in the chat."""
+        budget = self._chat(now, (chat_id, Family.MESSAGE)).budget
+        until = budget.closed_until if budget else now
+        return now < max(until, self._bot.closed_until)
+
+    def grows(self, now: float, chat_id: int, by: int) -> None:
+        """One reply more, or one less, is growing in the chat."""
+        budget = self._chat(now, (chat_id, Family.MESSAGE)).budget
+        if isinstance(budget, Budget):
+            budget.replies += by
+
+    def _best(self, now: float) -> list[tuple[Ticket, int, _Key]] | None:
+        """The line whose first ticket goes next, if any may."""
+        edits, news = self._ready
+        if not news or self._new.wait(now, 1) > 0:
+            return edits or None
+        return edits if edits and edits[0] < news[0] else news
+
+    def _take(self, now: float, key: _Key, place: int) -> Ticket | None:
+        """Grant the chat's first ticket if it may really go, and line the chat up again."""
+        chat = self._chats[key]
+        if place != chat.place:
+            return None
+        ticket = chat.first()
+        if ticket is not None and self._wait(now, chat, ticket) <= 0:
+            heappop(chat.waiting)
+            if chat.budget is not None:
+                chat.budget.spend(now)
+            if ticket.new:
+                self._new.take(now)
+            self.in_flight += 1
+        else:
+            ticket = None
+        self._line_up(now, key)
+        return ticket
+
+    def _line_up(self, now: float, key: _Key, place: int | None = None) -> None:
+        """Give the chat its one place in line; with `place`, only if that is still its place."""
+        chat = self._chats.get(key)
+        ticket = chat.first() if chat else None
+        if chat is None or ticket is None or (place is not None and place != chat.place):
+            return
+        chat.place += 1
+        wait = self._wait(now, chat, ticket)
+        if wait > 0:
+            heappush(self._later, (now + wait, ticket.number, chat.place, key))
+        else:
+            heappush(self._ready[ticket.new], (ticket, chat.place, key))
+
+    def _wait(self, now: float, chat: _Chat, ticket: Ticket) -> float:
+        wait = chat.budget.wait(now, ticket.priority) if chat.budget else 0.0
+        return wait if wait > _INSTANT else 0.0
+
+    def _chat(self, now: float, key: _Key) -> _Chat:
+        chat = self._chats.get(key)
+        if chat is None:
+            if len(self._chats) >= self._forget_at:
+                self._forget_idle(now)
+            chat = self._chats[key] = _Chat(self._budget(now, key))
+        return chat
+
+    def _forget_idle(self, now: float) -> None:
+        self._chats = {
+            key: chat
+            for key, chat in self._chats.items()
+            if chat.first() or (chat.budget is not None and not chat.budget.idle(now))
+        }
+        self._forget_at = max(IDLE_CHATS, 2 * len(self._chats))
+
+    def _budget(self, now: float, key: _Key) -> Budget | Actions | None:
+        chat_id, family = key
+        if family is Family.FREE:
+            return None
+        if family is Family.ACTION:
+            return Actions()
+        private, group = self._limits
+        return Budget(private if chat_id > 0 else group, now)
+
+
+class Slot:
+    """The right to make one call now."""
+
+    def __init__(self) -> None:
+        self.used = True
+
+    def skip(self) -> None:
+        """There is nothing to call for after all: the slot does not count."""
+        self.used = False
 
 
 class Pacer:
-    """Every call of the process passes here before it goes out; topics share their group's."""
+    """Waits for slots, by the loop's clock."""
 
     def __init__(self, private: Limits = PRIVATE, group: Limits = GROUP) -> None:
-        self._private = private
-        self._group = group
-        self._budgets: dict[int, Budget] = {}
+        self._pacing = Pacing(private, group)
+        self._granted: dict[int, asyncio.Future[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def slot(self, chat_id: int, urgency: Urgency) -> None:
-        """Wait until a send or edit in the chat may go out, and count it."""
+    @asynccontextmanager
+    async def slot(
+        self,
+        chat_id: int,
+        priority: Priority,
+        *,
+        family: Family = Family.MESSAGE,
+        new: bool = False,
+        since: float | None = None,
+    ) -> AsyncIterator[Slot]:
+        """The slot for one call, which is made inside; `since` is on the loop's clock."""
         loop = asyncio.get_running_loop()
-        budget = self._budget(chat_id)
-        while (seconds := budget.wait(loop.time(), urgency)) > 0:  # noqa: ASYNC110  # as told
-            await asyncio.sleep(seconds)
-        budget.spend(loop.time())
+        ticket = self._pacing.ask(
+            loop.time(), chat_id, priority, family=family, new=new, since=since
+        )
+        granted = self._granted[ticket.number] = loop.create_future()
+        self._pump()
+        try:
+            await granted
+        except asyncio.CancelledError:
+            if not granted.cancelled():  # it was granted in the very moment
+                self._end(ticket, used=False)
+            elif self._granted.pop(ticket.number, None):
+                self._pacing.withdraw(ticket)
+            raise
+        slot = Slot()
+        try:
+            yield slot
+        finally:
+            self._end(ticket, used=slot.used)
+
+    def may_type(self, chat_id: int) -> bool:
+        """Count a typing action that may go at once; False: leave it, it is never waited for."""
+        return self._pacing.at_once(
+            asyncio.get_running_loop().time(), chat_id, Priority.TYPING, Family.ACTION
+        )
 
     def refused(self, chat_id: int, retry_after: float) -> None:
         """Telegram answered 429 in the chat: keep silent there for `retry_after` seconds."""
-        self._budget(chat_id).refused(asyncio.get_running_loop().time(), retry_after)
+        self._pacing.refused(asyncio.get_running_loop().time(), chat_id, retry_after)
+        self._pump()
 
     def closed(self, chat_id: int) -> bool:
         """Whether no call at all, typing included, should go to the chat now."""
-        return self._budget(chat_id).closed(asyncio.get_running_loop().time())
+        return self._pacing.closed(asyncio.get_running_loop().time(), chat_id)
 
-    def _budget(self, chat_id: int) -> Budget:
-        now = asyncio.get_running_loop().time()
-        budget = self._budgets.get(chat_id)
-        if budget is None:
-            if len(self._budgets) >= _IDLE_CHATS:
-                self._budgets = {k: v for k, v in self._budgets.items() if not v.idle(now)}
-            limits = self._private if chat_id > 0 else self._group
-            budget = self._budgets[chat_id] = Budget(limits, now)
-        return budget
+    @contextmanager
+    def growing(self, chat_id: int) -> Iterator[None]:
+        """A reply grows in the chat: a call is kept back for its final text."""
+        loop = asyncio.get_running_loop()
+        self._pacing.grows(loop.time(), chat_id, 1)
+        try:
+            yield
+        finally:
+            self._pacing.grows(loop.time(), chat_id, -1)
+
+    def _end(self, ticket: Ticket, *, used: bool) -> None:
+        self._pacing.done()
+        if not used:
+            self._pacing.unused(asyncio.get_running_loop().time(), ticket)
+        self._pump()
+
+    def _pump(self) -> None:
+        """Grant what may go now, and come back when the next one may."""
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while isinstance(found := self._pacing.next(loop.time()), Ticket):
+            granted = self._granted.pop(found.number)
+            if granted.cancelled():  # its task is about to hear of it
+                self._pacing.done()
+                self._pacing.unused(loop.time(), found)
+            else:
+                granted.set_result(None)
+        if found is not None:
+            self._timer = loop.call_later(found, self._pump)

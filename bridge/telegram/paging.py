@@ -1,18 +1,22 @@
-"""Cut a rendered text into posts: at a place where a reader would turn the page. Pure.
+"""Cut what is rendered into posts: at a place where a reader would turn the page. Pure.
 
-A cut depends only on the text before it, so that a post that is full does not change while the
-answer grows behind it.
+A cut is decided once and remembered, so that a full post never changes while the reply grows behind
+it. It is remembered as the text before it; should that be drawn otherwise later (a table's columns
+grow wider), the letters and digits of it are counted instead: formatting adds and removes none.
 """
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from bridge.telegram.canvas import Entity, Rendered, trimmed, units
 
 LIMIT = 3900
-"""UTF-16 units of a post; the server takes 4096, the rest is room for a closing line."""
+"""UTF-16 units of a full post; the server takes 4096, the rest is room for a closing line."""
+SLACK = 60
+"""Units by which the last post may pass the limit: what stands at a cut is then drawn for good."""
 MOST_ENTITIES = 100
 _EMPHASIS = {"bold", "italic", "underline", "strikethrough"}
 _SMALL = 400
@@ -28,38 +32,133 @@ _JOINED = re.compile(
 )
 
 
-def posts(whole: Rendered, limit: int = LIMIT) -> tuple[Rendered, ...]:
-    """The posts that show the whole, each at most `limit` units and `MOST_ENTITIES` entities."""
-    return tuple(_with_fewer(part) for part in _parts(whole, limit) if part.text)
+def posts(blocks: Sequence[Rendered], limit: int = LIMIT) -> tuple[Rendered, ...]:
+    """The posts that show the blocks, each at most `limit` units and `MOST_ENTITIES` entities."""
+    return Pages(limit, 0).turned(blocks)
 
 
-def _parts(whole: Rendered, limit: int) -> Iterator[Rendered]:
-    if units(whole.text) <= limit:
-        yield whole
-        return
+class Pages:
+    """The posts of one reply that grows."""
+
+    def __init__(self, limit: int = LIMIT, slack: int = SLACK) -> None:
+        self._limit = limit
+        self._slack = slack
+        self._begin()
+
+    def _begin(self) -> None:
+        self._edition: tuple[int, ...] = ()
+        self._full: list[Rendered] = []
+        self._past = 0
+        """How many blocks are wholly in full posts."""
+        self._before = ""
+        """What the full posts show of the next block."""
+
+    def turned(
+        self, blocks: Sequence[Rendered], edition: Sequence[int] = ()
+    ) -> tuple[Rendered, ...]:
+        """The posts that show the blocks now: the full ones as they were, and the open one.
+
+        An `edition` that does not continue the last one says that the reply begins anew.
+        """
+        if tuple(edition[: len(self._edition)]) != self._edition:
+            self._begin()
+        self._edition = tuple(edition)
+        most = self._limit + self._slack
+        while units((window := self._window(blocks, most)).shown.text) > most:
+            end = _cut(window.shown, self._limit)
+            self._full.append(_with_fewer(_slice(window.shown, 0, end)))
+            self._turn(blocks, window, end)
+        rest = _with_fewer(trimmed(window.shown))
+        return tuple(page for page in (*self._full, rest) if page.text)
+
+    def _window(self, blocks: Sequence[Rendered], most: int) -> "_Window":
+        """What belongs to the open post, and a little more if there is more."""
+        window = _Window(Rendered(), ())
+        for number in range(self._past, len(blocks)):
+            block = blocks[number]
+            start = _behind(block.text, self._before) if number == self._past else 0
+            window = window.with_block(block, number, start, start + most + 1)
+            if len(window.shown.text) > most:
+                break
+        return window
+
+    def _turn(self, blocks: Sequence[Rendered], window: "_Window", end: int) -> None:
+        """Remember that the next post begins at that index of the window."""
+        index, number, start = next(one for one in reversed(window.starts) if one[0] < end)
+        inside = start + end - index
+        if inside >= len(blocks[number].text):
+            number, inside = number + 1, 0
+        self._past = number
+        self._before = blocks[number].text[:inside] if inside else ""
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The beginning of what is not in a full post yet."""
+
+    shown: Rendered
+    starts: tuple[tuple[int, int, int], ...]
+    """Where each block begins: index in the window, the block's number, index in the block."""
+
+    def with_block(self, block: Rendered, number: int, start: int, stop: int) -> "_Window":
+        """The window with a block, or the part of it between two indices, below the others."""
+        part = _slice(block, start, stop, trim=False) if start or stop < len(block.text) else block
+        head = _head(block, start) if start else ""
+        gap = "\n\n" if self.shown.text else ""
+        offset = units(self.shown.text + gap)
+        moved = [
+            replace(
+                one,
+                offset=one.offset + offset + (units(head) if one.offset else 0),
+                length=one.length + (units(head) if not one.offset else 0),
+            )
+            for one in part.entities
+        ]
+        shown = Rendered(self.shown.text + gap + head + part.text, (*self.shown.entities, *moved))
+        begins = len(self.shown.text + gap + head)
+        return _Window(shown, (*self.starts, (begins, number, start)))
+
+
+def _head(block: Rendered, start: int) -> str:
+    """What is repeated above the rest of a block: the head of a table that is cut."""
+    offset = units(block.text[:start])
+    for one in block.entities:
+        if one.header and one.offset < offset < one.offset + one.length:
+            return one.header + "\n"
+    return ""
+
+
+def _behind(text: str, before: str) -> int:
+    """The index in a text behind what was shown of it, even if it was drawn otherwise then."""
+    if text.startswith(before):
+        return len(before)
+    letters = sum(map(str.isalnum, before))
+    index = 0
+    while letters and index < len(text):
+        letters -= text[index].isalnum()
+        index += 1
+    tail = before.rstrip()[-8:]
+    while index < len(text) and (text[index].isspace() or text[index] in tail):
+        if text[index].isalnum():
+            break
+        index += 1
+    return index
+
+
+def _cut(whole: Rendered, limit: int) -> int:
+    """The best index to cut at; the coarsest boundary that fills half a post."""
     ends = list(accumulate(1 + (char > "\uffff") for char in whole.text))
-    start = 0
-    while start < len(whole.text):
-        offset = ends[start - 1] if start else 0
-        last = bisect_right(ends, offset + limit)
-        end = last if last == len(ends) else _cut(whole, ends, start, last)
-        yield _slice(whole, ends, start, end)
-        start = end
-
-
-def _cut(whole: Rendered, ends: list[int], start: int, last: int) -> int:
-    """The best index to cut at in (start, last]; the coarsest boundary that fills half a post."""
-    window = whole.text[start:last]
+    last = bisect_right(ends, limit)
+    window = whole.text[:last]
     for boundary in _BOUNDARIES:
         places = [found.end() for found in boundary.finditer(window)]
         for place in reversed(places):
             if place < len(window) // 2:
                 break
-            end = start + place
-            if not _inside_small(whole, ends[end - 1]):
-                return end
+            if not _inside_small(whole, ends[place - 1]) and not _below_heading(whole, place):
+                return place
     end = last
-    while end > start + 1 and (whole.text[end - 1] == "\u200d" or _JOINED.match(whole.text[end])):
+    while end > 1 and (whole.text[end - 1] == "\u200d" or _JOINED.match(whole.text[end])):
         end -= 1
     return end
 
@@ -73,20 +172,30 @@ def _inside_small(whole: Rendered, offset: int) -> bool:
     )
 
 
-def _slice(whole: Rendered, ends: list[int], start: int, end: int) -> Rendered:
-    low = ends[start - 1] if start else 0
-    high = ends[end - 1]
+def _below_heading(whole: Rendered, end: int) -> bool:
+    """Whether the last line before an index is a heading, which belongs to what follows it."""
+    shown = whole.text[:end].rstrip()
+    begins = units(shown[: shown.rfind("\n") + 1])
+    length = units(shown) - begins
+    return any(
+        one.type == "bold" and one.offset == begins and one.length == length
+        for one in whole.entities
+    )
+
+
+def _slice(whole: Rendered, start: int, end: int, *, trim: bool = True) -> Rendered:
+    """The piece of a rendered text between two indices."""
+    low = units(whole.text[:start])
+    high = low + units(whole.text[start:end])
     clipped = (_clip(entity, low, high) for entity in whole.entities)
     part = Rendered(whole.text[start:end], tuple(entity for entity in clipped if entity))
-    return trimmed(part)
+    return trimmed(part) if trim else part
 
 
 def _clip(entity: Entity, low: int, high: int) -> Entity | None:
     """The piece of an entity between two offsets: a code block goes on in the next post."""
     begin, end = max(entity.offset, low), min(entity.offset + entity.length, high)
-    if begin >= end:
-        return None
-    return Entity(entity.type, begin - low, end - begin, entity.url, entity.language)
+    return replace(entity, offset=begin - low, length=end - begin) if begin < end else None
 
 
 def _with_fewer(part: Rendered) -> Rendered:

@@ -2,35 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 
 import structlog
 
 from bridge.errors import Happened, TelegramUnreachable
-from bridge.model import ChatKey, Turn
-from bridge.relay.progress import Picture
+from bridge.model import ChatKey, Reasoning, Streaming, Turn
+from bridge.relay.picture import Picture
 from bridge.relay.reply import ReplyImpossible
+from bridge.telegram.budget import Priority
 from bridge.telegram.calls import Calls, ChatClosed, Dropped, PostGone, Refused, pauses
 from bridge.telegram.canvas import Rendered, units
-from bridge.telegram.frame import (
-    Button,
-    Edit,
-    Frame,
-    Keyboard,
-    Remove,
-    Send,
-    Step,
-    frames,
-    next_step,
-)
-from bridge.telegram.pacing import Urgency
-from bridge.texts import say
+from bridge.telegram.frame import Edit, Frame, Keyboard, Layout, Remove, Send, Step, next_step
+from bridge.telegram.keyboards import judging, question_buttons, retry, running
+from bridge.telegram.pacing import Slot
 
 log = structlog.get_logger(__name__)
 TYPING_SECONDS = 4.5
 ENOUGH_UNITS = 24
 """Text worth a first post at once; with less, a little more is awaited."""
-FIRST_TEXT_SECONDS = 0.3
+FIRST_TEXT_SECONDS = 0.2
+STATUS_SECONDS = 1.0
+"""How long the agent must do something else than write before the reply says so."""
+WHOLE_SECONDS = 0.1
+"""How long a text that is complete waits for the end of its run: then one call does for both."""
 AMBIGUOUS_SECONDS = 10.0
 """How long to wait before a post whose sending got no answer is sent once more."""
 
@@ -38,33 +34,55 @@ NotePosts = Callable[[Sequence[int]], Awaitable[None]]
 OfferQuestions = Callable[[Sequence[str]], Awaitable[str]]
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How one reply is to look and to grow."""
+
+    language: str
+    reasoning: Reasoning = Reasoning.OFF
+    suggestions: bool = True
+    streaming: Streaming = Streaming.EDITS
+    judged: bool = False
+    """Whether people are asked what they think of an answer."""
+
+
 class LiveReply:
     """One reply in a Telegram chat; it knows the posts it has and what each of them shows."""
 
     def __init__(
-        self, calls: Calls, turn: Turn, note_posts: NotePosts, offer: OfferQuestions
+        self, calls: Calls, turn: Turn, manner: Manner, note_posts: NotePosts, offer: OfferQuestions
     ) -> None:
         self._calls = calls
         self._key: ChatKey = turn.chat
         self._turn = turn
-        self._language = turn.sender.language
+        self._manner = manner
+        self._layout = Layout(manner.language, manner.reasoning)
         self._note_posts = note_posts
         self._offer = offer
         self._posts = list(turn.posts)
         self._shown: list[Frame | None] = [None] * len(turn.posts)
         self._picture = Picture()
+        self._unseen_since: float | None = None
+        """When the oldest text came that nobody has seen; on the loop's clock."""
         self._changed = asyncio.Event()
+        self._whole = asyncio.Event()
         self._calling = asyncio.Lock()
         self._closed = False
         self._frozen = False
-        """Whether nothing is shown until the final picture: the post was deleted meanwhile."""
+        """Whether nothing is shown until the final picture: it is here, or the post is gone."""
 
     def show(self, picture: Picture) -> None:
         """Show this at the next slot. Raises ReplyImpossible when the chat is closed to us."""
         if self._closed:
             raise ReplyImpossible
         self._picture = picture
+        if self._unseen_since is None:
+            self._unseen_since = asyncio.get_running_loop().time()
         self._changed.set()
+        if picture.whole:
+            self._whole.set()
+        else:
+            self._whole.clear()
 
     async def finish(self, picture: Picture) -> None:
         """Show this for good, and return when it stands. Raises ReplyImpossible."""
@@ -72,7 +90,8 @@ class LiveReply:
             raise ReplyImpossible
         self._frozen = True
         self._changed.set()
-        wanted = frames(picture, self._language, await self._last_keyboard(picture))
+        self._whole.set()
+        wanted = self._layout.frames(picture, await self._last_keyboard(picture))
         async with self._calling:  # the call in flight ends first, so that it cannot come last
             try:
                 await self._insist(wanted)
@@ -83,9 +102,9 @@ class LiveReply:
         """Make the calls until everything stands, however long it takes. Raises Refused."""
         tries = pauses()
         while step := next_step(self._shown, wanted, final=True):
-            await self._calls.pacer.slot(self._key.chat_id, Urgency.DURABLE)
             try:
-                await self._do(step)
+                async with self._slot(Priority.FINAL, new=isinstance(step, Send)):
+                    await self._do(step)
             except Dropped:
                 continue  # the next slot comes when the chat is open again
             except TelegramUnreachable as trouble:
@@ -97,60 +116,114 @@ class LiveReply:
         """Show pictures as they come, at the pace that the chat allows, until cancelled."""
         typing = asyncio.create_task(self._type(), name=f"typing for turn {self._turn.id}")
         try:
-            await self._first_text()
+            await self._something_to_see()
         finally:
             typing.cancel()
             await asyncio.gather(typing, return_exceptions=True)
-        while not self._frozen and not self._closed:
+        if self._manner.streaming is Streaming.WHOLE:
+            return
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._grow_by_pieces(), name=f"pieces of turn {self._turn.id}")
+            group.create_task(self._show_whole(), name=f"whole of turn {self._turn.id}")
+
+    async def _grow_by_pieces(self) -> None:
+        while not self._over():
             await self._changed.wait()
-            await self._calls.pacer.slot(self._key.chat_id, Urgency.INTERIM)
-            async with self._calling:
-                await self._interim()
+            if not self._shown:
+                await self._enough()
+            priority = Priority.INTERIM if self._shown else Priority.FIRST
+            await self._interim(priority)
+
+    async def _show_whole(self) -> None:
+        """A complete text does not wait for the questions that the agent may suggest after it."""
+        while not self._over():
+            await self._whole.wait()
+            await asyncio.sleep(WHOLE_SECONDS)
+            while self._picture.whole and not self._over() and self._unfinished():
+                await self._interim(Priority.FINAL)
+            if not self._over():
+                self._whole.clear()
+
+    def _over(self) -> bool:
+        return self._frozen or self._closed
+
+    def _unfinished(self) -> bool:
+        return next_step(self._shown, self._wanted(), final=False) is not None
+
+    def _wanted(self) -> Sequence[Frame]:
+        return self._layout.frames(self._picture, running(self._turn.id, self._manner.language))
 
     async def _type(self) -> None:
         while True:
             await self._calls.type(self._key)
             await asyncio.sleep(TYPING_SECONDS)
 
-    async def _first_text(self) -> None:
-        """Wait until there is enough to read, or a little and nothing more for a moment."""
-        while not self._picture.text.strip() and not self._frozen:
-            self._changed.clear()
-            await self._changed.wait()
-        loop = asyncio.get_running_loop()
-        latest = loop.time() + FIRST_TEXT_SECONDS
-        while not self._frozen and units(self._picture.text) < ENOUGH_UNITS:
-            self._changed.clear()
-            try:
-                async with asyncio.timeout_at(latest):
-                    await self._changed.wait()
-            except TimeoutError:
-                break
+    async def _something_to_see(self) -> None:
+        """Wait for the first text, or for something that the agent does for longer."""
+        while not self._picture.answers and not self._over():
+            await self._until_changed(STATUS_SECONDS if self._picture.status else None)
+            if self._picture.status and not self._changed.is_set():
+                break  # it has been at it for a while
         self._changed.set()
 
-    async def _interim(self) -> None:
-        """Make the one call that this slot allows, for the newest picture there is."""
+    async def _enough(self) -> None:
+        """Wait until there is enough to read, or a little and nothing more for a moment."""
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + FIRST_TEXT_SECONDS
+        while (
+            self._picture.answers
+            and not self._over()
+            and not self._picture.whole
+            and units(self._picture.text) < ENOUGH_UNITS
+            and loop.time() < latest
+        ):
+            await self._until_changed(latest - loop.time())
+
+    async def _until_changed(self, seconds: float | None) -> None:
         self._changed.clear()
-        if self._frozen or self._closed:
-            return
-        wanted = frames(self._picture, self._language, self._stop_keyboard())
-        step = next_step(self._shown, wanted, final=False)
-        if step is None:
-            return
-        try:
-            await self._do(step)
-        except Dropped:
-            self._changed.set()
-        except Refused:
-            pass  # it was logged; the next picture has other content
-        except TelegramUnreachable as trouble:
-            log.info("interim text dropped", turn=self._turn.id, trouble=str(trouble))
-            if isinstance(step, Send) and trouble.happened is not Happened.NO:
-                await asyncio.sleep(AMBIGUOUS_SECONDS)
-            self._changed.set()
-        else:
-            if next_step(self._shown, wanted, final=False) is not None:
-                self._changed.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+
+    async def _interim(self, priority: Priority) -> None:
+        """Make one call when its slot comes, for the newest picture that there is then."""
+        pause = 0.0
+        async with self._slot(priority, new=not self._posts) as slot:
+            if self._over():  # the final picture waits for this lock
+                slot.skip()
+                return
+            async with self._calling:
+                self._changed.clear()
+                since, self._unseen_since = self._unseen_since, None
+                wanted = self._wanted()
+                step = next_step(self._shown, wanted, final=False)
+                if step is None:
+                    slot.skip()
+                    return
+                try:
+                    await self._do(step)
+                except Dropped:
+                    self._still_unseen(since)
+                except Refused:
+                    pass  # it was logged; the next picture has other content
+                except TelegramUnreachable as trouble:
+                    log.info("interim text dropped", turn=self._turn.id, trouble=str(trouble))
+                    self._still_unseen(since)
+                    if isinstance(step, Send) and trouble.happened is not Happened.NO:
+                        pause = AMBIGUOUS_SECONDS
+                else:
+                    if next_step(self._shown, wanted, final=False) is not None:
+                        self._still_unseen(since)
+        await asyncio.sleep(pause)
+
+    def _still_unseen(self, since: float | None) -> None:
+        self._unseen_since = since
+        self._changed.set()
+
+    def _slot(self, priority: Priority, *, new: bool) -> AbstractAsyncContextManager[Slot]:
+        return self._calls.pacer.slot(
+            self._key.chat_id, priority, new=new, since=self._unseen_since
+        )
 
     async def _do(self, step: Step) -> None:
         """Make one call and remember what it changed. Raises Dropped, TelegramUnreachable."""
@@ -187,43 +260,31 @@ class LiveReply:
             return None
         return self._turn.parts[-1].message_id
 
-    def _stop_keyboard(self) -> Keyboard:
-        return ((Button(say(self._language, "button.stop"), f"stop:{self._turn.id}"),),)
-
     async def _last_keyboard(self, picture: Picture) -> Keyboard:
         if picture.can_retry:
-            return ((Button(say(self._language, "button.retry"), f"retry:{self._turn.id}"),),)
-        if not picture.suggestions:
-            return ()
-        return question_buttons(picture.suggestions, await self._offer(picture.suggestions))
-
-
-def question_buttons(questions: Sequence[str], token: str) -> Keyboard:
-    """A button for each question, one below the other, by the token that stands for them."""
-    return tuple(
-        (Button(_short(question), f"ask:{token}:{number}"),)
-        for number, question in enumerate(questions[:8])
-    )
-
-
-def _short(question: str) -> str:
-    """What fits on a button."""
-    flat = " ".join(question.split())
-    return flat if len(flat) <= 60 else flat[:59] + "…"
+            return retry(self._turn.id, self._manner.language)
+        keyboard: Keyboard = ()
+        if picture.suggestions and self._manner.suggestions:
+            token = await self._offer(picture.suggestions)
+            keyboard = question_buttons(picture.suggestions, token)
+        if self._manner.judged and picture.answer_id and picture.note is None:
+            keyboard += judging(self._turn.id)
+        return keyboard
 
 
 @asynccontextmanager
 async def live_reply(
-    calls: Calls, turn: Turn, note_posts: NotePosts, offer: OfferQuestions
+    calls: Calls, turn: Turn, manner: Manner, note_posts: NotePosts, offer: OfferQuestions
 ) -> AsyncIterator[LiveReply]:
     """A reply that grows by itself while the context is open."""
-    reply = LiveReply(calls, turn, note_posts, offer)
-    growing = asyncio.create_task(reply.grow(), name=f"reply of turn {turn.id}")
-    try:
-        yield reply
-    finally:
-        growing.cancel()
-        (gone,) = await asyncio.gather(growing, return_exceptions=True)
-        expected = (ReplyImpossible, asyncio.CancelledError)
-        if isinstance(gone, BaseException) and not isinstance(gone, expected):
-            log.error("reply stopped growing", turn=turn.id, exc_info=gone)
+    reply = LiveReply(calls, turn, manner, note_posts, offer)
+    with calls.pacer.growing(turn.chat.chat_id):
+        growing = asyncio.create_task(reply.grow(), name=f"reply of turn {turn.id}")
+        try:
+            yield reply
+        finally:
+            growing.cancel()
+            (gone,) = await asyncio.gather(growing, return_exceptions=True)
+            expected = (ReplyImpossible, asyncio.CancelledError)
+            if isinstance(gone, BaseException) and not isinstance(gone, expected):
+                log.error("reply stopped growing", turn=turn.id, exc_info=gone)

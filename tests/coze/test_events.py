@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 
 from bridge.coze.codes import trouble
 from bridge.coze.events import (
+    ALL_ANSWERED,
+    KNOWLEDGE_RECALLED,
     Began,
     Broke,
-    Completed,
     Delta,
     Done,
     Ended,
     Kind,
+    Remark,
     Status,
     Unknown,
     read_event,
@@ -93,9 +95,20 @@ def test_messages_keep_their_kind() -> None:
     assert read_message({"role": "assistant", "type": ""}).kind is Kind.ANSWER
     assert read_message({"role": "user", "type": ""}).kind is Kind.OTHER
     assert read_message({"type": "novelty"}).kind is Kind.OTHER
-    verbose = event("conversation.message.completed", {"type": "verbose", "content": "{}"})
-    assert isinstance(verbose, Completed)
-    assert verbose.message.kind is Kind.VERBOSE
+
+
+def test_what_coze_remarks_is_told_apart_from_what_the_agent_says() -> None:
+    def remark(content: object) -> object:
+        text = content if isinstance(content, str) else json.dumps(content)
+        return event("conversation.message.completed", {"type": "verbose", "content": text})
+
+    finished = {"msg_type": "generate_answer_finish", "data": ""}
+    assert remark(finished) == Remark(ALL_ANSWERED)
+    assert remark(finished | {"data": '{"finish_reason":0,"FinData":""}'}) == Remark(ALL_ANSWERED)
+    assert remark({"msg_type": "knowledge_recall", "data": "slices"}) == Remark(KNOWLEDGE_RECALLED)
+    interrupted = remark(finished | {"data": '{"finish_reason":1}'})
+    assert interrupted == Unknown("verbose generate_answer_finish")
+    assert remark("no JSON") == Unknown("verbose ")
 
 
 def test_unknown_events_and_broken_data_are_skipped() -> None:

@@ -152,7 +152,7 @@ SCRIPTED = {
     "question": "",
     "think": "",
     "empty": "The agent gave an empty answer.",
-    "card": "The agent answered with a card, which cannot be shown here.",
+    "card": "Sandbox card",
     "cut": "",
     "local tool": "",
 }

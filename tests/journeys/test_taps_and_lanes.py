@@ -118,9 +118,7 @@ async def test_a_turn_that_a_full_disk_left_open_is_finished_with_the_next_messa
 @pytest.mark.parametrize(
     "text",
     [
-        "[note]: http://example.com",
         "#",
-        "[](http://example.com)",
         ">",
         "```\n```",
         "&nbsp;",
@@ -133,6 +131,15 @@ async def test_an_answer_that_shows_nothing_says_so(world: World, text: str) -> 
         world.coze.use(saying(text))
         world.telegram.send(ann, "hello")
         assert (await world.settled(ann, 1)).text == "The agent gave an empty answer."
+
+
+@pytest.mark.parametrize("text", ["[note]: http://example.com", "[](http://example.com)"])
+async def test_an_answer_of_mere_syntax_is_shown_as_it_is(world: World, text: str) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge():
+        world.coze.use(saying(text))
+        world.telegram.send(ann, "hello")
+        assert (await world.settled(ann, 1)).text == text
 
 
 async def test_every_update_that_an_earlier_process_left_is_settled(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_the_whole_and_every_prefix_are_valid(case: Case) -> None:
 
 def check_posts(whole: Rendered) -> None:
     seen(whole)
-    for post in posts(whole):
+    for post in posts([whole]):
         assert units(post.text) <= MOST_UNITS
         if post is not whole:
             seen(post)

@@ -1,0 +1,42 @@
+"""The buttons under a reply. Pure.
+
+A button carries the name of something that is looked up when it is pressed, never the thing itself:
+callback data holds 64 bytes at most, and may be forged.
+"""
+
+from collections.abc import Sequence
+
+from bridge.telegram.frame import Button, Keyboard
+from bridge.texts import say
+
+MOST_QUESTIONS = 8
+LIKE, DISLIKE = "👍", "👎"
+
+
+def running(turn_id: int, language: str) -> Keyboard:
+    """Under a reply that grows."""
+    return ((Button(say(language, "button.stop"), f"stop:{turn_id}"),),)
+
+
+def retry(turn_id: int, language: str) -> Keyboard:
+    """Under a reply that could not be finished."""
+    return ((Button(say(language, "button.retry"), f"retry:{turn_id}"),),)
+
+
+def judging(turn_id: int) -> Keyboard:
+    """Under an answer: what a person thinks of it."""
+    return ((Button(LIKE, f"like:{turn_id}"), Button(DISLIKE, f"dislike:{turn_id}")),)
+
+
+def question_buttons(questions: Sequence[str], token: str) -> Keyboard:
+    """A button for each question, one below the other, by the token that stands for them."""
+    return tuple(
+        (Button(_short(question), f"ask:{token}:{number}"),)
+        for number, question in enumerate(questions[:MOST_QUESTIONS])
+    )
+
+
+def _short(question: str) -> str:
+    """What fits on a button."""
+    flat = " ".join(question.split())
+    return flat if len(flat) <= 60 else flat[:59] + "…"
