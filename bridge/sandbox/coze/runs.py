@@ -84,6 +84,8 @@ class Run:
     ended: bool = False
     """Whether nothing more will come."""
     task: asyncio.Task[None] | None = None
+    bell: Bell = field(default_factory=Bell)
+    """Rung at every frame: its streams listen to it, and not to all the others."""
 
     @property
     def conversation_id(self) -> str:
@@ -121,6 +123,10 @@ class Performance:
     _over: bool = False
     """Whether the terminal chat event, or what stands for it, was sent."""
 
+    def _ring(self) -> None:
+        self.run.bell.ring()
+        self.bell.ring()
+
     async def play(self) -> None:
         """The whole run, from chat.created to the end of its stream."""
         try:
@@ -137,7 +143,7 @@ class Performance:
             if self.run.status in RUNNING:
                 self.run.status = "failed"
             self.run.ended = True
-            self.bell.ring()
+            self._ring()
 
     async def _steps(self) -> None:
         steps = self.script(self.turn)
@@ -150,7 +156,7 @@ class Performance:
                     outputs = await self._require(step)
                 else:
                     self._do(step)
-                self.bell.ring()
+                self._ring()
                 if isinstance(step, Fail):
                     return
                 step = steps.send(outputs)
@@ -198,7 +204,7 @@ class Performance:
     def _chat_event(self, name: str, view: dict[str, object] | None = None) -> None:
         view = view or chat_view(self.run, status=name, created=name != "created")
         self._emit(event_frame(f"conversation.chat.{name}", compact(view), name))
-        self.bell.ring()
+        self._ring()
 
     def _id_of(self, key: str) -> tuple[str, int]:
         if key not in self._opened:
@@ -304,7 +310,7 @@ class Performance:
         )
         self._emit(self._done())
         self._emit(EOF)
-        self.bell.ring()
+        self._ring()
         return await self._outputs
 
     def resume(self, outputs: Outputs) -> None:
@@ -327,4 +333,4 @@ class Performance:
             self._chat_event("cancelled")
             self._emit(self._done())
             self._emit(EOF)
-        self.bell.ring()
+        self._ring()

@@ -25,14 +25,13 @@ class Streams:
     """Every stream being written now."""
 
     bell: Bell
-    closing: bool = False
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
     writing: set["EventStream"] = field(default_factory=set)
 
     async def close(self) -> None:
         """Reset every connection and wait until nobody writes any more."""
-        self.closing = True
+        self.closing.set()
         while self.writing:
-            self.bell.ring()
             await asyncio.sleep(0)
 
 
@@ -63,7 +62,7 @@ class EventStream(Response):
         self._streams.writing.add(self)
         writing = asyncio.create_task(self._write(scope, send))
         leaving = asyncio.create_task(_gone(receive))
-        closing = asyncio.create_task(self._closed())
+        closing = asyncio.create_task(self._streams.closing.wait())
         tasks = (writing, leaving, closing)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -78,10 +77,6 @@ class EventStream(Response):
         if not writing.cancelled():
             writing.result()
 
-    async def _closed(self) -> None:
-        while not self._streams.closing:
-            await self._streams.bell.rung()
-
     async def _write(self, scope: Scope, send: Send) -> None:
         await send(
             {"type": "http.response.start", "status": 200, "headers": list(self.raw_headers)}
@@ -90,7 +85,7 @@ class EventStream(Response):
         while True:
             frames = self._run.frames[self._position :]
             if not how and not frames:
-                await self._streams.bell.rung()
+                await self._run.bell.rung()
                 continue
             how = how or await self._write_frames(frames, send)
             if how == "eof":
