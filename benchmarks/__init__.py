@@ -1,0 +1,1 @@
+"""Measurements against the emulators; see README.md here."""
