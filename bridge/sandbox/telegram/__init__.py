@@ -4,7 +4,7 @@ from bridge.sandbox.telegram.budgets import Budgets
 from bridge.sandbox.telegram.emulator import TelegramEmulator
 from bridge.sandbox.telegram.entities import Entity
 from bridge.sandbox.telegram.server import Call
-from bridge.sandbox.telegram.world import Bot, Draft, Frame, Message, Person
+from bridge.sandbox.telegram.world import Bot, Draft, Frame, Group, Message, Person
 
 Post = Message
 """One message of the bot, as `TelegramEmulator.posts` lists them."""
@@ -16,6 +16,7 @@ __all__ = [
     "Draft",
     "Entity",
     "Frame",
+    "Group",
     "Message",
     "Person",
     "Post",

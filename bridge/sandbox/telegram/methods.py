@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from bridge.sandbox.telegram import drafts, posting, profile, receiving
+from bridge.sandbox.telegram import drafts, members, posting, profile, receiving
 from bridge.sandbox.telegram.calls import MethodCall
 
 Method = Callable[[MethodCall], Awaitable[object]]
@@ -12,6 +12,8 @@ Method = Callable[[MethodCall], Awaitable[object]]
 METHODS: dict[str, Method] = {
     "getMe": profile.get_me,
     "getChat": profile.get_chat,
+    "getChatMember": members.get_chat_member,
+    "getChatAdministrators": members.get_chat_administrators,
     "setMyCommands": profile.set_my_commands,
     "getMyCommands": profile.get_my_commands,
     "deleteMyCommands": profile.delete_my_commands,

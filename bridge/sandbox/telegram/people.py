@@ -18,10 +18,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from bridge.sandbox.journal import Entry, Journal
-from bridge.sandbox.telegram import crowd
+from bridge.sandbox.telegram import crowd, groups
 from bridge.sandbox.telegram.profile import menu
 from bridge.sandbox.telegram.server import json_response
-from bridge.sandbox.telegram.shapes import bot_json, chat_json, page_message
+from bridge.sandbox.telegram.shapes import bot_json, page_message
 from bridge.sandbox.telegram.updates import UpdateQueue
 from bridge.sandbox.telegram.world import Json, Person, World
 
@@ -75,11 +75,7 @@ class PeopleSide:
                     | {"commands": menu(world, each.id, each.language_code)}
                     for each in world.people.values()
                 ],
-                "chats": [
-                    chat_json(world, chat)
-                    | {"title": world.people[chat.id].first_name, "members": chat.members}
-                    for chat in chats
-                ],
+                "chats": [groups.page_chat(world, chat) for chat in chats],
                 "messages": {
                     str(chat.id): [
                         page_message(world, each)
@@ -128,15 +124,13 @@ class PeopleSide:
 
     def send(self, wish: Json) -> Json:
         """A person writes."""
-        reply_to = wish.get("reply_to_message_id")
-        message = crowd.write(
-            self.world,
-            self.updates,
-            self._person(wish),
-            _text(wish, "text"),
-            chat_id=_number(wish, "chat_id"),
-            reply_to=None if reply_to is None else _number(wish, "reply_to_message_id"),
+        person = self._person(wish)
+        where = crowd.Where(
+            _number(wish, "chat_id"),
+            _number(wish, "thread_id") if wish.get("thread_id") else 0,
+            _number(wish, "reply_to_message_id") if wish.get("reply_to_message_id") else None,
         )
+        message = crowd.write(self.world, self.updates, person, _text(wish, "text"), where)
         return {"message_id": message.message_id}
 
     def edit(self, wish: Json) -> Json:

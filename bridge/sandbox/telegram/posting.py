@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bridge.sandbox.telegram.calls import (
     MethodCall,
     chat_of,
+    check_may_send,
     frame_of,
     message_of,
     object_of,
     own_message_of,
     shown,
     text_of,
+    thread_of,
     writable_chat_of,
 )
 from bridge.sandbox.telegram.drafts import drop_draft
@@ -21,7 +23,7 @@ from bridge.sandbox.telegram.params import Broken
 from bridge.sandbox.telegram.refusals import bad_request
 from bridge.sandbox.telegram.shapes import page_message
 from bridge.sandbox.telegram.text import check_length
-from bridge.sandbox.telegram.world import Chat, Frame, Json, Message, loop_time
+from bridge.sandbox.telegram.world import Action, Chat, Frame, Json, Message, loop_time
 
 DELETABLE_FOR = 48 * 3600
 NOT_MODIFIED = (
@@ -47,24 +49,43 @@ async def send_message(call: MethodCall) -> object:
     text = text_of(call)
     markup = read_markup(call.params)
     chat = writable_chat_of(call)
-    target, quote = _reply_target(call, chat)
+    check_may_send(chat, "text messages")
+    place = _place(call, chat)
     check_length(text.text)
-    frame = frame_of(call, text, markup)
+    return await _post(call, chat, place, frame_of(call, text, markup))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in its chat a new message stands."""
+
+    thread_id: int
+    target_id: int | None
+    quote: Json | None
+
+
+def _place(call: MethodCall, chat: Chat) -> _Place:
+    target, quote = _reply_target(call, chat)
+    thread_id = thread_of(call, chat, target)
+    return _Place(thread_id, None if target is None else target.message_id, quote)
+
+
+async def _post(call: MethodCall, chat: Chat, place: _Place, frame: Frame) -> Json:
     await call.rates.admit(chat.id, "messages", new=True)
-    frame = replace(frame, at_loop_time=loop_time())
-    chat.last_message_id += 1
     message = Message(
-        message_id=chat.last_message_id,
+        message_id=chat.last_message_id + 1,
         chat_id=chat.id,
         sender_id=call.world.bot.id,
         by_bot=True,
         date=call.world.now(),
-        history=[frame],
-        reply_to_message_id=target,
-        quote=quote,
+        history=[replace(frame, at_loop_time=loop_time())],
+        reply_to_message_id=place.target_id,
+        thread_id=place.thread_id,
+        quote=place.quote,
         protected=call.params.boolean("protect_content"),
     )
-    chat.messages[message.message_id] = message
+    call.world.add_message(chat, message)
+    chat.bot_wrote = True
     drop_draft(call.world, chat)
     call.world.feed.tell("message", page_message(call.world, message))
     return shown(call, message)
@@ -115,7 +136,7 @@ def _refuse_inline_message(call: MethodCall) -> None:
         raise bad_request("MESSAGE_ID_INVALID")
 
 
-def _reply_target(call: MethodCall, chat: Chat) -> tuple[int | None, Json | None]:
+def _reply_target(call: MethodCall, chat: Chat) -> tuple[Message | None, Json | None]:
     """The message replied to and the part of it that is quoted."""
     sent = object_of(call.params, "reply_parameters", "reply parameters")
     if sent is None:
@@ -132,7 +153,7 @@ def _reply_target(call: MethodCall, chat: Chat) -> tuple[int | None, Json | None
         if sent.get("allow_sending_without_reply") is True:
             return None, None
         raise bad_request("message to be replied not found")
-    return wanted, _quote(sent.get("quote"), target)
+    return target, _quote(sent.get("quote"), target)
 
 
 def _quote(wanted: object, target: Message) -> Json | None:
@@ -146,10 +167,13 @@ def _quote(wanted: object, target: Message) -> Json | None:
 
 
 async def delete_message(call: MethodCall) -> object:
-    """Take away a message of either side; in a private chat only for 48 hours."""
+    """Take away a message: for 48 hours, and other people's in a group only as administrator."""
     chat = chat_of(call)
     message = message_of(call, chat, "message to delete")
-    if call.world.now() - message.date > DELETABLE_FOR:
+    admin = chat.standing == "administrator"
+    foreign = chat.type != "private" and not message.by_bot
+    old = call.world.now() - message.date > DELETABLE_FOR
+    if (foreign or old) and not admin:
         raise bad_request("message can't be deleted")
     await call.rates.admit(chat.id, "other")
     message.deleted = True
@@ -164,9 +188,11 @@ async def send_chat_action(call: MethodCall) -> object:
     action = call.params.text("action").lower()
     if action not in ACTIONS:
         raise bad_request("wrong parameter action in request")
+    thread_id = thread_of(call, chat)
     await call.rates.admit(chat.id, "actions")
-    chat.actions.append((loop_time(), action))
-    call.world.feed.tell("action", {"chat_id": chat.id, "action": action})
+    chat.actions.append(Action(loop_time(), action, thread_id))
+    told: Json = {"chat_id": chat.id, "thread_id": thread_id, "action": action}
+    call.world.feed.tell("action", told)
     return True
 
 

@@ -117,7 +117,7 @@ async def test_the_feed(stage):
     assert [name for name, _ in world] == names.split()
     assert world[1][1]["text"] == "two\nlines"
     assert world[2][1] == {"chat_id": stage.ann.id, "message_id": number}
-    assert world[3][1] == {"chat_id": stage.ann.id, "action": "typing"}
+    assert world[3][1] == {"chat_id": stage.ann.id, "thread_id": 0, "action": "typing"}
     assert world[5][1]["text"] is None
     assert world[8][1] == {
         "query_id": query,
