@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from bridge.sandbox.telegram.calls import reply_thread
-from bridge.sandbox.telegram.drafts import drop_draft
+from bridge.sandbox.telegram.drafts import drop_draft, put_draft
 from bridge.sandbox.telegram.entities import Entity
 from bridge.sandbox.telegram.groups import deliver, set_standing, topic_of
 from bridge.sandbox.telegram.keyboards import buttons
@@ -184,22 +184,29 @@ def set_blocked(world: World, updates: UpdateQueue, person: Person, *, blocked: 
     chat = world.chats[person.id]
     if chat.closed == blocked:
         return
-    drop_draft(world, chat)
+    for thread_id in list(chat.showing):
+        drop_draft(world, chat, thread_id)
     set_standing(world, updates, chat, "kicked" if blocked else "member", person)
     chat.known = True
     world.feed.tell("person", page_person(world, person))
 
 
-def stop_draft(world: World, updates: UpdateQueue, person: Person) -> int:
+def stop_draft(world: World, updates: UpdateQueue, person: Person, thread_id: int = 0) -> int:
     """A person presses Stop under a draft; the draft's id."""
     chat = world.chats[person.id]
-    if chat.draft is None or not chat.draft.can_stop:
+    draft = chat.showing.get(thread_id)
+    if draft is None or not draft.can_stop:
         raise ValueError(f"{person.first_name} sees no draft with a Stop button.")
-    draft_id = chat.draft.draft_id
-    drop_draft(world, chat)
-    shape: Json = {"chat": chat_json(world, chat), "draft_id": draft_id}
+    if draft.keep_on_stop:
+        put_draft(world, chat, replace(draft, can_stop=False))
+    else:
+        drop_draft(world, chat, thread_id)
+    shape: Json = {"chat": chat_json(world, chat), "draft_id": draft.draft_id}
+    if thread_id:
+        shape["message_thread_id"] = thread_id
     updates.add("stopped_message_generation", shape)
-    return draft_id
+    world.feed.wake()
+    return draft.draft_id
 
 
 def store(world: World, folder: str, name: str, content: bytes, mime_type: str) -> StoredFile:

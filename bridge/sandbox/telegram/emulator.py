@@ -250,9 +250,9 @@ class TelegramEmulator(Sights):
             return crowd.query(self.world, self.updates, person, place, message_id, data)
         return crowd.press(self.world, self.updates, person, place, message_id, label)
 
-    def press_stop(self, person: Person) -> int:
+    def press_stop(self, person: Person, *, thread_id: int = 0) -> int:
         """A person presses Stop under the draft they see; the draft's id."""
-        return crowd.stop_draft(self.world, self.updates, person)
+        return crowd.stop_draft(self.world, self.updates, person, thread_id)
 
     def block(self, person: Person) -> None:
         """A person blocks the bot."""

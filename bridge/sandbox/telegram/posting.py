@@ -86,7 +86,7 @@ async def _post(call: MethodCall, chat: Chat, place: _Place, frame: Frame) -> Js
     )
     call.world.add_message(chat, message)
     chat.bot_wrote = True
-    drop_draft(call.world, chat)
+    drop_draft(call.world, chat, place.thread_id)
     call.world.feed.tell("message", page_message(call.world, message))
     return shown(call, message)
 

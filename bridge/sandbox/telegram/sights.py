@@ -41,13 +41,14 @@ class Sights:
         actions = self.world.chat(chat_id_of(chat)).actions
         return [each.at_loop_time for each in actions if _within(thread_id, each.thread_id)]
 
-    def draft(self, chat: Place) -> Draft | None:
-        """The draft that shows now."""
-        return self.world.chat(chat_id_of(chat)).draft
+    def draft(self, chat: Place, thread_id: int = 0) -> Draft | None:
+        """The draft that shows now, outside of topics or in one."""
+        return self.world.chat(chat_id_of(chat)).showing.get(thread_id)
 
-    def drafts(self, chat: Place) -> list[Draft]:
-        """Every draft that ever showed, in order."""
-        return list(self.world.chat(chat_id_of(chat)).drafts)
+    def drafts(self, chat: Place, thread_id: int | None = None) -> list[Draft]:
+        """Every draft that the bot ever sent, in order."""
+        found = self.world.chat(chat_id_of(chat)).drafts
+        return [each for each in found if _within(thread_id, each.thread_id)]
 
     @property
     def calls(self) -> list[Call]:

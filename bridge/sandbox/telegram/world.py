@@ -144,6 +144,9 @@ class Draft:
     entities: list[Json]
     can_stop: bool
     at_loop_time: float
+    thread_id: int = 0
+    keep_on_stop: bool = False
+    """Whether it stays when the person presses Stop, until its time is over."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +205,8 @@ class Chat:
     """Whether privacy mode was off when the bot was added."""
     bot_wrote: bool = False
     """Whether the bot was the last bot that wrote, as it is after its first message."""
-    draft: Draft | None = None
-    """What shows now."""
+    showing: dict[int, Draft] = field(default_factory=dict)
+    """The draft that shows now, by topic; 0 outside of topics."""
     drafts: list[Draft] = field(default_factory=list)
     """All that ever showed."""
     actions: list[Action] = field(default_factory=list)
