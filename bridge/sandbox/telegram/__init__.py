@@ -3,6 +3,7 @@
 from bridge.sandbox.telegram.budgets import Budgets
 from bridge.sandbox.telegram.emulator import TelegramEmulator
 from bridge.sandbox.telegram.entities import Entity
+from bridge.sandbox.telegram.rich import plain_text
 from bridge.sandbox.telegram.server import Call
 from bridge.sandbox.telegram.world import Bot, Draft, Frame, Group, Message, Person
 
@@ -21,4 +22,5 @@ __all__ = [
     "Person",
     "Post",
     "TelegramEmulator",
+    "plain_text",
 ]

@@ -9,6 +9,7 @@ from bridge.sandbox.telegram.budgets import Family, RateModel
 from bridge.sandbox.telegram.entities import Entity, read_entities
 from bridge.sandbox.telegram.params import Broken, Params
 from bridge.sandbox.telegram.refusals import bad_request, forbidden, too_many_requests
+from bridge.sandbox.telegram.rich import read_rich
 from bridge.sandbox.telegram.shapes import entities_json, message_json
 from bridge.sandbox.telegram.text import Formatted, check_size, formatted
 from bridge.sandbox.telegram.updates import UpdateQueue
@@ -158,6 +159,20 @@ def text_of(call: MethodCall, *, may_be_empty: bool = False) -> Formatted:
     return formatted(raw, entities, may_be_empty=may_be_empty)
 
 
+def rich_of(call: MethodCall, *, draft: bool = False) -> Json | None:
+    """The call's rich message, None without one. Raises Refused."""
+    sent = object_of(call.params, "rich_message", "rich message")
+    return None if sent is None else read_rich(sent, draft=draft)
+
+
+def needed_rich_of(call: MethodCall, *, draft: bool = False) -> Json:
+    """The same where there must be one."""
+    rich = rich_of(call, draft=draft)
+    if rich is None:
+        raise bad_request("Rich message must be non-empty")
+    return rich
+
+
 def _has_met(world: World, person_id: int) -> bool:
     """Whether the bot knows a person: from their private chat or from a group."""
     if person_id not in world.people:
@@ -194,6 +209,11 @@ def frame_of(call: MethodCall, text: Formatted, markup: Json | None) -> Frame:
         link_preview_options=_preview(call.params),
         formatting=text.entities,
     )
+
+
+def rich_frame(rich: Json, markup: Json | None) -> Frame:
+    """A rich message as it shows from now on."""
+    return Frame(loop_time(), "", [], markup, rich=rich)
 
 
 def _preview(params: Params) -> Json | None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bridge.sandbox.telegram.calls import MethodCall, text_of, thread_of, writable_chat_of
+from bridge.sandbox.telegram.calls import (
+    MethodCall,
+    needed_rich_of,
+    text_of,
+    thread_of,
+    writable_chat_of,
+)
 from bridge.sandbox.telegram.refusals import bad_request
 from bridge.sandbox.telegram.shapes import entities_json
 from bridge.sandbox.telegram.text import check_length
@@ -21,6 +27,13 @@ async def send_message_draft(call: MethodCall) -> object:
     check_length(text.text)
     entities = entities_json(text.entities, call.world.people)
     return await _show(call, chat, replace(draft, text=text.text, entities=entities))
+
+
+async def send_rich_message_draft(call: MethodCall) -> object:
+    """Show a rich message that is none yet; it may hold blocks that say that the bot thinks."""
+    rich = needed_rich_of(call, draft=True)
+    chat, draft = _begun(call)
+    return await _show(call, chat, replace(draft, rich=rich))
 
 
 def _begun(call: MethodCall) -> tuple[Chat, Draft]:
@@ -63,6 +76,8 @@ def put_draft(world: World, chat: Chat, draft: Draft) -> None:
         "entities": draft.entities,
         "can_stop": draft.can_stop,
     }
+    if draft.rich is not None:
+        shape["rich_message"] = draft.rich
     world.feed.tell("draft", shape)
     left = draft.at_loop_time + LIFE_TIME - loop_time()
     world.later(left, lambda: _expire(world, chat, draft))

@@ -19,7 +19,7 @@ from bridge.sandbox.telegram.budgets import Budgets, RateModel
 from bridge.sandbox.telegram.calls import Rates
 from bridge.sandbox.telegram.crowd import Where
 from bridge.sandbox.telegram.faults import Delay, failure
-from bridge.sandbox.telegram.methods import proper_name
+from bridge.sandbox.telegram.methods import FEATURES, proper_name
 from bridge.sandbox.telegram.people import PeopleSide
 from bridge.sandbox.telegram.refusals import unauthorized
 from bridge.sandbox.telegram.server import TRANSPORT, BotServer, json_response
@@ -305,13 +305,23 @@ class TelegramEmulator(Sights):
         self.world.revoked.add(token)
         self.updates.end_poll(unauthorized())
 
-    def without(self, *methods: str) -> None:
-        """A server too old for these methods: 404. Raises ValueError for an unknown name."""
-        for method in methods:
-            name = proper_name(method)
-            if name is None:
-                raise ValueError(f"There is no method {method} here anyway.")
-            self._server.faults.missing.add(name)
+    def without(self, *names: str) -> None:
+        """A server too old for these methods or features: 404 for the methods.
+
+        Features are `rich messages`, `drafts` and `stop button`. Without rich messages the server
+        also does not know the parameter `rich_message`: such an editMessageText lacks its text.
+        Raises ValueError for an unknown name.
+        """
+        faults = self._server.faults
+        for each in names:
+            feature, name = FEATURES.get(each), proper_name(each)
+            if feature is not None:
+                faults.missing |= feature.methods
+                faults.ignored |= feature.parameters
+            elif name is not None:
+                faults.missing.add(name)
+            else:
+                raise ValueError(f"There is no method {each} here anyway, nor a feature.")
 
     async def close(self) -> None:
         """End every waiting poll, pause and page, so that the server can end at once."""

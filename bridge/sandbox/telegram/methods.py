@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from bridge.sandbox.telegram import drafts, members, posting, profile, receiving
 from bridge.sandbox.telegram.calls import MethodCall
@@ -31,7 +32,30 @@ METHODS: dict[str, Method] = {
     "deleteMessage": posting.delete_message,
     "sendChatAction": posting.send_chat_action,
     "setMessageReaction": posting.set_message_reaction,
+    "sendRichMessage": posting.send_rich_message,
     "sendMessageDraft": drafts.send_message_draft,
+    "sendRichMessageDraft": drafts.send_rich_message_draft,
+}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What a server that is too old for something does not know."""
+
+    methods: frozenset[str]
+    parameters: frozenset[str]
+    """Ignored, as every unknown parameter is."""
+
+
+FEATURES: dict[str, Feature] = {
+    "rich messages": Feature(
+        frozenset({"sendRichMessage", "sendRichMessageDraft"}), frozenset({"rich_message"})
+    ),
+    "drafts": Feature(
+        frozenset({"sendMessageDraft", "sendRichMessageDraft"}),
+        frozenset({"can_stop", "keep_on_stop"}),
+    ),
+    "stop button": Feature(frozenset(), frozenset({"can_stop", "keep_on_stop"})),
 }
 NAMES = {name.lower(): name for name in METHODS}
 

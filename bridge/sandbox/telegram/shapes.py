@@ -124,6 +124,8 @@ def _content(message: Message) -> Json:
     if message.attachment is not None:
         text, entities = ("caption", "caption_entities")
         shape[message.attachment.kind] = message.attachment.description
+    if message.rich is not None:
+        shape["rich_message"] = message.rich
     if message.text:
         shape[text] = message.text
     if message.entities:

@@ -71,6 +71,8 @@ class Frame:
     link_preview_options: Json | None = None
     formatting: tuple[Entity, ...] = ()
     """The same as `entities`, typed."""
+    rich: Json | None = None
+    """A rich message's `blocks` and perhaps `is_rtl`; it has no text."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,11 @@ class Message:
         return self.frame.text
 
     @property
+    def rich(self) -> Json | None:
+        """The rich message as the Bot API shows it now; None for one with a text."""
+        return self.frame.rich
+
+    @property
     def entities(self) -> list[Json]:
         """The entities as the Bot API lists them, automatic ones included."""
         return self.frame.entities
@@ -147,6 +154,8 @@ class Draft:
     thread_id: int = 0
     keep_on_stop: bool = False
     """Whether it stays when the person presses Stop, until its time is over."""
+    rich: Json | None = None
+    """A rich draft's blocks; it has no text."""
 
 
 @dataclass(frozen=True)
