@@ -68,6 +68,13 @@ async def _show(call: MethodCall, chat: Chat, draft: Draft) -> bool:
 def put_draft(world: World, chat: Chat, draft: Draft) -> None:
     """Let a draft show in its topic for its life time, instead of any other there."""
     chat.showing[draft.thread_id] = draft
+    world.feed.tell("draft", draft_news(draft))
+    left = draft.at_loop_time + LIFE_TIME - loop_time()
+    world.later(left, lambda: _expire(world, chat, draft))
+
+
+def draft_news(draft: Draft) -> Json:
+    """A draft as the page gets it."""
     shape: Json = {
         "chat_id": draft.chat_id,
         "thread_id": draft.thread_id,
@@ -76,11 +83,7 @@ def put_draft(world: World, chat: Chat, draft: Draft) -> None:
         "entities": draft.entities,
         "can_stop": draft.can_stop,
     }
-    if draft.rich is not None:
-        shape["rich_message"] = draft.rich
-    world.feed.tell("draft", shape)
-    left = draft.at_loop_time + LIFE_TIME - loop_time()
-    world.later(left, lambda: _expire(world, chat, draft))
+    return shape if draft.rich is None else shape | {"rich_message": draft.rich}
 
 
 def _expire(world: World, chat: Chat, draft: Draft) -> None:

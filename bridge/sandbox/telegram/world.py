@@ -307,9 +307,9 @@ class World:
         message = chat.messages.get(message_id)
         return None if message is None or message.deleted else message
 
-    def person(self, person_id: int) -> Person:
+    def person(self, person_id: object) -> Person:
         """Raises ValueError when nobody has this id."""
-        if person_id not in self.people:
+        if not isinstance(person_id, int) or person_id not in self.people:
             raise ValueError(f"Nobody here has the id {person_id}.")
         return self.people[person_id]
 
