@@ -204,7 +204,7 @@ def frame_of(call: MethodCall, text: Formatted, markup: Json | None) -> Frame:
     return Frame(
         at_loop_time=loop_time(),
         text=text.text,
-        entities=entities_json(text.entities, call.world.people),
+        entities=entities_json(call.world, text.entities),
         reply_markup=markup,
         link_preview_options=_preview(call.params),
         formatting=text.entities,

@@ -68,6 +68,9 @@ def write(
     """A person writes a message, or a caption under a file."""
     chat = open_chat(world, person, where.chat_id)
     thread_id = _thread(world, chat, person, where)
+    for entity in entities:
+        if entity.user_id not in (0, world.bot.id):
+            world.person(entity.user_id)
     caption = attachment is not None
     most = MOST_CAPTION_CHARACTERS if caption else MOST_CHARACTERS
     shown = _written(text, entities, most, may_be_empty=caption)
@@ -315,4 +318,4 @@ def _written(
 
 def _frame(world: World, shown: Formatted) -> Frame:
     frame = Frame(loop_time(), shown.text, [], None, formatting=shown.entities)
-    return replace(frame, entities=entities_json(shown.entities, world.people))
+    return replace(frame, entities=entities_json(world, shown.entities))

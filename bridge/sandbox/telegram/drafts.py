@@ -25,7 +25,7 @@ async def send_message_draft(call: MethodCall) -> object:
     text = text_of(call, may_be_empty=True)
     chat, draft = _begun(call)
     check_length(text.text)
-    entities = entities_json(text.entities, call.world.people)
+    entities = entities_json(call.world, text.entities)
     return await _show(call, chat, replace(draft, text=text.text, entities=entities))
 
 

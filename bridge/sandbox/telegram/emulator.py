@@ -18,6 +18,7 @@ from bridge.sandbox.telegram import crowd, groups
 from bridge.sandbox.telegram.budgets import Budgets, RateModel
 from bridge.sandbox.telegram.calls import Rates
 from bridge.sandbox.telegram.crowd import Where
+from bridge.sandbox.telegram.entities import Entity
 from bridge.sandbox.telegram.faults import Delay, failure
 from bridge.sandbox.telegram.methods import FEATURES, proper_name
 from bridge.sandbox.telegram.people import PeopleSide
@@ -181,13 +182,16 @@ class TelegramEmulator(Sights):
         *,
         chat: Place | None = None,
         thread_id: int = 0,
+        entities: Iterable[Entity] = (),
     ) -> int:
         """A person writes to the bot, or into a group or topic; the id of the message.
 
-        The bot gets it only if privacy mode lets it.
+        The bot gets it only if privacy mode lets it. Commands, @mentions and links are found in
+        the text; what else it is marked with, such as a `text_mention`, are its entities.
         """
-        where = Where(_place(chat), thread_id, reply_to)
-        return crowd.write(self.world, self.updates, person, text, where).message_id
+        where, marks = Where(_place(chat), thread_id, reply_to), tuple(entities)
+        sent = crowd.write(self.world, self.updates, person, text, where, entities=marks)
+        return sent.message_id
 
     def send_document(
         self,

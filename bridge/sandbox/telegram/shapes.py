@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from bridge.sandbox.telegram.entities import Entity
 from bridge.sandbox.telegram.world import Bot, Chat, Json, Message, Person, World
@@ -70,18 +70,19 @@ def full_chat_json(world: World, chat: Chat) -> Json:
     }
 
 
-def entities_json(entities: Iterable[Entity], people: Mapping[int, Person]) -> list[Json]:
+def entities_json(world: World, entities: Iterable[Entity]) -> list[Json]:
     """Entities as MessageEntity objects; unset fields are left out."""
-    return [_entity_json(each, people) for each in entities]
+    return [_entity_json(world, each) for each in entities]
 
 
-def _entity_json(entity: Entity, people: Mapping[int, Person]) -> Json:
+def _entity_json(world: World, entity: Entity) -> Json:
     shape: Json = {"offset": entity.offset, "length": entity.length, "type": entity.type}
     for name in ("url", "language", "custom_emoji_id", "unix_time", "date_time_format"):
         if value := getattr(entity, name):
             shape[name] = value
     if entity.user_id:
-        shape["user"] = person_json(people[entity.user_id])
+        person = world.people.get(entity.user_id)
+        shape["user"] = bot_json(world.bot) if person is None else person_json(person)
     return shape
 
 

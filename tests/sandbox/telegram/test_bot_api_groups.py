@@ -7,6 +7,8 @@ import pytest
 import telegram as ptb
 from telegram.error import BadRequest, Forbidden
 
+from bridge.sandbox.telegram import Entity
+
 KICKED = "Forbidden: bot was kicked from the supergroup chat"
 NO_THREAD = "Bad Request: message thread not found"
 
@@ -102,6 +104,12 @@ async def test_what_privacy_mode_lets_through(stage, group, bob):
         telegram.send(bob, text, chat=group)
     telegram.send(bob, "an answer", post.message_id, chat=group)
     assert await heard(stage) == [*asked, "an answer"]
+    telegram.send(bob, "you there", chat=group, entities=[Entity("text_mention", 0, 3, user_id=42)])
+    telegram.send(
+        bob, "Ann there", chat=group, entities=[Entity("text_mention", 0, 3, user_id=stage.ann.id)]
+    )
+    (update,) = await fetched(stage)
+    assert update.message.entities[0].user.username == "sandbox_bot"
     telegram.send_photo(bob, b"jpeg", "look, @sandbox_bot", chat=group)
     telegram.send_document(bob, "a.txt", b"a", chat=group)
     (update,) = await fetched(stage)
