@@ -1,6 +1,6 @@
 /** What the page asks of the emulator, and the events it follows. */
 
-const EVENTS = ["message", "edited", "deleted", "action", "draft", "commands", "answer", "person", "journal"];
+const EVENTS = ["message", "edited", "deleted", "action", "draft", "commands", "answer", "person", "chat", "journal"];
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 5000;
 const STATE = "/sandbox/state";
@@ -26,6 +26,11 @@ export const edit = (body) => post("/sandbox/edit", body);
 export const press = (body) => post("/sandbox/press", body);
 export const addPerson = (body) => post("/sandbox/people", body);
 export const block = (body) => post("/sandbox/block", body);
+
+export const stop = (body) => post("/sandbox/stop", body);
+export const addGroup = (body) => post("/sandbox/groups", body);
+export const addTopic = (body) => post("/sandbox/topics", body);
+export const setBot = (body) => post("/sandbox/bot", body);
 
 /**
  * Follow the emulator for as long as the page lives.

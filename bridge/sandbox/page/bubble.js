@@ -3,6 +3,7 @@
 import { el, icon, iconButton } from "/dom.js";
 import { attachment, clockTime, fullName, fullTime, initials, isJumbo, oneLine, serviceText, tint } from "/format.js";
 import { hrefOf } from "/entities.js";
+import { showRich } from "/rich.js";
 import { showText } from "/richtext.js";
 
 const STYLES = new Set(["danger", "success", "primary"]);
@@ -27,7 +28,7 @@ export class Bubble {
 
   build(message) {
     const service = serviceText(message);
-    if (service && !message.text) {
+    if (service && !message.text && !message.rich_message) {
       this.row.classList.add("service");
       this.row.append(el("span", { class: "pill", text: service }));
       return;
@@ -37,7 +38,8 @@ export class Bubble {
     this.time = el("time", {});
     this.meta = el("span", { class: "meta" }, this.edited, this.time, this.own ? icon("check") : null);
     this.attached = el("div", { class: "attached" });
-    const body = el("div", { class: "body" }, this.text, this.meta);
+    this.reactions = el("div", { class: "reactions", testid: "reactions" });
+    const body = el("div", { class: "body" }, this.text, this.reactions, this.meta);
     this.bubble = el("div", { class: "bubble" }, this.sender(message), this.quotation(message), this.attached, body);
     this.keyboard = el("div", { class: "keyboard", role: "group", "aria-label": "Buttons" });
     const column = el("div", { class: "column" }, el("div", { class: "bubble-line" }, this.bubble, this.actions()), this.keyboard);
@@ -57,7 +59,8 @@ export class Bubble {
 
   quotation(message) {
     const origin = message.reply_to_message;
-    if (!origin) return null;
+    // In a forum every message answers the one that opened its topic, which nobody wants to see.
+    if (!origin || origin.forum_topic_created) return null;
     const words = message.quote?.text ?? oneLine(origin);
     return el(
       "button",
@@ -88,9 +91,9 @@ export class Bubble {
   update(message) {
     this.message = message;
     if (!this.bubble) return;
-    const context = { opened: this.opened, command: this.view.command };
-    showText(this.text, message.text ?? message.caption ?? "", message.entities ?? message.caption_entities, context);
+    showContent(this.text, message, { opened: this.opened, command: this.view.command });
     this.showAttachment(message);
+    this.showReactions(message);
     const edits = message.edits ?? 0;
     this.edited.hidden = !(message.edit_date || edits > 0);
     this.edited.title = edits > 1 ? `Edited ${edits} times` : "Edited once";
@@ -100,6 +103,12 @@ export class Bubble {
     this.bubble.classList.toggle("jumbo", isJumbo(message));
     this.row.setAttribute("aria-label", `${this.own ? "You" : fullName(message.from)}, ${this.time.textContent}`);
     this.showKeyboard();
+  }
+
+  showReactions(message) {
+    const all = (message.reactions ?? []).map((one) => String(one.emoji ?? "")).filter(Boolean);
+    if (this.reactions.textContent === all.join("")) return;
+    this.reactions.replaceChildren(...all.map((emoji) => el("span", { class: "reaction", title: "The bot's reaction", text: emoji })));
   }
 
   showAttachment(message) {
@@ -157,19 +166,37 @@ export class Bubble {
 
 /** The passing bubble of a message the bot is still writing (`sendMessageDraft`). */
 export class DraftBubble {
-  constructor(isGroup) {
+  constructor(stop) {
     this.opened = new Set();
     this.text = el("div", { class: "text" });
     const dots = el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i"));
     const body = el("div", { class: "body" }, this.text, el("span", { class: "meta" }, dots));
+    this.stop = el("button", { type: "button", class: "stop", testid: "draft-stop", on: { click: stop } }, icon("stop"), el("span", { text: "Stop" }));
     this.row = el(
       "div",
-      { class: `row theirs last draft${isGroup ? " in-group" : ""}`, testid: "draft" },
-      el("div", { class: "column" }, el("div", { class: "bubble-line" }, el("div", { class: "bubble" }, body))),
+      { class: "row theirs last draft", testid: "draft" },
+      el("div", { class: "column" }, el("div", { class: "bubble-line" }, el("div", { class: "bubble" }, body)), this.stop),
     );
   }
 
-  update({ text, entities }) {
-    showText(this.text, text || "Thinking", text ? entities : [], { opened: this.opened, command: () => {} });
+  update(draft) {
+    const thinks = !draft.text && !draft.rich_message;
+    this.row.classList.toggle("thinks", thinks);
+    this.stop.hidden = !draft.can_stop;
+    const shown = thinks ? { text: "Thinking" } : draft;
+    showContent(this.text, shown, { opened: this.opened, command: () => {} });
   }
+}
+
+/** A text, a caption or a rich message inside `parent`. */
+function showContent(parent, message, context) {
+  const isRich = Boolean(message.rich_message);
+  if (parent.classList.contains("rich") !== isRich) {
+    parent.replaceChildren();
+    parent.classList.toggle("rich", isRich);
+    parent.removeAttribute("dir");
+    delete parent.dataset.rich;
+  }
+  if (isRich) showRich(parent, message.rich_message, context);
+  else showText(parent, message.text ?? message.caption ?? "", message.entities ?? message.caption_entities, context);
 }

@@ -19,19 +19,23 @@ const DOING = {
 export const doing = (action) => DOING[action] ?? "typing";
 
 export class ChatBar {
-  /** `does`: `back()`, `inspect()`, `block(blocked)`. */
+  /** `does`: `back()`, `inspect()`, `block(blocked)`, `invite(inside)`, `topic()`. */
   constructor(root, does) {
     this.back = iconButton("back", "Back to the chats", does.back, { class: "icon-button back" });
     this.avatar = el("span", { class: "avatar", "aria-hidden": "true" });
     this.title = el("h2", { class: "bar-title" });
     this.status = el("p", { class: "bar-status", "aria-live": "off" });
     this.block = iconButton("block", "Stop and block the bot", () => does.block(!this.blocked), { class: "icon-button", hidden: true });
+    this.door = iconButton("door", "Remove the bot from the group", () => does.invite(!this.inside), { class: "icon-button", hidden: true, "data-testid": "door" });
+    this.topic = iconButton("topic", "New topic", does.topic, { class: "icon-button", hidden: true, "data-testid": "add-topic" });
     this.inspect = iconButton("inspect", "Inspector", does.inspect, { class: "icon-button", "aria-controls": "inspector", "data-testid": "inspector-toggle" });
     root.append(
       this.back,
       this.avatar,
       el("div", { class: "bar-words" }, this.title, this.status),
       el("span", { class: "grow" }),
+      this.topic,
+      this.door,
       this.block,
       this.inspect,
     );
@@ -43,14 +47,26 @@ export class ChatBar {
     this.avatar.className = `avatar tint-${tint(isPrivate ? world.bot?.id : chat?.id)}`;
     this.avatar.hidden = !chat;
     this.avatar.textContent = initials(title);
-    this.title.textContent = title;
+    this.title.textContent = chat?.topic ? `${title} · ${chat.topic}` : title;
     this.blocked = Boolean(person?.blocked);
     this.block.hidden = !isPrivate;
     attribute(this.block, "aria-pressed", String(this.blocked));
     const label = this.blocked ? "Unblock the bot" : "Stop and block the bot";
     this.block.title = label;
     this.block.setAttribute("aria-label", label);
+    this.showGroup(chat);
     this.showStatus(world, chat, action);
+  }
+
+  showGroup(chat) {
+    const isGroup = Boolean(chat) && chat.type !== "private";
+    this.inside = chat?.has_bot !== false;
+    this.topic.hidden = !isGroup || !chat.is_forum;
+    this.door.hidden = !isGroup;
+    attribute(this.door, "aria-pressed", String(!this.inside));
+    const label = this.inside ? "Remove the bot from the group" : "Add the bot to the group";
+    this.door.title = label;
+    this.door.setAttribute("aria-label", label);
   }
 
   showStatus(world, chat, action) {
@@ -64,7 +80,7 @@ export class ChatBar {
     }
     if (!chat) this.status.textContent = "";
     else if (chat.type === "private") this.status.textContent = world.bot?.username ? `bot · @${world.bot.username}` : "bot";
-    else this.status.textContent = members(chat.members?.length ?? 0);
+    else this.status.textContent = `${members(chat.members?.length ?? 0)}${chat.has_bot === false ? " · the bot is not here" : ""}`;
   }
 
   inspecting(open) {

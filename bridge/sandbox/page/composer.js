@@ -2,12 +2,12 @@
 
 import { CommandsMenu } from "/commands.js";
 import { el, icon, iconButton } from "/dom.js";
-import { fullName, oneLine } from "/format.js";
+import { fullName, initials, oneLine, said, tint } from "/format.js";
 
 const TALLEST = 240;
 
 export class Composer {
-  /** `does`: `send(text, replyTo)`, `edit(messageId, text)`, `lastOwn()`, `unblock()`; the first two may reject. */
+  /** `does`: `send(text, replyTo)`, `edit(messageId, text)`, `lastOwn()`, `unblock()`, `write(personId)`; the first two may reject. */
   constructor(root, does) {
     this.root = root;
     this.does = does;
@@ -18,7 +18,10 @@ export class Composer {
     this.about = el("div", { class: "about", hidden: true });
     this.slash = iconButton("slash", "Commands", () => this.openMenu(), { class: "icon-button slash" });
     this.submit = el("button", { type: "submit", class: "send", "aria-label": "Send", title: "Send", testid: "send" }, icon("send"), icon("done"));
-    const box = el("div", { class: "box" }, this.about, el("div", { class: "line" }, this.slash, this.input));
+    this.writers = el("select", { "aria-label": "Who writes", testid: "writer", on: { change: () => this.does.write(Number(this.writers.value)) } });
+    this.face = el("span", { class: "avatar small", "aria-hidden": "true" });
+    this.writer = el("span", { class: "writer", hidden: true }, this.face, this.writers);
+    const box = el("div", { class: "box" }, this.about, el("div", { class: "line" }, this.writer, this.slash, this.input));
     this.form = el("form", { class: "composer", novalidate: true }, this.menu.list, box, this.submit);
     this.unblock = el("button", { type: "button", class: "unblock", text: "Unblock and restart", hidden: true });
     this.unblock.addEventListener("click", () => this.does.unblock());
@@ -41,7 +44,8 @@ export class Composer {
   }
 
   /** Turn to another chat; what was written in the one before is kept for later. */
-  turn(key, { commands, isGroup, username, blocked }) {
+  turn(key, { commands, isGroup, username, blocked, writers, personId }) {
+    this.showWriters(writers, personId);
     this.menu.all = commands;
     this.suffix = isGroup && username ? `@${username}` : "";
     this.slash.hidden = commands.length === 0;
@@ -53,6 +57,23 @@ export class Composer {
     this.setMode({ kind: "new" });
     this.setText(this.written.get(key) ?? "");
     this.menu.close();
+  }
+
+  /** In a group, who of the people one plays writes; what was written so far stays. */
+  showWriters(writers, personId) {
+    const now = JSON.stringify(writers.map((person) => [person.id, fullName(person)]));
+    this.writer.hidden = writers.length === 0;
+    if (now !== this.writers.dataset.shown) {
+      this.writers.dataset.shown = now;
+      this.writers.replaceChildren(...writers.map((person) => el("option", { value: person.id, text: fullName(person) })));
+    }
+    const person = writers.find((one) => one.id === personId);
+    if (!person) return;
+    if (this.mode.kind === "edit" && this.mode.message.from?.id !== personId) this.cancel();
+    this.writers.value = String(personId);
+    this.writers.title = `${fullName(person)} writes`;
+    this.face.className = `avatar small tint-${tint(personId)}`;
+    this.face.textContent = initials(fullName(person));
   }
 
   focus() {
@@ -79,10 +100,10 @@ export class Composer {
 
   edit(message) {
     this.setMode({ kind: "edit", message });
-    this.setText(message.text);
+    this.setText(said(message) ?? "");
     this.menu.close();
     this.focus();
-    this.input.setSelectionRange(message.text.length, message.text.length);
+    this.input.setSelectionRange(this.input.value.length, this.input.value.length);
   }
 
   setMode(mode) {

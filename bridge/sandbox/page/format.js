@@ -1,5 +1,7 @@
 /** Times, names and colours as they are shown. All functions are pure. */
 
+import { wordsOf } from "/words.js";
+
 const DAY = 86_400;
 const TINTS = 7;
 const hourMinute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -55,10 +57,15 @@ export const tint = (id) => Math.abs(Math.trunc(Number(id) || 0)) % TINTS;
 export const fullName = (user) =>
   [user?.first_name, user?.last_name].filter(Boolean).join(" ") || user?.username || "Unknown";
 
+/** What a message says: its text, its caption or the words of its blocks. */
+export function said(message) {
+  return message.text ?? message.caption ?? (message.rich_message ? wordsOf(message.rich_message) : undefined);
+}
+
 /** What a message says, on one line. */
 export function oneLine(message) {
   if (!message) return "";
-  const words = message.text ?? message.caption ?? attachment(message)?.label ?? serviceText(message) ?? "Message";
+  const words = said(message) ?? attachment(message)?.label ?? serviceText(message) ?? "Message";
   return String(words).slice(0, 300).replace(/\s+/gu, " ").trim();
 }
 
@@ -92,6 +99,9 @@ export function serviceText(message) {
   if (message.new_chat_title) return `${who} named the group “${message.new_chat_title}”`;
   if (message.group_chat_created || message.supergroup_chat_created) return `${who} created the group`;
   if (message.pinned_message) return `${who} pinned a message`;
+  if (message.forum_topic_created) return `${who} opened the topic “${message.forum_topic_created.name}”`;
+  if (message.forum_topic_closed) return `${who} closed the topic`;
+  if (message.forum_topic_reopened) return `${who} opened the topic again`;
   if (message.migrate_to_chat_id) return "The group became a supergroup";
   return null;
 }

@@ -2,12 +2,14 @@
 
 import * as api from "/api.js";
 import { Activity } from "/activity.js";
+import { askGroup, askPerson, askTopic } from "/ask.js";
 import { emptyChat, realCard } from "/cards.js";
 import { ChatBar, doing } from "/chatbar.js";
 import { Composer } from "/composer.js";
-import { copyText, kept } from "/dom.js";
+import { copyText, iconButton, kept } from "/dom.js";
+import { said } from "/format.js";
 import { Inspector } from "/inspector.js";
-import { Chats, People, askPerson } from "/people.js";
+import { Chats, People } from "/people.js";
 import { Presses } from "/presses.js";
 import { themeToggle } from "/theme.js";
 import { Timeline } from "/timeline.js";
@@ -37,7 +39,8 @@ class Page {
     this.timeline = new Timeline(byId("log"), byId("dock").parentElement, this.bubbleActions());
     this.composer = new Composer(byId("dock"), this.composerActions());
     this.inspector = new Inspector(byId("inspector"), () => this.setInspector(false));
-    byId("left-tools").append(themeToggle());
+    const group = iconButton("group", "New group", () => this.askGroup(), { "data-testid": "add-group" });
+    byId("left-tools").append(group, themeToggle());
     const wanted = kept("inspector");
     this.setInspector(roomy.matches && wanted !== "closed", false);
   }
@@ -61,6 +64,8 @@ class Page {
       back: () => this.go(this.personId, null),
       inspect: () => this.setInspector(this.app.dataset.inspector !== "open"),
       block: (blocked) => this.setBlocked(blocked),
+      invite: (inside) => this.tried(api.setBot({ ...this.place(), inside })).catch(() => {}),
+      topic: () => this.askTopic(),
     };
   }
 
@@ -77,11 +82,12 @@ class Page {
       reply: (message) => this.composer.reply(message),
       edit: (message) => this.composer.edit(message),
       copy: async (message) => {
-        if (await copyText(message.text ?? message.caption ?? "")) toast("Copied to clipboard");
+        if (await copyText(said(message) ?? "")) toast("Copied to clipboard");
       },
       command: (text) => this.send(text).catch(() => {}),
       press: (message, row, column, button) => this.press(message, row, column, button),
       jump: (messageId) => this.timeline.jump(messageId),
+      stop: () => this.tried(api.stop(this.place())).catch(() => {}),
     };
   }
 
@@ -91,11 +97,14 @@ class Page {
       edit: (messageId, text) => this.tried(api.edit({ ...this.place(), message_id: messageId, text })),
       lastOwn: () => worlds.lastOwn(this.world, this.chatId, this.personId),
       unblock: () => this.setBlocked(false),
+      write: (personId) => this.go(personId, this.chatId),
     };
   }
 
   place() {
-    return { person_id: this.personId, chat_id: this.chatId };
+    const chat = worlds.chatOf(this.world, this.chatId);
+    const where = { person_id: this.personId, chat_id: chat?.chat_id ?? this.chatId };
+    return chat?.thread_id ? { ...where, thread_id: chat.thread_id } : where;
   }
 
   /** Show why the emulator refused, and pass the refusal on. */
@@ -136,14 +145,35 @@ class Page {
 
   askPerson() {
     askPerson(async (wanted) => {
-      const { person } = await api.addPerson(wanted);
+      const person = await api.addPerson(wanted);
       worlds.putPerson(this.world, person);
-      this.play(person.id);
+      this.go(person.id, phone.matches ? null : person.id);
     });
   }
 
-  /** Play another person: on a wide screen with their chat open. */
+  askGroup() {
+    askGroup(this.personId, this.world.people, async (wanted) => {
+      const group = await api.addGroup({ person_id: this.personId, ...wanted });
+      worlds.putChat(this.world, group);
+      this.go(this.personId, group.id);
+    });
+  }
+
+  askTopic() {
+    askTopic(async (name) => {
+      const { chat_id: chatId } = this.place();
+      const { thread_id: threadId } = await api.addTopic({ ...this.place(), name });
+      this.go(this.personId, worlds.placeId(chatId, threadId));
+    });
+  }
+
+  /** Play another person: on a wide screen with their chat open, or the group that is open now. */
   play(personId) {
+    const open = worlds.chatOf(this.world, this.chatId);
+    if (open && open.type !== "private" && worlds.isMember(open, personId)) {
+      this.go(personId, open.id);
+      return;
+    }
     const [first] = worlds.chatsOf(this.world, personId);
     this.go(personId, phone.matches ? null : (first?.id ?? null));
   }
@@ -162,10 +192,10 @@ class Page {
   /** Show what the address says, as far as it exists. */
   route() {
     if (worlds.isReal(this.world)) return;
-    const [wantedPerson, wantedChat] = location.hash.replace("#/", "").split("/").map(Number);
-    const person = worlds.personOf(this.world, wantedPerson) ?? this.world.people[0];
+    const [wantedPerson, wantedChat] = location.hash.replace("#/", "").split("/");
+    const person = worlds.personOf(this.world, Number(wantedPerson)) ?? this.world.people[0];
     const mine = person ? worlds.chatsOf(this.world, person.id) : [];
-    const chat = mine.find((one) => one.id === wantedChat) ?? (phone.matches ? null : mine[0]) ?? null;
+    const chat = mine.find((one) => String(one.id) === wantedChat) ?? (phone.matches ? null : mine[0]) ?? null;
     const same = person?.id === this.personId && (chat?.id ?? null) === this.chatId;
     this.personId = person?.id ?? null;
     this.chatId = chat?.id ?? null;
@@ -200,11 +230,14 @@ class Page {
     const person = worlds.personOf(world, personId);
     this.bar.show(world, chat, person, this.activity.actionIn(chatId));
     if (chat) {
-      this.composer.turn(`${personId}/${chatId}`, {
+      const isPrivate = chat.type === "private";
+      this.composer.turn(isPrivate ? `${personId}/${chatId}` : String(chatId), {
+        writers: isPrivate ? [] : worlds.membersOf(world, chat),
+        personId,
         commands: world.bot?.commands ?? [],
-        isGroup: chat.type !== "private",
+        isGroup: !isPrivate,
         username: world.bot?.username,
-        blocked: chat.type === "private" && Boolean(person?.blocked),
+        blocked: isPrivate && Boolean(person?.blocked),
       });
     }
     const all = world.people.reduce((sum, one) => sum + unreadOfPerson(one.id), 0);
@@ -218,6 +251,7 @@ class Page {
     const real = worlds.isReal(this.world);
     this.app.classList.toggle("real", real);
     this.inspector.reset(state.journal ?? []);
+    for (const draft of state.drafts ?? []) this.activity.write(worlds.placeId(draft.chat_id, draft.thread_id), draft);
     if (real) {
       this.setInspector(true, false);
       if (!byId("real")) this.app.prepend(realCard());
@@ -239,49 +273,60 @@ class Page {
       commands: () => this.onCommands(payload),
       answer: () => this.onAnswer(payload),
       person: () => this.onPerson(payload),
+      chat: () => this.onChat(payload),
       journal: () => this.inspector.add(payload),
     };
     does[kind]?.();
   }
 
   onMessage(message) {
-    const chatId = message.chat.id;
+    const id = worlds.placeOf(message);
     const isNew = worlds.putMessage(this.world, message);
     if (message.from?.is_bot) {
-      this.activity.stopAction(chatId);
-      this.activity.endDraft(chatId);
+      this.activity.stopAction(id);
+      this.activity.endDraft(id);
     }
     if (isNew) this.unread.note(this.world, message);
-    if (chatId === this.chatId) this.timeline.put(message, message.from?.id === this.personId);
+    if (id === this.chatId) this.timeline.put(message, message.from?.id === this.personId);
     this.showLists();
   }
 
   onEdited(message) {
+    const id = worlds.placeOf(message);
     const kept = worlds.editMessage(this.world, message);
-    if (message.from?.is_bot) this.activity.stopAction(message.chat.id);
-    if (message.chat.id === this.chatId) this.timeline.put(kept, false);
+    if (message.from?.is_bot) this.activity.stopAction(id);
+    if (id === this.chatId) this.timeline.put(kept, false);
     this.showLists();
   }
 
   onDeleted({ chat_id: chatId, message_id: messageId }) {
-    worlds.dropMessage(this.world, chatId, messageId);
-    if (chatId === this.chatId) this.timeline.drop(messageId);
+    const id = worlds.dropMessage(this.world, chatId, messageId);
+    if (id !== undefined && id === this.chatId) this.timeline.drop(messageId);
     this.showLists();
   }
 
-  onAction({ chat_id: chatId, action }) {
-    this.activity.act(chatId, action);
+  onAction({ chat_id: chatId, thread_id: threadId, action }) {
+    this.activity.act(worlds.placeId(chatId, threadId), action);
     this.showLists();
   }
 
   onDraft(draft) {
-    this.activity.write(draft.chat_id, draft);
-    if (draft.chat_id === this.chatId) this.timeline.draft(draft);
+    const id = worlds.placeId(draft.chat_id, draft.thread_id);
+    if (draft.text === null) this.activity.endDraft(id);
+    else this.activity.write(id, draft);
+    if (id !== this.chatId) return;
+    if (draft.text === null) this.timeline.endDraft();
+    else this.timeline.draft(draft);
   }
 
-  onCommands(commands) {
+  onCommands({ commands }) {
     if (this.world.bot) this.world.bot.commands = commands;
     this.showLists();
+  }
+
+  onChat(chat) {
+    worlds.putChat(this.world, chat);
+    this.route();
   }
 
   onAnswer({ query_id: queryId, text, show_alert: showAlert }) {

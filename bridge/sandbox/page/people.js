@@ -1,10 +1,8 @@
 /** The left column: whom one plays, and that person's chats. */
 
 import { attribute, el, icon, keyed, roving } from "/dom.js";
-import { fullName, initials, listTime, oneLine, tint } from "/format.js";
+import { fullName, initials, listTime, oneLine, serviceText, tint } from "/format.js";
 import { chatsOf, lastOf, titleOf } from "/world.js";
-
-const LANGUAGES = ["en", "ru", "zh-hans", "zh-hant", "es", "de", "fr", "pt-br", "ja", "ko", "ar", "fa", "hi", "id", "it", "tr", "uk", "vi"];
 
 /** The row of people; `pick(personId)` and `add()` say what was pressed. */
 export class People {
@@ -75,7 +73,9 @@ export class Chats {
         const unread = unreadOf(chat.id);
         const part = (name) => element.querySelector(`.${name}`);
         attribute(element, "aria-current", chat.id === current ? "true" : null);
-        part("chat-title").textContent = titleOf(world, chat);
+        element.classList.toggle("topic-row", chat.thread_id > 0);
+        part("chat-title").textContent = chat.thread_id > 0 ? chat.topic : titleOf(world, chat);
+        part("chat-mark").textContent = chat.closed ? "closed" : "";
         part("chat-time").textContent = listTime(last?.date);
         part("chat-from").textContent = typing ? "" : author(chat, last, personId);
         part("chat-words").textContent = typing ?? (last ? oneLine(last) : "No messages yet");
@@ -88,15 +88,18 @@ export class Chats {
 
   create(world, chat) {
     const title = titleOf(world, chat);
-    const id = chat.type === "private" ? world.bot?.id : chat.id;
+    const isTopic = chat.thread_id > 0;
+    const id = isTopic ? chat.thread_id : chat.type === "private" ? world.bot?.id : chat.chat_id;
+    const props = { class: `avatar ${isTopic ? "small" : "large"} tint-${tint(id)}`, "aria-hidden": "true" };
+    const avatar = isTopic ? el("span", props, icon("topic")) : el("span", { ...props, text: initials(title) });
     return el(
       "button",
       { type: "button", class: "chat-row", testid: "chat", on: { click: () => this.open(chat.id) } },
-      el("span", { class: `avatar large tint-${tint(id)}`, text: initials(title), "aria-hidden": "true" }),
+      avatar,
       el(
         "span",
         { class: "chat-lines" },
-        el("span", { class: "chat-head" }, el("span", { class: "chat-title" }), el("span", { class: "chat-time" })),
+        el("span", { class: "chat-head" }, el("span", { class: "chat-title" }), el("span", { class: "chat-mark" }), el("span", { class: "chat-time" })),
         el(
           "span",
           { class: "chat-foot" },
@@ -109,49 +112,7 @@ export class Chats {
 }
 
 function author(chat, last, personId) {
-  if (!last?.from) return "";
+  if (!last?.from || serviceText(last)) return "";
   if (last.from.id === personId) return "You: ";
   return chat.type === "private" ? "" : `${last.from.first_name}: `;
-}
-
-/** Ask for a new person's name and language; `add({first_name, language_code})` may reject. */
-export function askPerson(add) {
-  const name = el("input", { name: "first_name", required: true, maxlength: 64, autocomplete: "off", placeholder: "Ann", testid: "person-name" });
-  const language = el("input", { name: "language_code", value: "en", maxlength: 16, list: "languages", autocomplete: "off", spellcheck: "false", testid: "person-language" });
-  const wrong = el("p", { class: "wrong", role: "alert", hidden: true });
-  const cancel = el("button", { type: "button", class: "text-button quiet", text: "Cancel" });
-  const form = el(
-    "form",
-    {},
-    el("h2", { text: "Add person" }),
-    el("label", { class: "field" }, el("span", { text: "Name" }), name),
-    el("label", { class: "field" }, el("span", { text: "Language" }), language),
-    el("datalist", { id: "languages" }, ...LANGUAGES.map((code) => el("option", { value: code, text: languageName(code) }))),
-    wrong,
-    el("div", { class: "dialog-buttons" }, cancel, el("button", { type: "submit", class: "text-button", text: "Add", testid: "person-add" })),
-  );
-  const dialog = el("dialog", { class: "dialog", "aria-label": "Add person" }, form);
-  cancel.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    try {
-      await add({ first_name: name.value.trim(), language_code: language.value.trim() });
-      dialog.close();
-    } catch (error) {
-      wrong.textContent = error.message;
-      wrong.hidden = false;
-    }
-  });
-  document.body.append(dialog);
-  dialog.showModal();
-  name.focus();
-}
-
-function languageName(code) {
-  try {
-    return new Intl.DisplayNames(["en"], { type: "language" }).of(code) ?? code;
-  } catch {
-    return code;
-  }
 }

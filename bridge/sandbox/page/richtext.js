@@ -57,7 +57,9 @@ function extend(node, text) {
 function render(node, context) {
   if (node.kind === "text") return document.createTextNode(node.text);
   if (isBlock(node.kind)) return node.kind === "pre" ? preformatted(node) : quotation(node, context);
-  if (node.kind === "spoiler") return spoiler(node, context);
+  if (node.kind === "spoiler") {
+    return spoiler(node.children.map((child) => render(child, context)), `spoiler@${node.offset}`, context);
+  }
   if (node.kind === "code") return code(node);
   if (LINKS.has(node.kind)) return link(node, context);
   const tag = TAGS[node.kind];
@@ -91,20 +93,25 @@ async function copy(text) {
   toast((await copyText(text)) ? "Copied to clipboard" : "The browser did not allow copying");
 }
 
-function preformatted(node) {
+/** The button that copies a block of code. */
+export function copyButton(text) {
   const button = el("button", { type: "button", class: "pre-copy", "aria-label": "Copy code", title: "Copy" }, icon("copy"));
-  button.addEventListener("click", () => copy(node.text));
+  button.addEventListener("click", () => copy(text));
+  return button;
+}
+
+function preformatted(node) {
   return el(
     "div",
     { class: `pre${WIDE.test(node.text) ? " wide" : ""}` },
-    el("div", { class: "pre-head" }, el("span", { class: "pre-language", text: node.language ?? "" }), button),
+    el("div", { class: "pre-head" }, el("span", { class: "pre-language", text: node.language ?? "" }), copyButton(node.text)),
     el("pre", { tabindex: 0 }, el("code", { text: node.text })),
   );
 }
 
-function spoiler(node, context) {
-  const key = `spoiler@${node.offset}`;
-  const inner = filled(el("span", { class: "spoiler-text" }), node, context);
+/** A text that is hidden until it is pressed; `context.opened` remembers under `key` that it was. */
+export function spoiler(children, key, context) {
+  const inner = el("span", { class: "spoiler-text" }, ...children);
   const element = el("span", { class: "spoiler", title: "Click to reveal" }, inner);
   const show = () => {
     context.opened.add(key);

@@ -84,7 +84,7 @@ export class Timeline {
   /** Show what the bot is writing, until its message comes. */
   draft(draft) {
     if (!this.draftBubble) {
-      this.draftBubble = new DraftBubble(this.view.isGroup);
+      this.draftBubble = new DraftBubble(() => this.view.stop());
       this.content.append(this.draftBubble.row);
     }
     this.draftBubble.update(draft);

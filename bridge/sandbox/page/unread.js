@@ -1,6 +1,6 @@
 /** How many messages each person has not seen in each chat, as far as this page knows. */
 
-import { chatOf, chatsOf, isMember } from "/world.js";
+import { chatOf, chatsOf, isMember, placeOf } from "/world.js";
 
 export class Unread {
   constructor() {
@@ -9,7 +9,7 @@ export class Unread {
 
   /** A message came: unread for everybody in its chat but its author. */
   note(world, message) {
-    const chat = chatOf(world, message.chat.id);
+    const chat = chatOf(world, placeOf(message));
     for (const person of world.people) {
       if (!isMember(chat, person.id) || message.from?.id === person.id) continue;
       this.counts.set(`${person.id}/${chat.id}`, this.of(person.id, chat.id) + 1);

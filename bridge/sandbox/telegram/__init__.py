@@ -3,8 +3,9 @@
 from bridge.sandbox.telegram.budgets import Budgets
 from bridge.sandbox.telegram.emulator import TelegramEmulator
 from bridge.sandbox.telegram.entities import Entity
+from bridge.sandbox.telegram.rich import plain_text
 from bridge.sandbox.telegram.server import Call
-from bridge.sandbox.telegram.world import Bot, Draft, Frame, Message, Person
+from bridge.sandbox.telegram.world import Bot, Draft, Frame, Group, Message, Person
 
 Post = Message
 """One message of the bot, as `TelegramEmulator.posts` lists them."""
@@ -16,8 +17,10 @@ __all__ = [
     "Draft",
     "Entity",
     "Frame",
+    "Group",
     "Message",
     "Person",
     "Post",
     "TelegramEmulator",
+    "plain_text",
 ]

@@ -9,11 +9,13 @@ from bridge.sandbox.telegram.budgets import Family, RateModel
 from bridge.sandbox.telegram.entities import Entity, read_entities
 from bridge.sandbox.telegram.params import Broken, Params
 from bridge.sandbox.telegram.refusals import bad_request, forbidden, too_many_requests
+from bridge.sandbox.telegram.rich import read_rich
 from bridge.sandbox.telegram.shapes import entities_json, message_json
 from bridge.sandbox.telegram.text import Formatted, check_size, formatted
 from bridge.sandbox.telegram.updates import UpdateQueue
 from bridge.sandbox.telegram.world import Chat, Frame, Json, Message, World, loop_time
 
+_KIND = "the supergroup chat"
 _PREVIEW_OPTIONS = (
     "is_disabled",
     "url",
@@ -65,12 +67,18 @@ class Described:
 
 
 def chat_of(call: MethodCall) -> Chat:
-    """The chat that the call names. Raises Refused for none, and for one the bot never met."""
+    """The chat that the call names.
+
+    Raises Refused for none, for one the bot never met, and for a group that it is not in.
+    """
     if not call.params.has("chat_id"):
         raise bad_request("chat_id is empty")
     chat = call.world.chats.get(call.params.integer("chat_id"))
     if chat is None or not chat.known:
         raise bad_request("chat not found")
+    if chat.type != "private" and chat.closed:
+        kicked = chat.standing == "kicked"
+        raise forbidden(f"bot {'was kicked from' if kicked else 'is not a member of'} {_KIND}")
     return chat
 
 
@@ -81,9 +89,36 @@ def writable_chat_of(call: MethodCall) -> Chat:
     chat = chat_of(call)
     if chat.closed:
         raise forbidden("bot was blocked by the user")
-    if call.params.integer("message_thread_id"):
-        raise bad_request("message thread not found")
     return chat
+
+
+def check_may_send(chat: Chat, what: str) -> None:
+    """Refuse where the bot was muted; `what` is what it tries to send."""
+    if chat.standing == "restricted":
+        raise bad_request(f"not enough rights to send {what} to the chat")
+
+
+def thread_of(call: MethodCall, chat: Chat, target: Message | None = None) -> int:
+    """The topic that the call names, else that of the message it answers; 0 for none.
+
+    A forum's General topic has no id: 1 is refused like any unknown one.
+    """
+    named = call.params.integer("message_thread_id")
+    if named and named not in chat.topics:
+        raise bad_request("message thread not found")
+    thread_id = named or reply_thread(chat, target)
+    topic = chat.topics.get(thread_id)
+    if topic is not None and topic.closed and chat.standing != "administrator":
+        raise bad_request("TOPIC_CLOSED")
+    return thread_id
+
+
+def reply_thread(chat: Chat, target: Message | None) -> int:
+    """Where an answer belongs; in a group without topics, replies make a thread of their own."""
+    if target is None:
+        return 0
+    plain = chat.type == "supergroup" and not chat.is_forum
+    return target.thread_id or (target.message_id if plain else 0)
 
 
 def message_of(call: MethodCall, chat: Chat, purpose: str) -> Message:
@@ -119,10 +154,30 @@ def text_of(call: MethodCall, *, may_be_empty: bool = False) -> Formatted:
         raise bad_request("Unsupported parse_mode")
     entities = sent_entities(call.params)
     for entity in entities:
-        person = call.world.chats.get(entity.user_id)
-        if entity.user_id and (person is None or not person.known):
+        if entity.user_id and not _has_met(call.world, entity.user_id):
             raise bad_request("User not found")
     return formatted(raw, entities, may_be_empty=may_be_empty)
+
+
+def rich_of(call: MethodCall, *, draft: bool = False) -> Json | None:
+    """The call's rich message, None without one. Raises Refused."""
+    sent = object_of(call.params, "rich_message", "rich message")
+    return None if sent is None else read_rich(sent, draft=draft)
+
+
+def needed_rich_of(call: MethodCall, *, draft: bool = False) -> Json:
+    """The same where there must be one."""
+    rich = rich_of(call, draft=draft)
+    if rich is None:
+        raise bad_request("Rich message must be non-empty")
+    return rich
+
+
+def _has_met(world: World, person_id: int) -> bool:
+    """Whether the bot knows a person: from their private chat or from a group."""
+    if person_id not in world.people:
+        return False
+    return any(chat.known and person_id in chat.members for chat in world.chats.values())
 
 
 def sent_entities(params: Params) -> list[Entity]:
@@ -149,11 +204,16 @@ def frame_of(call: MethodCall, text: Formatted, markup: Json | None) -> Frame:
     return Frame(
         at_loop_time=loop_time(),
         text=text.text,
-        entities=entities_json(text.entities, call.world.people),
+        entities=entities_json(call.world, text.entities),
         reply_markup=markup,
         link_preview_options=_preview(call.params),
         formatting=text.entities,
     )
+
+
+def rich_frame(rich: Json, markup: Json | None) -> Frame:
+    """A rich message as it shows from now on."""
+    return Frame(loop_time(), "", [], markup, rich=rich)
 
 
 def _preview(params: Params) -> Json | None:

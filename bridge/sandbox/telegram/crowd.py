@@ -7,14 +7,16 @@ let a person do.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from bridge.sandbox.telegram.drafts import drop_draft
+from bridge.sandbox.telegram.calls import reply_thread
+from bridge.sandbox.telegram.drafts import drop_draft, put_draft
 from bridge.sandbox.telegram.entities import Entity
+from bridge.sandbox.telegram.groups import deliver, set_standing, topic_of
 from bridge.sandbox.telegram.keyboards import buttons
+from bridge.sandbox.telegram.members import standing_of
 from bridge.sandbox.telegram.refusals import Refused
 from bridge.sandbox.telegram.shapes import (
-    bot_json,
     chat_json,
     entities_json,
     inaccessible_json,
@@ -43,38 +45,49 @@ from bridge.sandbox.telegram.world import (
 )
 
 
+@dataclass(frozen=True)
+class Where:
+    """Where a person writes."""
+
+    chat_id: int | None = None
+    """None: the private chat with the bot."""
+    thread_id: int = 0
+    reply_to: int | None = None
+
+
 def write(
     world: World,
     updates: UpdateQueue,
     person: Person,
     text: str,
+    where: Where,
     *,
-    chat_id: int | None = None,
-    reply_to: int | None = None,
     entities: tuple[Entity, ...] = (),
     attachment: Attachment | None = None,
 ) -> Message:
     """A person writes a message, or a caption under a file."""
-    chat = open_chat(world, person, chat_id)
-    if reply_to is not None and world.message(chat, reply_to) is None:
-        raise ValueError(f"There is no message {reply_to} to reply to.")
+    chat = open_chat(world, person, where.chat_id)
+    thread_id = _thread(world, chat, person, where)
+    for entity in entities:
+        if entity.user_id not in (0, world.bot.id):
+            world.person(entity.user_id)
     caption = attachment is not None
     most = MOST_CAPTION_CHARACTERS if caption else MOST_CHARACTERS
     shown = _written(text, entities, most, may_be_empty=caption)
-    chat.last_message_id += 1
     message = Message(
-        message_id=chat.last_message_id,
+        message_id=chat.last_message_id + 1,
         chat_id=chat.id,
         sender_id=person.id,
         by_bot=False,
         date=world.now(),
         history=[_frame(world, shown)],
-        reply_to_message_id=reply_to,
+        reply_to_message_id=where.reply_to,
+        thread_id=thread_id,
         attachment=attachment,
     )
-    chat.messages[message.message_id] = message
+    world.add_message(chat, message)
     chat.known = True
-    updates.add("message", message_json(world, message), message.date)
+    deliver(world, updates, "message", message)
     world.feed.tell("message", page_message(world, message))
     return message
 
@@ -100,7 +113,7 @@ def rewrite(
         raise ValueError("The new text is the old one.")
     message.history.append(frame)
     message.edit_date = world.now()
-    updates.add("edited_message", message_json(world, message), message.edit_date)
+    deliver(world, updates, "edited_message", message)
     world.feed.tell("edited", page_message(world, message))
 
 
@@ -147,6 +160,8 @@ def query(
     message = world.message(chat, message_id)
     if message is not None and not message.by_bot:
         raise ValueError(f"Message {message_id} is not the bot's.")
+    if chat.closed:
+        raise ValueError(f"The bot is not in the chat {chat.id}: nothing happens.")
     number = len(world.answers) + len(world.queries) + 1
     query_id = str((person.id << 20) + number)
     while query_id in world.queries or query_id in world.answers:
@@ -172,31 +187,29 @@ def set_blocked(world: World, updates: UpdateQueue, person: Person, *, blocked: 
     chat = world.chats[person.id]
     if chat.closed == blocked:
         return
-    chat.closed, chat.known = blocked, True
-    drop_draft(world, chat)
-    out: Json = {"user": bot_json(world.bot), "status": "kicked", "until_date": 0}
-    inside: Json = {"user": bot_json(world.bot), "status": "member"}
-    shape: Json = {
-        "chat": chat_json(world, chat),
-        "from": person_json(person),
-        "date": world.now(),
-        "old_chat_member": inside if blocked else out,
-        "new_chat_member": out if blocked else inside,
-    }
-    updates.add("my_chat_member", shape)
+    for thread_id in list(chat.showing):
+        drop_draft(world, chat, thread_id)
+    set_standing(world, updates, chat, "kicked" if blocked else "member", person)
+    chat.known = True
     world.feed.tell("person", page_person(world, person))
 
 
-def stop_draft(world: World, updates: UpdateQueue, person: Person) -> int:
+def stop_draft(world: World, updates: UpdateQueue, person: Person, thread_id: int = 0) -> int:
     """A person presses Stop under a draft; the draft's id."""
     chat = world.chats[person.id]
-    if chat.draft is None or not chat.draft.can_stop:
+    draft = chat.showing.get(thread_id)
+    if draft is None or not draft.can_stop:
         raise ValueError(f"{person.first_name} sees no draft with a Stop button.")
-    draft_id = chat.draft.draft_id
-    drop_draft(world, chat)
-    shape: Json = {"chat": chat_json(world, chat), "draft_id": draft_id}
+    if draft.keep_on_stop:
+        put_draft(world, chat, replace(draft, can_stop=False))
+    else:
+        drop_draft(world, chat, thread_id)
+    shape: Json = {"chat": chat_json(world, chat), "draft_id": draft.draft_id}
+    if thread_id:
+        shape["message_thread_id"] = thread_id
     updates.add("stopped_message_generation", shape)
-    return draft_id
+    world.feed.wake()
+    return draft.draft_id
 
 
 def store(world: World, folder: str, name: str, content: bytes, mime_type: str) -> StoredFile:
@@ -253,13 +266,28 @@ def page_person(world: World, person: Person) -> Json:
 
 
 def open_chat(world: World, person: Person, chat_id: int | None) -> Chat:
-    """The chat that a person acts in: their own private one."""
+    """The chat that a person acts in: their own private one, or a group that they are in."""
     chat = world.chat(person.id if chat_id is None else chat_id)
     if person.id not in chat.members:
         raise ValueError(f"{person.first_name} is not in the chat {chat.id}.")
-    if chat.closed:
+    if chat.type == "private" and chat.closed:
         raise ValueError(f"{person.first_name} has blocked the bot: unblock it first.")
     return chat
+
+
+def _thread(world: World, chat: Chat, person: Person, where: Where) -> int:
+    """The thread that a new message of a person belongs to."""
+    target = None if where.reply_to is None else world.message(chat, where.reply_to)
+    if where.reply_to is not None and target is None:
+        raise ValueError(f"There is no message {where.reply_to} to reply to.")
+    if where.thread_id:
+        topic_of(chat, where.thread_id)
+    thread_id = where.thread_id or reply_thread(chat, target)
+    topic = chat.topics.get(thread_id)
+    leads = standing_of(chat, person.id) != "member"
+    if topic is not None and topic.closed and not leads:
+        raise ValueError(f"The topic {topic.name!r} is closed.")
+    return thread_id
 
 
 def _existing(world: World, chat: Chat, message_id: int) -> Message:
@@ -290,4 +318,4 @@ def _written(
 
 def _frame(world: World, shown: Formatted) -> Frame:
     frame = Frame(loop_time(), shown.text, [], None, formatting=shown.entities)
-    return replace(frame, entities=entities_json(shown.entities, world.people))
+    return replace(frame, entities=entities_json(world, shown.entities))

@@ -60,6 +60,11 @@ class Found:
     end: int
 
 
+def is_email(text: str) -> bool:
+    """Whether the whole text is a mail address."""
+    return _EMAIL.fullmatch(text) is not None
+
+
 def found_in(text: str) -> list[Found]:
     """Everything found, in text order, without overlaps: the earlier, then the longer wins."""
     matches = [

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,27 +14,31 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from bridge.sandbox.journal import Journal
-from bridge.sandbox.telegram import crowd
+from bridge.sandbox.telegram import crowd, groups
 from bridge.sandbox.telegram.budgets import Budgets, RateModel
 from bridge.sandbox.telegram.calls import Rates
+from bridge.sandbox.telegram.crowd import Where
+from bridge.sandbox.telegram.entities import Entity
 from bridge.sandbox.telegram.faults import Delay, failure
-from bridge.sandbox.telegram.methods import proper_name
+from bridge.sandbox.telegram.methods import FEATURES, proper_name
 from bridge.sandbox.telegram.people import PeopleSide
 from bridge.sandbox.telegram.refusals import unauthorized
-from bridge.sandbox.telegram.server import TRANSPORT, BotServer, Call, json_response
+from bridge.sandbox.telegram.server import TRANSPORT, BotServer, json_response
+from bridge.sandbox.telegram.sights import Place, Sights, chat_id_of
 from bridge.sandbox.telegram.updates import UpdateQueue
-from bridge.sandbox.telegram.world import Bot, Draft, Json, Message, Person, World, loop_time
-
-DUMPED_MESSAGES = 6
+from bridge.sandbox.telegram.world import Bot, Chat, Group, Json, Person, Standing, World, loop_time
 
 
-class TelegramEmulator:
+class TelegramEmulator(Sights):
     """One bot's Telegram.
 
     `clock` gives Unix time in seconds, for dates and life times; rates and waits go by the running
     loop. `budgets=None` switches the rate model off. `latency` is added to every call but
     getUpdates, in seconds. Everything but the constructor, `add_bot` and `add_person` needs a
     running loop. A person can be written to only after they wrote, as in Telegram.
+
+    A group is a supergroup; the first of its members made it. In a forum, messages outside of its
+    topics stand in General, which has no thread id.
     """
 
     def __init__(
@@ -93,12 +96,102 @@ class TelegramEmulator:
         self.world.feed.tell("person", crowd.page_person(self.world, person))
         return person
 
+    def add_group(
+        self,
+        title: str,
+        members: Iterable[Person],
+        forum: bool = False,
+        admins: Iterable[Person] = (),
+        bot_is_admin: bool = False,
+    ) -> Group:
+        """A supergroup to which its first member, the creator, adds the bot.
+
+        The bot is told: a `my_chat_member` update and a service message.
+        """
+        people = list(members)
+        chat = groups.add_group(self.world, title, people, admins, forum=forum)
+        standing: Standing = "administrator" if bot_is_admin else "member"
+        groups.set_standing(self.world, self.updates, chat, standing, people[0])
+        return Group(chat.id, chat.title, forum)
+
+    @property
+    def privacy(self) -> bool:
+        """Whether the bot gets only what is meant for it: the setting at BotFather.
+
+        As there, getMe changes at once and a group when the bot is next added to it.
+        """
+        return self.world.privacy
+
+    @privacy.setter
+    def privacy(self, on: bool) -> None:
+        self.world.privacy = on
+
+    def add_topic(self, chat: Place, name: str, by: Person | None = None) -> int:
+        """A topic in a forum, or in a private chat, whose bot then has topics; the thread's id.
+
+        In a group the creator opens it, unless told otherwise. The bot gets the service message.
+        """
+        found, person = self._in(chat, by)
+        return groups.add_topic(self.world, self.updates, found, name, person).id
+
+    def close_topic(self, group: Group, thread_id: int, closed: bool = True) -> None:
+        """Only administrators write in it: `TOPIC_CLOSED` for others; or open it again."""
+        found, person = self._in(group, None)
+        groups.close_topic(self.world, self.updates, found, thread_id, person, closed=closed)
+
+    def delete_topic(self, group: Group, thread_id: int) -> None:
+        """A topic and all its messages go; the bot is not told."""
+        groups.delete_topic(self.world, self.world.chat(group.id), thread_id)
+
+    def kick_bot(self, group: Group, by: Person | None = None) -> None:
+        """Somebody, else the creator, throws the bot out."""
+        self._set_standing(group, "kicked", by)
+
+    def invite_bot(self, group: Group, by: Person | None = None, admin: bool = False) -> None:
+        """Somebody, else the creator, adds the bot, or changes whether it is administrator."""
+        self._set_standing(group, "administrator" if admin else "member", by)
+
+    def mute_bot(self, group: Group, by: Person | None = None) -> None:
+        """Somebody, else the creator, forbids the bot to write; `invite_bot` allows it again."""
+        self._set_standing(group, "restricted", by)
+
+    def join(self, group: Group, person: Person) -> None:
+        """A person joins a group."""
+        groups.join(self.world, self.updates, self.world.chat(group.id), person)
+
+    def leave(self, group: Group, person: Person) -> None:
+        """A person leaves a group."""
+        groups.leave(self.world, self.updates, self.world.chat(group.id), person)
+
+    def _set_standing(self, group: Group, standing: Standing, by: Person | None) -> None:
+        chat, person = self._in(group, by)
+        groups.set_standing(self.world, self.updates, chat, standing, person)
+
+    def _in(self, place: Place, by: Person | None) -> tuple[Chat, Person]:
+        """A chat and who acts there: its creator unless somebody is named."""
+        chat = self.world.chat(chat_id_of(place))
+        return chat, self.world.person(chat.creator_id or chat.id) if by is None else by
+
     # --- what people do -------------------------------------------------------------------------
 
-    def send(self, person: Person, text: str, reply_to: int | None = None) -> int:
-        """A person writes to the bot; the id of the message."""
-        message = crowd.write(self.world, self.updates, person, text, reply_to=reply_to)
-        return message.message_id
+    def send(
+        self,
+        person: Person,
+        text: str,
+        reply_to: int | None = None,
+        *,
+        chat: Place | None = None,
+        thread_id: int = 0,
+        entities: Iterable[Entity] = (),
+    ) -> int:
+        """A person writes to the bot, or into a group or topic; the id of the message.
+
+        The bot gets it only if privacy mode lets it. Commands, @mentions and links are found in
+        the text; what else it is marked with, such as a `text_mention`, are its entities.
+        """
+        where, marks = Where(_place(chat), thread_id, reply_to), tuple(entities)
+        sent = crowd.write(self.world, self.updates, person, text, where, entities=marks)
+        return sent.message_id
 
     def send_document(
         self,
@@ -107,11 +200,15 @@ class TelegramEmulator:
         content: bytes,
         mime: str = "application/octet-stream",
         caption: str = "",
+        *,
+        chat: Place | None = None,
+        thread_id: int = 0,
     ) -> int:
         """A person sends a file; the id of the message."""
         stored = crowd.store(self.world, "documents", name, content, mime)
+        where = Where(_place(chat), thread_id)
         attachment = crowd.document(stored, name)
-        sent = crowd.write(self.world, self.updates, person, caption, attachment=attachment)
+        sent = crowd.write(self.world, self.updates, person, caption, where, attachment=attachment)
         return sent.message_id
 
     def send_photo(
@@ -120,32 +217,46 @@ class TelegramEmulator:
         content: bytes,
         caption: str = "",
         size: tuple[int, int] = (800, 600),
+        *,
+        chat: Place | None = None,
+        thread_id: int = 0,
     ) -> int:
         """A person sends a photo of this width and height; the id of the message."""
         stored = crowd.store(self.world, "photos", "photo.jpg", content, "image/jpeg")
+        where = Where(_place(chat), thread_id)
         attachment = crowd.photo(stored, *size)
-        sent = crowd.write(self.world, self.updates, person, caption, attachment=attachment)
+        sent = crowd.write(self.world, self.updates, person, caption, where, attachment=attachment)
         return sent.message_id
 
-    def edit(self, person: Person, message_id: int, text: str) -> None:
+    def edit(
+        self, person: Person, message_id: int, text: str, *, chat: Place | None = None
+    ) -> None:
         """A person edits a message of theirs."""
-        crowd.rewrite(self.world, self.updates, person, message_id, text)
+        place = _place(chat)
+        crowd.rewrite(self.world, self.updates, person, message_id, text, chat_id=place)
 
-    def delete(self, chat: Person | int, message_id: int) -> None:
+    def delete(self, chat: Place, message_id: int) -> None:
         """Somebody deletes a message of either side; the bot is not told."""
-        crowd.remove(self.world, _id(chat), message_id)
+        crowd.remove(self.world, chat_id_of(chat), message_id)
 
     def press(
-        self, person: Person, message_id: int, label: str = "", *, data: str | None = None
+        self,
+        person: Person,
+        message_id: int,
+        label: str = "",
+        *,
+        data: str | None = None,
+        chat: Place | None = None,
     ) -> str:
         """A person presses a button by its label, or forges any callback data; the query's id."""
+        place = person.id if chat is None else chat_id_of(chat)
         if data is not None:
-            return crowd.query(self.world, self.updates, person, person.id, message_id, data)
-        return crowd.press(self.world, self.updates, person, person.id, message_id, label)
+            return crowd.query(self.world, self.updates, person, place, message_id, data)
+        return crowd.press(self.world, self.updates, person, place, message_id, label)
 
-    def press_stop(self, person: Person) -> int:
+    def press_stop(self, person: Person, *, thread_id: int = 0) -> int:
         """A person presses Stop under the draft they see; the draft's id."""
-        return crowd.stop_draft(self.world, self.updates, person)
+        return crowd.stop_draft(self.world, self.updates, person, thread_id)
 
     def block(self, person: Person) -> None:
         """A person blocks the bot."""
@@ -161,102 +272,15 @@ class TelegramEmulator:
         self.world.feed.wake()
         return number
 
-    # --- what there is to see -------------------------------------------------------------------
-
-    def messages(self, chat: Person | int) -> list[Message]:
-        """Both sides' messages in order, without the deleted ones."""
-        return [each for each in self.world.chat(_id(chat)).messages.values() if not each.deleted]
-
-    def posts(self, chat: Person | int) -> list[Message]:
-        """The bot's messages in order, without the deleted ones."""
-        return [each for each in self.messages(chat) if each.by_bot]
-
-    def typing(self, chat: Person | int) -> list[float]:
-        """Loop times of the chat actions."""
-        return [at for at, _ in self.world.chat(_id(chat)).actions]
-
-    def draft(self, chat: Person | int) -> Draft | None:
-        """The draft that shows now."""
-        return self.world.chat(_id(chat)).draft
-
-    def drafts(self, chat: Person | int) -> list[Draft]:
-        """Every draft that ever showed, in order."""
-        return list(self.world.chat(_id(chat)).drafts)
-
-    @property
-    def calls(self) -> list[Call]:
-        """Every answered Bot API call, getUpdates included."""
-        return self._server.calls
-
-    @property
-    def calls_during_ban(self) -> int:
-        """Calls that came although the client had been told to be silent."""
-        return self._rates.calls_during_ban
-
-    @property
-    def calls_to_closed_chats(self) -> int:
-        """Calls for chats in which the bot is blocked."""
-        return self._server.calls_to_closed_chats
-
-    @property
-    def commands(self) -> dict[tuple[str, str], list[Json]]:
-        """Menus by scope (`default`, `all_private_chats`, `chat:7` …) and language."""
-        return self.world.commands
-
-    @property
-    def answers(self) -> dict[str, str]:
-        """The text of each answered callback query."""
-        return self.world.answers
-
-    @property
-    def pending(self) -> int:
-        """How many updates are not confirmed yet."""
-        return self.updates.pending
-
-    @property
-    def polling(self) -> bool:
-        """Whether a getUpdates call waits now."""
-        return self.updates.polling
-
-    async def until(
-        self,
-        predicate: Callable[[], bool],
-        timeout: float = 5.0,  # noqa: ASYNC109  # its message needs the number
-        what: str = "",
-    ) -> None:
-        """Return when the predicate holds; it is asked again at every change here.
-
-        Raises TimeoutError after `timeout` seconds, with `what` and the ends of the chats.
-        """
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                while not predicate():
-                    await self.world.feed.change()
-                return
-        raise TimeoutError(f"{what or 'It'} did not come within {timeout:g} s.\n{self._dump()}")
-
-    def _dump(self) -> str:
-        lines: list[str] = []
-        for person in self.world.people.values():
-            lines.append(f"{person.first_name} ({person.id}):")
-            for message in self.messages(person)[-DUMPED_MESSAGES:]:
-                side = "bot" if message.by_bot else person.first_name
-                edits = len(message.history) - 1
-                lines.append(
-                    f"  {message.message_id} {side} ({edits} edits): {message.text[:200]!r}"
-                )
-        refused = [f"{each.method} {each.description}" for each in self.calls if each.description]
-        return "\n".join([*lines, f"refused calls: {refused[-DUMPED_MESSAGES:]}"])
-
     # --- misbehaviour ---------------------------------------------------------------------------
 
-    def flood(self, chat: Person | int, seconds: float = 3) -> None:
+    def flood(self, chat: Place, seconds: float = 3) -> None:
         """429 for every call about a chat until the time has passed.
 
         The first call of each kind (messages, typing and drafts, the rest) finds out; each later
         one during the ban doubles it and counts in `calls_during_ban`.
         """
-        self._rates.flood(_id(chat), seconds, loop_time())
+        self._rates.flood(chat_id_of(chat), seconds, loop_time())
 
     def fail(
         self,
@@ -285,13 +309,23 @@ class TelegramEmulator:
         self.world.revoked.add(token)
         self.updates.end_poll(unauthorized())
 
-    def without(self, *methods: str) -> None:
-        """A server too old for these methods: 404. Raises ValueError for an unknown name."""
-        for method in methods:
-            name = proper_name(method)
-            if name is None:
-                raise ValueError(f"There is no method {method} here anyway.")
-            self._server.faults.missing.add(name)
+    def without(self, *names: str) -> None:
+        """A server too old for these methods or features: 404 for the methods.
+
+        Features are `rich messages`, `drafts` and `stop button`. Without rich messages the server
+        also does not know the parameter `rich_message`: such an editMessageText lacks its text.
+        Raises ValueError for an unknown name.
+        """
+        faults = self._server.faults
+        for each in names:
+            feature, name = FEATURES.get(each), proper_name(each)
+            if feature is not None:
+                faults.missing |= feature.methods
+                faults.ignored |= feature.parameters
+            elif name is not None:
+                faults.missing.add(name)
+            else:
+                raise ValueError(f"There is no method {each} here anyway, nor a feature.")
 
     async def close(self) -> None:
         """End every waiting poll, pause and page, so that the server can end at once."""
@@ -314,5 +348,5 @@ async def _nowhere(request: Request, problem: Exception) -> Response:
     return json_response({"ok": False, "error_code": status, "description": description}, status)
 
 
-def _id(chat: Person | int) -> int:
-    return chat if isinstance(chat, int) else chat.id
+def _place(chat: Place | None) -> int | None:
+    return None if chat is None else chat_id_of(chat)

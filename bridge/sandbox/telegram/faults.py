@@ -70,6 +70,8 @@ class Faults:
         self._delays: list[Delay] = []
         self.missing: set[str] = set()
         """Methods that this server is too old for."""
+        self.ignored: set[str] = set()
+        """Parameters that it is too old for."""
 
     def add(self, fault: Failure | Delay) -> None:
         """Switch one on, behind those that are on already."""

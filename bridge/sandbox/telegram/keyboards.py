@@ -75,12 +75,15 @@ def _rows(sent: object) -> list[list[Json]]:
 def _button(sent: object) -> Json:
     if not isinstance(sent, dict) or not isinstance(sent.get("text"), str):
         raise bad_request("Can't parse inline keyboard button: a text is expected")
+    return {"text": sent["text"]} | read_action(sent, "inline keyboard button")
+
+
+def read_action(sent: Json, title: str) -> Json:
+    """What a button does and how it looks, without its text. Raises Refused."""
     action = next((name for name in _ACTIONS if name in sent), None)
     if action is None:
-        raise bad_request(
-            "Can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard"
-        )
-    button: Json = {"text": sent["text"], action: _argument(action, sent[action])}
+        raise bad_request(f"Can't parse {title}: Text buttons are unallowed in the inline keyboard")
+    button: Json = {action: _argument(action, sent[action])}
     return button | {name: sent[name] for name in _LOOKS if name in sent}
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from bridge.sandbox.telegram import drafts, posting, profile, receiving
+from bridge.sandbox.telegram import drafts, members, posting, profile, receiving
 from bridge.sandbox.telegram.calls import MethodCall
 
 Method = Callable[[MethodCall], Awaitable[object]]
@@ -12,6 +13,8 @@ Method = Callable[[MethodCall], Awaitable[object]]
 METHODS: dict[str, Method] = {
     "getMe": profile.get_me,
     "getChat": profile.get_chat,
+    "getChatMember": members.get_chat_member,
+    "getChatAdministrators": members.get_chat_administrators,
     "setMyCommands": profile.set_my_commands,
     "getMyCommands": profile.get_my_commands,
     "deleteMyCommands": profile.delete_my_commands,
@@ -29,7 +32,30 @@ METHODS: dict[str, Method] = {
     "deleteMessage": posting.delete_message,
     "sendChatAction": posting.send_chat_action,
     "setMessageReaction": posting.set_message_reaction,
+    "sendRichMessage": posting.send_rich_message,
     "sendMessageDraft": drafts.send_message_draft,
+    "sendRichMessageDraft": drafts.send_rich_message_draft,
+}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What a server that is too old for something does not know."""
+
+    methods: frozenset[str]
+    parameters: frozenset[str]
+    """Ignored, as every unknown parameter is."""
+
+
+FEATURES: dict[str, Feature] = {
+    "rich messages": Feature(
+        frozenset({"sendRichMessage", "sendRichMessageDraft"}), frozenset({"rich_message"})
+    ),
+    "drafts": Feature(
+        frozenset({"sendMessageDraft", "sendRichMessageDraft"}),
+        frozenset({"can_stop", "keep_on_stop"}),
+    ),
+    "stop button": Feature(frozenset(), frozenset({"can_stop", "keep_on_stop"})),
 }
 NAMES = {name.lower(): name for name in METHODS}
 

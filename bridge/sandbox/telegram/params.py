@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -24,11 +24,11 @@ _TRUE = ("true", "yes", "1")
 _INTEGER = re.compile(r"\s*(-?[0-9]{1,30})")
 _JSON_NAMES = frozenset(
     {"allowed_updates", "commands", "entities", "link_preview_options", "reaction"}
-    | {"reply_markup", "reply_parameters", "scope"}
+    | {"reply_markup", "reply_parameters", "rich_message", "scope"}
 )
 _INTEGER_NAMES = frozenset(
     {"chat_id", "draft_id", "limit", "max_connections", "message_id", "message_thread_id"}
-    | {"offset", "reply_to_message_id", "timeout"}
+    | {"offset", "reply_to_message_id", "timeout", "user_id"}
 )
 _BOOLEAN_NAMES = frozenset(
     {"allow_sending_without_reply", "can_stop", "disable_notification", "drop_pending_updates"}
@@ -75,6 +75,10 @@ class Params:
         except (ValueError, RecursionError) as problem:
             raise Broken(name) from problem
         return value
+
+    def without(self, names: Set[str]) -> Params:
+        """The others, as a server sees them that does not know these."""
+        return Params({name: value for name, value in self.values.items() if name not in names})
 
     def shown(self) -> Json:
         """All of it with numbers, booleans and JSON in place of their text, where they parse."""

@@ -18,12 +18,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from bridge.sandbox.journal import Entry, Journal
-from bridge.sandbox.telegram import crowd
+from bridge.sandbox.telegram import crowd, groups
+from bridge.sandbox.telegram.drafts import draft_news
 from bridge.sandbox.telegram.profile import menu
 from bridge.sandbox.telegram.server import json_response
-from bridge.sandbox.telegram.shapes import bot_json, chat_json, page_message
+from bridge.sandbox.telegram.shapes import bot_json, page_message
 from bridge.sandbox.telegram.updates import UpdateQueue
-from bridge.sandbox.telegram.world import Json, Person, World
+from bridge.sandbox.telegram.world import Json, Person, Standing, World
 
 NEWEST_ENTRIES = 200
 _LOCAL_HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
@@ -52,6 +53,10 @@ class PeopleSide:
             "press": self.press,
             "people": self.add_person,
             "block": self.block,
+            "stop": self.stop,
+            "groups": self.add_group,
+            "topics": self.add_topic,
+            "bot": self.set_bot,
         }
         return [
             Route("/sandbox/state", self._guarded(self.state), methods=["GET"]),
@@ -75,11 +80,7 @@ class PeopleSide:
                     | {"commands": menu(world, each.id, each.language_code)}
                     for each in world.people.values()
                 ],
-                "chats": [
-                    chat_json(world, chat)
-                    | {"title": world.people[chat.id].first_name, "members": chat.members}
-                    for chat in chats
-                ],
+                "chats": [groups.page_chat(world, chat) for chat in chats],
                 "messages": {
                     str(chat.id): [
                         page_message(world, each)
@@ -88,6 +89,7 @@ class PeopleSide:
                     ]
                     for chat in chats
                 },
+                "drafts": [draft_news(each) for chat in chats for each in chat.showing.values()],
                 "journal": [_entry(each) for each in list(self.journal.entries)[-NEWEST_ENTRIES:]],
             }
         )
@@ -128,15 +130,13 @@ class PeopleSide:
 
     def send(self, wish: Json) -> Json:
         """A person writes."""
-        reply_to = wish.get("reply_to_message_id")
-        message = crowd.write(
-            self.world,
-            self.updates,
-            self._person(wish),
-            _text(wish, "text"),
-            chat_id=_number(wish, "chat_id"),
-            reply_to=None if reply_to is None else _number(wish, "reply_to_message_id"),
+        person = self._person(wish)
+        where = crowd.Where(
+            _number(wish, "chat_id"),
+            _number(wish, "thread_id") if wish.get("thread_id") else 0,
+            _number(wish, "reply_to_message_id") if wish.get("reply_to_message_id") else None,
         )
+        message = crowd.write(self.world, self.updates, person, _text(wish, "text"), where)
         return {"message_id": message.message_id}
 
     def edit(self, wish: Json) -> Json:
@@ -156,9 +156,7 @@ class PeopleSide:
 
     def add_person(self, wish: Json) -> Json:
         """Somebody new comes."""
-        name = _text(wish, "first_name").strip()
-        if not 1 <= len(name) <= 64 or _NOT_IN_A_NAME.search(name):
-            raise Wrong("A first name has 1 to 64 characters, no control characters.")
+        name = _label(wish, "first_name", "A first name")
         language = _text(wish, "language_code") if wish.get("language_code") else ""
         if language and not _LANGUAGE.fullmatch(language):
             raise Wrong("A language code looks like en or zh-hans.")
@@ -175,6 +173,45 @@ class PeopleSide:
         person = self._person(wish)
         crowd.set_blocked(self.world, self.updates, person, blocked=blocked)
         return crowd.page_person(self.world, person)
+
+    def stop(self, wish: Json) -> Json:
+        """A person presses Stop under a draft."""
+        thread_id = _number(wish, "thread_id") if wish.get("thread_id") else 0
+        person = self._person(wish)
+        return {"draft_id": crowd.stop_draft(self.world, self.updates, person, thread_id)}
+
+    def add_group(self, wish: Json) -> Json:
+        """A person makes a group with others and adds the bot."""
+        person = self._person(wish)
+        wanted, forum = wish.get("members"), wish.get("forum", False)
+        if not isinstance(wanted, list) or not isinstance(forum, bool):
+            raise Wrong("members must be a list of ids, forum true or false.")
+        others = [self.world.person(each) for each in dict.fromkeys(wanted) if each != person.id]
+        title = _label(wish, "title", "A title")
+        members = [person, *others]
+        chat = groups.add_group(self.world, title, members, (), forum=forum)
+        groups.set_standing(self.world, self.updates, chat, "member", person)
+        return groups.page_chat(self.world, chat)
+
+    def add_topic(self, wish: Json) -> Json:
+        """A person opens a topic."""
+        person = self._person(wish)
+        chat = crowd.open_chat(self.world, person, _number(wish, "chat_id"))
+        name = _label(wish, "name", "A name")
+        return {"thread_id": groups.add_topic(self.world, self.updates, chat, name, person).id}
+
+    def set_bot(self, wish: Json) -> Json:
+        """A person throws the bot out of a group or adds it again."""
+        inside = wish.get("inside")
+        if not isinstance(inside, bool):
+            raise Wrong("inside must be true or false.")
+        person = self._person(wish)
+        chat = crowd.open_chat(self.world, person, _number(wish, "chat_id"))
+        if chat.type == "private":
+            raise Wrong("In a private chat one blocks the bot.")
+        standing: Standing = "member" if inside else "kicked"
+        groups.set_standing(self.world, self.updates, chat, standing, person)
+        return groups.page_chat(self.world, chat)
 
     def _person(self, wish: Json) -> Person:
         if not self.world.bots:
@@ -225,6 +262,14 @@ def _text(wish: Json, name: str) -> str:
     if not isinstance(value, str):
         raise Wrong(f"{name} must be a text.")
     return value
+
+
+def _label(wish: Json, name: str, title: str) -> str:
+    """Something to be called."""
+    label = _text(wish, name).strip()
+    if not 1 <= len(label) <= 64 or _NOT_IN_A_NAME.search(label):
+        raise Wrong(f"{title} has 1 to 64 characters, no control characters.")
+    return label
 
 
 def _entry(entry: Entry) -> Json:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bridge.sandbox.telegram.calls import (
     MethodCall,
     chat_of,
+    check_may_send,
     frame_of,
     message_of,
+    needed_rich_of,
     object_of,
     own_message_of,
+    rich_frame,
+    rich_of,
     shown,
     text_of,
+    thread_of,
     writable_chat_of,
 )
 from bridge.sandbox.telegram.drafts import drop_draft
@@ -20,8 +25,8 @@ from bridge.sandbox.telegram.keyboards import read_inline_markup, read_markup
 from bridge.sandbox.telegram.params import Broken
 from bridge.sandbox.telegram.refusals import bad_request
 from bridge.sandbox.telegram.shapes import page_message
-from bridge.sandbox.telegram.text import check_length
-from bridge.sandbox.telegram.world import Chat, Frame, Json, Message, loop_time
+from bridge.sandbox.telegram.text import Formatted, check_length
+from bridge.sandbox.telegram.world import Action, Chat, Frame, Json, Message, loop_time
 
 DELETABLE_FOR = 48 * 3600
 NOT_MODIFIED = (
@@ -47,38 +52,72 @@ async def send_message(call: MethodCall) -> object:
     text = text_of(call)
     markup = read_markup(call.params)
     chat = writable_chat_of(call)
-    target, quote = _reply_target(call, chat)
+    check_may_send(chat, "text messages")
+    place = _place(call, chat)
     check_length(text.text)
-    frame = frame_of(call, text, markup)
+    return await _post(call, chat, place, frame_of(call, text, markup))
+
+
+async def send_rich_message(call: MethodCall) -> object:
+    """A new rich message of the bot."""
+    rich = needed_rich_of(call)
+    markup = read_markup(call.params)
+    chat = writable_chat_of(call)
+    check_may_send(chat, "the rich message")
+    place = _place(call, chat)
+    return await _post(call, chat, place, rich_frame(rich, markup))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where in its chat a new message stands."""
+
+    thread_id: int
+    target_id: int | None
+    quote: Json | None
+
+
+def _place(call: MethodCall, chat: Chat) -> _Place:
+    target, quote = _reply_target(call, chat)
+    thread_id = thread_of(call, chat, target)
+    return _Place(thread_id, None if target is None else target.message_id, quote)
+
+
+async def _post(call: MethodCall, chat: Chat, place: _Place, frame: Frame) -> Json:
     await call.rates.admit(chat.id, "messages", new=True)
-    frame = replace(frame, at_loop_time=loop_time())
-    chat.last_message_id += 1
     message = Message(
-        message_id=chat.last_message_id,
+        message_id=chat.last_message_id + 1,
         chat_id=chat.id,
         sender_id=call.world.bot.id,
         by_bot=True,
         date=call.world.now(),
-        history=[frame],
-        reply_to_message_id=target,
-        quote=quote,
+        history=[replace(frame, at_loop_time=loop_time())],
+        reply_to_message_id=place.target_id,
+        thread_id=place.thread_id,
+        quote=place.quote,
         protected=call.params.boolean("protect_content"),
     )
-    chat.messages[message.message_id] = message
-    drop_draft(call.world, chat)
+    call.world.add_message(chat, message)
+    chat.bot_wrote = True
+    drop_draft(call.world, chat, place.thread_id)
     call.world.feed.tell("message", page_message(call.world, message))
     return shown(call, message)
 
 
 async def edit_message_text(call: MethodCall) -> object:
-    """Another text for a message of the bot; what is not repeated is lost."""
-    text = text_of(call)
+    """Another text, or a rich message, for one of the bot; what is not repeated is lost."""
+    rich = rich_of(call)
+    if rich is not None and call.params.has("text"):
+        # not established; whoever relies on either answer should learn it here
+        raise bad_request("Only one of text and rich_message may be used")
+    text = text_of(call) if rich is None else Formatted("")
     markup = read_inline_markup(call.params)
     _refuse_inline_message(call)
     chat = writable_chat_of(call)
     message = own_message_of(call, chat)
     check_length(text.text)
-    return await _show(call, chat, message, frame_of(call, text, markup))
+    frame = frame_of(call, text, markup) if rich is None else rich_frame(rich, markup)
+    return await _show(call, chat, message, frame)
 
 
 async def edit_message_reply_markup(call: MethodCall) -> object:
@@ -106,8 +145,8 @@ def _same(old: Frame, new: Frame) -> bool:
     """Whether an edit changes nothing; a preview only counts where there is a link."""
     linked = any(entity.type in _LINKS for entity in new.formatting)
     previews = not linked or (old.link_preview_options or {}) == (new.link_preview_options or {})
-    before = (old.text, old.formatting, old.reply_markup)
-    return previews and before == (new.text, new.formatting, new.reply_markup)
+    before = (old.text, old.formatting, old.reply_markup, old.rich)
+    return previews and before == (new.text, new.formatting, new.reply_markup, new.rich)
 
 
 def _refuse_inline_message(call: MethodCall) -> None:
@@ -115,7 +154,7 @@ def _refuse_inline_message(call: MethodCall) -> None:
         raise bad_request("MESSAGE_ID_INVALID")
 
 
-def _reply_target(call: MethodCall, chat: Chat) -> tuple[int | None, Json | None]:
+def _reply_target(call: MethodCall, chat: Chat) -> tuple[Message | None, Json | None]:
     """The message replied to and the part of it that is quoted."""
     sent = object_of(call.params, "reply_parameters", "reply parameters")
     if sent is None:
@@ -132,7 +171,7 @@ def _reply_target(call: MethodCall, chat: Chat) -> tuple[int | None, Json | None
         if sent.get("allow_sending_without_reply") is True:
             return None, None
         raise bad_request("message to be replied not found")
-    return wanted, _quote(sent.get("quote"), target)
+    return target, _quote(sent.get("quote"), target)
 
 
 def _quote(wanted: object, target: Message) -> Json | None:
@@ -146,10 +185,13 @@ def _quote(wanted: object, target: Message) -> Json | None:
 
 
 async def delete_message(call: MethodCall) -> object:
-    """Take away a message of either side; in a private chat only for 48 hours."""
+    """Take away a message: for 48 hours, and other people's in a group only as administrator."""
     chat = chat_of(call)
     message = message_of(call, chat, "message to delete")
-    if call.world.now() - message.date > DELETABLE_FOR:
+    admin = chat.standing == "administrator"
+    foreign = chat.type != "private" and not message.by_bot
+    old = call.world.now() - message.date > DELETABLE_FOR
+    if (foreign or old) and not admin:
         raise bad_request("message can't be deleted")
     await call.rates.admit(chat.id, "other")
     message.deleted = True
@@ -164,9 +206,11 @@ async def send_chat_action(call: MethodCall) -> object:
     action = call.params.text("action").lower()
     if action not in ACTIONS:
         raise bad_request("wrong parameter action in request")
+    thread_id = thread_of(call, chat)
     await call.rates.admit(chat.id, "actions")
-    chat.actions.append((loop_time(), action))
-    call.world.feed.tell("action", {"chat_id": chat.id, "action": action})
+    chat.actions.append(Action(loop_time(), action, thread_id))
+    told: Json = {"chat_id": chat.id, "thread_id": thread_id, "action": action}
+    call.world.feed.tell("action", told)
     return True
 
 

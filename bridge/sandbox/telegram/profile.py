@@ -25,7 +25,7 @@ _SIMPLE_SCOPES = (
 
 async def get_me(call: MethodCall) -> object:
     """The bot."""
-    return me_json(call.world.bot)
+    return me_json(call.world)
 
 
 async def get_chat(call: MethodCall) -> object:

@@ -119,6 +119,7 @@ class BotServer:
             await pause(self.latency)
         if failure is not None and not failure.after_executing:
             return failure
+        params = params.without(self.faults.ignored)
         call = MethodCall(self.world, self.updates, self.rates, params, lambda: _hung_up(request))
         try:
             result = await METHODS[name](call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from bridge.sandbox.telegram.entities import Entity
 from bridge.sandbox.telegram.world import Bot, Chat, Json, Message, Person, World
@@ -18,17 +18,18 @@ def bot_json(bot: Bot) -> Json:
     }
 
 
-def me_json(bot: Bot) -> Json:
+def me_json(world: World) -> Json:
     """The bot as getMe shows it, with what it may do."""
-    return bot_json(bot) | {
+    topics = any(chat.type == "private" and chat.topics for chat in world.chats.values())
+    return bot_json(world.bot) | {
         "can_join_groups": True,
-        "can_read_all_group_messages": False,
+        "can_read_all_group_messages": not world.privacy,
         "supports_guest_queries": False,
         "supports_inline_queries": False,
         "can_connect_to_business": False,
         "has_main_web_app": False,
-        "has_topics_enabled": False,
-        "allows_users_to_create_topics": False,
+        "has_topics_enabled": topics,
+        "allows_users_to_create_topics": topics,
         "can_manage_bots": False,
         "supports_join_request_queries": False,
     }
@@ -46,6 +47,9 @@ def person_json(person: Person) -> Json:
 
 def chat_json(world: World, chat: Chat) -> Json:
     """A chat as a Chat."""
+    if chat.type != "private":
+        group: Json = {"id": chat.id, "title": chat.title, "type": chat.type}
+        return group | {"is_forum": True} if chat.is_forum else group
     person = world.people[chat.id]
     shape: Json = {"id": chat.id, "type": chat.type, "first_name": person.first_name}
     if person.username:
@@ -66,18 +70,19 @@ def full_chat_json(world: World, chat: Chat) -> Json:
     }
 
 
-def entities_json(entities: Iterable[Entity], people: Mapping[int, Person]) -> list[Json]:
+def entities_json(world: World, entities: Iterable[Entity]) -> list[Json]:
     """Entities as MessageEntity objects; unset fields are left out."""
-    return [_entity_json(each, people) for each in entities]
+    return [_entity_json(world, each) for each in entities]
 
 
-def _entity_json(entity: Entity, people: Mapping[int, Person]) -> Json:
+def _entity_json(world: World, entity: Entity) -> Json:
     shape: Json = {"offset": entity.offset, "length": entity.length, "type": entity.type}
     for name in ("url", "language", "custom_emoji_id", "unix_time", "date_time_format"):
         if value := getattr(entity, name):
             shape[name] = value
     if entity.user_id:
-        shape["user"] = person_json(people[entity.user_id])
+        person = world.people.get(entity.user_id)
+        shape["user"] = bot_json(world.bot) if person is None else person_json(person)
     return shape
 
 
@@ -94,21 +99,34 @@ def message_json(world: World, message: Message, *, with_reply: bool = True) -> 
     }
     if message.edit_date is not None:
         shape["edit_date"] = message.edit_date
-    if with_reply and message.reply_to_message_id is not None:
-        target = world.message(chat, message.reply_to_message_id)
-        if target is not None:
-            shape["reply_to_message"] = message_json(world, target, with_reply=False)
+    if message.thread_id:
+        shape["message_thread_id"] = message.thread_id
+    if message.thread_id in chat.topics:
+        shape["is_topic_message"] = True
+    target = world.message(chat, _answered(chat, message)) if with_reply else None
+    if target is not None:
+        shape["reply_to_message"] = message_json(world, target, with_reply=False)
     if message.quote is not None:
         shape["quote"] = message.quote
     return shape | _content(message)
 
 
+def _answered(chat: Chat, message: Message) -> int:
+    """What it answers; in a forum's topic that is at least the message that opened the topic."""
+    if message.reply_to_message_id is not None:
+        return message.reply_to_message_id
+    opens = message.message_id == message.thread_id
+    return message.thread_id if chat.is_forum and not opens else 0
+
+
 def _content(message: Message) -> Json:
-    shape: Json = {}
+    shape: Json = dict(message.service or {})
     text, entities = ("text", "entities")
     if message.attachment is not None:
         text, entities = ("caption", "caption_entities")
         shape[message.attachment.kind] = message.attachment.description
+    if message.rich is not None:
+        shape["rich_message"] = message.rich
     if message.text:
         shape[text] = message.text
     if message.entities:

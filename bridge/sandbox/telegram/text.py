@@ -60,6 +60,11 @@ def utf16_length(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing in it can be seen."""
+    return _BLANK.match(text) is not None
+
+
 def check_size(text: str) -> None:
     """Refuse what is not UTF-8 or is over 32768 bytes, before anything is parsed."""
     try:
@@ -86,7 +91,7 @@ def formatted(
     text, placed = _cleaned(raw, placed)
     placed = arranged(placed)
     text, placed = _trimmed(text, placed)
-    if _BLANK.match(text):
+    if is_blank(text):
         if may_be_empty:
             return Formatted("")
         raise bad_request("Text must be non-empty")

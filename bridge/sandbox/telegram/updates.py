@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from bridge.sandbox.telegram.feed import Closing
 from bridge.sandbox.telegram.refusals import Refused, conflict
-from bridge.sandbox.telegram.world import Closing, Json, loop_time
+from bridge.sandbox.telegram.world import Json, loop_time
 
 FIRST_UPDATE_ID = 700_000_001
 MOST_UPDATES = 100_000

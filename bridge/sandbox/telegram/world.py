@@ -1,20 +1,25 @@
 """What exists in the emulated Telegram: one bot, people, chats, messages, drafts, files.
 
-Message ids count from 1 in each chat, so equal ids in different chats are normal. Ids of people do
-not fit into 32 bits. Every change wakes those who wait for one and is told to the page.
+Message ids count from 1 in each chat, so equal ids in different chats are normal. Ids of people and
+groups do not fit into 32 bits. Every change wakes those who wait for one and is told to the page.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bridge.sandbox.telegram.entities import Entity
+from bridge.sandbox.telegram.feed import Closing, Feed
 
 Json = dict[str, object]
 FIRST_PERSON_ID = 5_000_000_001
+FIRST_GROUP_ID = -1_002_000_000_001
+Standing = Literal["creator", "administrator", "member", "restricted", "left", "kicked"]
+"""What somebody is in a chat; `restricted`: present, and not allowed to write."""
+OUTSIDE: tuple[Standing, ...] = ("left", "kicked")
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,24 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Group:
+    """A supergroup, by which tests name its chat."""
+
+    id: int
+    title: str
+    forum: bool = False
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic of a forum or of a private chat; its id is that of the message that opened it."""
+
+    id: int
+    name: str
+    closed: bool = False
+
+
+@dataclass(frozen=True)
 class Frame:
     """What a message showed from one moment on."""
 
@@ -48,6 +71,8 @@ class Frame:
     link_preview_options: Json | None = None
     formatting: tuple[Entity, ...] = ()
     """The same as `entities`, typed."""
+    rich: Json | None = None
+    """A rich message's `blocks` and perhaps `is_rtl`; it has no text."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +97,10 @@ class Message:
     """Unix time in seconds."""
     history: list[Frame]
     reply_to_message_id: int | None = None
+    thread_id: int = 0
+    """The topic, or in a group without topics the first message of the replies; 0 for none."""
+    service: Json | None = None
+    """What it reports, such as a new topic, by the name of the Bot API's field."""
     quote: Json | None = None
     attachment: Attachment | None = None
     protected: bool = False
@@ -89,6 +118,11 @@ class Message:
     def text(self) -> str:
         """The text, or the caption, as shown now."""
         return self.frame.text
+
+    @property
+    def rich(self) -> Json | None:
+        """The rich message as the Bot API shows it now; None for one with a text."""
+        return self.frame.rich
 
     @property
     def entities(self) -> list[Json]:
@@ -117,6 +151,11 @@ class Draft:
     entities: list[Json]
     can_stop: bool
     at_loop_time: float
+    thread_id: int = 0
+    keep_on_stop: bool = False
+    """Whether it stays when the person presses Stop, until its time is over."""
+    rich: Json | None = None
+    """A rich draft's blocks; it has no text."""
 
 
 @dataclass(frozen=True)
@@ -141,99 +180,50 @@ class StoredFile:
     content: bytes
 
 
+@dataclass(frozen=True)
+class Action:
+    """One chat action."""
+
+    at_loop_time: float
+    name: str
+    thread_id: int = 0
+
+
 @dataclass
 class Chat:
     """One chat: its members and its messages."""
 
     id: int
-    type: str
+    type: Literal["private", "supergroup"]
     members: list[int]
+    title: str = ""
+    """A group's."""
+    is_forum: bool = False
+    topics: dict[int, Topic] = field(default_factory=dict)
+    """By id; a forum's General is not among them."""
+    creator_id: int = 0
+    admins: set[int] = field(default_factory=set)
+    """People who are administrators, without the creator."""
     messages: dict[int, Message] = field(default_factory=dict)
     last_message_id: int = 0
     known: bool = False
     """Whether the bot has ever met it; nobody can be written to before."""
-    closed: bool = False
-    """Whether the bot is blocked there."""
-    draft: Draft | None = None
-    """What shows now."""
+    standing: Standing = "member"
+    """What the bot is there; in a private chat `kicked` means that it is blocked."""
+    bot_reads_all: bool = False
+    """Whether privacy mode was off when the bot was added."""
+    bot_wrote: bool = False
+    """Whether the bot was the last bot that wrote, as it is after its first message."""
+    showing: dict[int, Draft] = field(default_factory=dict)
+    """The draft that shows now, by topic; 0 outside of topics."""
     drafts: list[Draft] = field(default_factory=list)
     """All that ever showed."""
-    actions: list[tuple[float, str]] = field(default_factory=list)
-    """Loop time and name of each chat action."""
+    actions: list[Action] = field(default_factory=list)
 
-
-@dataclass(frozen=True)
-class News:
-    """One change, as the page reads it."""
-
-    event: str
-    content: Json
-
-
-class Feed:
-    """Tells every change to the pages that listen and wakes those who wait for any."""
-
-    def __init__(self) -> None:
-        self._changed = asyncio.Event()
-        self._listeners: set[asyncio.Queue[News | None]] = set()
-        self._closed = False
-
-    def tell(self, event: str, content: Json) -> None:
-        """Something changed that a page shows."""
-        for listener in self._listeners:
-            listener.put_nowait(News(event, content))
-        self.wake()
-
-    def wake(self) -> None:
-        """Something changed."""
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def change(self) -> None:
-        """Wait for the next change."""
-        await self._changed.wait()
-
-    async def listen(self) -> AsyncIterator[News]:
-        """Every change from now on, until the emulator closes."""
-        coming: asyncio.Queue[News | None] = asyncio.Queue()
-        if self._closed:
-            return
-        self._listeners.add(coming)
-        try:
-            while (news := await coming.get()) is not None:
-                yield news
-        finally:
-            self._listeners.discard(coming)
-
-    def close(self) -> None:
-        """End every listener."""
-        self._closed = True
-        for listener in self._listeners:
-            listener.put_nowait(None)
-        self.wake()
-
-
-class Closing:
-    """Ends every wait when the emulator closes."""
-
-    def __init__(self) -> None:
-        self._closed = asyncio.Event()
-
-    def close(self) -> None:
-        """End all waits, present and future."""
-        self._closed.set()
-
-    async def wait(self) -> None:
-        """Until the emulator closes."""
-        await self._closed.wait()
-
-    async def pause(self, seconds: float) -> None:
-        """Wait, but not beyond the end of the emulator."""
-        if seconds <= 0:
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._closed.wait()
+    @property
+    def closed(self) -> bool:
+        """Whether the bot is blocked or not in it."""
+        return self.standing in OUTSIDE
 
 
 class World:
@@ -258,6 +248,8 @@ class World:
         """By scope (`default`, `chat:7` …) and language."""
         self.descriptions: dict[str, str] = {}
         self.short_descriptions: dict[str, str] = {}
+        self.privacy = True
+        """Whether a bot that joins a group gets only what is meant for it."""
         self._timers: list[asyncio.TimerHandle] = []
 
     @property
@@ -297,14 +289,27 @@ class World:
         self.chats[number] = Chat(number, "private", [number])
         return person
 
+    def add_group(self, title: str, members: list[int], *, forum: bool) -> Chat:
+        """A new supergroup, which the first member made; the bot is not in it yet."""
+        number = min([FIRST_GROUP_ID + 1, *self.chats]) - 1
+        chat = Chat(number, "supergroup", members, title, forum, standing="left")
+        chat.creator_id = members[0]
+        self.chats[number] = chat
+        return chat
+
+    def add_message(self, chat: Chat, message: Message) -> None:
+        """Put a message, whose id is the next one, at the end of its chat."""
+        chat.last_message_id = message.message_id
+        chat.messages[message.message_id] = message
+
     def message(self, chat: Chat, message_id: int) -> Message | None:
         """A message that exists and was not deleted."""
         message = chat.messages.get(message_id)
         return None if message is None or message.deleted else message
 
-    def person(self, person_id: int) -> Person:
+    def person(self, person_id: object) -> Person:
         """Raises ValueError when nobody has this id."""
-        if person_id not in self.people:
+        if not isinstance(person_id, int) or person_id not in self.people:
             raise ValueError(f"Nobody here has the id {person_id}.")
         return self.people[person_id]
 

@@ -117,14 +117,24 @@ class Emulator:
         if request.url.path == "/sandbox/people":
             person = {"id": 103, "is_bot": False, **asked}
             self.tell("person", person)
-            return JSONResponse({"person": person})
+            return JSONResponse(person)
         return JSONResponse({})
 
     def app(self) -> Starlette:
         """The page and the emulator's side of it."""
         asks = [
             Route(f"/sandbox/{name}", self._ask, methods=["POST"])
-            for name in ("send", "edit", "press", "people", "block")
+            for name in (
+                "send",
+                "edit",
+                "press",
+                "people",
+                "block",
+                "stop",
+                "groups",
+                "topics",
+                "bot",
+            )
         ]
         state = Route("/sandbox/state", self._state)
         return Starlette(routes=[*routes(), state, Route("/sandbox/feed", self._feed), *asks])

@@ -83,6 +83,15 @@ async def stage() -> AsyncIterator[Stage]:
         yield stage
 
 
+@pytest.fixture
+async def limited() -> AsyncIterator[Stage]:
+    """The same with the usual limits."""
+    async with staged(TelegramEmulator()) as stage:
+        stage.telegram.send(stage.ann, "hello")
+        stage.telegram.updates.clear()
+        yield stage
+
+
 class _FastSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> Any:
         return super().select(timeout / FASTER if timeout and timeout > 0 else timeout)

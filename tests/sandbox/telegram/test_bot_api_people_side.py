@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 
-async def act(stage, name: str, **wish: object) -> tuple[int, dict]:
+async def act(stage, name: str, /, **wish: object) -> tuple[int, dict]:
     answer = await stage.http.post(f"/sandbox/{name}", json=wish)
     return answer.status_code, answer.json()
 
@@ -51,6 +51,37 @@ async def test_people_act(stage):
     assert updates[0]["message"]["from"]["language_code"] == "zh"
 
 
+async def test_people_make_groups_and_topics(stage):
+    _, bob = await act(stage, "people", first_name="Bob")
+    status, group = await act(
+        stage, "groups", person_id=stage.ann.id, title="Team", members=[bob["id"]], forum=True
+    )
+    assert (status, group["members"], group["has_bot"]) == (200, [stage.ann.id, bob["id"]], True)
+    where = {"person_id": bob["id"], "chat_id": group["id"]}
+    _, topic = await act(stage, "topics", **where, name="Bugs")
+    await act(stage, "send", **where, thread_id=topic["thread_id"], text="@sandbox_bot hi")
+    await act(stage, "bot", **where, inside=False)
+    state = (await stage.http.get("/sandbox/state")).json()
+    shown = state["chats"][-1]
+    assert shown["topics"] == [{"id": topic["thread_id"], "name": "Bugs", "closed": False}]
+    assert shown["has_bot"] is False
+    assert state["messages"][str(group["id"])][-1]["message_thread_id"] == topic["thread_id"]
+    updates = await stage.done("getUpdates")
+    kinds = ["my_chat_member", "message", "message", "message", "my_chat_member"]
+    assert [list(each)[1] for each in updates] == kinds
+
+
+async def test_people_stop_drafts(stage):
+    draft = {"chat_id": stage.ann.id, "draft_id": 7}
+    rich = {"blocks": [{"type": "paragraph", "text": "so"}]}
+    await stage.done("sendRichMessageDraft", **draft, rich_message=rich, can_stop=True)
+    (shown,) = (await stage.http.get("/sandbox/state")).json()["drafts"]
+    assert (shown["rich_message"], shown["can_stop"]) == (rich, True)
+    assert await act(stage, "stop", person_id=stage.ann.id) == (200, {"draft_id": 7})
+    status, answer = await act(stage, "stop", person_id=stage.ann.id)
+    assert (status, answer["error"]) == (400, "Ann sees no draft with a Stop button.")
+
+
 @pytest.mark.parametrize(
     ("name", "wish", "error"),
     [
@@ -64,6 +95,13 @@ async def test_people_act(stage):
         ("press", {"message_id": 1, "row": 0, "column": 0}, "Message 1 has no button in row 0"),
         ("edit", {"message_id": 8, "text": "x"}, "There is no message 8"),
         ("block", {"blocked": "yes"}, "blocked must be true or false."),
+        ("groups", {"title": "x", "members": 5}, "members must be a list of ids"),
+        ("groups", {"title": "x", "members": ["5"]}, "Nobody here has the id 5."),
+        ("groups", {"title": " ", "members": []}, "A title has 1 to 64 characters"),
+        ("topics", {"name": "\u0007"}, "A name has 1 to 64 characters"),
+        ("bot", {"inside": 1}, "inside must be true or false."),
+        ("bot", {"inside": False}, "In a private chat one blocks the bot."),
+        ("send", {"text": "x", "thread_id": 5}, "There is no topic 5 in the chat"),
         ("people", {"first_name": " "}, "A first name has 1 to 64"),
         ("people", {"first_name": "B", "language_code": "<b>"}, "A language code looks like"),
     ],
@@ -117,7 +155,7 @@ async def test_the_feed(stage):
     assert [name for name, _ in world] == names.split()
     assert world[1][1]["text"] == "two\nlines"
     assert world[2][1] == {"chat_id": stage.ann.id, "message_id": number}
-    assert world[3][1] == {"chat_id": stage.ann.id, "action": "typing"}
+    assert world[3][1] == {"chat_id": stage.ann.id, "thread_id": 0, "action": "typing"}
     assert world[5][1]["text"] is None
     assert world[8][1] == {
         "query_id": query,

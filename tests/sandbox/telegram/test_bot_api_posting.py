@@ -1,6 +1,5 @@
 """What a bot puts into a chat, and every way in which it is refused."""
 
-import asyncio
 import json
 
 import pytest
@@ -188,37 +187,6 @@ async def test_typing_and_reactions(stage):
         await stage.bot.set_message_reaction(stage.ann.id, 1, "🧊")
     await stage.bot.set_message_reaction(stage.ann.id, 1)
     assert message.reactions == []
-
-
-async def test_drafts(stage):
-    chat = stage.ann.id
-    draft = {"chat_id": chat, "draft_id": 7}
-    await stage.bot.send_message_draft(chat, 7, "so far")
-    assert stage.telegram.draft(stage.ann).text == "so far"
-    await stage.done("sendMessageDraft", **draft, text="", can_stop=True)
-    assert stage.telegram.draft(stage.ann).text == ""
-    assert stage.telegram.press_stop(stage.ann) == 7
-    (update,) = await stage.done("getUpdates")
-    assert update["stopped_message_generation"]["draft_id"] == 7
-    await stage.done("sendMessageDraft", **draft, text="more")
-    await stage.bot.send_message(chat, "all of it")
-    assert stage.telegram.draft(stage.ann) is None
-    assert [each.text for each in stage.telegram.drafts(stage.ann)] == ["so far", "", "more"]
-    assert stage.telegram.posts(stage.ann)[0].text == "all of it"
-    group = await stage.refused("sendMessageDraft", chat_id=-100, draft_id=1, text="x")
-    assert group == "Bad Request: TEXTDRAFT_PEER_INVALID"
-    assert "non-zero" in await stage.refused("sendMessageDraft", chat_id=chat, text="x")
-
-
-def test_a_draft_lasts_thirty_seconds(quickly):
-    async def scene(stage):
-        loop = asyncio.get_running_loop()
-        await stage.done("sendMessageDraft", chat_id=stage.ann.id, draft_id=7, text="so far")
-        since = loop.time()
-        await stage.telegram.until(lambda: stage.telegram.draft(stage.ann) is None, timeout=60)
-        assert 20 < loop.time() - since < 40
-
-    quickly(scene, budgets=None)
 
 
 async def test_profile(stage):

@@ -1,0 +1,43 @@
+"""Which of a group's messages reach a bot: privacy mode. Pure."""
+
+from __future__ import annotations
+
+from bridge.sandbox.telegram.entities import Entity
+from bridge.sandbox.telegram.world import Bot, Chat, Message
+
+
+def reaches_bot(bot: Bot, chat: Chat, message: Message, target: Message | None) -> bool:
+    """Whether the bot gets a person's message; `target` is what it answers by the person's wish.
+
+    In privacy mode a bot gets what names it, what answers it, what happens to the group, and bare
+    commands while it is the last bot that wrote.
+    """
+    if chat.type == "private":
+        return True
+    if chat.closed:
+        return False
+    if message.service is not None or chat.bot_reads_all or chat.standing == "administrator":
+        return True
+    if target is not None and target.by_bot:
+        return True
+    return any(_means(bot, chat, message, entity) for entity in message.frame.formatting)
+
+
+def _means(bot: Bot, chat: Chat, message: Message, entity: Entity) -> bool:
+    name = f"@{bot.username}".lower()
+    if entity.type == "text_mention":
+        return entity.user_id == bot.id
+    words = covered(message.text, entity).lower()
+    if entity.type == "mention":
+        return words == name
+    if entity.type != "bot_command":
+        return False
+    if "@" in words:
+        return words.endswith(name)
+    return entity.offset == 0 and chat.bot_wrote
+
+
+def covered(text: str, entity: Entity) -> str:
+    """The part of a text under an entity, whose places count UTF-16 units."""
+    units = text.encode("utf-16-le")
+    return units[2 * entity.offset : 2 * entity.end].decode("utf-16-le")
