@@ -22,21 +22,22 @@ from bridge.telegram.pacing import MOST_NEW_A_SECOND
 PACE = Pace(first_delta=0.5, delta=0.075)
 ANSWER = (
     "## What a harbour needs\n\nA good harbour is **sheltered**, *deep enough* and easy to find at "
-    "night. Most of them grew where a river met the sea, because a river had already cut the "
-    "channel. Three things decide whether ships come back:\n\n"
+    "night. Most grew where a river met the sea, because the river had already cut the channel. "
+    "Three things decide whether ships come back:\n\n"
     "- **Depth** at low water, not at high water: a pilot asks for `draught + 1` metres.\n"
     "- **Shelter** from the wind that blows most often in winter.\n"
     "- **Room to turn**, since a ship that cannot turn cannot leave.\n\n"
-    "Lights came later. A fire on a hill was enough as long as few sailed after dark, and it was "
-    "only when insurance became a business that anybody counted wrecks. From then on every cape had "
-    "its keeper, and every keeper a lamp to trim, a book to fill and a path to sweep. The books are "
-    "what is left of them: wind, weather, passing sails, one line an hour, for two hundred years.\n\n"
+    "Lights came later. A fire on a hill was enough as long as few sailed after dark, and only when "
+    "insurance became a business did anybody count wrecks. From then on every cape had its keeper, "
+    "and every keeper a lamp to trim, a book to fill and a path to sweep.\n\n"
     "1. First the channel is marked with poles.\n2. Then the poles become buoys.\n"
     "3. At last somebody builds a wall, and calls the place a port.\n\n"
     "> A port is a promise that the sea has not signed.\n\n"
     "So much for the plan. In practice the order is different: people **settle first**, complain "
-    "next, and dig last of all."
+    "next, and dig last of all. The charts follow when the captains have stopped needing them, and "
+    "the songs when there is nobody left who could object."
 )
+"""About 1,200 characters, as agents write them."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from benchmarks.measures import Step, letters
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
-from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps, ending, pieces
+from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps, ending
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import TelegramEmulator
 
@@ -93,7 +94,7 @@ async def stage(child: Child, answer: str, pace: Pace) -> AsyncIterator[Stage]:
 
 def _script(answer: str, written: dict[str, list[Step]]) -> Callable[[Turn], Steps]:
     """The answer, delta by delta, noting when each one was written."""
-    parts = list(pieces(answer))
+    parts = re.findall(r"\s*\S{1,6}", answer)
 
     def script(turn: Turn) -> Steps:
         steps = written[turn.question] = []

@@ -31,6 +31,7 @@ from bridge.telegram.pacing import Pacer
 from bridge.telegram.reply import LiveReply, Manner, live_reply
 from bridge.telegram.settling import Settling
 from bridge.texts import DEFAULT, catalogues
+from bridge.transport import transport
 
 log = structlog.get_logger(__name__)
 _MENU_FACT = "telegram menu"
@@ -133,7 +134,7 @@ def telegram_bot(settings: Settings) -> Bot:
         pool_timeout=10.0,
         media_write_timeout=120.0,
         proxy=settings.telegram_proxy,
-        httpx_kwargs={"limits": limits},
+        httpx_kwargs={"limits": limits, "transport": transport(settings.telegram_proxy, limits)},
     )
     return Bot(
         settings.telegram_bot_token.get_secret_value(),

@@ -14,11 +14,16 @@ from bridge.coze.events import Broke, Event, Json, object_of, read_event, read_o
 from bridge.coze.regions import Deployment
 from bridge.coze.sse import EventTooLarge, events
 from bridge.errors import Garbled, Interrupted, Unauthorized, Unreachable
+from bridge.transport import transport
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 READ_SECONDS = 60.0
 IDLE_SECONDS = 180.0
 """How long a stream may be silent: while a tool of the agent runs, Coze sends nothing at all."""
+
+BREATH_SECONDS = 0.08
+"""How long a stream that speaks is left alone between two reads: people see an edit a second, and
+reading every delta by itself would cost most of an answer's processor time."""
 
 
 class Coze:
@@ -35,12 +40,14 @@ class Coze:
         self.deployment = deployment
         self._auth = auth
         self._idle_seconds = idle_seconds
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
         self._http = httpx.AsyncClient(
             base_url=deployment.base,
             auth=auth,
             proxy=proxy,
+            transport=transport(proxy, limits),
             timeout=httpx.Timeout(READ_SECONDS, connect=10.0),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
+            limits=limits,
             headers={"User-Agent": "coze-telegram-bridge"},
             follow_redirects=False,
         )
@@ -113,7 +120,7 @@ class Coze:
     async def _events(self, doing: str, response: httpx.Response) -> AsyncGenerator[Event, None]:
         log_id = log_id_of(response)
         try:
-            async with aclosing(events(response.aiter_bytes())) as arriving:
+            async with aclosing(events(response.aiter_bytes(), BREATH_SECONDS)) as arriving:
                 async for event in arriving:
                     read = read_event(event, log_id)
                     if isinstance(read, Broke) and isinstance(read.trouble, Unauthorized):

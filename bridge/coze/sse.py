@@ -5,6 +5,7 @@ U+2028. An event counts at its blank line and also at the end of the stream, bec
 failures stop right after the JSON, without even a newline.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ class ServerSentEvent:
 
     name: str
     data: str
+
+
+EARLY_EVENTS = 2
+"""Events that are read as they come: a run says that it was created and is in progress."""
 
 
 class EventTooLarge(ValueError):
@@ -76,11 +81,22 @@ class Decoder:
         return ServerSentEvent(name, "\n".join(lines))
 
 
-async def events(pieces: AsyncIterable[bytes]) -> AsyncGenerator[ServerSentEvent, None]:
-    """The events of a byte stream, the last one also when it only ends with the stream."""
+async def events(
+    pieces: AsyncIterable[bytes], breath_seconds: float = 0.0
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """The events of a byte stream, the last one also when it only ends with the stream.
+
+    After a piece that held events the stream is left alone for `breath_seconds`; what comes
+    meanwhile is read in one go. The first pieces, which say that there is a run, are not late.
+    """
     decoder = Decoder()
+    heard = 0
     async for piece in pieces:
+        before = heard
         for event in decoder.feed(piece):
+            heard += 1
             yield event
+        if heard > max(before, EARLY_EVENTS):
+            await asyncio.sleep(breath_seconds)
     for event in decoder.end():
         yield event

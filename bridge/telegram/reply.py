@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 TYPING_SECONDS = 4.5
 ENOUGH_UNITS = 24
 """Text worth a first post at once; with less, a little more is awaited."""
-FIRST_TEXT_SECONDS = 0.2
+FIRST_TEXT_SECONDS = 0.15
 STATUS_SECONDS = 1.0
 """How long the agent must do something else than write before the reply says so."""
 WHOLE_SECONDS = 0.1
