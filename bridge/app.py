@@ -17,7 +17,7 @@ from bridge.coze.auth import Auth, JWTApp, StaticToken, private_key
 from bridge.coze.client import Coze
 from bridge.coze.regions import Deployment, deployment
 from bridge.errors import SettingsTrouble, TelegramTrouble, TokenRevoked
-from bridge.model import Home, Turn
+from bridge.model import Home, Preferences, Turn
 from bridge.relay.lanes import Lanes
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
@@ -26,10 +26,12 @@ from bridge.store.engine import Store
 from bridge.telegram.budget import Limits
 from bridge.telegram.calls import Calls, pauses, seconds, unreachable
 from bridge.telegram.commands import COMMANDS, Commands
+from bridge.telegram.features import Features
 from bridge.telegram.intake import Intake, Mailbox
 from bridge.telegram.pacing import Pacer
-from bridge.telegram.reply import LiveReply, Manner, live_reply
+from bridge.telegram.reply import LiveReply, live_reply, manner
 from bridge.telegram.settling import Settling
+from bridge.telegram.taps import Taps
 from bridge.texts import DEFAULT, catalogues
 from bridge.transport import transport
 
@@ -63,19 +65,22 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         await _meet_telegram(bot)
         stack.push_async_callback(bot.shutdown)
         home = agent_home(settings)
+        features = Features(judging=settings.bridge_feedback)
+        default = settings.preferences
         calls = Calls(
             bot, Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
         )
         lanes = Lanes(
             store,
             Answering(coze, store, home),
-            _replies(calls, store),
+            _replies(calls, store, features, default),
             quiet_seconds=settings.bridge_quiet_seconds,
         )
         stack.push_async_callback(lanes.close, settings.bridge_grace_seconds)
         await _go_on(store, lanes)
-        commands = Commands(calls, store, lanes, coze, home)
-        settling = Settling(bot, calls, store, lanes, commands)
+        commands = Commands(calls, store, lanes, coze, home, default)
+        taps = Taps(calls, store, lanes, commands, coze, features, default)
+        settling = Settling(bot, calls, store, lanes, commands, taps)
         mailbox = await stack.enter_async_context(telegram_mailbox(settings))
         intake = Intake(mailbox, bot.id, store, settling)
         stack.push_async_callback(intake.close)
@@ -175,7 +180,7 @@ async def _meet_telegram(bot: Bot) -> None:
 
 
 def _replies(
-    calls: Calls, store: Store
+    calls: Calls, store: Store, features: Features, default: Preferences
 ) -> Callable[[Turn], AbstractAsyncContextManager[LiveReply]]:
     def open_reply(turn: Turn) -> AbstractAsyncContextManager[LiveReply]:
         async def note_posts(posts: Sequence[int]) -> None:
@@ -186,7 +191,7 @@ def _replies(
             async with store.writing() as tx:
                 return await turns.offer(tx, turn.chat, questions)
 
-        return live_reply(calls, turn, Manner(turn.sender.language), note_posts, offer)
+        return live_reply(calls, turn, manner(turn, default, features), note_posts, offer)
 
     return open_reply
 

@@ -144,6 +144,8 @@ class Turn:
     run_id: str | None = None
     posts: tuple[int, ...] = ()
     """The Telegram message ids of the reply's posts, in order."""
+    preferences: Preferences = Preferences()
+    """What its chat has chosen."""
 
     @property
     def question(self) -> str:

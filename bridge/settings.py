@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,7 +21,9 @@ from pydantic import (
 
 from bridge.coze.regions import deployment
 from bridge.errors import SettingsTrouble
+from bridge.model import Preferences, Reasoning, Streaming
 from bridge.store.engine import database_file, database_url
+from bridge.texts import catalogues
 
 ENV_FILE = Path(".env")
 
@@ -29,6 +31,12 @@ ENV_FILE = Path(".env")
 def _numbers(text: object) -> object:
     """`10, 2.5, 1.2, 1` as four numbers."""
     return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
+
+
+def _choice(words: Iterable[str]) -> str:
+    """`a, b or c`."""
+    *others, last = sorted(words)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 Positive = Annotated[float, Field(gt=0)]
@@ -102,9 +110,36 @@ class Settings(BaseModel):
     bridge_quiet_seconds: float = Field(
         0.25, ge=0, le=10, description="Pause after which a burst of messages is answered as one."
     )
+    bridge_reasoning: Reasoning = Field(
+        Reasoning.OFF,
+        description="How much of the agent's reasoning is shown: `off`, `brief` or `on`.",
+    )
+    bridge_suggestions: bool = Field(
+        True, description="Whether the agent's suggested questions become buttons."
+    )
+    bridge_streaming: Streaming = Field(
+        Streaming.EDITS,
+        description="How answers grow: by `edits`, as `drafts` (private chats), or not (`whole`).",
+    )
+    bridge_language: str | None = Field(
+        None, description="Language of the bridge's own sentences, when not the person's."
+    )
+    bridge_feedback: bool = Field(
+        True, description="Whether 👍 and 👎 stand under answers, for Coze's feedback."
+    )
     bridge_grace_seconds: float = Field(
         8.0, ge=0, le=600, description="How long running answers may go on when the bridge stops."
     )
+
+    @property
+    def preferences(self) -> Preferences:
+        """What counts in chats that have chosen nothing."""
+        return Preferences(
+            self.bridge_reasoning,
+            self.bridge_suggestions,
+            self.bridge_streaming,
+            self.bridge_language,
+        )
 
     @field_validator("telegram_bot_token")
     @classmethod
@@ -135,6 +170,13 @@ class Settings(BaseModel):
         if address and not re.fullmatch(r"(https?|socks5h?)://\S+", address):
             raise ValueError("is not a proxy's address; it begins with http:// or socks5://")
         return address
+
+    @field_validator("bridge_language")
+    @classmethod
+    def _language(cls, language: str | None) -> str | None:
+        if language and language not in catalogues():
+            raise ValueError(f"is not a language of the bridge; choose {_choice(catalogues())}")
+        return language
 
     @field_validator("coze_api_base")
     @classmethod

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 import bridge
 from bridge.errors import Trouble
+from bridge.model import ChatKey, Preferences
 from bridge.ops.cli import app
 from bridge.settings import Settings
 from bridge.telegram.commands import COMMANDS
+from bridge.telegram.preferences import _values, keyboard
 from bridge.texts import catalogues, say
 
 ROOT = Path(bridge.__file__).parent
@@ -31,7 +33,7 @@ ARROWS: dict[str, set[str]] = {
     "store": {"model", "errors"},
     "relay": {"model", "errors", "coze", "store"},
     "telegram": {"model", "errors", "relay", "store", "coze", "texts"},
-    "settings": {"errors", "coze", "store"},
+    "settings": {"model", "errors", "texts", "coze", "store"},
     "app": {"model", "errors", "texts", "settings", "coze", "store", "relay", "telegram",
             "transport"},
     "ops": {"model", "errors", "texts", "settings", "coze", "store", "relay", "telegram", "app", "sandbox",
@@ -161,6 +163,12 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
         )
     )
     used |= {f"command.{name}" for name in COMMANDS}
+    for key in (ChatKey(1), ChatKey(-1)):
+        for row in keyboard(Preferences(), Preferences(), key, "en"):
+            name = row[0].data.split(":")[1]
+            used |= {f"settings.{name}"}
+            used |= {f"settings.is.{value}" for value in _values(name, key)}
+    used -= {f"settings.is.{language}" for language in catalogues()}
     assert used == set(catalogues()["en"])
 
 

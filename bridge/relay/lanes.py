@@ -73,14 +73,14 @@ class Lanes:
             )
         lane.stirred.set()
 
-    def stop(self, key: ChatKey, turn_id: int | None = None) -> bool:
-        """Stop the answer that is running in the chat; False when none is, or another turn's."""
+    def stop(self, key: ChatKey, turn_id: int | None = None, why: Halt = Halt.STOP) -> bool:
+        """End the answer that is running in the chat; False when none is, or another turn's."""
         lane = self._lanes.get(key)
         if lane is None or lane.halt is None or lane.halt.done():
             return False
         if turn_id is not None and turn_id != lane.turn_id:
             return False
-        lane.halt.set_result(Halt.STOP)
+        lane.halt.set_result(why)
         return True
 
     async def ended(self, key: ChatKey, seconds: float) -> bool:

@@ -30,5 +30,7 @@ class Halt(Enum):
 
     STOP = "stop"
     """The person asked for it: the run is cancelled."""
+    EDIT = "edit"
+    """The person changed the question: the run is cancelled, and the turn begins anew."""
     SHUTDOWN = "shutdown"
     """The process ends: the run goes on and is rejoined at the next start."""

@@ -59,6 +59,8 @@ class _End:
 
     state: State
     trouble: Trouble | None = None
+    answer_id: str | None = None
+    """Coze's id of the answer, by which it can be judged."""
 
 
 class Answering:
@@ -90,7 +92,11 @@ class Answering:
             end = _End(State.FAILED)
         finally:
             await _ended_task(hearing)
-        if end is not None:
+        edited = halt.done() and halt.result() is Halt.EDIT
+        if edited:
+            async with self._store.writing() as tx:
+                await turns.ask_anew(tx, told.turn.id)
+        elif end is not None:
             await self._settle(told.turn, end)
 
     async def _hear(self, told: _Told, reply: Reply) -> None:
@@ -138,21 +144,20 @@ class Answering:
 
     async def _question(self, told: _Told) -> Question:
         """The question for Coze, written down as asked."""
-        turn = told.turn
-        async with self._store.reading() as tx:
-            chat = await chats.chat(tx, turn.chat)
-        conversation_id = await self._conversation(chat)
-        async with self._store.writing() as tx:
-            await turns.asking(tx, turn.id, conversation_id)
-        told.turn = replace(turn, asked=True, conversation_id=conversation_id)
+        while True:
+            async with self._store.writing() as tx:
+                chat = await chats.chat(tx, told.turn.chat)
+                if chat.conversation_id and chat.home == self._home:
+                    turn = await turns.asking(tx, told.turn.id, chat.conversation_id)
+                    break
+            await self._take_conversation(chat)
+        told.turn = turn
         return Question(
-            self._home.agent_id, chat.user_id, conversation_id, turn.question, turn.mark
+            self._home.agent_id, chat.user_id, chat.conversation_id, turn.question, turn.mark
         )
 
-    async def _conversation(self, chat: Chat) -> str:
-        """The chat's conversation; a new one when it has none, or has it somewhere else."""
-        if chat.conversation_id and chat.home == self._home:
-            return chat.conversation_id
+    async def _take_conversation(self, chat: Chat) -> None:
+        """A new conversation for a chat that has none, or has it somewhere else."""
         patience = Patience()
         while True:
             try:
@@ -165,7 +170,6 @@ class Answering:
                 await asyncio.sleep(pause)
         async with self._store.writing() as tx:
             await chats.move_in(tx, chat.key, made.id, self._home)
-        return made.id
 
     async def _forget_asking(self, told: _Told, trouble: CozeTrouble) -> None:
         """Coze certainly did not take the question: it may be asked again."""
@@ -202,8 +206,9 @@ class Answering:
         if told.progress.ended is Status.CANCELED:
             await reply.finish(told.progress.broken_off("reply.stopped"))
             return _End(State.STOPPED)
-        await reply.finish(told.progress.finished())
-        return _End(State.ANSWERED)
+        picture = told.progress.finished()
+        await reply.finish(picture)
+        return _End(State.ANSWERED, answer_id=picture.answer_id)
 
     async def _halted(
         self, told: _Told, reply: Reply, hearing: asyncio.Task[None], halt: Halt
@@ -221,6 +226,8 @@ class Answering:
         await _heard_of(told, hearing, RUN_ID_SECONDS)
         await self._cancel(told)
         await _ended_task(hearing)
+        if halt is Halt.EDIT:
+            return None
         await reply.finish(told.progress.broken_off("reply.stopped"))
         return _End(State.STOPPED)
 
@@ -244,6 +251,7 @@ class Answering:
                 end.state,
                 code=str(trouble.code) if trouble and trouble.code is not None else None,
                 log_id=trouble.log_id if trouble else None,
+                answer_id=end.answer_id,
             )
             await turns.forget_words(tx, turn.chat, but=turn.id)
         log.info("turn settled", turn=turn.id, state=end.state.value)

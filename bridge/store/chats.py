@@ -2,12 +2,13 @@
 
 import secrets
 import time
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Chat, ChatKey, Home
+from bridge.model import Chat, ChatKey, Home, Preferences, Reasoning, Streaming
 from bridge.store.tables import chats, facts
 
 
@@ -58,6 +59,52 @@ async def _set(tx: AsyncConnection, key: ChatKey, **values: str | None) -> None:
         update(chats)
         .where(chats.c.chat_id == key.chat_id, chats.c.thread_id == key.thread_id)
         .values(**values)
+    )
+
+
+async def preferences(tx: AsyncConnection, key: ChatKey) -> Preferences:
+    """What the chat has chosen; nothing, when it was never met."""
+    row = (
+        await tx.execute(
+            select(*CHOSEN).where(
+                chats.c.chat_id == key.chat_id, chats.c.thread_id == key.thread_id
+            )
+        )
+    ).one_or_none()
+    return read_preferences(row) if row else Preferences()
+
+
+async def prefer(tx: AsyncConnection, key: ChatKey, chosen: Preferences) -> None:
+    """Remember what the chat has chosen."""
+    await meet(tx, key)
+    await tx.execute(
+        update(chats)
+        .where(chats.c.chat_id == key.chat_id, chats.c.thread_id == key.thread_id)
+        .values(
+            reasoning=chosen.reasoning,
+            suggestions=chosen.suggestions,
+            streaming=chosen.streaming,
+            language=chosen.language,
+        )
+    )
+
+
+CHOSEN = (
+    chats.c.reasoning,
+    chats.c.suggestions,
+    chats.c.streaming,
+    chats.c.language.label("chosen_language"),
+)
+"""The columns that `read_preferences` needs."""
+
+
+def read_preferences(row: Any) -> Preferences:
+    """What a chat has chosen, of a row that has `CHOSEN`; unknown words count as no choice."""
+    return Preferences(
+        Reasoning(row.reasoning) if row.reasoning in set(Reasoning) else None,
+        row.suggestions,
+        Streaming(row.streaming) if row.streaming in set(Streaming) else None,
+        row.chosen_language,
     )
 
 

@@ -50,7 +50,12 @@ chats = Table(
     Column("api_base", Text),
     Column("account", Text),
     Column("created_at", Float, nullable=False),
+    Column("reasoning", Text),
+    Column("suggestions", Boolean),
+    Column("streaming", Text),
+    Column("language", Text),
 )
+"""Where people meet the bot, where their memory lives at Coze, and what they have chosen."""
 
 _OPEN = text("state IN ('waiting', 'running')")
 turns = Table(
@@ -71,9 +76,11 @@ turns = Table(
     Column("posts", JSON, nullable=False),
     Column("trouble_code", Text),
     Column("log_id", Text),
+    Column("answer_id", Text),
     Column("created_at", Float, nullable=False),
     Column("settled_at", Float),
     ForeignKeyConstraint(["chat_id", "thread_id"], ["chats.chat_id", "chats.thread_id"]),
+    Index(None, "chat_id", "thread_id", "id"),
     Index(
         "uq_turns_open",
         "chat_id",

@@ -3,16 +3,22 @@
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, Text, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Message, Part, Sender, State, Turn, before
-from bridge.store.chats import meet
-from bridge.store.tables import choices, turns
+from bridge.store.chats import CHOSEN, meet, read_preferences
+from bridge.store.tables import chats, choices, turns
 
 OFFER_SECONDS = 90 * 86400.0
+EDIT_SECONDS = 600.0
+"""How long after it was written a question may be edited, and its words are kept for that."""
+
+RECENT_TURNS = 100
+"""How far back in a chat words are looked for; older ones are forgotten already."""
 
 
 async def wait(tx: AsyncConnection, message: Message) -> None:
@@ -51,13 +57,13 @@ async def claim(tx: AsyncConnection, key: ChatKey) -> Turn | None:
     waiting = await _open(tx, key, State.WAITING)
     if waiting is None or not await _become(tx, waiting.id, State.RUNNING):
         return None
-    return _turn(await _row(tx, waiting.id))
+    return await _loaded(tx, waiting.id)
 
 
 async def running(tx: AsyncConnection, key: ChatKey) -> Turn | None:
     """The chat's running turn."""
     row = await _open(tx, key, State.RUNNING)
-    return _turn(row) if row else None
+    return await _loaded(tx, row.id) if row else None
 
 
 async def drop_waiting(tx: AsyncConnection, key: ChatKey) -> bool:
@@ -66,9 +72,18 @@ async def drop_waiting(tx: AsyncConnection, key: ChatKey) -> bool:
     return row is not None and await settle(tx, row.id, State.STOPPED)
 
 
-async def asking(tx: AsyncConnection, turn_id: int, conversation_id: str) -> None:
-    """Write down that the question goes out now: from here on it is never asked again."""
+async def asking(tx: AsyncConnection, turn_id: int, conversation_id: str) -> Turn:
+    """Write down that the question goes out now: from here on it is never asked again.
+
+    Returns the turn as it is asked: its text may have been edited since it was claimed.
+    """
     await _set(tx, turn_id, asked=True, conversation_id=conversation_id)
+    return await _loaded(tx, turn_id)
+
+
+async def ask_anew(tx: AsyncConnection, turn_id: int) -> None:
+    """Let a running turn begin again with its edited text: as a new run, into the same posts."""
+    await _set(tx, turn_id, asked=False, run_id=None, mark=secrets.token_hex(12))
 
 
 async def not_asked(tx: AsyncConnection, turn_id: int) -> None:
@@ -93,18 +108,84 @@ async def settle(
     *,
     code: str | None = None,
     log_id: str | None = None,
+    answer_id: str | None = None,
 ) -> bool:
     """Give the turn its end; False when it had one already."""
     return await _become(
-        tx, turn_id, state, settled_at=time.time(), trouble_code=code, log_id=log_id
+        tx,
+        turn_id,
+        state,
+        settled_at=time.time(),
+        trouble_code=code,
+        log_id=log_id,
+        answer_id=answer_id,
     )
 
 
+async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> tuple[str, str] | None:
+    """The conversation and the id at Coze of a turn's answer; None for a forged turn."""
+    query = select(turns.c.conversation_id, turns.c.answer_id).where(
+        *_of(key), turns.c.id == turn_id
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return (row.conversation_id, row.answer_id) if row and row.answer_id else None
+
+
+class Edited(Enum):
+    """What came of an edited question."""
+
+    NOTHING = "nothing"
+    """Nothing of ours is changed by it."""
+    WAITS = "waits"
+    """It waits to be answered, into the posts that answered it before."""
+    RUNS = "runs"
+    """Its answer is being written: the turn must begin anew."""
+
+
+async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | None]:
+    """Take up an edited message of a turn; with the id of the turn that runs, if one does."""
+    found = await _turn_with(tx, message)
+    if found is None:
+        return Edited.NOTHING, None
+    parts = [
+        {**part, "text": message.text} if part["message_id"] == message.id else part
+        for part in found.parts
+    ]
+    if parts == found.parts:
+        return Edited.NOTHING, None
+    if not State(found.state).settled:
+        await _set(tx, found.id, parts=parts)
+        runs = State(found.state) is State.RUNNING
+        return (Edited.RUNS, found.id) if runs else (Edited.WAITS, None)
+    waiting = await _open(tx, message.chat, State.WAITING)
+    if waiting is not None:  # it is answered together with what was written since
+        await _set(tx, waiting.id, parts=[*parts, *waiting.parts], posts=[])
+    else:
+        await _insert(tx, message.chat, message.sender, parts, found.posts)
+    return Edited.WAITS, None
+
+
+async def _turn_with(tx: AsyncConnection, message: Message) -> Row[Any] | None:
+    """The newest turn that holds the message, among those whose words are still kept."""
+    query = (
+        select(turns)
+        .where(*_of(message.chat), turns.c.sender_id == message.sender.id)
+        .order_by(turns.c.id.desc())
+        .limit(RECENT_TURNS)
+    )
+    for row in (await tx.execute(query)).all():
+        if any(part["message_id"] == message.id for part in row.parts):
+            return row
+    return None
+
+
 async def forget_words(tx: AsyncConnection, key: ChatKey, but: int) -> None:
-    """Drop the questions of the chat's settled turns; only the last can be retried."""
+    """Drop old questions of the chat's settled turns; the last one can always be retried."""
+    recent = select(turns.c.id).where(*_of(key)).order_by(turns.c.id.desc()).limit(RECENT_TURNS)
+    old = turns.c.settled_at < time.time() - EDIT_SECONDS
     await tx.execute(
         update(turns)
-        .where(*_of(key), turns.c.id != but, turns.c.settled_at.is_not(None))
+        .where(turns.c.id.in_(recent), turns.c.id != but, old, turns.c.parts.cast(Text) != "[]")
         .values(parts=[])
     )
 
@@ -113,7 +194,7 @@ async def left_open(tx: AsyncConnection) -> tuple[Sequence[Turn], Sequence[ChatK
     """What a stop or crash left: the turns that were running, the chats with one waiting."""
     found = (
         await tx.execute(
-            select(turns)
+            _with_chat()
             .where(turns.c.state.in_([State.RUNNING, State.WAITING]))
             .order_by(turns.c.id)
         )
@@ -193,8 +274,14 @@ async def _open(tx: AsyncConnection, key: ChatKey, state: State) -> Row[Any] | N
     return (await tx.execute(query)).one_or_none()
 
 
-async def _row(tx: AsyncConnection, turn_id: int) -> Row[Any]:
-    return (await tx.execute(select(turns).where(turns.c.id == turn_id))).one()
+def _with_chat() -> Select[Any]:
+    """Turns with what their chats have chosen."""
+    same = (turns.c.chat_id == chats.c.chat_id) & (turns.c.thread_id == chats.c.thread_id)
+    return select(turns, *CHOSEN).join(chats, same)
+
+
+async def _loaded(tx: AsyncConnection, turn_id: int) -> Turn:
+    return _turn((await tx.execute(_with_chat().where(turns.c.id == turn_id))).one())
 
 
 async def _become(tx: AsyncConnection, turn_id: int, state: State, **values: object) -> bool:
@@ -223,4 +310,5 @@ def _turn(row: Row[Any]) -> Turn:
         asked=row.asked,
         run_id=row.run_id,
         posts=tuple(int(post) for post in row.posts),
+        preferences=read_preferences(row),
     )

@@ -7,6 +7,7 @@ edits are repeated freely, sends only when they certainly did not happen.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 import httpx
@@ -121,13 +122,21 @@ class Calls:
 
         await self._judged(key, "Editing a message", _formatted(call, frame.content))
 
-    async def bare(self, key: ChatKey, post: int) -> None:
-        """Take the buttons off a post; that it failed matters to nobody."""
+    async def show_buttons(self, key: ChatKey, post: int, keyboard: Keyboard) -> None:
+        """Change the buttons of a post; that it failed matters to nobody."""
         async with self.pacer.slot(key.chat_id, Priority.COMMAND):
             await self._quietly(
                 key,
-                lambda: self._bot.edit_message_reply_markup(key.chat_id, post, reply_markup=None),
+                lambda: self._bot.edit_message_reply_markup(
+                    key.chat_id, post, reply_markup=_markup(keyboard)
+                ),
             )
+
+    async def show(self, key: ChatKey, post: int, frame: Frame) -> None:
+        """Change a short message of ours; that it failed matters to nobody. Raises ChatClosed."""
+        with suppress(Dropped, Refused, PostGone, TelegramUnreachable):
+            async with self.pacer.slot(key.chat_id, Priority.COMMAND):
+                await self.edit(key, post, frame)
 
     async def remove(self, key: ChatKey, post: int) -> None:
         """Delete a post; the slot was taken before. That it failed matters to nobody."""

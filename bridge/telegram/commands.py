@@ -9,12 +9,13 @@ import structlog
 from bridge.coze.agents import Agent, agent_information
 from bridge.coze.client import Coze
 from bridge.errors import CozeTrouble
-from bridge.model import ChatKey, Home
+from bridge.model import ChatKey, Home, Preferences
 from bridge.relay.lanes import Lanes
 from bridge.relay.picture import Picture
 from bridge.store import chats, inbox, turns
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
+from bridge.telegram import preferences
 from bridge.telegram.calls import Calls
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame, Layout
@@ -45,12 +46,21 @@ class Command:
 class Commands:
     """Carries out commands."""
 
-    def __init__(self, calls: Calls, store: Store, lanes: Lanes, coze: Coze, home: Home) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        store: Store,
+        lanes: Lanes,
+        coze: Coze,
+        home: Home,
+        default: Preferences,
+    ) -> None:
         self._calls = calls
         self._store = store
         self._lanes = lanes
         self._coze = coze
         self._home = home
+        self._default = default
         self._agent: Agent | None = None
         self._agent_read = float("-inf")
 
@@ -111,6 +121,14 @@ class Commands:
         refusal = await self.try_again(order.message.chat, arrived)
         await self._say(order, refusal or "retry.above")
 
+    async def settings(self, order: Order, _: Arrived) -> None:
+        """Show what the chat can choose."""
+        key, language = order.chat, order.message.sender.language
+        async with self._store.reading() as tx:
+            chosen = await chats.preferences(tx, key)
+        buttons = preferences.keyboard(chosen, self._default, key, language)
+        await self._calls.say(key, Frame(Rendered(say(language, "settings.title")), buttons))
+
     async def try_again(
         self, key: ChatKey, arrived: Arrived, turn_id: int | None = None
     ) -> str | None:
@@ -152,5 +170,6 @@ COMMANDS: dict[str, Command] = {
         Command("new", Commands.new),
         Command("stop", Commands.stop),
         Command("retry", Commands.retry),
+        Command("settings", Commands.settings),
     )
 }

@@ -24,14 +24,14 @@ from bridge.store import inbox, turns
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.calls import pauses
-from bridge.telegram.reading import chat_of
+from bridge.telegram.reading import WANTED, chat_of
 from bridge.telegram.settling import Settling
 
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 50
 CONFLICT_SECONDS = 60.0
 """How long another poller is taken for a shadow of our own past."""
-_ALLOWED = json.dumps(["message", "callback_query"])
+_ALLOWED = json.dumps(WANTED)
 _DOING = "Fetching updates from Telegram"
 Raw = Mapping[str, object]
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.errors import Happened, TelegramUnreachable
-from bridge.model import ChatKey, Reasoning, Streaming, Turn
+from bridge.model import ChatKey, Preferences, Reasoning, Streaming, Turn
 from bridge.relay.picture import Picture
 from bridge.relay.reply import ReplyImpossible
 from bridge.telegram.budget import Priority
 from bridge.telegram.calls import Calls, ChatClosed, Dropped, PostGone, Refused, pauses
 from bridge.telegram.canvas import Rendered, units
+from bridge.telegram.features import Features
 from bridge.telegram.frame import Edit, Frame, Keyboard, Layout, Remove, Send, Step, next_step
 from bridge.telegram.keyboards import judging, question_buttons, retry, running
 from bridge.telegram.pacing import Slot
@@ -44,6 +45,21 @@ class Manner:
     streaming: Streaming = Streaming.EDITS
     judged: bool = False
     """Whether people are asked what they think of an answer."""
+
+
+def manner(turn: Turn, default: Preferences, features: Features) -> Manner:
+    """How the reply of a turn is to be: as its chat has chosen, as far as the servers can."""
+    chosen = turn.preferences.over(default)
+    streaming = chosen.streaming or Streaming.EDITS
+    if streaming is Streaming.DRAFTS and not (turn.chat.private and features.drafts):
+        streaming = Streaming.EDITS
+    return Manner(
+        language=chosen.language or turn.sender.language,
+        reasoning=chosen.reasoning or Reasoning.OFF,
+        suggestions=chosen.suggestions is not False,
+        streaming=streaming,
+        judged=features.judging,
+    )
 
 
 class LiveReply:
@@ -159,11 +175,17 @@ class LiveReply:
             await asyncio.sleep(TYPING_SECONDS)
 
     async def _something_to_see(self) -> None:
-        """Wait for the first text, or for something that the agent does for longer."""
+        """Wait for the first text, or for something else that the agent does for a while."""
+        loop = asyncio.get_running_loop()
+        busy_since: float | None = None
         while not self._picture.answers and not self._over():
-            await self._until_changed(STATUS_SECONDS if self._picture.status else None)
-            if self._picture.status and not self._changed.is_set():
-                break  # it has been at it for a while
+            left = None
+            if self._picture.status:
+                busy_since = busy_since or loop.time()
+                left = busy_since + STATUS_SECONDS - loop.time()
+                if left <= 0:
+                    break
+            await self._until_changed(left)
         self._changed.set()
 
     async def _enough(self) -> None:

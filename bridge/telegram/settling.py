@@ -7,14 +7,26 @@ from telegram import Bot
 
 from bridge.model import Message
 from bridge.relay.lanes import Lanes
-from bridge.store import inbox, turns
+from bridge.relay.reply import Halt
+from bridge.store import chats, inbox, turns
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.calls import Calls, ChatClosed
-from bridge.telegram.canvas import Entity, Rendered, units
+from bridge.telegram.canvas import Rendered
 from bridge.telegram.commands import Commands
 from bridge.telegram.frame import Frame
-from bridge.telegram.reading import Ask, Nothing, Order, Press, Unreadable, read
+from bridge.telegram.reading import (
+    Ask,
+    Edit,
+    Nothing,
+    Order,
+    Press,
+    Spoken,
+    Stopped,
+    Unreadable,
+    read,
+)
+from bridge.telegram.taps import Taps
 from bridge.texts import say
 
 log = structlog.get_logger(__name__)
@@ -24,13 +36,20 @@ class Settling:
     """Gives every update its one consequence."""
 
     def __init__(
-        self, bot: Bot, calls: Calls, store: Store, lanes: Lanes, commands: Commands
+        self,
+        bot: Bot,
+        calls: Calls,
+        store: Store,
+        lanes: Lanes,
+        commands: Commands,
+        taps: Taps,
     ) -> None:
         self._bot = bot
         self._calls = calls
         self._store = store
         self._lanes = lanes
         self._commands = commands
+        self._taps = taps
 
     async def settle(self, arrived: Arrived) -> None:
         """Settle one update; a broken one is set aside. Raises StoreTrouble."""
@@ -43,15 +62,28 @@ class Settling:
             case Ask(message):
                 await self._ask(arrived, message)
             case Order():
-                await self._obey(arrived, item)
-            case Unreadable(message):
-                await self._tell(message, "message.unsupported")
+                await self._obey(arrived, await self._in_their_language(item))
+            case Unreadable():
+                item = await self._in_their_language(item)
+                await self._tell(item.message, "message.unsupported")
                 await self._done(arrived)
             case Press():
-                await self._press(arrived, item)
+                await self._taps.press(arrived, await self._in_their_language(item))
+                await self._done(arrived)
+            case Edit():
+                await self._take_edit(arrived, item)
+            case Stopped(chat):
+                self._lanes.stop(chat)
+                await self._done(arrived)
             case Nothing(why):
                 log.debug("update ignored", update=arrived.update_id, why=why)
                 await self._done(arrived)
+
+    async def _in_their_language(self, item: Spoken) -> Spoken:
+        """The item with the language that its chat has chosen, if it has."""
+        async with self._store.reading() as tx:
+            chosen = await chats.preferences(tx, item.chat)
+        return item.speaking(chosen.language) if chosen.language else item
 
     async def _ask(self, arrived: Arrived, message: Message) -> None:
         """The update is settled and the turn waits: both or neither."""
@@ -68,45 +100,18 @@ class Settling:
             log.info("chat closed", chat=order.message.chat.chat_id, why=str(error))
         await self._done(arrived)
 
-    async def _press(self, arrived: Arrived, press: Press) -> None:
-        """A button's data is only a name of something that is looked up here: it may be forged."""
-        what, _, rest = press.data.partition(":")
-        language = press.sender.language
-        toast: str | None = None
-        if what == "stop":
-            stopped = self._lanes.stop(press.chat, _number(rest))
-            toast = "stop.done" if stopped else "stop.nothing"
-        elif what == "retry":
-            refusal = await self._commands.try_again(press.chat, arrived, _number(rest))
-            toast = "button.old" if refusal == "retry.nothing" else refusal
-        elif what == "ask":
-            toast = await self._ask_chosen(arrived, press, rest)
-        else:
-            toast = "button.old"
-        await self._calls.toast(press.query_id, say(language, toast) if toast else None)
-        await self._done(arrived)
-
-    async def _ask_chosen(self, arrived: Arrived, press: Press, rest: str) -> str | None:
-        """Ask the question behind a button, and take the buttons away."""
-        token, _, number = rest.rpartition(":")
+    async def _take_edit(self, arrived: Arrived, edit: Edit) -> None:
+        """An edited question is asked anew, and its reply rewritten."""
+        message = edit.message
+        what, running = turns.Edited.NOTHING, None
         async with self._store.writing() as tx:
-            question = await turns.chosen(tx, press.chat, token, _number(number))
-            if question is not None and await inbox.settle(tx, arrived):
-                await turns.wait(tx, Message(press.chat, press.post_id, press.sender, question))
-        if question is None:
-            return "button.old"
-        await self._calls.bare(press.chat, press.post_id)
-        await self._repeat(press, question)
-        self._lanes.wake(press.chat)
-        return None
-
-    async def _repeat(self, press: Press, question: str) -> None:
-        """Show what was asked: nothing of the person's own stands above the answer."""
-        quoted = Rendered(question, (Entity("blockquote", 0, units(question)),))
-        try:
-            await self._calls.say(press.chat, Frame(quoted))
-        except ChatClosed as error:
-            log.info("chat closed", chat=press.chat.chat_id, why=str(error))
+            settled = await inbox.settle(tx, arrived)
+            if settled and edit.after_seconds <= turns.EDIT_SECONDS:
+                what, running = await turns.edit(tx, message)
+        if what is turns.Edited.RUNS:
+            self._lanes.stop(message.chat, running, Halt.EDIT)
+        if what is not turns.Edited.NOTHING:
+            self._lanes.wake(message.chat)
 
     async def _tell(self, message: Message, key: str) -> None:
         try:
@@ -123,8 +128,3 @@ class Settling:
         log.error("update set aside", update=arrived.update_id, error=type(error).__name__)
         async with self._store.writing() as tx:
             await inbox.set_aside(tx, arrived, f"{type(error).__name__}: {error}")
-
-
-def _number(text: str) -> int:
-    """A number in a button's data; -1, which nothing has, for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else -1

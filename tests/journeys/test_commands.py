@@ -96,7 +96,7 @@ async def test_the_menu_is_set_once_in_both_languages(world: World) -> None:
         async with world.bridge():
             await world.telegram.until(lambda: ("default", "zh") in world.telegram.commands)
     names = [one["command"] for one in world.telegram.commands["default", ""]]
-    assert names == ["start", "help", "new", "stop", "retry"]
+    assert names == ["start", "help", "new", "stop", "retry", "settings"]
     assert len([one for one in world.telegram.calls if one.method == "setMyCommands"]) == 2
 
 

@@ -66,7 +66,7 @@ def test_a_stream_cut_at_every_event_still_ends_in_the_whole_answer(
                 world.telegram.send(person, f"cut after {events}")
                 post = await world.settled(person, 1, timeout=60)
                 assert (post.text, post.entities) == (whole.text, whole.entities), events
-                assert list(buttons(post)) == ["More?"]
+                assert list(buttons(post)) == ["More?", "👍", "👎"]
             assert len(run.events) > 10
             assert whole.text == SHOWN
             assert len(world.coze.asked) == len(cuts) + 1

@@ -36,7 +36,7 @@ async def test_two_taps_on_retry_or_a_suggestion_ask_once(world: World) -> None:
         retry = buttons(failed)["Try again"]
         taps = [world.telegram.press(ann, failed.message_id, data=retry) for _ in range(2)]
         await world.telegram.until(lambda: set(taps) <= set(world.telegram.answers))
-        await world.telegram.until(lambda: list(buttons(world.posts(ann)[0])) == ["More?"])
+        await world.telegram.until(lambda: "More?" in buttons(world.posts(ann)[0]))
         more = buttons(world.posts(ann)[0])["More?"]
         taps = [world.telegram.press(ann, failed.message_id, data=more) for _ in range(2)]
         await world.telegram.until(lambda: set(taps) <= set(world.telegram.answers), timeout=10)

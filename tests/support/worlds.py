@@ -131,7 +131,7 @@ async def a_world(
 ) -> AsyncIterator[World]:
     """Emulators on free ports; the bridge is started with `world.bridge()`."""
     journal = Journal()
-    telegram = TelegramEmulator(journal=journal, budgets=budgets or Budgets())
+    telegram = TelegramEmulator(journal=journal, clock=clock, budgets=budgets or Budgets())
     coze = CozeEmulator(journal=journal, clock=clock, profile=profile)
     telegram.add_bot(BOT_TOKEN)
     coze.add_agent()

@@ -31,7 +31,7 @@ class Streams:
     async def close(self) -> None:
         """Reset every connection and wait until nobody writes any more."""
         self.closing.set()
-        while self.writing:
+        while self.writing:  # noqa: ASYNC110  # a few turns of the loop
             await asyncio.sleep(0)
 
 

@@ -1,0 +1,15 @@
+"""What the servers on both sides turned out not to have: asked for once, then left alone."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Features:
+    """What may be used; switched off for the rest of the process when a server says no."""
+
+    judging: bool = True
+    """Whether answers are judged with 👍 and 👎."""
+    drafts: bool = True
+    """Whether Telegram shows drafts."""
+    rich: bool = False
+    """Whether finished answers may become rich messages."""

@@ -1,0 +1,81 @@
+"""What a chat can choose with /settings: one button for each choice, a tap takes the next. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from bridge.model import ChatKey, Preferences, Reasoning, Streaming
+from bridge.telegram.frame import Button, Keyboard
+from bridge.texts import catalogues, say
+
+AUTOMATIC = "auto"
+"""The language of the person's Telegram."""
+
+_NAMES = {"en": "English", "zh": "中文"}
+"""What languages call themselves."""
+
+
+def keyboard(chosen: Preferences, default: Preferences, key: ChatKey, language: str) -> Keyboard:
+    """A button for each choice, with what counts now."""
+    return tuple(
+        (
+            Button(
+                say(language, f"settings.{name}", value=_word(name, value, language)),
+                f"set:{name}:{_next(_values(name, key), value)}",
+            ),
+        )
+        for name, value in _now(chosen, default).items()
+    )
+
+
+def changed(chosen: Preferences, name: str, value: str, key: ChatKey) -> Preferences | None:
+    """The choices after a tap; None for a forged or outdated button."""
+    if value not in _values(name, key):
+        return None
+    match name:
+        case "reasoning":
+            return replace(chosen, reasoning=Reasoning(value))
+        case "suggestions":
+            return replace(chosen, suggestions=value == "on")
+        case "streaming":
+            return replace(chosen, streaming=Streaming(value))
+        case _:
+            return replace(chosen, language=None if value == AUTOMATIC else value)
+
+
+def _now(chosen: Preferences, default: Preferences) -> dict[str, str]:
+    """What counts in the chat, by the names of the choices."""
+    counts = chosen.over(default)
+    return {
+        "reasoning": counts.reasoning or Reasoning.OFF,
+        "suggestions": "off" if counts.suggestions is False else "on",
+        "streaming": counts.streaming or Streaming.EDITS,
+        "language": counts.language or AUTOMATIC,
+    }
+
+
+def _values(name: str, key: ChatKey) -> Sequence[str]:
+    """What there is to choose from; a group has no drafts."""
+    kinds: dict[str, Sequence[str]] = {
+        "reasoning": _of(Reasoning),
+        "suggestions": ("on", "off"),
+        "streaming": [one for one in _of(Streaming) if key.private or one != Streaming.DRAFTS],
+        "language": (AUTOMATIC, *sorted(catalogues())),
+    }
+    return kinds.get(name, ())
+
+
+def _of(kind: type[StrEnum]) -> list[str]:
+    return [str(one) for one in kind]
+
+
+def _next(values: Sequence[str], value: str) -> str:
+    """The choice behind the one that counts; the first behind the last."""
+    place = values.index(value) + 1 if value in values else 0
+    return values[place % len(values)]
+
+
+def _word(name: str, value: str, language: str) -> str:
+    if name == "language" and value != AUTOMATIC:
+        return _NAMES.get(value, value)
+    return say(language, f"settings.is.{value}")

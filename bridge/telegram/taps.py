@@ -1,0 +1,152 @@
+"""What pressed buttons do. A button's data is only a name of something that is looked up here."""
+
+import structlog
+
+from bridge.coze.client import Coze
+from bridge.coze.feedback import give_feedback
+from bridge.errors import CozeTrouble, Forbidden, NotOffered
+from bridge.model import Message, Preferences
+from bridge.relay.lanes import Lanes
+from bridge.store import chats, inbox, turns
+from bridge.store.engine import Store
+from bridge.store.inbox import Arrived
+from bridge.telegram import preferences
+from bridge.telegram.calls import Calls, ChatClosed
+from bridge.telegram.canvas import Entity, Rendered, units
+from bridge.telegram.commands import MOMENT_SECONDS, Commands
+from bridge.telegram.features import Features
+from bridge.telegram.frame import Button, Frame, Keyboard
+from bridge.telegram.keyboards import DISLIKE, LIKE
+from bridge.telegram.reading import Press
+from bridge.texts import say
+
+log = structlog.get_logger(__name__)
+
+
+class Taps:
+    """Gives every pressed button its consequence."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        store: Store,
+        lanes: Lanes,
+        commands: Commands,
+        coze: Coze,
+        features: Features,
+        default: Preferences,
+    ) -> None:
+        self._calls = calls
+        self._store = store
+        self._lanes = lanes
+        self._commands = commands
+        self._coze = coze
+        self._features = features
+        self._default = default
+
+    async def press(self, arrived: Arrived, press: Press) -> None:
+        """Do what the button says, and tell the person. Raises StoreTrouble."""
+        what, _, rest = press.data.partition(":")
+        try:
+            toast = await self._do(arrived, press, what, rest)
+        except ChatClosed as error:
+            log.info("chat closed", chat=press.chat.chat_id, why=str(error))
+            return
+        text = say(press.sender.language, toast) if toast else None
+        await self._calls.toast(press.query_id, text)
+
+    async def _do(self, arrived: Arrived, press: Press, what: str, rest: str) -> str | None:
+        """Returns the key of what the person is told in passing, if anything."""
+        match what:
+            case "stop":
+                stopped = self._lanes.stop(press.chat, _number(rest))
+                return "stop.done" if stopped else "stop.nothing"
+            case "retry":
+                refusal = await self._commands.try_again(press.chat, arrived, _number(rest))
+                return "button.old" if refusal == "retry.nothing" else refusal
+            case "ask":
+                return await self._ask_chosen(arrived, press, rest)
+            case "like" | "dislike":
+                return await self._judge(press, _number(rest), like=what == "like")
+            case "set":
+                return await self._choose(press, rest)
+            case _:
+                return "button.old"
+
+    async def _ask_chosen(self, arrived: Arrived, press: Press, rest: str) -> str | None:
+        """Ask the question behind a button, and take the buttons away."""
+        token, _, number = rest.rpartition(":")
+        async with self._store.writing() as tx:
+            question = await turns.chosen(tx, press.chat, token, _number(number))
+            if question is not None and await inbox.settle(tx, arrived):
+                await turns.wait(tx, Message(press.chat, press.post_id, press.sender, question))
+        if question is None:
+            return "button.old"
+        await self._calls.show_buttons(press.chat, press.post_id, _without_questions(press.buttons))
+        # What was asked is shown: nothing of the person's own stands above the answer.
+        quoted = Rendered(question, (Entity("blockquote", 0, units(question)),))
+        try:
+            await self._calls.say(press.chat, Frame(quoted))
+        finally:
+            self._lanes.wake(press.chat)
+        return None
+
+    async def _judge(self, press: Press, turn_id: int, *, like: bool) -> str:
+        """Tell Coze what the person thinks of the answer, and mark the button."""
+        await self._lanes.ended(press.chat, MOMENT_SECONDS)  # its id may just be written down
+        async with self._store.reading() as tx:
+            answer = await turns.answer_of(tx, press.chat, turn_id)
+        if answer is None:
+            return "button.old"
+        try:
+            await give_feedback(self._coze, *answer, like=like)
+        except (NotOffered, Forbidden) as trouble:
+            log.warning("no more judging", trouble=str(trouble))
+            self._features.judging = False
+            return "judge.missing"
+        except CozeTrouble as trouble:
+            log.warning("not judged", trouble=str(trouble))
+            return "judge.failed"
+        marked = _marked(press.buttons, press.data)
+        if marked != press.buttons:
+            await self._calls.show_buttons(press.chat, press.post_id, marked)
+        return "judge.thanks"
+
+    async def _choose(self, press: Press, rest: str) -> str | None:
+        """Change a setting of the chat, and show it."""
+        name, _, value = rest.partition(":")
+        async with self._store.writing() as tx:
+            before = await chats.preferences(tx, press.chat)
+            chosen = preferences.changed(before, name, value, press.chat)
+            if chosen is not None and chosen != before:
+                await chats.prefer(tx, press.chat, chosen)
+        if chosen is None:
+            return "button.old"
+        language = chosen.language or press.own_language
+        shown = preferences.keyboard(chosen, self._default, press.chat, language)
+        frame = Frame(Rendered(say(language, "settings.title")), shown)
+        await self._calls.show(press.chat, press.post_id, frame)
+        return None
+
+
+def _without_questions(buttons: Keyboard) -> Keyboard:
+    """The keyboard once one of its questions was asked."""
+    return tuple(row for row in buttons if not row[0].data.startswith("ask:"))
+
+
+def _marked(buttons: Keyboard, data: str) -> Keyboard:
+    """The keyboard with a mark at the judgement that counts."""
+    signs = {"like": LIKE, "dislike": DISLIKE}
+
+    def button(one: Button) -> Button:
+        sign = signs.get(one.data.partition(":")[0])
+        if sign is None:
+            return one
+        return Button(f"✓ {sign}" if one.data == data else sign, one.data)
+
+    return tuple(tuple(button(one) for one in row) for row in buttons)
+
+
+def _number(text: str) -> int:
+    """A number in a button's data; -1, which nothing has, for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else -1
