@@ -34,7 +34,6 @@ async def test_an_edit_cancels_the_run_that_answers_the_old_question(world: Worl
     async with world.bridge():
         question = world.telegram.send(ann, "first thought")
         await world.telegram.until(lambda: bool(world.posts(ann)))
-        world.coze.pace = Pace(0, 0)
         world.coze.use(saying("New words."), for_text="second")
         world.telegram.edit(ann, question, "second thought")
         post = await world.settled(ann, 1, timeout=20)
