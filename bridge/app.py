@@ -130,22 +130,26 @@ def agent_home(settings: Settings) -> Home:
 def telegram_bot(settings: Settings) -> Bot:
     """The library's bot, with time-outs above the server's own flood wait of eight seconds."""
     root = settings.telegram_api_base_url
-    limits = httpx.Limits(max_connections=256, keepalive_expiry=60.0)
-    request = HTTPXRequest(
-        connection_pool_size=256,
+    return Bot(
+        settings.telegram_bot_token.get_secret_value(),
+        base_url=f"{root}/bot",
+        base_file_url=f"{root}/file/bot",
+        request=_request(settings.telegram_proxy, connections=256),
+        get_updates_request=_request(settings.telegram_proxy, connections=1),  # it is never used
+    )
+
+
+def _request(proxy: str | None, connections: int) -> HTTPXRequest:
+    limits = httpx.Limits(max_connections=connections, keepalive_expiry=60.0)
+    return HTTPXRequest(
+        connection_pool_size=connections,
         read_timeout=20.0,
         write_timeout=20.0,
         connect_timeout=10.0,
         pool_timeout=10.0,
         media_write_timeout=120.0,
-        proxy=settings.telegram_proxy,
-        httpx_kwargs={"limits": limits, "transport": transport(settings.telegram_proxy, limits)},
-    )
-    return Bot(
-        settings.telegram_bot_token.get_secret_value(),
-        base_url=f"{root}/bot",
-        base_file_url=f"{root}/file/bot",
-        request=request,
+        proxy=proxy,
+        httpx_kwargs={"limits": limits, "transport": transport(proxy, limits)},
     )
 
 

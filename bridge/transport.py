@@ -5,9 +5,11 @@ price. Proxies stay with httpx's own transport, which knows SOCKS and the proxie
 environment.
 """
 
+import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import aiohttp
 import httpx
@@ -18,7 +20,13 @@ def transport(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncBaseTranspo
     """The transport for a client; None, httpx's own, when there is a proxy on the way."""
     if proxy or urllib.request.getproxies():
         return None
-    return _Transport(limits=limits)
+    return _Transport(verify=_certificates(), limits=limits)
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Reading all root certificates takes a tenth of a second; every client shares them."""
+    return httpx.create_ssl_context()
 
 
 class _Transport(AiohttpTransport):

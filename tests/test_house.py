@@ -32,7 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "coze": {"errors", "transport"},
     "store": {"model", "errors"},
     "relay": {"model", "errors", "coze", "store"},
-    "telegram": {"model", "errors", "relay", "store", "coze", "texts"},
+    "telegram": {"model", "errors", "relay", "store", "coze", "texts", "transport"},
     "settings": {"model", "errors", "texts", "coze", "store"},
     "app": {"model", "errors", "texts", "settings", "coze", "store", "relay", "telegram",
             "transport"},

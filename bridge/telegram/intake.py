@@ -26,6 +26,7 @@ from bridge.store.inbox import Arrived
 from bridge.telegram.calls import pauses
 from bridge.telegram.reading import WANTED, chat_of
 from bridge.telegram.settling import Settling
+from bridge.transport import transport
 
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 50
@@ -41,7 +42,9 @@ class Mailbox:
 
     def __init__(self, root: str, token: str, proxy: str | None = None) -> None:
         self._http = httpx.AsyncClient(
-            proxy=proxy, timeout=httpx.Timeout(POLL_SECONDS + 15.0, connect=10.0)
+            proxy=proxy,
+            transport=transport(proxy, httpx.Limits(max_connections=2, keepalive_expiry=60.0)),
+            timeout=httpx.Timeout(POLL_SECONDS + 15.0, connect=10.0),
         )
         self._address = f"{root}/bot{token}/getUpdates"
 
