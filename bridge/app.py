@@ -29,7 +29,7 @@ from bridge.telegram.commands import COMMANDS, Commands
 from bridge.telegram.features import Features
 from bridge.telegram.intake import Intake, Mailbox
 from bridge.telegram.pacing import Pacer
-from bridge.telegram.reply import LiveReply, live_reply, manner
+from bridge.telegram.reply import LiveReply, growing, manner
 from bridge.telegram.settling import Settling
 from bridge.telegram.taps import Taps
 from bridge.texts import DEFAULT, catalogues
@@ -195,7 +195,9 @@ def _replies(
             async with store.writing() as tx:
                 return await turns.offer(tx, turn.chat, questions)
 
-        return live_reply(calls, turn, manner(turn, default, features), note_posts, offer)
+        how = manner(turn, default, features)
+        reply = LiveReply(calls, turn, how, features, note_posts, offer)
+        return growing(reply, calls.pacer, turn)
 
     return open_reply
 

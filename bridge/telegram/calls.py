@@ -69,6 +69,14 @@ class Refused(Exception):
     """Telegram does not take this content; the same content is never taken."""
 
 
+class DraftsImpossible(Exception):
+    """Telegram shows no drafts in this chat, or (`everywhere`) this server has none at all."""
+
+    def __init__(self, why: str, *, everywhere: bool) -> None:
+        super().__init__(why)
+        self.everywhere = everywhere
+
+
 class Calls:
     """Makes calls for one bot, at the pace that each chat allows."""
 
@@ -141,6 +149,31 @@ class Calls:
     async def remove(self, key: ChatKey, post: int) -> None:
         """Delete a post; the slot was taken before. That it failed matters to nobody."""
         await self._quietly(key, lambda: self._bot.delete_message(key.chat_id, post))
+
+    async def draft(self, key: ChatKey, draft_id: int, content: Rendered) -> None:
+        """Show a draft with a Stop button of Telegram's own; the slot was taken before.
+
+        Raises DraftsImpossible, ChatClosed, Dropped, Refused and TelegramUnreachable.
+        """
+
+        async def call() -> None:
+            try:
+                await self._bot.send_message_draft(
+                    key.chat_id,
+                    draft_id,
+                    content.text,
+                    entities=_entities(content),
+                    message_thread_id=key.thread_id or None,
+                    api_kwargs={"can_stop": True},
+                )
+            except InvalidToken as error:  # so the library calls a method that is not there
+                raise DraftsImpossible(str(error), everywhere=True) from error
+            except BadRequest as error:
+                if "textdraft_peer_invalid" in str(error).casefold():
+                    raise DraftsImpossible(str(error), everywhere=False) from error
+                raise
+
+        await self._judged(key, "Showing a draft", call)
 
     async def type(self, key: ChatKey) -> None:
         """Show "typing…" for five seconds, unless the chat wants silence or has enough of it."""

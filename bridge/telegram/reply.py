@@ -14,10 +14,11 @@ from bridge.relay.reply import ReplyImpossible
 from bridge.telegram.budget import Priority
 from bridge.telegram.calls import Calls, ChatClosed, Dropped, PostGone, Refused, pauses
 from bridge.telegram.canvas import Rendered, units
+from bridge.telegram.drafting import Drafting
 from bridge.telegram.features import Features
 from bridge.telegram.frame import Edit, Frame, Keyboard, Layout, Remove, Send, Step, next_step
 from bridge.telegram.keyboards import judging, question_buttons, retry, running
-from bridge.telegram.pacing import Slot
+from bridge.telegram.pacing import Family, Pacer, Slot
 
 log = structlog.get_logger(__name__)
 TYPING_SECONDS = 4.5
@@ -66,9 +67,16 @@ class LiveReply:
     """One reply in a Telegram chat; it knows the posts it has and what each of them shows."""
 
     def __init__(
-        self, calls: Calls, turn: Turn, manner: Manner, note_posts: NotePosts, offer: OfferQuestions
+        self,
+        calls: Calls,
+        turn: Turn,
+        manner: Manner,
+        features: Features,
+        note_posts: NotePosts,
+        offer: OfferQuestions,
     ) -> None:
         self._calls = calls
+        self._features = features
         self._key: ChatKey = turn.chat
         self._turn = turn
         self._manner = manner
@@ -130,6 +138,34 @@ class LiveReply:
 
     async def grow(self) -> None:
         """Show pictures as they come, at the pace that the chat allows, until cancelled."""
+        if self._manner.streaming is Streaming.DRAFTS:
+            await self._grow_as_draft()
+        if not self._over():
+            await self._grow_by_edits()
+
+    async def _grow_as_draft(self) -> None:
+        """Until the final picture, or until it turns out that there are no drafts here."""
+        loop = asyncio.get_running_loop()
+        draft = Drafting(self._calls, self._key, self._features)
+        self._changed.set()  # even nothing is worth showing: it shows that the agent thinks
+        while draft.possible and not self._over():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(draft.due(loop.time())):
+                    await self._changed.wait()
+            if self._unfinished(settled_only=True):  # a full post is a message already
+                await self._interim(Priority.INTERIM, settled_only=True)
+                draft.renew()
+            async with self._slot(Priority.INTERIM, family=Family.ACTION) as slot:
+                self._changed.clear()
+                self._unseen_since = None
+                wanted = self._wanted()
+                content = wanted[-1].content if wanted else Rendered()
+                if self._over() or not draft.wants(content, loop.time()):
+                    slot.skip()
+                    continue
+                await draft.show(content, loop.time())
+
+    async def _grow_by_edits(self) -> None:
         typing = asyncio.create_task(self._type(), name=f"typing for turn {self._turn.id}")
         try:
             await self._something_to_see()
@@ -163,11 +199,15 @@ class LiveReply:
     def _over(self) -> bool:
         return self._frozen or self._closed
 
-    def _unfinished(self) -> bool:
-        return next_step(self._shown, self._wanted(), final=False) is not None
+    def _unfinished(self, *, settled_only: bool = False) -> bool:
+        wanted = self._wanted(settled_only=settled_only)
+        return next_step(self._shown, wanted, final=False) is not None
 
-    def _wanted(self) -> Sequence[Frame]:
-        return self._layout.frames(self._picture, running(self._turn.id, self._manner.language))
+    def _wanted(self, *, settled_only: bool = False) -> Sequence[Frame]:
+        """What should stand there now; with `settled_only`, just the full posts."""
+        keyboard = running(self._turn.id, self._manner.language)
+        frames = self._layout.frames(self._picture, keyboard)
+        return frames[:-1] if settled_only else frames
 
     async def _type(self) -> None:
         while True:
@@ -207,7 +247,7 @@ class LiveReply:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
 
-    async def _interim(self, priority: Priority) -> None:
+    async def _interim(self, priority: Priority, *, settled_only: bool = False) -> None:
         """Make one call when its slot comes, for the newest picture that there is then."""
         pause = 0.0
         async with self._slot(priority, new=not self._posts) as slot:
@@ -217,7 +257,7 @@ class LiveReply:
             async with self._calling:
                 self._changed.clear()
                 since, self._unseen_since = self._unseen_since, None
-                wanted = self._wanted()
+                wanted = self._wanted(settled_only=settled_only)
                 step = next_step(self._shown, wanted, final=False)
                 if step is None:
                     slot.skip()
@@ -242,9 +282,11 @@ class LiveReply:
         self._unseen_since = since
         self._changed.set()
 
-    def _slot(self, priority: Priority, *, new: bool) -> AbstractAsyncContextManager[Slot]:
+    def _slot(
+        self, priority: Priority, *, new: bool = False, family: Family = Family.MESSAGE
+    ) -> AbstractAsyncContextManager[Slot]:
         return self._calls.pacer.slot(
-            self._key.chat_id, priority, new=new, since=self._unseen_since
+            self._key.chat_id, priority, new=new, family=family, since=self._unseen_since
         )
 
     async def _do(self, step: Step) -> None:
@@ -295,18 +337,15 @@ class LiveReply:
 
 
 @asynccontextmanager
-async def live_reply(
-    calls: Calls, turn: Turn, manner: Manner, note_posts: NotePosts, offer: OfferQuestions
-) -> AsyncIterator[LiveReply]:
+async def growing(reply: LiveReply, pacer: Pacer, turn: Turn) -> AsyncIterator[LiveReply]:
     """A reply that grows by itself while the context is open."""
-    reply = LiveReply(calls, turn, manner, note_posts, offer)
-    with calls.pacer.growing(turn.chat.chat_id):
-        growing = asyncio.create_task(reply.grow(), name=f"reply of turn {turn.id}")
+    with pacer.growing(turn.chat.chat_id):
+        task = asyncio.create_task(reply.grow(), name=f"reply of turn {turn.id}")
         try:
             yield reply
         finally:
-            growing.cancel()
-            (gone,) = await asyncio.gather(growing, return_exceptions=True)
+            task.cancel()
+            (gone,) = await asyncio.gather(task, return_exceptions=True)
             expected = (ReplyImpossible, asyncio.CancelledError)
             if isinstance(gone, BaseException) and not isinstance(gone, expected):
                 log.error("reply stopped growing", turn=turn.id, exc_info=gone)
