@@ -142,7 +142,7 @@ class Lanes:
             return None
         async with self._store.writing() as tx:
             # A turn that runs without a lane was left by a trouble: it is finished first.
-            return await turns.running(tx, key) or await turns.claim(tx, key)
+            return await turns.running_or_claimed(tx, key)
 
     async def _quiet(self, lane: _Lane) -> None:
         """Wait for a pause in the messages, so that a burst becomes one question."""

@@ -38,13 +38,11 @@ class Answer:
     whole: bool = False
     """Whether Coze has sent it completed: then the deltas' text is replaced."""
 
-    def with_more(self, delta: RunMessage) -> Self:
+    def with_more(self, delta: RunMessage) -> "Answer":
         """The answer with a delta; a late one adds nothing to a whole text."""
         if self.whole:
             return self
-        return replace(
-            self, text=self.text + delta.text, reasoning=self.reasoning + delta.reasoning
-        )
+        return Answer(self.id, self.text + delta.text, self.reasoning + delta.reasoning)
 
 
 Change = Callable[[Answer], Answer]
@@ -144,11 +142,10 @@ class Progress:
     def _delta(self, message: RunMessage) -> Self:
         if message.kind is not Kind.ANSWER or not (message.text or message.reasoning):
             return self
-        writes = replace(self, complete=False, doing=None)
-        return writes._with_answer(
-            message.id,
-            lambda old: old.with_more(message),
-        )
+        writes = self
+        if self.complete or self.doing:
+            writes = replace(self, complete=False, doing=None)
+        return writes._with_answer(message.id, lambda old: old.with_more(message))
 
     def _completed(self, message: RunMessage) -> Self:
         if message.kind in _DOING:

@@ -148,7 +148,7 @@ class Answering:
             async with self._store.writing() as tx:
                 chat = await chats.chat(tx, told.turn.chat)
                 if chat.conversation_id and chat.home == self._home:
-                    turn = await turns.asking(tx, told.turn.id, chat.conversation_id)
+                    turn = await turns.asking(tx, told.turn, chat.conversation_id)
                     break
             await self._take_conversation(chat)
         told.turn = turn

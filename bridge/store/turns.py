@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -52,18 +53,29 @@ async def wait_again(tx: AsyncConnection, key: ChatKey, turn_id: int | None = No
 
 async def claim(tx: AsyncConnection, key: ChatKey) -> Turn | None:
     """Take the chat's waiting turn to run it; None when there is none or one runs already."""
-    if await _open(tx, key, State.RUNNING):
-        return None
-    waiting = await _open(tx, key, State.WAITING)
-    if waiting is None or not await _become(tx, waiting.id, State.RUNNING):
-        return None
-    return await _loaded(tx, waiting.id)
+    return await _claim(tx, await _open_turns(tx, key))
 
 
-async def running(tx: AsyncConnection, key: ChatKey) -> Turn | None:
-    """The chat's running turn."""
-    row = await _open(tx, key, State.RUNNING)
-    return await _loaded(tx, row.id) if row else None
+async def running_or_claimed(tx: AsyncConnection, key: ChatKey) -> Turn | None:
+    """What the chat's lane does next: a turn that runs already, else the waiting one, claimed."""
+    found = await _open_turns(tx, key)
+    return found.get(State.RUNNING) or await _claim(tx, found)
+
+
+async def _claim(tx: AsyncConnection, found: Mapping[State, Turn]) -> Turn | None:
+    waiting = found.get(State.WAITING)
+    if State.RUNNING in found or waiting is None:
+        return None
+    if not await _become(tx, waiting.id, State.RUNNING):
+        return None
+    return replace(waiting, state=State.RUNNING)
+
+
+async def _open_turns(tx: AsyncConnection, key: ChatKey) -> dict[State, Turn]:
+    """The chat's turns without an end: at most one of each kind."""
+    query = _with_chat().where(*_of(key), turns.c.state.in_([State.RUNNING, State.WAITING]))
+    found = (_turn(row) for row in (await tx.execute(query)).all())
+    return {turn.state: turn for turn in found}
 
 
 async def drop_waiting(tx: AsyncConnection, key: ChatKey) -> bool:
@@ -72,13 +84,19 @@ async def drop_waiting(tx: AsyncConnection, key: ChatKey) -> bool:
     return row is not None and await settle(tx, row.id, State.STOPPED)
 
 
-async def asking(tx: AsyncConnection, turn_id: int, conversation_id: str) -> Turn:
+async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str) -> Turn:
     """Write down that the question goes out now: from here on it is never asked again.
 
     Returns the turn as it is asked: its text may have been edited since it was claimed.
     """
-    await _set(tx, turn_id, asked=True, conversation_id=conversation_id)
-    return await _loaded(tx, turn_id)
+    written = await tx.execute(
+        update(turns)
+        .where(turns.c.id == turn.id)
+        .values(asked=True, conversation_id=conversation_id)
+        .returning(turns.c.parts)
+    )
+    parts = _parts(written.scalar_one())
+    return replace(turn, asked=True, conversation_id=conversation_id, parts=parts)
 
 
 async def ask_anew(tx: AsyncConnection, turn_id: int) -> None:
@@ -280,10 +298,6 @@ def _with_chat() -> Select[Any]:
     return select(turns, *CHOSEN).join(chats, same)
 
 
-async def _loaded(tx: AsyncConnection, turn_id: int) -> Turn:
-    return _turn((await tx.execute(_with_chat().where(turns.c.id == turn_id))).one())
-
-
 async def _become(tx: AsyncConnection, turn_id: int, state: State, **values: object) -> bool:
     done = await tx.execute(
         update(turns)
@@ -303,7 +317,7 @@ def _turn(row: Row[Any]) -> Turn:
         id=row.id,
         chat=ChatKey(row.chat_id, row.thread_id),
         state=State(row.state),
-        parts=tuple(Part(int(part["message_id"]), str(part["text"])) for part in row.parts),
+        parts=_parts(row.parts),
         sender=Sender(row.sender_id, row.sender_name, row.language),
         mark=row.mark,
         conversation_id=row.conversation_id,
@@ -312,3 +326,7 @@ def _turn(row: Row[Any]) -> Turn:
         posts=tuple(int(post) for post in row.posts),
         preferences=read_preferences(row),
     )
+
+
+def _parts(stored: Sequence[Mapping[str, object]]) -> tuple[Part, ...]:
+    return tuple(Part(int(str(part["message_id"])), str(part["text"])) for part in stored)

@@ -145,7 +145,7 @@ async def test_what_was_left_open_is_found_again(store: Store) -> None:
         await turns.wait(tx, message(1, "a"))
         turn = await turns.claim(tx, HERE)
         assert turn is not None
-        await turns.asking(tx, turn.id, "9")
+        await turns.asking(tx, turn, "9")
         await turns.began(tx, turn.id, "8", "9")
         await turns.wait(tx, message(2, "b"))
         await turns.wait(tx, message(3, "c", ChatKey(6)))
