@@ -24,7 +24,7 @@ class Seen:
     """From the last delta to the complete text."""
     staleness: float
     """Mean age of the oldest unseen delta, weighted by time."""
-    calls: int
+    calls: float
 
 
 def letters(text: str) -> int:
@@ -32,7 +32,7 @@ def letters(text: str) -> int:
     return sum(map(str.isalnum, text))
 
 
-def seen(deltas: Sequence[Step], shown: Sequence[Step], calls: int) -> Seen:
+def seen(deltas: Sequence[Step], shown: Sequence[Step], calls: float) -> Seen:
     """What came of an answer; `deltas` and `shown` are the letters written and visible so far."""
     total = deltas[-1][1]
     visible = [at for at, count in shown if count > 0]
@@ -61,28 +61,49 @@ def staleness(deltas: Sequence[Step], shown: Sequence[Step], end: float) -> floa
 
 
 def best_possible(
-    deltas: Sequence[Step], limits: Limits, latency: float, *, sharing: int = 1, start: float = 0.0
+    answers: Sequence[Sequence[Step]], limits: Limits, latency: float, start: float = 0.0
 ) -> float:
-    """The staleness of a bot that knows in advance how long the answer takes.
+    """The mean staleness of a bot that knows in advance how long the answers take.
 
-    It spreads all calls that the budget allows evenly over the answer, one kept for the end;
-    `sharing` answers share the budget; `start` is the earliest time at which it may begin.
+    The answers share one budget and end with one call each. All other calls that the budget allows
+    are spread evenly over them, yet early enough that those for the ends are there again: the
+    k-th last of them `k - (capacity - answers)` refills before the end. `start` is the earliest
+    time at which the bot may begin.
     """
-    first, last = deltas[0][0], deltas[-1][0]
-    begin = max(first, start)
+    begin = max(start, min(written[0][0] for written in answers))
+    last = max(written[-1][0] for written in answers)
     duration = max(0.0, last - begin)
-    calls = (limits.capacity + duration / limits.refill_seconds) / sharing - 1
-    gap = max(limits.gap_seconds, duration / calls if calls > 0 else duration + 1)
-    moments = [begin]
-    while moments[-1] + gap < last:
-        moments.append(moments[-1] + gap)
-    if calls < 1:
-        moments = [begin + duration / 2] if calls > 0 else []
-    times, counts = [at for at, _ in deltas], [count for _, count in deltas]
-    shown = [
-        (at + latency, counts[bisect_right(times, at) - 1]) for at in (*moments, max(last, begin))
+    spare = limits.capacity - len(answers)
+    calls = int(
+        min(spare + duration / limits.refill_seconds, len(answers) * duration / limits.gap_seconds)
+    )
+    even = sorted(
+        (begin + duration * (number + 1) / (of + 1), place)
+        for place, of in enumerate(_shares(max(0, calls), len(answers)))
+        for number in range(of)
+    )
+    moments: list[list[float]] = [[] for _ in answers]
+    for number, (at, place) in enumerate(reversed(even), start=1):
+        latest = last - max(0.0, number - max(0.0, spare)) * limits.refill_seconds
+        moments[place].append(max(begin, min(at, latest)))
+    each = [
+        _with_frames(written, sorted(at), latency)
+        for written, at in zip(answers, moments, strict=True)
     ]
-    return staleness(deltas, shown, shown[-1][0])
+    return sum(each) / len(each)
+
+
+def _shares(calls: int, parts: int) -> list[int]:
+    """So many calls dealt to so many parts."""
+    return [calls // parts + (number < calls % parts) for number in range(parts)]
+
+
+def _with_frames(written: Sequence[Step], moments: Sequence[float], latency: float) -> float:
+    """The staleness when the answer is shown at these moments, and whole at its end."""
+    times, counts = [at for at, _ in written], [count for _, count in written]
+    ends = max(written[-1][0], *moments) if moments else written[-1][0]
+    shown = [(at + latency, counts[max(0, bisect_right(times, at) - 1)]) for at in (*moments, ends)]
+    return staleness(written, shown, shown[-1][0])
 
 
 def share(values: Sequence[float], part: float) -> float:

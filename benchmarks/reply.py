@@ -15,11 +15,14 @@ from rich.table import Table
 from benchmarks.measures import Seen, Step, best_possible, letters, seen, share
 from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, stage
 from bridge.sandbox.coze import Pace
-from bridge.sandbox.telegram import Person
-from bridge.telegram.budget import PRIVATE
-from bridge.telegram.pacing import MOST_NEW_A_SECOND
+from bridge.sandbox.telegram import Group, Message, Person
+from bridge.telegram.budget import GROUP, PRIVATE, Limits
+from bridge.telegram.pacing import MOST_NEW_A_SECOND, NEW_AT_ONCE
 
 PACE = Pace(first_delta=0.5, delta=0.075)
+SLOW = Pace(first_delta=0.5, delta=0.25)
+"""A minute for the same answer."""
+BURST = Pace(first_delta=0.5, delta=1 / 60)
 ANSWER = (
     "## What a harbour needs\n\nA good harbour is **sheltered**, *deep enough* and easy to find at "
     "night. Most grew where a river met the sea, because the river had already cut the channel. "
@@ -55,43 +58,85 @@ class Figures:
     """KiB for each reply that was growing."""
 
 
-async def private_chats(child: Child, name: str, chats: int) -> Figures:
+@dataclass(frozen=True)
+class Place:
+    """Somebody who asks somewhere."""
+
+    person: Person
+    chat: Group | None = None
+    thread_id: int = 0
+
+    @property
+    def question(self) -> str:
+        """What they ask; it is unique."""
+        us = "@sandbox_bot " if self.chat else ""
+        return f"{us}What does harbour {self.person.first_name} need?"
+
+    @property
+    def chat_id(self) -> int:
+        """Whose budget counts."""
+        return self.chat.id if self.chat else self.person.id
+
+
+async def private_chats(child: Child, name: str, chats: int, pace: Pace = PACE) -> Figures:
     """So many private chats that ask at once."""
-    async with stage(child, ANSWER, PACE) as here:
-        await _ask(here, [here.telegram.add_person("Warm")])
-        people = [here.telegram.add_person(f"P{number}") for number in range(chats)]
-        before_cpu, before_memory = here.cpu, here.memory("VmRSS")
-        here.forget_peak()
-        await _ask(here, people)
-        cpu = (here.cpu - before_cpu) / chats
-        memory = (here.memory("VmHWM") - before_memory) / chats
-        results = [_seen(here, person) for person in people]
-        begun = min(here.written[_question(person)][0][0] for person in people)
-        firsts = sorted(people, key=lambda one: here.written[_question(one)][0][0])
-        best = mean(
-            best_possible(
-                here.written[_question(person)],
-                PRIVATE,
-                LATENCY / 2,
-                start=begun + max(0.0, place - MOST_NEW_A_SECOND) / MOST_NEW_A_SECOND,
-            )
-            for place, person in enumerate(firsts)
+    async with stage(child, ANSWER, pace) as here:
+        places = [Place(here.telegram.add_person(f"P{number}")) for number in range(chats)]
+        return await _measured(here, name, places, PRIVATE, sharing=1)
+
+
+async def forums(child: Child, name: str, groups: int, topics: int, pace: Pace = PACE) -> Figures:
+    """So many forums, in each of which so many topics ask at once: they share its budget."""
+    async with stage(child, ANSWER, pace) as here:
+        telegram, places = here.telegram, list[Place]()
+        for number in range(groups):
+            people = [telegram.add_person(f"G{number}P{one}") for one in range(topics)]
+            group = telegram.add_group(f"Group {number}", people, forum=True)
+            places += [
+                Place(person, group, telegram.add_topic(group, person.first_name))
+                for person in people
+            ]
+        return await _measured(here, name, places, GROUP, sharing=topics)
+
+
+async def _measured(
+    here: Stage, name: str, places: Sequence[Place], limits: Limits, sharing: int
+) -> Figures:
+    await _ask(here, [Place(here.telegram.add_person("Warm"))])
+    before_cpu, before_memory = here.cpu, here.memory("VmRSS")
+    here.forget_peak()
+    await _ask(here, places)
+    cpu = (here.cpu - before_cpu) / len(places)
+    memory = (here.memory("VmHWM") - before_memory) / len(places)
+    together: dict[int, list[Sequence[Step]]] = {}
+    for place in places:
+        together.setdefault(place.chat_id, []).append(here.written[place.question])
+    chats = sorted(together.values(), key=lambda answers: answers[0][0][0])
+    begun = chats[0][0][0][0]
+    best = mean(
+        best_possible(
+            answers,
+            limits,
+            LATENCY / 2,
+            start=begun + max(0, number - NEW_AT_ONCE) / MOST_NEW_A_SECOND,
         )
-        refused = sum(call.status == 429 for call in here.telegram.calls)
+        for number, answers in enumerate(chats)
+    )
+    refused = sum(call.status == 429 for call in here.telegram.calls)
+    results = [_seen(here, place, sharing) for place in places]
     return Figures(name, results, best, refused, cpu, memory)
 
 
-async def _ask(here: Stage, people: Sequence[Person]) -> None:
+async def _ask(here: Stage, places: Sequence[Place]) -> None:
     """Everybody asks, and has the whole answer in the end."""
     whole = letters(ANSWER)
-    for person in people:
-        here.telegram.send(person, _question(person))
+    for place in places:
+        here.telegram.send(place.person, place.question, chat=place.chat, thread_id=place.thread_id)
 
     def answered() -> bool:
         runs = here.coze.runs.values()
         return all(run.ended for run in runs) and all(
-            sum(letters(post.text) for post in here.telegram.posts(person)) >= whole
-            for person in people
+            sum(letters(post.text) for post in _posts(here, place)) >= whole for place in places
         )
 
     for _ in range(600):  # the emulator asks after every change, which is too often for this
@@ -101,23 +146,23 @@ async def _ask(here: Stage, people: Sequence[Person]) -> None:
     await asyncio.sleep(1.0)  # what is left of calls and transactions belongs to the cost
 
 
-def _question(person: Person) -> str:
-    return f"What does harbour {person.first_name} need?"
+def _posts(here: Stage, place: Place) -> list[Message]:
+    return here.telegram.posts(place.chat or place.person, place.thread_id if place.chat else None)
 
 
-def _seen(here: Stage, person: Person) -> Seen:
+def _seen(here: Stage, place: Place, sharing: int) -> Seen:
     calls = sum(
-        call.chat_id == person.id and call.method in ("sendMessage", "editMessageText")
+        call.chat_id == place.chat_id and call.method in ("sendMessage", "editMessageText")
         for call in here.telegram.calls
     )
-    return seen(here.written[_question(person)], _timeline(here, person), calls)
+    return seen(here.written[place.question], _timeline(here, place), calls / sharing)
 
 
-def _timeline(here: Stage, person: Person) -> list[Step]:
+def _timeline(here: Stage, place: Place) -> list[Step]:
     """When how many letters of the answer were visible, over all posts."""
     changes = sorted(
         (frame.at_loop_time, number, letters(frame.text))
-        for number, post in enumerate(here.telegram.posts(person))
+        for number, post in enumerate(_posts(here, place))
         for frame in post.history
     )
     visible: dict[int, int] = {}
@@ -154,22 +199,36 @@ def _table(figures: Sequence[Figures]) -> Table:
     return table
 
 
-async def main(chats: Sequence[int], naive: Sequence[int]) -> None:
+async def main(chats: Sequence[int], naive: Sequence[int], *, groups: bool, burst: bool) -> None:
     """Measure and print."""
     console = Console(width=150)
     figures = []
+
+    def note(figure: Figures) -> None:
+        figures.append(figure)
+        console.print(_table([figure]))
+
     for number in chats:
-        figures.append(await private_chats(BRIDGE, f"{number} private", number))
-        console.print(_table(figures[-1:]))
+        note(await private_chats(BRIDGE, f"{number} private", number))
     for number in naive:
-        figures.append(await private_chats(NAIVE, f"naive, {number} private", number))
-        console.print(_table(figures[-1:]))
+        note(await private_chats(BRIDGE, f"{number} private, slow agent", number, SLOW))
+        note(await private_chats(NAIVE, f"naive, {number} private", number))
+        note(await private_chats(NAIVE, f"naive, {number} private, slow agent", number, SLOW))
+    if groups:
+        note(await forums(BRIDGE, "10 groups of 5", 10, 5))
+        note(await forums(BRIDGE, "10 groups of 5, slow agent", 10, 5, SLOW))
+    if burst:
+        note(await private_chats(BRIDGE, "20 private, 60 deltas/s", 20, BURST))
     console.print(_table(figures))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chats", type=int, nargs="*", default=[1, 20, 100, 500])
-    parser.add_argument("--naive", type=int, nargs="*", default=[1, 20, 100])
+    parser.add_argument("--naive", type=int, nargs="*", default=[20])
+    parser.add_argument("--no-groups", action="store_true")
+    parser.add_argument("--no-burst", action="store_true")
     given = parser.parse_args()
-    asyncio.run(main(given.chats, given.naive))
+    asyncio.run(
+        main(given.chats, given.naive, groups=not given.no_groups, burst=not given.no_burst)
+    )

@@ -102,7 +102,8 @@ def _script(answer: str, written: dict[str, list[Step]]) -> Callable[[Turn], Ste
         for part in parts:
             yield Delta("answer", part)
             count += letters(part)
-            steps.append((asyncio.get_running_loop().time(), count))
+            if count:  # signs of Markdown alone are nothing to see
+                steps.append((asyncio.get_running_loop().time(), count))
         yield Completed("answer", answer)
         yield from ending()
 

@@ -42,11 +42,16 @@ def _choice(words: Iterable[str]) -> str:
 Positive = Annotated[float, Field(gt=0)]
 Pace = Annotated[
     tuple[
-        Positive, Positive, Positive, Annotated[float, Field(ge=0)], Annotated[float, Field(ge=1)]
+        Positive,
+        Positive,
+        Positive,
+        Annotated[float, Field(ge=0)],
+        Annotated[float, Field(ge=1)],
+        Annotated[int, Field(ge=0)],
     ],
     BeforeValidator(_numbers),
 ]
-"""Capacity, seconds until one more, least seconds between edits, calls kept back, burst."""
+"""The fields of `bridge.telegram.budget.Limits`, in their order."""
 
 
 class Settings(BaseModel):
@@ -98,14 +103,15 @@ class Settings(BaseModel):
         "console", description="`console` for people, `json` for machines."
     )
     bridge_pace_private: Pace = Field(
-        (10, 2.5, 1.2, 1, 3),
+        (10, 2.5, 1.2, 1, 3, 0),
         description=(
             "Budget of a private chat: calls at once, seconds until one more, least seconds "
-            "between edits, calls kept back for final texts, final texts in a row."
+            "between edits, calls kept back for final texts, final texts in a row, most calls "
+            "in a minute (0: no such limit)."
         ),
     )
     bridge_pace_group: Pace = Field(
-        (5, 4.2, 3.0, 2, 5), description="The same for a group; its topics share it."
+        (5, 3.5, 3.0, 2, 5, 19), description="The same for a group; its topics share it."
     )
     bridge_quiet_seconds: float = Field(
         0.25, ge=0, le=10, description="Pause after which a burst of messages is answered as one."

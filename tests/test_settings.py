@@ -20,7 +20,7 @@ def faults(variables: dict[str, str]) -> tuple[str, ...]:
 def test_the_least_that_is_needed() -> None:
     settings = settings_from(GOOD)
     assert settings.coze_api_base == "https://api.coze.com"
-    assert settings.bridge_pace_private == (10, 2.5, 1.2, 1, 3)
+    assert settings.bridge_pace_private == (10, 2.5, 1.2, 1, 3, 0)
     assert "abc" not in repr(settings)
     assert "pat_x" not in repr(settings)
 

@@ -21,7 +21,7 @@ READ_SECONDS = 60.0
 IDLE_SECONDS = 180.0
 """How long a stream may be silent: while a tool of the agent runs, Coze sends nothing at all."""
 
-BREATH_SECONDS = 0.08
+BREATH_SECONDS = 0.09
 """How long a stream that speaks is left alone between two reads: people see an edit a second, and
 reading every delta by itself would cost most of an answer's processor time."""
 

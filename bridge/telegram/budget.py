@@ -4,6 +4,7 @@ Sends and edits share a budget per chat, typing and drafts another; going over o
 grow with every further try. The numbers keep a little below what Telegram is known to allow.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -12,6 +13,7 @@ AFTER_PENALTY_SECONDS = 60.0
 MARGIN_SECONDS = 0.5
 """What is added to the silence that Telegram asks for."""
 
+MINUTE_SECONDS = 60.0
 LONG_BURST_SECONDS = 5.0
 """Drafts that follow each other for longer than this get a longer gap."""
 
@@ -48,11 +50,13 @@ class Limits:
     """Calls kept back for durable ones."""
     burst: float
     """Durable calls that may follow each other without the gap."""
+    a_minute: int = 0
+    """The most calls in any 60 seconds; 0 is no such limit."""
 
 
 PRIVATE = Limits(capacity=10, refill_seconds=2.5, gap_seconds=1.2, reserve=1, burst=3)
-# Telegram's published 20 a minute: 5 + 60 / 4.2 is 19, and one is left for a clock that differs.
-GROUP = Limits(capacity=5, refill_seconds=4.2, gap_seconds=3.0, reserve=2, burst=5)
+# Telegram publishes 20 a minute for groups; one is left for a clock that differs.
+GROUP = Limits(capacity=5, refill_seconds=3.5, gap_seconds=3.0, reserve=2, burst=5, a_minute=19)
 
 
 class Bucket:
@@ -107,6 +111,7 @@ class Budget(Closable):
         self._stock = Bucket(limits.capacity, limits.refill_seconds, now)
         self._burst = Bucket(limits.burst, limits.gap_seconds, now)
         self._last = self._before_last = float("-inf")
+        self._minute: deque[float] = deque(maxlen=limits.a_minute)
 
     def wait(self, now: float, priority: Priority) -> float:
         """Seconds until a call of that priority may go; 0 means now."""
@@ -116,6 +121,9 @@ class Budget(Closable):
             self._stock.wait(now, 1 + kept),
             self._burst.wait(now, 1 if priority.durable else 1 + max(1, self.replies)),
         ]
+        place = self._limits.a_minute - int(kept)
+        if len(self._minute) >= place > 0:
+            waits.append(self._minute[-place] + MINUTE_SECONDS - now)
         if priority >= Priority.INTERIM:
             gap = self._limits.gap_seconds * (2 if now < self.slow_until else 1)
             waits.append(self._last + gap - now)
@@ -126,9 +134,12 @@ class Budget(Closable):
         self._stock.take(now)
         self._burst.take(now)
         self._before_last, self._last = self._last, now
+        self._minute.append(now)
 
     def give_back(self) -> None:
         """Undo the last count: the call was not made."""
+        if self._minute:
+            self._minute.pop()
         self._stock.give_back()
         self._burst.give_back()
         self._last = self._before_last
@@ -136,6 +147,7 @@ class Budget(Closable):
     def idle(self, now: float) -> bool:
         """Whether forgetting it changes nothing."""
         full = self._stock.level(now) >= self._stock.capacity
+        full = full and (not self._minute or now > self._minute[-1] + MINUTE_SECONDS)
         quiet = now > max(self.slow_until, self._last + self._limits.gap_seconds * 3)
         return full and quiet and not self.replies
 

@@ -60,6 +60,7 @@ class Growing:
     def __init__(self) -> None:
         self.edition = 0
         """Counts how often it was another text that came."""
+        self._last = ""
         self._begin()
 
     def _begin(self) -> None:
@@ -71,9 +72,11 @@ class Growing:
     def blocks(self, markdown: str, *, preview: bool = False) -> list[Rendered]:
         """The rendered blocks of the text in order; with `preview`, of a prefix of it."""
         text = whole(markdown)
+        if not text.startswith(self._last):
+            self.edition += 1
         if not text.startswith(self._text):
             self._begin()
-            self.edition += 1
+        self._last = text
         known = len(self._references)
         for end in _ends(text, len(self._text)):
             source = text[len(self._text) : end]

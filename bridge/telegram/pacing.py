@@ -27,6 +27,8 @@ from bridge.telegram.budget import (
 
 MOST_NEW_A_SECOND = 25.0
 """New messages over all chats; edits are not counted there."""
+NEW_AT_ONCE = 3
+"""How many of them may go together: more would be over 30 in the first second."""
 MOST_AT_ONCE = 48
 """Calls in flight; with more replies than these can serve, their gaps grow evenly."""
 MANY_CHATS = 3
@@ -89,7 +91,7 @@ class Pacing:
         self._bot = Closable()
         self._limits = (private, group)
         self._chats: dict[_Key, _Chat] = {}
-        self._new = Bucket(MOST_NEW_A_SECOND, 1 / MOST_NEW_A_SECOND, now)
+        self._new = Bucket(NEW_AT_ONCE, 1 / MOST_NEW_A_SECOND, now)
         self._numbers = count()
         self._later: list[tuple[float, int, int, _Key]] = []
         """Chats whose next call may go at a time, with the number of their place."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from worlds import World, a_world, buttons, run_fast
 
-from bridge.sandbox.coze import Pace, saying
+from bridge.sandbox.coze import saying
 from bridge.texts import catalogues
 
 ANSWER = "One **bold** answer with `code`, 中文 and 😀, long enough for several deltas."
@@ -139,50 +139,6 @@ def test_coze_down_for_a_while_is_waited_out(tmp_path: Path) -> None:
             world.coze.fail_gateway("POST /v1/conversation/create", times=2)
             world.telegram.send(ann, "hello")
             assert (await world.settled(ann, 1, timeout=60)).text == SHOWN
-            assert len(world.coze.asked) == 1
-
-    run_fast(journey())
-
-
-SCRIPTED = {
-    "two": "\n\n",
-    "tool": "",
-    "knowledge": "",
-    "noise": "",
-    "question": "",
-    "think": "",
-    "empty": "The agent gave an empty answer.",
-    "card": "Sandbox card",
-    "cut": "",
-    "local tool": "",
-}
-
-
-@pytest.mark.parametrize("script", SCRIPTED)
-def test_every_script_of_the_agent_ends_in_text_without_inner_workings(
-    script: str, tmp_path: Path
-) -> None:
-    async def journey() -> None:
-        async with a_world(tmp_path, pace=Pace(0, 0, 0)) as world, world.bridge():
-            ann = world.telegram.add_person("Ann")
-            world.telegram.send(ann, script)
-            post = await world.settled(ann, 1, timeout=60)
-            text = "\n\n".join(one.text for one in world.posts(ann))
-            assert SCRIPTED[script] in text
-            for leak in (
-                "msg_type",
-                "generate_answer_finish",
-                "plugin_id",
-                "recall slice",
-                "arguments",
-            ):
-                assert leak not in text
-            answers = [
-                one for run in world.coze.runs.values() for one in run.answers if one.strip()
-            ]
-            if script not in ("empty", "card"):
-                assert answers
-                assert post.text.strip()
             assert len(world.coze.asked) == 1
 
     run_fast(journey())

@@ -1,0 +1,215 @@
+"""Text that grows piece by piece: valid at every step, full posts stay, nothing is lost or doubled."""
+
+import cProfile
+import random
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.telegram.canvas import Rendered, units
+from bridge.telegram.markup import Growing, render
+from bridge.telegram.paging import LIMIT, SLACK, Pages, posts
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Well-formed Markdown, and what of it a reader must see."""
+
+    markdown: str
+    words: tuple[str, ...]
+
+
+LETTERS = "abcdefghijklmnop中文汉字éü"
+EMOJI = ("😀", "👩\u200d👩\u200d👧", "🇩🇪", "👍🏽", "")
+MARKS = ("**{}**", "*{}*", "~~{}~~", "`{}`", "||{}||", "***{}***", "{}", "{}", "<b>{}</b>",
+         "[{}](https://example.com/a_b)")  # fmt: skip
+LEADS = {
+    "text": "",
+    "heading": "## ",
+    "list": "- ",
+    "numbers": "1. ",
+    "quote": "> ",
+    "tasks": "- [x] ",
+}
+
+
+class Writer:
+    """Writes well-formed Markdown by chance; hypothesis only chooses the seed, which is quicker."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.words: list[str] = []
+
+    def word(self) -> str:
+        word = "".join(self.chance.choices(LETTERS, k=self.chance.randint(1, 9)))
+        self.words.append(word)
+        return word
+
+    def sentence(self) -> str:
+        words = [
+            self.chance.choice(MARKS).format(self.word()) for _ in range(self.chance.randint(1, 7))
+        ]
+        return " ".join(words) + self.chance.choice(EMOJI) + "."
+
+    def block(self) -> str:
+        kind = self.chance.choice([*LEADS, "code", "rule"])
+        if kind == "rule":
+            return "---"
+        if kind == "code":
+            lines = [self.word() for _ in range(self.chance.randint(1, 12))]
+            return "```py\n" + "\n".join(lines) + "\n```"
+        many = 1 if kind == "heading" else self.chance.randint(1, 4)
+        return "\n".join(LEADS[kind] + self.sentence() for _ in range(many))
+
+    def document(self) -> Sample:
+        blocks = []
+        for _ in range(self.chance.randint(1, 7)):
+            blocks += [self.block(), "and"]
+            self.words.append("and")  # it keeps two lists of one kind apart
+        return Sample("\n\n".join(blocks), tuple(self.words))
+
+
+def documents() -> st.SearchStrategy[Sample]:
+    return st.integers().map(lambda seed: Writer(seed).document())
+
+
+def letters(text: str) -> str:
+    return "".join(char for char in text if char.isalnum())
+
+
+def check_valid(post: Rendered, most: int) -> None:
+    """What the server demands of a post."""
+    raw = post.text.encode("utf-16-le")  # a lone surrogate raises
+    assert len(raw) // 2 <= most
+    assert len(post.entities) <= 100
+    for one in post.entities:
+        assert 0 <= one.offset < one.offset + one.length <= len(raw) // 2
+        raw[2 * one.offset : 2 * (one.offset + one.length)].decode("utf-16-le")
+
+
+@settings(max_examples=40, deadline=None)
+@given(documents(), st.integers(60, 400), st.integers(3, 60))
+def test_a_growing_text_in_posts(sample: Sample, limit: int, step: int) -> None:
+    growing, pages = Growing(), Pages(limit, slack=limit // 10)
+    full: list[Rendered] = []
+    for end in range(0, len(sample.markdown), step):
+        drawn = growing.blocks(sample.markdown[:end], preview=True)
+        shown = pages.turned(drawn, (growing.edition,))
+        for post in shown:
+            check_valid(post, limit + limit // 10)
+        assert list(shown[: len(full)]) == full, "a full post changed"
+        full = list(shown[:-1])
+    shown = pages.turned(growing.blocks(sample.markdown), (growing.edition,))
+    assert list(shown[: len(full)]) == full
+    seen = "".join(letters(post.text) for post in shown)
+    assert seen == letters(render(sample.markdown).text)
+    numbers = "".join(char for char in seen if not char.isdecimal())
+    assert numbers == letters("".join(sample.words))
+
+
+@settings(max_examples=40, deadline=None)
+@given(documents())
+def test_no_syntax_of_a_well_formed_text_stays_visible(sample: Sample) -> None:
+    text = render(sample.markdown).text
+    for sign in ("**", "~~", "```", "](", "||", "<b>", "</b>", "\n#", "\n- ", "\n> ", "[x]", "`"):
+        assert sign not in text
+
+
+@settings(max_examples=40, deadline=None)
+@given(documents(), st.integers(1, 400))
+def test_rendering_piece_by_piece_is_rendering_the_whole(sample: Sample, step: int) -> None:
+    growing = Growing()
+    for end in range(0, len(sample.markdown), step):
+        growing.blocks(sample.markdown[:end], preview=True)
+    assert growing.blocks(sample.markdown) == Growing().blocks(sample.markdown)
+
+
+@settings(max_examples=40, deadline=None)
+@given(documents(), st.data())
+def test_a_prefix_shows_no_less_than_a_shorter_one_but_for_its_last_line(
+    sample: Sample, data: st.DataObject
+) -> None:
+    end = data.draw(st.integers(1, len(sample.markdown)))
+    longer = letters(render(sample.markdown[:end], preview=True).text)
+    shorter = letters(render(sample.markdown[: end - 1], preview=True).text)
+    assert len(shorter) - len(longer) <= 30
+
+
+def test_a_reference_that_is_explained_later_becomes_a_link_even_so() -> None:
+    growing = Growing()
+    text = "See [the manual][m].\n\nMore text.\n\n"
+    (first, *_) = growing.blocks(text, preview=True)
+    assert first.entities == ()
+    (first, *_) = growing.blocks(text + "[m]: https://example.com/manual\n")
+    assert [(one.type, one.url) for one in first.entities] == [
+        ("text_link", "https://example.com/manual")
+    ]
+    assert first.text == "See the manual."
+
+
+def test_another_text_begins_the_reply_anew() -> None:
+    growing, pages = Growing(), Pages(100, 10)
+    pages.turned(growing.blocks("word " * 100, preview=True), (growing.edition,))
+    shown = pages.turned(growing.blocks("Something else."), (growing.edition,))
+    assert [post.text for post in shown] == ["Something else."]
+
+
+def test_a_table_that_is_cut_repeats_its_head() -> None:
+    rows = "\n".join(f"| row {number} | {number * 7} |" for number in range(400))
+    cut = posts([render(f"| name | value |\n|---|---|\n{rows}")])
+    assert len(cut) > 1
+    assert all(post.text.startswith("name") for post in cut)
+    assert all([one.type for one in post.entities] == ["pre"] for post in cut)
+    cells = [line for post in cut for line in post.text.split("\n") if line.startswith("row")]
+    assert [line.split("│")[0].strip() for line in cells] == [f"row {n}" for n in range(400)]
+
+
+def test_a_table_that_widens_while_it_is_cut_loses_no_row() -> None:
+    rows = [f"| {number} | {'x' * (1 + number // 40)} |" for number in range(500)]
+    text = "| n | x |\n|---|---|\n" + "\n".join(rows)
+    growing, pages = Growing(), Pages()
+    for end in range(0, len(text), 211):
+        pages.turned(growing.blocks(text[:end], preview=True), (growing.edition,))
+    shown = pages.turned(growing.blocks(text), (growing.edition,))
+    numbers = [
+        line.split("│")[0].strip()
+        for post in shown
+        for line in post.text.split("\n")
+        if "│" in line and line.strip()[0].isdigit()
+    ]
+    assert numbers == [str(number) for number in range(500)]
+
+
+def test_a_heading_is_never_the_last_line_of_a_full_post() -> None:
+    text = "\n\n".join(
+        ("word " * 75).strip() if number % 2 else f"## Heading {number}" for number in range(60)
+    )
+    cut = posts([render(text)])
+    assert len(cut) > 2
+    assert not [post.text for post in cut[:-1] if "Heading" in post.text.split("\n")[-1]]
+
+
+def test_a_full_post_leaves_room_for_a_closing_line() -> None:
+    assert LIMIT + SLACK + 130 <= 4096
+
+
+def test_the_work_for_the_next_piece_does_not_grow_with_the_text() -> None:
+    """Counted in steps of the interpreter: a late piece costs what an early one does."""
+    paragraph = "Some **bold** words, `code` and a [link](https://example.com).\n\n"
+
+    def steps(before: int) -> int:
+        growing, pages = Growing(), Pages()
+        text = paragraph * before
+        pages.turned(growing.blocks(text, preview=True), (0,))
+        profile = cProfile.Profile()
+        profile.enable()
+        pages.turned(growing.blocks(text + "And one **more", preview=True), (0,))
+        profile.disable()
+        return sum(entry.callcount for entry in profile.getstats())
+
+    assert steps(640) < 2 * steps(40) + 2000
+
+
+def test_units_count_as_telegram_does() -> None:
+    assert units("a😀") == 3
