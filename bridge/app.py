@@ -32,8 +32,9 @@ from bridge.telegram.pacing import Pacer
 from bridge.telegram.reply import LiveReply, growing, manner
 from bridge.telegram.settling import Settling
 from bridge.telegram.taps import Taps
+from bridge.telegram.wire import CONNECT_SECONDS, READ_SECONDS, DirectRequest
 from bridge.texts import DEFAULT, catalogues
-from bridge.transport import transport
+from bridge.transport import direct, transport
 
 log = structlog.get_logger(__name__)
 _MENU_FACT = "telegram menu"
@@ -140,13 +141,14 @@ def telegram_bot(settings: Settings) -> Bot:
 
 
 def _request(proxy: str | None, connections: int) -> HTTPXRequest:
+    kind = DirectRequest if direct(proxy) else HTTPXRequest
     limits = httpx.Limits(max_connections=connections, keepalive_expiry=60.0)
-    return HTTPXRequest(
+    return kind(
         connection_pool_size=connections,
-        read_timeout=20.0,
-        write_timeout=20.0,
-        connect_timeout=10.0,
-        pool_timeout=10.0,
+        read_timeout=READ_SECONDS,
+        write_timeout=READ_SECONDS,
+        connect_timeout=CONNECT_SECONDS,
+        pool_timeout=CONNECT_SECONDS,
         media_write_timeout=120.0,
         proxy=proxy,
         httpx_kwargs={"limits": limits, "transport": transport(proxy, limits)},

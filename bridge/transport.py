@@ -16,11 +16,24 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 
+def direct(proxy: str | None) -> bool:
+    """Whether no proxy is on the way."""
+    return not proxy and not urllib.request.getproxies()
+
+
 def transport(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncBaseTransport | None:
     """The transport for a client; None, httpx's own, when there is a proxy on the way."""
-    if proxy or urllib.request.getproxies():
-        return None
-    return _Transport(verify=_certificates(), limits=limits)
+    return _Transport(verify=_certificates(), limits=limits) if direct(proxy) else None
+
+
+def session(limits: httpx.Limits) -> aiohttp.ClientSession:
+    """A connection pool without httpx in front of it. It needs a running loop."""
+    connector = aiohttp.TCPConnector(
+        limit=limits.max_connections or 0,
+        keepalive_timeout=limits.keepalive_expiry,
+        ssl=_certificates(),
+    )
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 @cache
@@ -32,7 +45,7 @@ def _certificates() -> ssl.SSLContext:
 class _Transport(AiohttpTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. Raises httpx's errors, by what really happened."""
-        with _as_httpx(request):
+        with as_httpx(request):
             response = await super().handle_async_request(request)
         if isinstance(response.stream, httpx.AsyncByteStream):
             response.stream = _Stream(response.stream, request)
@@ -45,29 +58,44 @@ class _Stream(httpx.AsyncByteStream):
         self._request = request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _as_httpx(self._request):
+        with as_httpx(self._request):
             async for piece in self._inner:
                 yield piece
 
     async def aclose(self) -> None:
         """Give the connection back, or close it in the middle of an answer."""
-        with _as_httpx(self._request):
+        with as_httpx(self._request):
             await self._inner.aclose()
 
 
 @contextmanager
-def _as_httpx(request: httpx.Request) -> Iterator[None]:
-    """The library calls every lost connection a failed connect, as if nothing had been sent.
+def as_httpx(request: httpx.Request | None = None) -> Iterator[None]:
+    """Errors of aiohttp as httpx's, by what really happened.
 
-    Only a connection that never came about is that; a request that broke may have been heard.
+    The transport's library calls every lost connection a failed connect, as if nothing had been
+    sent. Only one that never came about is that; a request that broke may have been heard.
     """
     try:
         yield
-    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        if isinstance(error.__cause__, aiohttp.ConnectionTimeoutError):
-            raise httpx.ConnectTimeout(str(error), request=request) from error
-        if isinstance(error.__cause__, aiohttp.ClientConnectorError):
-            raise httpx.ConnectError(str(error), request=request) from error
-        raise httpx.ReadError(str(error), request=request) from error
     except aiohttp.ClientError as error:
-        raise httpx.RemoteProtocolError(str(error), request=request) from error
+        raise _judged(error)(str(error), request=request) from error
+    except TimeoutError as error:
+        raise httpx.ReadTimeout(str(error), request=request) from error
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        if isinstance(error.__cause__, aiohttp.ClientError):
+            raise _judged(error.__cause__)(str(error), request=request) from error
+        raise
+
+
+def _judged(error: aiohttp.ClientError) -> type[httpx.RequestError]:
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return httpx.ConnectTimeout
+        case aiohttp.ClientConnectorError():
+            return httpx.ConnectError
+        case aiohttp.ServerTimeoutError():
+            return httpx.ReadTimeout
+        case aiohttp.ClientConnectionError():
+            return httpx.ReadError
+        case _:
+            return httpx.RemoteProtocolError
