@@ -66,7 +66,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         await _meet_telegram(bot)
         stack.push_async_callback(bot.shutdown)
         home = agent_home(settings)
-        features = Features(judging=settings.bridge_feedback)
+        features = Features(judging=settings.bridge_feedback, rich=settings.bridge_rich)
         default = settings.preferences
         calls = Calls(
             bot, Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))

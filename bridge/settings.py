@@ -127,6 +127,13 @@ class Settings(BaseModel):
         Streaming.EDITS,
         description="How answers grow: by `edits`, as `drafts` (private chats), or not (`whole`).",
     )
+    bridge_rich: bool = Field(
+        False,
+        description=(
+            "Whether answers with tables, tasks or formulas become rich messages, which older "
+            "Telegram clients cannot show."
+        ),
+    )
     bridge_language: str | None = Field(
         None, description="Language of the bridge's own sentences, when not the person's."
     )

@@ -6,7 +6,7 @@ edits are repeated freely, sends only when they certainly did not happen.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -36,6 +36,7 @@ from bridge.telegram.budget import Priority
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame, Keyboard
 from bridge.telegram.pacing import Family, Pacer
+from bridge.telegram.rich import Block
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -72,6 +73,10 @@ class DraftsImpossible(Exception):
     def __init__(self, why: str, *, everywhere: bool) -> None:
         super().__init__(why)
         self.everywhere = everywhere
+
+
+class RichImpossible(Exception):
+    """This server has no rich messages."""
 
 
 class Calls:
@@ -140,6 +145,32 @@ class Calls:
     async def remove(self, key: ChatKey, post: int) -> None:
         """Delete a post; the slot was taken before. That it failed matters to nobody."""
         await self._quietly(key, lambda: self._bot.delete_message(key.chat_id, post))
+
+    async def enrich(
+        self, key: ChatKey, post: int, blocks: Sequence[Block], keyboard: Keyboard
+    ) -> None:
+        """Turn a finished post into a rich message, without a new one and its notification.
+
+        Raises RichImpossible when this server has no rich messages; PostGone, ChatClosed,
+        Dropped, Refused and TelegramUnreachable leave the post as it was.
+        """
+
+        async def call() -> None:
+            try:
+                await self._raw(
+                    "editmessagetext",
+                    chat_id=key.chat_id,
+                    message_id=post,
+                    rich_message={"blocks": list(blocks), "skip_entity_detection": True},
+                    reply_markup=_markup(keyboard),
+                )
+            except BadRequest as error:
+                if "text is empty" in str(error).casefold():  # an older server looks for a text
+                    raise RichImpossible(str(error)) from error
+                raise
+
+        async with self.pacer.slot(key.chat_id, Priority.COMMAND):
+            await self._judged(key, "Making a message rich", call)
 
     async def draft(self, key: ChatKey, draft_id: int, content: Rendered) -> None:
         """Show a draft with a Stop button of Telegram's own; the slot was taken before.

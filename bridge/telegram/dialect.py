@@ -27,6 +27,9 @@ from bridge.telegram.half import (
     run_of,
 )
 
+MOST_BRACKETS = 400
+"""In one block; the search for links costs the square of them, so one with more is plain text."""
+
 References = MutableMapping[str, Any]
 """The addresses that a text has defined so far, in the parser's own form."""
 
@@ -97,6 +100,9 @@ class _Inline(ParserInline):
     def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
         """Process a block's text and push its inline tokens into `tokens`."""
         state = _State(src, md, env, tokens)
+        if src.count("[") > MOST_BRACKETS:
+            state.push("text", "", 0).content = src
+            return state.tokens
         self.tokenize(state)
         for rule in self.ruler2.getRules(""):
             rule(state)

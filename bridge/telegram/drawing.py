@@ -309,8 +309,10 @@ def acceptable(address: str) -> bool:
         port = parts.port
     except ValueError:
         return False
+    if parts.netloc.endswith(":"):
+        return False
     if parts.scheme == "tg":
-        return not address.startswith("tg://user")
+        return re.fullmatch(r"[\w-]+", parts.netloc) is not None and parts.netloc != "user"
     host = parts.hostname or ""
     return (
         parts.scheme in ("http", "https")

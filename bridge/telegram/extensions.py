@@ -1,4 +1,7 @@
-"""What agents write beside CommonMark: spoilers, footnotes, a few HTML tags, formulas."""
+"""What agents write beside CommonMark: spoilers, footnotes, a few HTML tags, formulas.
+
+Every search for the end of a construct is bounded: a hostile text must not cost its square.
+"""
 
 import re
 
@@ -21,15 +24,15 @@ _SILENT = ("details", "p", "div", "span", "center", "font", "small", "big", "mar
 """Tags that only wrap a text: they vanish, their text stays."""
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)(?:\s[^<>\n]{0,300})?\s*/?>")
-_COMMENT = re.compile(r"<!--(?!>).*?-->", re.DOTALL)
+_COMMENT = re.compile(r"<!--(?!>).{0,1000}?-->", re.DOTALL)
 _NOTE = re.compile(r"\[\^([\w-]{1,32})\]")
 _SCHEME = re.compile(r"\bhttps?\Z", re.IGNORECASE)
 _ADDRESS = re.compile(r"://[^\s<>`|\\\"'()\[\]{}。，；：！？、）」』】》”’]+")
 _WORDS = re.compile(r"[^\W\d_]{3,}\s+[^\W\d_]{3,}")
-_SPOILER = re.compile(r"\|\|(?=[^\s|])(.+?)(?<=[^\s|])\|\|", re.DOTALL)
-_HALF_SPOILER = re.compile(r"\|\|(?=[^\s|])(.+)$", re.DOTALL)
+_SPOILER = re.compile(r"\|\|(?=[^\s|])(.{1,600}?)(?<=[^\s|])\|\|", re.DOTALL)
+_HALF_SPOILER = re.compile(r"\|\|(?=[^\s|])(.{1,600})\Z", re.DOTALL)
 _DOLLARS = re.compile(r"\$(?=[^\s$])((?:\\.|[^$\\\n]){1,300}?)(?<=[^\s\\])\$(?![\d$])")
-_DISPLAY = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)", re.DOTALL)
+_DISPLAY = re.compile(r"\$\$(.{1,600}?)\$\$|\\\[(.{1,600}?)\\\]|\\\((.{1,600}?)\\\)", re.DOTALL)
 
 
 def install(parser: MarkdownIt) -> None:
@@ -134,7 +137,7 @@ def _tag(state: StateInline, silent: bool) -> bool:
 def _pair(state: StateInline, silent: bool, opener: re.Match[str], name: str) -> bool:
     """An opening tag counts only with its end, or in the tail, where the end may follow."""
     closer = re.compile(rf"</{name}\s*>", re.IGNORECASE).search(
-        state.src, opener.end(), state.posMax
+        state.src, opener.end(), min(state.posMax, opener.end() + 2000)
     )
     if closer is None and not in_tail(state):
         return False

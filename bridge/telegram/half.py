@@ -8,6 +8,8 @@ from markdown_it.rules_inline.state_inline import Delimiter
 
 PREVIEW = "preview"
 _TAIL = "tail"
+MOST_CLOSED = 16
+"""Openers that are given an end; nobody nests deeper, and a hostile text may try."""
 
 
 def mark_tail(state: StateCore) -> None:
@@ -75,10 +77,14 @@ def close_open(state: StateInline) -> None:
     """Give every opener in the tail that has no partner one at the very end."""
     if not in_tail(state):
         return
+    closed = 0
     for number in range(len(state.delimiters) - 1, -1, -1):
         opener = state.delimiters[number]
+        if closed == MOST_CLOSED:
+            break
         if not opener.open or opener.end >= 0 or _is_lone(state, number):
             continue
+        closed += 1
         closer = state.push("text", "", 0)
         closer.content = state.tokens[opener.token].content
         opener.end = len(state.delimiters)

@@ -11,8 +11,17 @@ from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import ChatKey, Preferences, Reasoning, Streaming, Turn
 from bridge.relay.picture import Picture
 from bridge.relay.reply import ReplyImpossible
+from bridge.telegram import rich
 from bridge.telegram.budget import Priority
-from bridge.telegram.calls import Calls, ChatClosed, Dropped, PostGone, Refused, pauses
+from bridge.telegram.calls import (
+    Calls,
+    ChatClosed,
+    Dropped,
+    PostGone,
+    Refused,
+    RichImpossible,
+    pauses,
+)
 from bridge.telegram.canvas import Rendered, units
 from bridge.telegram.drafting import Drafting
 from bridge.telegram.features import Features
@@ -46,6 +55,8 @@ class Manner:
     streaming: Streaming = Streaming.EDITS
     judged: bool = False
     """Whether people are asked what they think of an answer."""
+    rich: bool = False
+    """Whether a finished answer may become a rich message."""
 
 
 def manner(turn: Turn, default: Preferences, features: Features) -> Manner:
@@ -60,6 +71,7 @@ def manner(turn: Turn, default: Preferences, features: Features) -> Manner:
         suggestions=chosen.suggestions is not False,
         streaming=streaming,
         judged=features.judging,
+        rich=features.rich,
     )
 
 
@@ -121,6 +133,24 @@ class LiveReply:
                 await self._insist(wanted)
             except Refused:
                 await self._insist([Frame(Rendered(frame.content.text)) for frame in wanted])
+                return
+            if self._manner.rich and len(wanted) == 1:
+                await self._enrich(picture, wanted[0].keyboard)
+
+    async def _enrich(self, picture: Picture, keyboard: Keyboard) -> None:
+        """What gains from it becomes a rich message; should that fail, the text stands already."""
+        more = picture.note or picture.notices or len(picture.answers) != 1
+        thoughts = picture.reasoning and self._manner.reasoning is not Reasoning.OFF
+        if more or thoughts or not self._posts or not rich.worth_it(picture.text):
+            return
+        try:
+            blocks = rich.blocks(picture.text)
+            await self._calls.enrich(self._key, self._posts[0], blocks, keyboard)
+        except RichImpossible as error:
+            log.warning("no rich messages", why=str(error))
+            self._features.rich = False
+        except (ChatClosed, Dropped, PostGone, Refused, TelegramUnreachable) as error:
+            log.info("not made rich", turn=self._turn.id, error=str(error))
 
     async def _insist(self, wanted: Sequence[Frame]) -> None:
         """Make the calls until everything stands, however long it takes. Raises Refused."""

@@ -42,7 +42,6 @@ _TASK = re.compile(r"^\[([ xX])\](?: |$)")
 _ADDRESS = re.compile(
     r"(?i)(\bhttps?://[^\s<>`|\\\"'()\[\]{}。，；：！？、）」』】》”’]+(?<![?!.,:;*_~]))"
 )
-_HOST = re.compile(r"(?i)tg://[\w-]+(?:[/?#]|$)|https?://[^/?#]*[^/?#:](?:[/?#]|$)")
 _DETAILS = re.compile(
     r"(?ims)^<details(?:\s[^<>\n]{0,300})?>(?:\s*<summary(?:\s[^<>\n]{0,300})?>(.{0,900}?)</summary>)?"
     r"|</details\s*>[ \t]*$"
@@ -247,7 +246,7 @@ class _Inline:
     def _text(self, text: str) -> None:
         """A text in which bare addresses are links, but for the text of a link."""
         for at, piece in enumerate(_ADDRESS.split(text)):
-            if at % 2 and not self._links and _linkable(piece):
+            if at % 2 and not self._links and acceptable(piece):
                 self._write({"type": "url", "text": piece, "url": piece})
             else:
                 self._write(piece)
@@ -269,7 +268,7 @@ class _Inline:
 
     def _open_link(self, address: str) -> None:
         """Begin a link; inside another one, such as around an image, the outer address counts."""
-        kind = "url" if _linkable(address) else ""
+        kind = "url" if acceptable(address) else ""
         self._open(*(("", "") if self._links else (kind, address)))
         self._links += 1
 
@@ -292,8 +291,3 @@ class _Inline:
 
 def _joined(parts: list[object]) -> object:
     return parts[0] if len(parts) == 1 else parts or ""
-
-
-def _linkable(address: str) -> bool:
-    """The server also minds an empty port, and a host that is none in `tg:`."""
-    return acceptable(address) and _HOST.match(address) is not None
