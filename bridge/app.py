@@ -28,8 +28,9 @@ from bridge.telegram.calls import Calls, pauses, seconds, unreachable
 from bridge.telegram.commands import COMMANDS, Commands
 from bridge.telegram.features import Features
 from bridge.telegram.intake import Intake, Mailbox
+from bridge.telegram.manner import manner
 from bridge.telegram.pacing import Pacer
-from bridge.telegram.reply import LiveReply, growing, manner
+from bridge.telegram.reply import LiveReply, growing
 from bridge.telegram.settling import Settling
 from bridge.telegram.taps import Taps
 from bridge.telegram.wire import CONNECT_SECONDS, READ_SECONDS, DirectRequest

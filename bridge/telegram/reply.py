@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 
 import structlog
 
 from bridge.errors import Happened, TelegramUnreachable
-from bridge.model import ChatKey, Preferences, Reasoning, Streaming, Turn
+from bridge.model import ChatKey, Reasoning, Streaming, Turn
 from bridge.relay.picture import Picture
 from bridge.relay.reply import ReplyImpossible
 from bridge.telegram import rich
@@ -27,6 +31,7 @@ from bridge.telegram.drafting import Drafting
 from bridge.telegram.features import Features
 from bridge.telegram.frame import Edit, Frame, Keyboard, Layout, Remove, Send, Step, next_step
 from bridge.telegram.keyboards import judging, question_buttons, retry, running
+from bridge.telegram.manner import Manner
 from bridge.telegram.pacing import Family, Pacer, Slot
 
 log = structlog.get_logger(__name__)
@@ -43,36 +48,6 @@ AMBIGUOUS_SECONDS = 10.0
 
 NotePosts = Callable[[Sequence[int]], Awaitable[None]]
 OfferQuestions = Callable[[Sequence[str]], Awaitable[str]]
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How one reply is to look and to grow."""
-
-    language: str
-    reasoning: Reasoning = Reasoning.OFF
-    suggestions: bool = True
-    streaming: Streaming = Streaming.EDITS
-    judged: bool = False
-    """Whether people are asked what they think of an answer."""
-    rich: bool = False
-    """Whether a finished answer may become a rich message."""
-
-
-def manner(turn: Turn, default: Preferences, features: Features) -> Manner:
-    """How the reply of a turn is to be: as its chat has chosen, as far as the servers can."""
-    chosen = turn.preferences.over(default)
-    streaming = chosen.streaming or Streaming.EDITS
-    if streaming is Streaming.DRAFTS and not (turn.chat.private and features.drafts):
-        streaming = Streaming.EDITS
-    return Manner(
-        language=chosen.language or turn.sender.language,
-        reasoning=chosen.reasoning or Reasoning.OFF,
-        suggestions=chosen.suggestions is not False,
-        streaming=streaming,
-        judged=features.judging,
-        rich=features.rich,
-    )
 
 
 class LiveReply:
@@ -193,7 +168,11 @@ class LiveReply:
                 if self._over() or not draft.wants(content, loop.time()):
                     slot.skip()
                     continue
-                await draft.show(content, loop.time())
+                try:
+                    await draft.show(content, loop.time())
+                except ChatClosed as error:
+                    log.info("chat closed", chat=self._key.chat_id, why=str(error))
+                    self._closed = True
 
     async def _grow_by_edits(self) -> None:
         typing = asyncio.create_task(self._type(), name=f"typing for turn {self._turn.id}")
@@ -203,10 +182,13 @@ class LiveReply:
             typing.cancel()
             await asyncio.gather(typing, return_exceptions=True)
         if self._manner.streaming is Streaming.WHOLE:
-            return
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._grow_by_pieces(), name=f"pieces of turn {self._turn.id}")
-            group.create_task(self._show_whole(), name=f"whole of turn {self._turn.id}")
+            await self._type()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._grow_by_pieces(), name=f"pieces of turn {self._turn.id}")
+                group.create_task(self._show_whole(), name=f"whole of turn {self._turn.id}")
+        except* ReplyImpossible:
+            pass  # the relay hears of it when it shows the next picture
 
     async def _grow_by_pieces(self) -> None:
         while not self._over():
@@ -222,7 +204,8 @@ class LiveReply:
             await self._whole.wait()
             await asyncio.sleep(WHOLE_SECONDS)
             while self._picture.whole and not self._over() and self._unfinished():
-                await self._interim(Priority.FINAL)
+                if not await self._interim(Priority.FINAL):
+                    break
             if not self._over():
                 self._whole.clear()
 
@@ -240,7 +223,7 @@ class LiveReply:
         return frames[:-1] if settled_only else frames
 
     async def _type(self) -> None:
-        while True:
+        while not self._over():
             await self._calls.type(self._key)
             await asyncio.sleep(TYPING_SECONDS)
 
@@ -277,36 +260,43 @@ class LiveReply:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
 
-    async def _interim(self, priority: Priority, *, settled_only: bool = False) -> None:
-        """Make one call when its slot comes, for the newest picture that there is then."""
-        pause = 0.0
-        async with self._slot(priority, new=not self._posts) as slot:
-            if self._over():  # the final picture waits for this lock
+    async def _interim(self, priority: Priority, *, settled_only: bool = False) -> bool:
+        """Make one call when its slot comes, for the newest picture that there is then.
+
+        Returns whether a call was made and something new stands.
+        """
+        new = settled_only or not self._posts
+        async with AsyncExitStack() as stack:
+            slot = await stack.enter_async_context(self._slot(priority, new=new))
+            if not self._over():  # else who holds the lock may be waiting for a slot
+                await stack.enter_async_context(self._calling)
+            if self._over():  # the final picture is next
                 slot.skip()
-                return
-            async with self._calling:
-                self._changed.clear()
-                since, self._unseen_since = self._unseen_since, None
-                wanted = self._wanted(settled_only=settled_only)
-                step = next_step(self._shown, wanted, final=False)
-                if step is None:
-                    slot.skip()
-                    return
-                try:
-                    await self._do(step)
-                except Dropped:
+                return False
+            self._changed.clear()
+            since, self._unseen_since = self._unseen_since, None
+            wanted = self._wanted(settled_only=settled_only)
+            step = next_step(self._shown, wanted, final=False)
+            if step is None:
+                slot.skip()
+                return False
+            try:
+                await self._do(step)
+            except Dropped:
+                self._still_unseen(since)
+                return False
+            except Refused:
+                return False  # it was logged; the next picture has other content
+            except TelegramUnreachable as trouble:
+                log.info("interim text dropped", turn=self._turn.id, trouble=str(trouble))
+                self._still_unseen(since)
+                ambiguous = isinstance(step, Send) and trouble.happened is not Happened.NO
+            else:
+                if next_step(self._shown, wanted, final=False) is not None:
                     self._still_unseen(since)
-                except Refused:
-                    pass  # it was logged; the next picture has other content
-                except TelegramUnreachable as trouble:
-                    log.info("interim text dropped", turn=self._turn.id, trouble=str(trouble))
-                    self._still_unseen(since)
-                    if isinstance(step, Send) and trouble.happened is not Happened.NO:
-                        pause = AMBIGUOUS_SECONDS
-                else:
-                    if next_step(self._shown, wanted, final=False) is not None:
-                        self._still_unseen(since)
-        await asyncio.sleep(pause)
+                return True
+        await asyncio.sleep(AMBIGUOUS_SECONDS if ambiguous else 0)
+        return False
 
     def _still_unseen(self, since: float | None) -> None:
         self._unseen_since = since

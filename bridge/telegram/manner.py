@@ -1,0 +1,36 @@
+"""How one reply is to look and to grow: as its chat has chosen, as far as the servers can. Pure."""
+
+from dataclasses import dataclass
+
+from bridge.model import Preferences, Reasoning, Streaming, Turn
+from bridge.telegram.features import Features
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How one reply is to look and to grow."""
+
+    language: str
+    reasoning: Reasoning = Reasoning.OFF
+    suggestions: bool = True
+    streaming: Streaming = Streaming.EDITS
+    judged: bool = False
+    """Whether people are asked what they think of an answer."""
+    rich: bool = False
+    """Whether a finished answer may become a rich message."""
+
+
+def manner(turn: Turn, default: Preferences, features: Features) -> Manner:
+    """How the reply of a turn is to be: as its chat has chosen, as far as the servers can."""
+    chosen = turn.preferences.over(default)
+    streaming = chosen.streaming or Streaming.EDITS
+    if streaming is Streaming.DRAFTS and not (turn.chat.private and features.drafts):
+        streaming = Streaming.EDITS
+    return Manner(
+        language=chosen.language or turn.sender.language,
+        reasoning=chosen.reasoning or Reasoning.OFF,
+        suggestions=chosen.suggestions is not False,
+        streaming=streaming,
+        judged=features.judging,
+        rich=features.rich,
+    )
