@@ -10,15 +10,16 @@ from bridge.sandbox.coze import Pace, saying
 WORDS = "One word after the other. " * 40
 
 
-async def test_a_reply_grows_as_a_draft_and_ends_as_one_message(tmp_path: Path) -> None:
-    async with a_world(tmp_path) as world, world.bridge(BRIDGE_STREAMING="drafts"):
+@in_a_fast_world
+async def test_a_reply_grows_as_a_draft_and_ends_as_one_message(world: World) -> None:
+    async with world.bridge(BRIDGE_STREAMING="drafts"):
         ann = world.telegram.add_person("Ann")
-        world.coze.pace = Pace(0.3, 0.02)
+        world.coze.pace = Pace(3, 0.1)
         world.coze.use(saying(WORDS, follow_ups=["More?"]))
         world.telegram.send(ann, "hello")
-        await world.telegram.until(lambda: len(world.telegram.drafts(ann)) >= 3, timeout=15)
+        await world.telegram.until(lambda: len(world.telegram.drafts(ann)) >= 3, timeout=300)
         assert world.posts(ann) == []
-        post = await world.settled(ann, 1, timeout=20)
+        post = await world.settled(ann, 1, timeout=60)
     drafts = world.telegram.drafts(ann)
     assert drafts[0].text == ""  # which Telegram shows as thinking
     assert drafts[-1].can_stop
@@ -41,13 +42,16 @@ async def test_a_silent_agent_keeps_its_draft(world: World) -> None:
     assert all(18 < later - sooner < 27 for sooner, later in pairwise(times))
 
 
-async def test_stop_under_a_draft_ends_the_answer(tmp_path: Path) -> None:
-    async with a_world(tmp_path) as world, world.bridge(BRIDGE_STREAMING="drafts"):
+@in_a_fast_world
+async def test_stop_under_a_draft_ends_the_answer(world: World) -> None:
+    async with world.bridge(BRIDGE_STREAMING="drafts"):
         ann = world.telegram.add_person("Ann")
-        world.coze.pace = Pace(0.02, 0.05)
+        world.coze.pace = Pace(0.5, 0.5)
         world.coze.use(saying(WORDS))
         world.telegram.send(ann, "hello")
-        await world.telegram.until(lambda: bool(getattr(world.telegram.draft(ann), "text", "")))
+        await world.telegram.until(
+            lambda: bool(getattr(world.telegram.draft(ann), "text", "")), timeout=300
+        )
         world.telegram.press_stop(ann)
         post = await world.settled(ann, 1)
     (run,) = world.coze.runs.values()
@@ -55,8 +59,9 @@ async def test_stop_under_a_draft_ends_the_answer(tmp_path: Path) -> None:
     assert post.text.endswith("Stopped.")
 
 
-async def test_a_server_without_drafts_is_asked_once(tmp_path: Path) -> None:
-    async with a_world(tmp_path) as world, world.bridge(BRIDGE_STREAMING="drafts"):
+@in_a_fast_world
+async def test_a_server_without_drafts_is_asked_once(world: World) -> None:
+    async with world.bridge(BRIDGE_STREAMING="drafts"):
         world.telegram.without("sendMessageDraft")
         ann = world.telegram.add_person("Ann")
         for number in range(2):

@@ -5,7 +5,6 @@ import re
 import time
 from pathlib import Path
 
-import pytest
 from worlds import World, a_world, buttons, formats, in_a_fast_world, is_running
 
 from bridge.sandbox.coze import Pace, saying
@@ -27,17 +26,18 @@ async def test_an_edited_question_rewrites_the_same_reply(world: World) -> None:
     assert [one.question for one in world.coze.asked] == ["two and two", "three and three"]
 
 
+@in_a_fast_world
 async def test_an_edit_cancels_the_run_that_answers_the_old_question(world: World) -> None:
     ann = world.telegram.add_person("Ann")
-    world.coze.pace = Pace(0.02, 0.1)
+    world.coze.pace = Pace(0.5, 1.0)
     world.coze.use(saying("old words " * 60), for_text="first")
     async with world.bridge():
         question = world.telegram.send(ann, "first thought")
-        await world.telegram.until(lambda: bool(world.posts(ann)))
+        await world.telegram.until(lambda: bool(world.posts(ann)), timeout=300)
         world.coze.use(saying("New words."), for_text="second")
         world.telegram.edit(ann, question, "second thought")
-        post = await world.settled(ann, 1, timeout=20)
-        await world.telegram.until(lambda: world.posts(ann)[0].text == "New words.", timeout=20)
+        post = await world.settled(ann, 1, timeout=60)
+        await world.telegram.until(lambda: world.posts(ann)[0].text == "New words.", timeout=300)
     old, _ = world.coze.runs.values()
     assert old.status == "canceled"
     assert len(world.posts(ann)) == 1
@@ -117,7 +117,7 @@ async def choose(world: World, person: Person, label: str, times: int = 1) -> No
     """Give /settings and press the button that begins with the label."""
     before = len(world.posts(person))
     world.telegram.send(person, "/settings")
-    await world.telegram.until(lambda: len(world.posts(person)) > before)
+    await world.telegram.until(lambda: len(world.posts(person)) > before, timeout=300)
     menu = world.posts(person)[-1].message_id
     for _ in range(times):
         shown = {post.message_id: post for post in world.posts(person)}[menu]
@@ -126,6 +126,7 @@ async def choose(world: World, person: Person, label: str, times: int = 1) -> No
         await world.telegram.until(lambda query=query: query in world.telegram.answers)  # type: ignore[misc]
 
 
+@in_a_fast_world
 async def test_settings_are_kept_and_count_at_once(world: World) -> None:
     ann = world.telegram.add_person("Ann", language_code="en")
     async with world.bridge():
@@ -160,8 +161,17 @@ async def test_forged_settings_are_refused(world: World) -> None:
 THOUGHTS = "First I look at the sky. Then I count the clouds. " * 12
 
 
-@pytest.mark.parametrize("inside", [False, True])
-async def test_reasoning_is_off_brief_or_on(world: World, inside: bool) -> None:
+@in_a_fast_world
+async def test_reasoning_is_off_brief_or_on(world: World) -> None:
+    await reasoning(world, inside=False)
+
+
+@in_a_fast_world
+async def test_reasoning_inside_the_text_is_treated_the_same(world: World) -> None:
+    await reasoning(world, inside=True)
+
+
+async def reasoning(world: World, *, inside: bool) -> None:
     ann = world.telegram.add_person("Ann")
     script = (
         saying(f"<think>\n{THOUGHTS}\n</think>\n\nIt will **rain**.")
