@@ -249,3 +249,35 @@ async def test_a_card_falls_back_to_its_words_and_options(world: World) -> None:
         post = await world.settled(ann, 1)
     assert post.text == "Which size?"
     assert list(buttons(post))[:2] == ["S", "M"]
+
+
+async def test_a_chatflows_question_is_answered_by_the_next_message(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge():
+        world.telegram.send(ann, "question")
+        asked = await world.settled(ann, 1)
+        world.telegram.send(ann, "Lisbon")
+        answer = await world.settled(ann, 2)
+    assert asked.text == "Which city do you mean?"
+    assert answer.text == "Lisbon it is. Thank you!"
+    assert len({one.conversation_id for one in world.coze.asked}) == 1
+
+
+@in_a_fast_world
+async def test_a_burst_of_deltas_costs_no_more_calls_than_a_slow_stream(world: World) -> None:
+    """The same seconds of writing, in a tenth of the pieces or in all of them."""
+    calls = []
+    for pieces, pause in ((60, 0.5), (1800, 1 / 60)):
+        person = world.telegram.add_person(f"P{pieces}")
+        world.coze.pace = Pace(0.5, pause)
+        words = [Delta("a", "word ") for _ in range(pieces)]
+        world.coze.use(fixed(*words, Completed("a", "word " * pieces), *ending()))
+        async with world.bridge():
+            world.telegram.send(person, "talk")
+            await world.settled(person, 1, timeout=600)
+        edits = [call for call in world.telegram.calls if call.chat_id == person.id]
+        calls.append(
+            len([one for one in edits if one.method in ("sendMessage", "editMessageText")])
+        )
+    slow, burst = calls
+    assert burst <= slow + 3  # a longer text opens further posts
