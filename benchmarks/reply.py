@@ -1,6 +1,6 @@
 """How soon and how fresh people see an answer, what it costs, and how near that is to the limit.
 
-Run with `python -m benchmarks.reply`; see README.md here for what the columns mean.
+Run with `python -m benchmarks.reply`; benchmarks/README.md says what the columns mean.
 """
 
 import argparse
@@ -199,6 +199,13 @@ def _table(figures: Sequence[Figures]) -> Table:
     return table
 
 
+def _positive(text: str) -> int:
+    """A number of chats. Raises ValueError."""
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
+
+
 async def main(chats: Sequence[int], naive: Sequence[int], *, groups: bool, burst: bool) -> None:
     """Measure and print."""
     console = Console(width=150)
@@ -224,10 +231,14 @@ async def main(chats: Sequence[int], naive: Sequence[int], *, groups: bool, burs
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--chats", type=int, nargs="*", default=[1, 20, 100, 500])
-    parser.add_argument("--naive", type=int, nargs="*", default=[20])
-    parser.add_argument("--no-groups", action="store_true")
-    parser.add_argument("--no-burst", action="store_true")
+    parser.add_argument(
+        "--chats", type=_positive, nargs="*", default=[1, 20, 100, 500], help="chats at once"
+    )
+    parser.add_argument(
+        "--naive", type=_positive, nargs="*", default=[20], help="chats at once, beside a naive bot"
+    )
+    parser.add_argument("--no-groups", action="store_true", help="leave the forums out")
+    parser.add_argument("--no-burst", action="store_true", help="leave the fast agent out")
     given = parser.parse_args()
     asyncio.run(
         main(given.chats, given.naive, groups=not given.no_groups, burst=not given.no_burst)

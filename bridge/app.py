@@ -64,8 +64,8 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         await migrate.upgrade(store)
         coze = await stack.enter_async_context(coze_client(settings))
         bot = telegram_bot(settings)
-        await _meet_telegram(bot)
         stack.push_async_callback(bot.shutdown)
+        await _meet_telegram(bot)
         home = agent_home(settings)
         features = Features(judging=settings.bridge_feedback, rich=settings.bridge_rich)
         default = settings.preferences
@@ -173,7 +173,6 @@ async def _meet_telegram(bot: Bot) -> None:
             await bot.initialize()
             return
         except InvalidToken as error:
-            await bot.shutdown()
             raise TokenRevoked(doing, "Telegram does not know the token") from error
         except RetryAfter as error:
             await asyncio.sleep(seconds(error))
@@ -182,7 +181,6 @@ async def _meet_telegram(bot: Bot) -> None:
             log.warning("no Telegram yet", trouble=str(trouble), next_try_seconds=pause)
             await asyncio.sleep(pause)
         except TelegramError as error:
-            await bot.shutdown()
             raise TelegramTrouble(doing, str(error)) from error
 
 

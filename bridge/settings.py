@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,12 +10,14 @@ from typing import Annotated, Literal
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
@@ -40,6 +42,15 @@ def _choice(words: Iterable[str]) -> str:
 
 
 Positive = Annotated[float, Field(gt=0)]
+
+
+def _sensible(pace: tuple[float, float, float, float, float, int]) -> tuple[float, ...]:
+    """What is kept back must leave something."""
+    if pace[3] >= pace[0]:
+        raise ValueError("keeps back as many calls as there are; give it more, or keep fewer")
+    return pace
+
+
 Pace = Annotated[
     tuple[
         Positive,
@@ -50,6 +61,7 @@ Pace = Annotated[
         Annotated[int, Field(ge=0)],
     ],
     BeforeValidator(_numbers),
+    AfterValidator(_sensible),
 ]
 """The fields of `bridge.telegram.budget.Limits`, in their order."""
 
@@ -184,9 +196,18 @@ class Settings(BaseModel):
             raise ValueError("is not a proxy's address; it begins with http:// or socks5://")
         return address
 
+    @field_validator("bridge_reasoning", "bridge_streaming", mode="before")
+    @classmethod
+    def _word(cls, word: object, info: ValidationInfo) -> object:
+        kind = Reasoning if info.field_name == "bridge_reasoning" else Streaming
+        if isinstance(word, str) and word.lower() not in set(kind):
+            raise ValueError(f"must be {_choice(kind)}")
+        return word.lower() if isinstance(word, str) else word
+
     @field_validator("bridge_language")
     @classmethod
     def _language(cls, language: str | None) -> str | None:
+        language = language.lower() if language else None
         if language and language not in catalogues():
             raise ValueError(f"is not a language of the bridge; choose {_choice(catalogues())}")
         return language
@@ -260,13 +281,19 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
 
 def _unknown(variables: Mapping[str, str]) -> list[str]:
     """Names that begin like ours and are none: a typing error would change nothing in silence."""
+    ours = [name.upper() for name in Settings.model_fields]
     return [
-        f"{name} is not a setting; look for a typing error"
+        f"{name} is not a setting; {_meant(name, ours)}"
         for name in variables
         if name.startswith("BRIDGE_")
         and name.lower() not in Settings.model_fields
         and not name.startswith("BRIDGE_TEST_")
     ]
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name, known, n=1, cutoff=0.75)
+    return f"is {close[0]} meant?" if close else "look for a typing error"
 
 
 def _near_misses(variables: Mapping[str, str]) -> list[str]:
@@ -311,7 +338,10 @@ def _worded(place: tuple[int | str, ...], kind: str, message: str) -> str:
         return f"{name} is missing. {sentence.removesuffix(' Required.')}"
     if kind == "value_error":
         return f"{name} {message.removeprefix('Value error, ')}"
-    sentence = Settings.model_fields[name.lower()].description or ""
+    field = Settings.model_fields[name.lower()]
     if "PACE" in name:
-        return f"{name} needs five numbers such as 10,2.5,1.2,1,3. {sentence}"
-    return f"{name} cannot be used ({message}). {sentence}"
+        example = ",".join(f"{number:g}" for number in field.default)
+        return f"{name} needs six numbers above 0 (the last may be 0), such as {example}"
+    if kind == "bool_parsing":
+        return f"{name} must be true or false. {field.description}"
+    return f"{name} cannot be used ({message}). {field.description}"

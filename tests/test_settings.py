@@ -105,11 +105,29 @@ def test_a_broken_env_file_is_explained(content: bytes, said: str, tmp_path: Pat
         environment(path)
 
 
+def test_wrong_words_are_told_what_is_right() -> None:
+    wrong = {
+        "BRIDGE_REASONING": "loud",
+        "BRIDGE_STREAMING": "fast",
+        "BRIDGE_FEEDBACK": "perhaps",
+        "BRIDGE_LANGUAGE": "xx",
+        "BRIDGE_PACE_PRIVATE": "1,1,1,9,3,0",
+    }
+    told = " | ".join(faults({**GOOD, **wrong}))
+    assert "BRIDGE_REASONING must be brief, off or on" in told
+    assert "BRIDGE_STREAMING must be drafts, edits or whole" in told
+    assert "BRIDGE_FEEDBACK must be true or false" in told
+    assert "choose en or zh" in told
+    assert "keeps back as many calls as there are" in told
+    assert settings_from({**GOOD, "BRIDGE_REASONING": "ON"}).bridge_reasoning == "on"
+    assert "is BRIDGE_STREAMING meant?" in faults({**GOOD, "BRIDGE_STREMING": "edits"})[0]
+
+
 def test_one_line_a_variable_and_hints_for_near_misses() -> None:
     found = faults({**GOOD, "BRIDGE_PACE_PRIVATE": "a,b,c,d,e", "BRIDGE_PACE_GROUP": "1,2"})
     assert [fault.split(".")[0] for fault in found] == [
-        "BRIDGE_PACE_PRIVATE needs five numbers such as 10,2",
-        "BRIDGE_PACE_GROUP needs five numbers such as 10,2",
+        "BRIDGE_PACE_PRIVATE needs six numbers above 0 (the last may be 0), such as 10,2",
+        "BRIDGE_PACE_GROUP needs six numbers above 0 (the last may be 0), such as 5,3",
     ]
     found = faults({"TELEGRAM_TOKEN": "42:abc", "COZE_BOT_ID": "7", "COZE_TOKEN": "pat_x"})
     assert "TELEGRAM_TOKEN is not a setting; is TELEGRAM_BOT_TOKEN meant?" in found

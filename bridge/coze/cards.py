@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bridge.coze.events import Json, object_of, objects_of, read_object, text_of
 
 _DEEPEST = 6
+MOST_OPTIONS = 8
 _TITLES = ("title", "question", "text", "content", "description", "name")
 
 
@@ -36,13 +37,17 @@ def read_card(content: str) -> Card | None:
 
 def _card(inner: Json) -> Card | None:
     lines = list(dict.fromkeys(_words(inner, _DEEPEST)))
-    options = tuple(
+    options = _options(inner)
+    text = "\n\n".join(line for line in lines if line not in set(options))
+    return Card(text, options[:MOST_OPTIONS]) if text else None
+
+
+def _options(inner: Json) -> tuple[str, ...]:
+    return tuple(
         found
         for item in objects_of(inner, "options")
         if (found := text_of(item, "name") or text_of(item, "text") or text_of(item, "title"))
     )
-    text = "\n\n".join(line for line in lines if line not in options)
-    return Card(text, options) if text else None
 
 
 def _words(part: Json, deep: int) -> Iterator[str]:

@@ -151,10 +151,15 @@ async def _read_whole(doing: str, response: httpx.Response) -> None:
 
 def _transport(doing: str, error: Exception, *, begun: bool = False) -> Unreachable | Interrupted:
     """A broken connection as a trouble; only before the request was sent is it harmless."""
-    what = str(error) or type(error).__name__
     if isinstance(error, _NOT_SENT) and not begun:
-        return Unreachable(doing, what)
-    return Interrupted(doing, what)
+        return Unreachable(doing, f"{_address(error)} cannot be reached ({type(error).__name__})")
+    return Interrupted(doing, str(error) or type(error).__name__)
+
+
+def _address(error: Exception) -> str:
+    """The host that a request went to."""
+    request = getattr(error, "_request", None)
+    return request.url.netloc.decode() if isinstance(request, httpx.Request) else "Coze"
 
 
 def log_id_of(response: httpx.Response) -> str | None:

@@ -301,7 +301,7 @@ def _usage(content: Json) -> Usage:
 
 def _count(content: Json, key: str) -> int:
     text = text_of(content, key)
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
 def _failure(content: Json, log_id: str | None, *, in_run: bool) -> CozeTrouble:

@@ -15,3 +15,12 @@ async def give_feedback(coze: Coze, conversation_id: str, message_id: str, *, li
         f"/v1/conversations/{conversation_id}/messages/{message_id}/feedback",
         body={"feedback_type": "like" if like else "unlike"},
     )
+
+
+async def withdraw_feedback(coze: Coze, conversation_id: str, message_id: str) -> None:
+    """Take a judgement back. Raises as `give_feedback` does."""
+    await coze.call(
+        "Taking the judgement back",
+        "DELETE",
+        f"/v1/conversations/{conversation_id}/messages/{message_id}/feedback",
+    )

@@ -57,7 +57,7 @@ async def neighbours(
         except OSError as error:
             raise _taken(port, error) from error
         stack.push_async_callback(emulator.close)
-        variables = {"BRIDGE_GRACE_SECONDS": "1"}
+        variables = {"BRIDGE_GRACE_SECONDS": "1", **_real("BRIDGE_")}
         if not real_telegram:
             _populate(emulator)
             variables |= {"TELEGRAM_BOT_TOKEN": _BOT_TOKEN, "TELEGRAM_API_BASE_URL": address}

@@ -34,6 +34,10 @@ class _Lane:
     """Ends the answer that is running now."""
     turn_id: int | None = None
     """The turn that is running now."""
+    restarts: bool = False
+    """Whether the turn that was running begins anew, since its question was edited."""
+    stops: bool = False
+    """Whether that turn is to be stopped as soon as it begins."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while no answer is running."""
     task: asyncio.Task[None] | None = None
@@ -76,10 +80,14 @@ class Lanes:
     def stop(self, key: ChatKey, turn_id: int | None = None, why: Halt = Halt.STOP) -> bool:
         """End the answer that is running in the chat; False when none is, or another turn's."""
         lane = self._lanes.get(key)
+        if lane is not None and lane.restarts and why is Halt.STOP:
+            lane.stops = True
+            return True
         if lane is None or lane.halt is None or lane.halt.done():
             return False
         if turn_id is not None and turn_id != lane.turn_id:
             return False
+        lane.restarts = why is Halt.EDIT
         lane.halt.set_result(why)
         return True
 
@@ -162,6 +170,9 @@ class Lanes:
         lane.ended.clear()
         if self._closing:
             lane.halt.set_result(Halt.SHUTDOWN)
+        elif lane.stops:
+            lane.halt.set_result(Halt.STOP)
+        lane.restarts = lane.stops = False
         try:
             async with self._open_reply(turn) as reply:
                 try:

@@ -156,10 +156,8 @@ class Progress:
             return self
         if message.content_type == "card":
             return self._dealt(message)
-        if self._is_renamed(message):
-            return self
         return replace(self, doing=None)._with_answer(
-            message.id,
+            self._known_as(message),
             lambda old: Answer(
                 message.id, message.text, message.reasoning or old.reasoning, whole=True
             ),
@@ -177,12 +175,16 @@ class Progress:
         said = self._with_answer(message.id, lambda _: Answer(message.id, card.text, whole=True))
         return said._suggested(*card.options)
 
-    def _is_renamed(self, message: RunMessage) -> bool:
-        """Whether it is an open answer's text under another id, as some agents send it."""
-        known = any(answer.id == message.id for answer in self.answers)
-        return not known and any(
-            answer.text == message.text and not answer.whole for answer in self.answers
+    def _known_as(self, message: RunMessage) -> str:
+        """The id of the answer that it completes: some agents complete it under another one."""
+        if any(answer.id == message.id for answer in self.answers):
+            return message.id
+        same = (
+            answer.id
+            for answer in self.answers
+            if not answer.whole and answer.text.strip() == message.text.strip()
         )
+        return next(same, message.id)
 
     def _with_answer(self, id_: str, change: Change) -> Self:
         """Change the answer with that id, or begin it behind the others."""

@@ -3,7 +3,7 @@
 import re
 
 _OPEN, _CLOSE = "<think>", "</think>"
-_BEGINS = re.compile(r"\s*<think(?:ing)?>", re.IGNORECASE)
+_BEGINS = re.compile(r"[\s\ufeff]*<think(?:ing)?\s*>", re.IGNORECASE)
 _ENDS = re.compile(r"</think(?:ing)?>\s*", re.IGNORECASE)
 
 
@@ -23,7 +23,7 @@ def without_thoughts(answer: str) -> tuple[str, str]:
             return _joined(thoughts), ""
         thoughts.append(answer[begun.end() : ended.start()])
         answer = answer[ended.end() :]
-    begin = answer.lstrip().lower()
+    begin = answer[:64].lstrip().lower()
     if begin and len(begin) < len(_OPEN) and _OPEN.startswith(begin):
         answer = ""
     return _joined(thoughts), answer

@@ -92,12 +92,11 @@ class Answering:
             end = _End(State.FAILED)
         finally:
             await _ended_task(hearing)
-        edited = halt.done() and halt.result() is Halt.EDIT
-        if edited:
+        if end is not None:
+            await self._settle(told.turn, end)
+        elif halt.result() is Halt.EDIT:
             async with self._store.writing() as tx:
                 await turns.ask_anew(tx, told.turn.id)
-        elif end is not None:
-            await self._settle(told.turn, end)
 
     async def _hear(self, told: _Told, reply: Reply) -> None:
         """Fold the run's events into the progress, and show each new picture."""
@@ -243,8 +242,12 @@ class Answering:
             log.warning("could not cancel", turn=turn.id, trouble=str(trouble))
 
     async def _settle(self, turn: Turn, end: _End) -> None:
+        """Give the turn its end; one whose question was edited meanwhile begins anew instead."""
         trouble = end.trouble
         async with self._store.writing() as tx:
+            if await turns.edited(tx, turn):
+                await turns.ask_anew(tx, turn.id)
+                return
             await turns.settle(
                 tx,
                 turn.id,

@@ -149,6 +149,12 @@ async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> tuple[st
     return (row.conversation_id, row.answer_id) if row and row.answer_id else None
 
 
+async def edited(tx: AsyncConnection, turn: Turn) -> bool:
+    """Whether the words of a turn are others than those that were asked."""
+    row = await tx.execute(select(turns.c.parts).where(turns.c.id == turn.id))
+    return _parts(row.scalar_one()) != turn.parts
+
+
 class Edited(Enum):
     """What came of an edited question."""
 

@@ -42,11 +42,13 @@ log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 _GONE = re.compile(
     "message to edit not found|message can't be edited|message_id_invalid|"
-    "message identifier is not specified|there is no text in the message"
+    "message identifier is not specified|there is no text in the message|"
+    "message to delete not found|message can't be deleted"
 )
 _CLOSED = re.compile(
     "chat not found|chat_id is empty|peer_id_invalid|not enough rights|"
-    "chat_write_forbidden|chat_restricted|have no write access|upgraded to a"
+    "chat_write_forbidden|chat_restricted|have no write access|upgraded to a|"
+    "message thread not found|topic_closed|topic_deleted"
 )
 _BAD_FORMAT = re.compile("entit|parse|utf-16")
 
@@ -143,8 +145,14 @@ class Calls:
                 await self.edit(key, post, frame)
 
     async def remove(self, key: ChatKey, post: int) -> None:
-        """Delete a post; the slot was taken before. That it failed matters to nobody."""
-        await self._quietly(key, lambda: self._bot.delete_message(key.chat_id, post))
+        """Delete a post; the slot was taken before. One that cannot be deleted is left.
+
+        Raises ChatClosed, Dropped and TelegramUnreachable. Safe to repeat.
+        """
+        with suppress(PostGone, Refused):
+            await self._judged(
+                key, "Deleting a message", lambda: self._bot.delete_message(key.chat_id, post)
+            )
 
     async def enrich(
         self, key: ChatKey, post: int, blocks: Sequence[Block], keyboard: Keyboard
@@ -279,7 +287,11 @@ class Calls:
         except BadRequest as error:
             raise _refusal(error) from error
         except NetworkError as error:
+            if "(413)" in str(error):  # a proxy's word for a text that is too long for it
+                raise Refused(doing) from error
             raise unreachable(doing, error) from error
+        except (KeyError, TypeError, ValueError) as error:  # JSON of another shape
+            raise TelegramUnreachable(doing, "the answer is not Telegram's") from error
         except ChatMigrated as error:
             raise ChatClosed(str(error)) from error
         except (InvalidToken, EndPointNotFound) as error:

@@ -23,6 +23,9 @@ _SILENT = ("details", "p", "div", "span", "center", "font", "small", "big", "mar
            "section", "article", "figure", "figcaption")  # fmt: skip
 """Tags that only wrap a text: they vanish, their text stays."""
 
+LONGEST_FORMULA = 60
+"""Lines in which a formula on lines of its own must end."""
+
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)(?:\s[^<>\n]{0,300})?\s*/?>")
 _COMMENT = re.compile(r"<!--(?!>).{0,1000}?-->", re.DOTALL)
 _NOTE = re.compile(r"\[\^([\w-]{1,32})\]")
@@ -196,6 +199,7 @@ def _formula_block(state: StateBlock, start: int, end: int, silent: bool) -> boo
         return False
     closer = "$$" if opener == "$$" else "\\]"
     line = start
+    end = min(end, start + LONGEST_FORMULA)
     while line < end and state.sCount[line] >= state.blkIndent:
         low = begin + 2 if line == start else state.bMarks[line]
         place = state.src.find(closer, low, state.eMarks[line])

@@ -65,6 +65,7 @@ class Layout:
 
     def _drawn(self, picture: Picture) -> list[Rendered]:
         """The blocks of all answers; only the last answer may be half."""
+        del self._answers[len(picture.answers) :]  # one may turn out to be empty
         while len(self._answers) < len(picture.answers):
             self._answers.append(Growing())
         last = len(picture.answers) - 1

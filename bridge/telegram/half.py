@@ -150,20 +150,17 @@ def _inside_fence(text: str) -> bool:
 
 
 def _hold_table(text: str) -> str:
-    """Hold back a table's unfinished row, and its header until the line below says it is one."""
+    """Hold back a table's unfinished row, and its head until its first row is there."""
     lines = text.split("\n")
-    first = len(lines)
+    last = len(lines) - (lines[-1] == "")
+    first = last
     while first > 0 and lines[first - 1].lstrip().startswith("|"):
         first -= 1
-    rows = lines[first:]
-    if lines[-1] == "" and len(lines) > 1 and lines[-2].lstrip().startswith("|"):
-        rows = [lines[-2]] if len(lines) < 3 or not lines[-3].lstrip().startswith("|") else []
-        first = len(lines) - 2
+    rows = lines[first:last]
     if not rows:
         return text
-    if len(rows) == 1:
-        return "\n".join(lines[:first])
-    if not rows[1].strip("|: \t-"):
-        kept = rows[:-1] if len(rows) > 2 else []
-        return "\n".join([*lines[:first], *kept])
-    return text
+    whole_rows = rows if last < len(lines) else rows[:-1]
+    if len(rows) > 1 and rows[1].strip("|: \t-"):
+        return text  # it is no table
+    kept = whole_rows if len(whole_rows) > 2 else []
+    return "\n".join([*lines[:first], *kept, *lines[last:]])

@@ -16,9 +16,11 @@ from html import unescape
 from bridge.telegram.canvas import Entity, Rendered, units
 from bridge.telegram.dialect import References
 from bridge.telegram.drawing import render_block
+from bridge.telegram.extensions import LONGEST_FORMULA
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^`]*)$")
 _ITEM = re.compile(r"^ {0,3}(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$)")
+_MATHS = ("$$", "\\[")
 _MATH = re.compile(r"^ {0,3}(\$\$|\\\[)")
 
 
@@ -82,12 +84,20 @@ class Growing:
             source = text[len(self._text) : end]
             self._settled.append(self._settle(source))
             self._text = text[:end]
-        rest = render_block(text[len(self._text) :], self._references, preview=preview)
+        # What the rest defines is not kept: the next piece may make a longer address of it.
+        references = dict(self._references)
+        rest = render_block(text[len(self._text) :], references, preview=preview)
         if len(self._references) > known:
             self._settled = [
                 self._settle(one.source) if one.named else one for one in self._settled
             ]
-        shown = [one.shown for one in self._settled if one.shown.text]
+        settled = [one.shown for one in self._settled]
+        if not preview and len(references) > len(self._references):
+            settled = [
+                render_block(one.source, dict(references)) if one.named else one.shown
+                for one in self._settled
+            ]
+        shown = [one for one in settled if one.text]
         if rest.text:
             shown.append(rest)
         if not shown and not preview and re.search(r"\w", unescape(text)):
@@ -101,13 +111,15 @@ class Growing:
 def _ends(text: str, start: int) -> list[int]:
     """The places behind `start` where a block of the text is over for good."""
     ends = list[int]()
-    fence, in_list, empty, begun = "", False, False, False
+    fence, in_list, empty, begun, inside = "", False, False, False, 0
     place = start
     while (newline := text.find("\n", place)) >= 0 or place < len(text):
         stop = newline if newline >= 0 else len(text)
         line = text[place:stop]
         if fence:
-            fence = "" if _closes(line, fence) else fence
+            inside += 1
+            lost = fence in _MATHS and inside > LONGEST_FORMULA
+            fence = "" if lost or _closes(line, fence) else fence
         elif not line.strip():
             empty = True
         else:
@@ -116,7 +128,7 @@ def _ends(text: str, start: int) -> list[int]:
                 ends.append(place)
                 in_list = False
             in_list = in_list or item
-            fence = _opens(line)
+            fence, inside = _opens(line), 0
             begun = True
         empty = empty and not line.strip()
         place = stop + 1
@@ -137,7 +149,7 @@ def _opens(line: str) -> str:
 
 
 def _closes(line: str, fence: str) -> bool:
-    if fence in ("$$", "\\["):
+    if fence in _MATHS:
         return ("$$" if fence == "$$" else "\\]") in line
     found = _FENCE.match(line)
     return found is not None and found[1].startswith(fence) and not found[2].strip()

@@ -201,8 +201,8 @@ class Pacing:
 
     def _take(self, now: float, key: _Key, place: int) -> Ticket | None:
         """Grant the chat's first ticket if it may really go, and line the chat up again."""
-        chat = self._chats[key]
-        if place != chat.place:
+        chat = self._chats.get(key)
+        if chat is None or place != chat.place:
             return None
         ticket = chat.first()
         if ticket is not None and self._wait(now, chat, ticket) <= 0:
@@ -223,7 +223,7 @@ class Pacing:
         ticket = chat.first() if chat else None
         if chat is None or ticket is None or (place is not None and place != chat.place):
             return
-        chat.place += 1
+        chat.place = next(self._numbers)  # no earlier place of a forgotten chat has it
         wait = self._wait(now, chat, ticket)
         if wait > 0:
             heappush(self._later, (now + wait, ticket.number, chat.place, key))

@@ -27,9 +27,11 @@ _BOUNDARIES = (
     re.compile(r"(?<=[。！？；])|(?<=[.!?;])\s+"),
     re.compile(r"\s+|(?<=[，、])"),
 )
-_JOINED = re.compile(
-    "[\u0300-\u036f\u200d\ufe00-\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff]"
-)
+_JOINED = re.compile("[\u0300-\u036f\u200d\ufe00-\ufe0f\u20e3\U0001f3fb-\U0001f3ff]")
+_FLAGS = re.compile("[\U0001f1e6-\U0001f1ff]+\\Z")
+"""Flags are pairs of these; only their number says which belong together."""
+
+LONGEST_GRAPHEME = 24
 
 
 def posts(blocks: Sequence[Rendered], limit: int = LIMIT) -> tuple[Rendered, ...]:
@@ -60,7 +62,7 @@ class Pages:
 
         An `edition` that does not continue the last one says that the reply begins anew.
         """
-        if tuple(edition[: len(self._edition)]) != self._edition:
+        if tuple(edition[: len(self._edition)]) != self._edition or self._drawn_otherwise(blocks):
             self._begin()
         self._edition = tuple(edition)
         most = self._limit + self._slack
@@ -71,12 +73,18 @@ class Pages:
         rest = _with_fewer(trimmed(window.shown))
         return tuple(page for page in (*self._full, rest) if page.text)
 
+    def _drawn_otherwise(self, blocks: Sequence[Rendered]) -> bool:
+        """Whether the full posts no longer show the beginning, by its letters."""
+        if self._past >= len(blocks):
+            return self._past > len(blocks) or bool(self._before)
+        return _behind(blocks[self._past].text, self._before) is None
+
     def _window(self, blocks: Sequence[Rendered], most: int) -> "_Window":
         """What belongs to the open post, and a little more if there is more."""
         window = _Window(Rendered(), ())
         for number in range(self._past, len(blocks)):
             block = blocks[number]
-            start = _behind(block.text, self._before) if number == self._past else 0
+            start = (_behind(block.text, self._before) or 0) if number == self._past else 0
             window = window.with_block(block, number, start, start + most + 1)
             if len(window.shown.text) > most:
                 break
@@ -128,14 +136,19 @@ def _head(block: Rendered, start: int) -> str:
     return ""
 
 
-def _behind(text: str, before: str) -> int:
-    """The index in a text behind what was shown of it, even if it was drawn otherwise then."""
+def _behind(text: str, before: str) -> int | None:
+    """The index in a text behind what was shown of it, even if it was drawn otherwise then.
+
+    None when it has other letters now: a comment has vanished, or a formula was understood.
+    """
     if text.startswith(before):
         return len(before)
-    letters = sum(map(str.isalnum, before))
     index = 0
-    while letters and index < len(text):
-        letters -= text[index].isalnum()
+    for letter in filter(str.isalnum, before):
+        while index < len(text) and not text[index].isalnum():
+            index += 1
+        if text[index : index + 1] != letter:
+            return None
         index += 1
     tail = before.rstrip()[-8:]
     while index < len(text) and (text[index].isspace() or text[index] in tail):
@@ -157,10 +170,18 @@ def _cut(whole: Rendered, limit: int) -> int:
                 break
             if not _inside_small(whole, ends[place - 1]) and not _below_heading(whole, place):
                 return place
-    end = last
-    while end > 1 and (whole.text[end - 1] == "\u200d" or _JOINED.match(whole.text[end])):
-        end -= 1
-    return end
+    return _between_graphemes(whole.text, last)
+
+
+def _between_graphemes(text: str, last: int) -> int:
+    """The last index up to `last` that cuts no grapheme, unless one is absurdly long."""
+    flags = _FLAGS.search(text, 0, last)
+    if flags is not None and _FLAGS.match(text[last]):
+        return last - (last - flags.start()) % 2
+    for end in range(last, max(1, last - LONGEST_GRAPHEME), -1):
+        if text[end - 1] != "\u200d" and not _JOINED.match(text[end]):
+            return end
+    return last
 
 
 def _inside_small(whole: Rendered, offset: int) -> bool:

@@ -107,10 +107,18 @@ class LiveReply:
             try:
                 await self._insist(wanted)
             except Refused:
-                await self._insist([Frame(Rendered(frame.content.text)) for frame in wanted])
+                await self._insist_plainly(wanted)
                 return
             if self._manner.rich and len(wanted) == 1:
                 await self._enrich(picture, wanted[0].keyboard)
+
+    async def _insist_plainly(self, wanted: Sequence[Frame]) -> None:
+        """The text alone, as the last resort. Raises ReplyImpossible when even that is refused."""
+        try:
+            await self._insist([Frame(Rendered(frame.content.text)) for frame in wanted])
+        except Refused as error:
+            self._closed = True
+            raise ReplyImpossible from error
 
     async def _enrich(self, picture: Picture, keyboard: Keyboard) -> None:
         """What gains from it becomes a rich message; should that fail, the text stands already."""
@@ -168,11 +176,17 @@ class LiveReply:
                 if self._over() or not draft.wants(content, loop.time()):
                     slot.skip()
                     continue
-                try:
-                    await draft.show(content, loop.time())
-                except ChatClosed as error:
-                    log.info("chat closed", chat=self._key.chat_id, why=str(error))
-                    self._closed = True
+                async with self._calling:
+                    await self._show_draft(draft, content, loop.time())
+
+    async def _show_draft(self, draft: Drafting, content: Rendered, now: float) -> None:
+        if self._over():  # it would come behind the final message
+            return
+        try:
+            await draft.show(content, now)
+        except ChatClosed as error:
+            log.info("chat closed", chat=self._key.chat_id, why=str(error))
+            self._closed = True
 
     async def _grow_by_edits(self) -> None:
         typing = asyncio.create_task(self._type(), name=f"typing for turn {self._turn.id}")
@@ -321,10 +335,13 @@ class LiveReply:
                     self._shown.append(frame)
                     await self._note_posts(self._posts)
                 case Remove():
-                    await self._calls.remove(self._key, self._posts.pop())
+                    await self._calls.remove(self._key, self._posts[-1])
+                    self._posts.pop()
                     self._shown.pop()
                     await self._note_posts(self._posts)
-        except PostGone:
+        except PostGone as error:
+            if isinstance(step, Send):
+                raise Refused(str(error)) from error
             await self._lose(step)
         except ChatClosed as error:
             log.info("chat closed", chat=self._key.chat_id, why=str(error))
@@ -337,6 +354,15 @@ class LiveReply:
         if isinstance(step, Edit):
             del self._posts[step.place], self._shown[step.place]
             await self._note_posts(self._posts)
+
+    @asynccontextmanager
+    async def quiet(self) -> AsyncIterator[None]:
+        """Nothing grows any more, and no call is on its way: what was sent is written down."""
+        self._frozen = True
+        self._changed.set()
+        self._whole.set()
+        async with self._calling:
+            yield
 
     def _reply_to(self) -> int | None:
         """In a group the first post answers a message; in a private chat that says nothing."""
@@ -364,8 +390,9 @@ async def growing(reply: LiveReply, pacer: Pacer, turn: Turn) -> AsyncIterator[L
         try:
             yield reply
         finally:
-            task.cancel()
-            (gone,) = await asyncio.gather(task, return_exceptions=True)
+            async with reply.quiet():
+                task.cancel()
+                (gone,) = await asyncio.gather(task, return_exceptions=True)
             expected = (ReplyImpossible, asyncio.CancelledError)
             if isinstance(gone, BaseException) and not isinstance(gone, expected):
                 log.error("reply stopped growing", turn=turn.id, exc_info=gone)

@@ -1,10 +1,12 @@
 """Tables for a screen without tables: aligned columns if they fit, else records. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wcwidth import wcswidth
+from wcwidth import wcswidth, wcwidth
 
+_PICTOGRAPH = re.compile("[\U0001f300-\U0001faff](?!\ufe0f)")
 WIDEST = 40
 """Columns of a telephone in monospace."""
 
@@ -58,5 +60,9 @@ def _pad(text: str, width: int, side: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns that the text takes: Chinese characters and emoji take two."""
-    return max(wcswidth(text), 0) or len(text)
+    """Columns that the text takes: Chinese characters and emoji take two.
+
+    Telegram draws the older pictographs in colour, too, which by Unicode are narrow by themselves.
+    """
+    narrow = sum(wcwidth(char) == 1 for char in _PICTOGRAPH.findall(text))
+    return (max(wcswidth(text), 0) or len(text)) + narrow

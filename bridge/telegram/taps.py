@@ -3,7 +3,7 @@
 import structlog
 
 from bridge.coze.client import Coze
-from bridge.coze.feedback import give_feedback
+from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.errors import CozeTrouble, Forbidden, NotOffered
 from bridge.model import Message, Preferences
 from bridge.relay.lanes import Lanes
@@ -21,6 +21,8 @@ from bridge.telegram.reading import Press
 from bridge.texts import say
 
 log = structlog.get_logger(__name__)
+_MARK = "✓"
+"""Stands before the judgement that counts."""
 
 
 class Taps:
@@ -47,11 +49,17 @@ class Taps:
     async def press(self, arrived: Arrived, press: Press) -> None:
         """Do what the button says, and tell the person. Raises StoreTrouble."""
         what, _, rest = press.data.partition(":")
+        if press.data not in {one.data for one in _all(press)}:
+            what = "forged"
         try:
             toast = await self._do(arrived, press, what, rest)
         except ChatClosed as error:
             log.info("chat closed", chat=press.chat.chat_id, why=str(error))
             return
+        if toast == "button.old" and what in ("retry", "ask"):  # nobody should press it again
+            left = tuple(row for row in press.buttons if row[0].data.partition(":")[0] != what)
+            if left != press.buttons:
+                await self._calls.show_buttons(press.chat, press.post_id, left)
         text = say(press.sender.language, toast) if toast else None
         await self._calls.toast(press.query_id, text)
 
@@ -98,8 +106,12 @@ class Taps:
             answer = await turns.answer_of(tx, press.chat, turn_id)
         if answer is None:
             return "button.old"
+        again = any(one.data == press.data and one.label.startswith(_MARK) for one in _all(press))
         try:
-            await give_feedback(self._coze, *answer, like=like)
+            if again:
+                await withdraw_feedback(self._coze, *answer)
+            else:
+                await give_feedback(self._coze, *answer, like=like)
         except (NotOffered, Forbidden) as trouble:
             log.warning("no more judging", trouble=str(trouble))
             self._features.judging = False
@@ -107,10 +119,10 @@ class Taps:
         except CozeTrouble as trouble:
             log.warning("not judged", trouble=str(trouble))
             return "judge.failed"
-        marked = _marked(press.buttons, press.data)
+        marked = _marked(press.buttons, "" if again else press.data)
         if marked != press.buttons:
             await self._calls.show_buttons(press.chat, press.post_id, marked)
-        return "judge.thanks"
+        return "judge.withdrawn" if again else "judge.thanks"
 
     async def _choose(self, press: Press, rest: str) -> str | None:
         """Change a setting of the chat, and show it."""
@@ -129,6 +141,10 @@ class Taps:
         return None
 
 
+def _all(press: Press) -> list[Button]:
+    return [one for row in press.buttons for one in row]
+
+
 def _without_questions(buttons: Keyboard) -> Keyboard:
     """The keyboard once one of its questions was asked."""
     return tuple(row for row in buttons if not row[0].data.startswith("ask:"))
@@ -142,7 +158,7 @@ def _marked(buttons: Keyboard, data: str) -> Keyboard:
         sign = signs.get(one.data.partition(":")[0])
         if sign is None:
             return one
-        return Button(f"✓ {sign}" if one.data == data else sign, one.data)
+        return Button(f"{_MARK} {sign}" if one.data == data else sign, one.data)
 
     return tuple(tuple(button(one) for one in row) for row in buttons)
 

@@ -65,7 +65,7 @@ _SUB = dict(
     zip("0123456789+-=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", strict=True)
 )
 _TOKEN = re.compile(r"\\([a-zA-Z]+)|\\(.)|([{}^_])|\s+|([^\\{}^_\s]+)", re.DOTALL)
-_DEEPEST = 12
+_DEEPEST = 24
 
 
 class _Doubt(Exception):
@@ -121,6 +121,15 @@ class _Reader:
 
     def _piece(self) -> str:
         """One symbol, word, group or script."""
+        self._deep += 1
+        if self._deep > _DEEPEST:
+            raise _Doubt
+        try:
+            return self._next()
+        finally:
+            self._deep -= 1
+
+    def _next(self) -> str:
         found = self._tokens[self._at]
         self._at += 1
         if found[1]:
@@ -138,14 +147,10 @@ class _Reader:
         return " " if not found[4] else ""
 
     def _group(self) -> str:
-        self._deep += 1
-        if self._deep > _DEEPEST:
-            raise _Doubt
         inside = self._until_brace()
         if self._at >= len(self._tokens):
             raise _Doubt
         self._at += 1
-        self._deep -= 1
         return inside
 
     def _argument(self) -> str:

@@ -73,4 +73,4 @@ class DirectRequest(HTTPXRequest):
         except httpx.TimeoutException as error:
             raise TimedOut(type(error).__name__) from error
         except httpx.HTTPError as error:
-            raise NetworkError(f"{type(error).__name__}: {error}") from error
+            raise NetworkError(type(error).__name__) from error  # its words may hold the token

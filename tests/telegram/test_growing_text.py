@@ -4,10 +4,13 @@ import cProfile
 import random
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.relay.picture import Picture
 from bridge.telegram.canvas import Rendered, units
+from bridge.telegram.frame import Layout
 from bridge.telegram.markup import Growing, render
 from bridge.telegram.paging import LIMIT, SLACK, Pages, posts
 
@@ -213,3 +216,57 @@ def test_the_work_for_the_next_piece_does_not_grow_with_the_text() -> None:
 
 def test_units_count_as_telegram_does() -> None:
     assert units("a😀") == 3
+
+
+def test_an_address_that_is_still_being_written_is_not_remembered() -> None:
+    text = "See [docs][d].\n\n[d]: https://example.com/guide/page.html\n\nThe end [docs][d]."
+    growing = Growing()
+    for end in range(1, len(text)):
+        growing.blocks(text[:end], preview=True)
+    urls = [one.url for block in growing.blocks(text) for one in block.entities]
+    assert urls == ["https://example.com/guide/page.html"] * 2
+
+
+WORDS = " ".join(f"w{number}" for number in range(787))
+TAIL = " ".join(f"tail{number}" for number in range(200))
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        " <!-- " + "hidden words of a comment " * 12 + "--> ",
+        " <span style='" + "color: red; " * 20 + "'>x</span> ",
+        " \\(" + "\\alpha + " * 40 + "x\\) ",
+    ],
+)
+def test_nothing_behind_a_full_post_is_lost_when_its_end_is_drawn_otherwise(inside: str) -> None:
+    text = WORDS + inside + TAIL
+    growing, pages = Growing(), Pages()
+    for end in range(0, len(text), 7):
+        pages.turned(growing.blocks(text[:end], preview=True), (growing.edition,))
+    shown = pages.turned(growing.blocks(text), (growing.edition,))
+    assert letters("".join(post.text for post in shown)) == letters(render(text).text)
+
+
+def test_what_an_agent_withdraws_does_not_stay() -> None:
+    layout = Layout("en")
+    for end in range(0, 6000, 500):
+        layout.frames(Picture(("Sorry.", ("word " * 1200)[:end])))
+    (post,) = layout.frames(Picture(("Sorry.",), whole=True, over=True))
+    assert post.content.text == "Sorry."
+
+
+@pytest.mark.parametrize(("run", "most"), [("🇺🇸" * 1200, 2), ("a" + "\u0301" * 6000, 2)])
+def test_one_endless_grapheme_is_cut_all_the_same(run: str, most: int) -> None:
+    cut = posts([render(run)])
+    assert len(cut) <= most
+    assert "".join(post.text for post in cut) == run
+
+
+def test_flags_are_cut_between_pairs() -> None:
+    assert all(len(post.text) % 2 == 0 for post in posts([render("x" + "🇺🇸" * 1500)])[1:])
+
+
+@pytest.mark.parametrize("formula", ["^" * 399 + "x", "\\sqrt" * 80, "{" * 200 + "}" * 200])
+def test_a_deep_formula_keeps_its_source(formula: str) -> None:
+    assert letters("x" + formula) in letters(render(f"x $${formula}x$$").text) + "x"

@@ -267,7 +267,8 @@ def test_nothing_is_lost_in_nesting_boxes_and_empty_items(markdown: str, words: 
 @pytest.mark.parametrize(
     "piece",
     ["*", "-", "🇩🇪", "\\", "[", "> ", "`", "**a ", "![a](", "a_b", "|", "&", "<a ", "a|b\n-",
-     "||a ", "![", "[^", "[a][", "\\(", "$$", "$a ", "<!-- ", "<b>", "~a ", "http://a "],
+     "||a ", "![", "[^", "[a][", "\\(", "$$", "$a ", "<!-- ", "<b>", "~a ", "http://a ",
+     "\\[ x\n", "> \\[ x\n"],
 )  # fmt: skip
 def test_hostile_repetition_grows_no_faster_than_the_text(piece: str) -> None:
     """Counted in steps of the interpreter, not in seconds: four times the text, about as many steps."""

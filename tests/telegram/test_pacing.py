@@ -337,3 +337,17 @@ async def test_a_chat_that_wants_silence_hears_no_typing() -> None:
     pacer.refused(2, 5)
     assert not pacer.may_type(2)
     assert pacer.may_type(3)
+
+
+def test_a_withdrawn_wish_of_a_forgotten_chat_harms_nobody() -> None:
+    schedule = Schedule()
+    for chat_id in range(1, 8):
+        schedule.ask(chat_id, FIRST, new=True)
+    schedule.run_until(0)
+    ticket = schedule.ask(99, FIRST, new=True)
+    schedule.pacing.withdraw(ticket)
+    schedule.pacing._forget_idle(0)
+    schedule.run_until(5)
+    last = schedule.ask(99, FINAL)
+    schedule.run_until(5)
+    assert schedule.granted[-1][1] is last
