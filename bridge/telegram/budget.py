@@ -86,6 +86,27 @@ class Bucket:
         self._tokens += 1
 
 
+class Window:
+    """So many calls in any span of so many seconds."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._seconds = seconds
+        self._times: deque[float] = deque([float("-inf")] * most, maxlen=most)
+
+    def wait(self, now: float) -> float:
+        """Seconds until one more may go; 0 means now."""
+        return max(0.0, self._times[0] + self._seconds - now)
+
+    def take(self, now: float) -> None:
+        """Count one that goes out now."""
+        self._times.append(now)
+
+    def give_back(self) -> None:
+        """Undo the last count: the call was not made."""
+        self._times.pop()
+        self._times.appendleft(float("-inf"))
+
+
 class Closable:
     """Somewhere that Telegram may want silence for a while."""
 

@@ -18,17 +18,15 @@ from bridge.telegram.budget import (
     GROUP,
     PRIVATE,
     Actions,
-    Bucket,
     Budget,
     Closable,
     Limits,
     Priority,
+    Window,
 )
 
-MOST_NEW_A_SECOND = 25.0
+MOST_NEW_A_SECOND = 25
 """New messages over all chats; edits are not counted there."""
-NEW_AT_ONCE = 3
-"""How many of them may go together: more would be over 30 in the first second."""
 MOST_AT_ONCE = 48
 """Calls in flight; with more replies than these can serve, their gaps grow evenly."""
 MANY_CHATS = 3
@@ -86,12 +84,12 @@ _Key = tuple[int, Family]
 class Pacing:
     """All budgets of one bot and all tickets that wait. Pure."""
 
-    def __init__(self, private: Limits = PRIVATE, group: Limits = GROUP, now: float = 0.0) -> None:
+    def __init__(self, private: Limits = PRIVATE, group: Limits = GROUP) -> None:
         self.in_flight = 0
         self._bot = Closable()
         self._limits = (private, group)
         self._chats: dict[_Key, _Chat] = {}
-        self._new = Bucket(NEW_AT_ONCE, 1 / MOST_NEW_A_SECOND, now)
+        self._new = Window(MOST_NEW_A_SECOND, 1.0)
         self._numbers = count()
         self._later: list[tuple[float, int, int, _Key]] = []
         """Chats whose next call may go at a time, with the number of their place."""
@@ -141,7 +139,7 @@ class Pacing:
                 return ticket
         waits = [self._later[0][0] - now] if self._later else []
         if self._ready[1]:
-            waits.append(self._new.wait(now, 1))
+            waits.append(self._new.wait(now))
         return max(_INSTANT, min(waits)) if waits else None
 
     def at_once(self, now: float, chat_id: int, priority: Priority, family: Family) -> bool:
@@ -195,7 +193,7 @@ class Pacing:
     def _best(self, now: float) -> list[tuple[Ticket, int, _Key]] | None:
         """The line whose first ticket goes next, if any may."""
         edits, news = self._ready
-        if not news or self._new.wait(now, 1) > 0:
+        if not news or self._new.wait(now) > _INSTANT:
             return edits or None
         return edits if edits and edits[0] < news[0] else news
 
