@@ -123,7 +123,7 @@ class Settings(BaseModel):
         ),
     )
     bridge_pace_group: Pace = Field(
-        (5, 3.5, 3.0, 2, 5, 19), description="The same for a group; its topics share it."
+        (6, 3.5, 3.0, 2, 6, 19), description="The same for a group; its topics share it."
     )
     bridge_quiet_seconds: float = Field(
         0.25, ge=0, le=10, description="Pause after which a burst of messages is answered as one."

@@ -127,7 +127,7 @@ def test_one_line_a_variable_and_hints_for_near_misses() -> None:
     found = faults({**GOOD, "BRIDGE_PACE_PRIVATE": "a,b,c,d,e", "BRIDGE_PACE_GROUP": "1,2"})
     assert [fault.split(".")[0] for fault in found] == [
         "BRIDGE_PACE_PRIVATE needs six numbers above 0 (the last may be 0), such as 10,2",
-        "BRIDGE_PACE_GROUP needs six numbers above 0 (the last may be 0), such as 5,3",
+        "BRIDGE_PACE_GROUP needs six numbers above 0 (the last may be 0), such as 6,3",
     ]
     found = faults({"TELEGRAM_TOKEN": "42:abc", "COZE_BOT_ID": "7", "COZE_TOKEN": "pat_x"})
     assert "TELEGRAM_TOKEN is not a setting; is TELEGRAM_BOT_TOKEN meant?" in found

@@ -56,7 +56,7 @@ class Limits:
 
 PRIVATE = Limits(capacity=10, refill_seconds=2.5, gap_seconds=1.2, reserve=1, burst=3)
 # Telegram publishes 20 a minute for groups; one is left for a clock that differs.
-GROUP = Limits(capacity=5, refill_seconds=3.5, gap_seconds=3.0, reserve=2, burst=5, a_minute=19)
+GROUP = Limits(capacity=6, refill_seconds=3.5, gap_seconds=3.0, reserve=2, burst=6, a_minute=19)
 
 
 class Bucket:

@@ -44,7 +44,7 @@ def test_a_final_call_is_kept_back_from_a_stream_of_edits() -> None:
         assert budget.wait(now, FINAL) == 0
 
 
-@pytest.mark.parametrize("replies", [1, 2, 3, 4])
+@pytest.mark.parametrize("replies", [1, 2, 3, 4, 5])
 def test_a_group_keeps_a_call_back_for_each_reply_that_grows_there(replies: int) -> None:
     budget = Budget(GROUP, 0)
     budget.replies = replies
