@@ -1,5 +1,6 @@
 """Editing a question, judging an answer, choosing how answers look."""
 
+import asyncio
 import json
 import re
 import time
@@ -10,6 +11,7 @@ from worlds import World, a_world, buttons, formats, in_a_fast_world, is_running
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Silence, ending, fixed, say
 from bridge.sandbox.telegram import Person
+from bridge.telegram.budget import PRIVATE
 
 
 async def test_an_edited_question_rewrites_the_same_reply(world: World) -> None:
@@ -264,20 +266,19 @@ async def test_a_chatflows_question_is_answered_by_the_next_message(world: World
 
 
 @in_a_fast_world
-async def test_a_burst_of_deltas_costs_no_more_calls_than_a_slow_stream(world: World) -> None:
-    """The same seconds of writing, in a tenth of the pieces or in all of them."""
-    calls = []
-    for pieces, pause in ((60, 0.5), (1800, 1 / 60)):
-        person = world.telegram.add_person(f"P{pieces}")
-        world.coze.pace = Pace(0.5, pause)
-        words = [Delta("a", "word ") for _ in range(pieces)]
-        world.coze.use(fixed(*words, Completed("a", "word " * pieces), *ending()))
-        async with world.bridge():
-            world.telegram.send(person, "talk")
-            await world.settled(person, 1, timeout=600)
-        edits = [call for call in world.telegram.calls if call.chat_id == person.id]
-        calls.append(
-            len([one for one in edits if one.method in ("sendMessage", "editMessageText")])
-        )
-    slow, burst = calls
-    assert burst <= slow + 3  # a longer text opens further posts
+async def test_a_burst_of_deltas_costs_no_more_calls_than_its_seconds_allow(world: World) -> None:
+    """Sixty deltas a second: the calls are those of the budget, whatever the pieces."""
+    ann = world.telegram.add_person("Ann")
+    loop = asyncio.get_running_loop()
+    world.coze.pace = Pace(0.5, 1 / 60)
+    words = [Delta("a", "w ") for _ in range(1200)]
+    world.coze.use(fixed(*words, Completed("a", "w " * 1200), *ending()))
+    async with world.bridge():
+        begun = loop.time()
+        world.telegram.send(ann, "talk")
+        await world.settled(ann, 1, timeout=600)
+        seconds = loop.time() - begun
+    made = [call for call in world.telegram.calls if call.chat_id == ann.id]
+    calls = [one for one in made if one.method in ("sendMessage", "editMessageText")]
+    assert 5 < len(calls) <= PRIVATE.capacity + seconds / PRIVATE.refill_seconds + 1
+    assert len(calls) <= 2 + seconds / PRIVATE.gap_seconds + PRIVATE.burst
