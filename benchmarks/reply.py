@@ -17,7 +17,7 @@ from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, stage
 from bridge.sandbox.coze import Pace
 from bridge.sandbox.telegram import Group, Message, Person
 from bridge.telegram.budget import GROUP, PRIVATE, Limits
-from bridge.telegram.pacing import MOST_NEW_A_SECOND
+from bridge.telegram.pacing import MOST_NEW_A_SECOND, SECOND
 
 PACE = Pace(first_delta=0.5, delta=0.075)
 SLOW = Pace(first_delta=0.5, delta=0.25)
@@ -118,7 +118,7 @@ async def _measured(
             answers,
             limits,
             LATENCY / 2,
-            start=begun + number // MOST_NEW_A_SECOND,
+            start=begun + number // MOST_NEW_A_SECOND * SECOND,
         )
         for number, answers in enumerate(chats)
     )

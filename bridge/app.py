@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import httpx
@@ -16,19 +16,21 @@ from telegram.request import HTTPXRequest
 from bridge.coze.auth import Auth, JWTApp, StaticToken, private_key
 from bridge.coze.client import Coze
 from bridge.coze.regions import Deployment, deployment
-from bridge.errors import SettingsTrouble, TelegramTrouble, TokenRevoked
+from bridge.errors import SettingsTrouble, StoreTrouble, TelegramTrouble, TokenRevoked
 from bridge.model import Home, Preferences, Turn
 from bridge.relay.lanes import Lanes
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
-from bridge.store import chats, migrate, turns
+from bridge.store import chats, inbox, migrate, offers, outbox
 from bridge.store.engine import Store
 from bridge.telegram.budget import Limits
-from bridge.telegram.calls import Calls, pauses, seconds, unreachable
+from bridge.telegram.calls import Calls
 from bridge.telegram.commands import COMMANDS, Commands
 from bridge.telegram.features import Features
-from bridge.telegram.intake import Intake, Mailbox
+from bridge.telegram.intake import DEAF_SECONDS, Intake, Mailbox
+from bridge.telegram.ledger import Ledger
 from bridge.telegram.manner import manner
+from bridge.telegram.outcomes import pauses, seconds, unreachable
 from bridge.telegram.pacing import Pacer
 from bridge.telegram.reply import LiveReply, growing
 from bridge.telegram.settling import Settling
@@ -39,6 +41,9 @@ from bridge.transport import direct, transport
 
 log = structlog.get_logger(__name__)
 _MENU_FACT = "telegram menu"
+TIDY_SECONDS = 3600.0
+TRY_AGAIN_SECONDS = 60.0
+"""After this long without another failed write, a write is tried when somebody asks."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,23 @@ class App:
     bot: Bot
     store: Store
     lanes: Lanes
-    intake: asyncio.Task[None]
+    intake: Intake
+    taking: asyncio.Task[None]
     """Ends only with the trouble that ended the intake of updates."""
+
+    async def faults(self) -> Sequence[str]:
+        """What is wrong now, for the operator; empty when all is well."""
+        found = []
+        if self.intake.deaf_seconds > DEAF_SECONDS:
+            found.append(f"Nothing heard from Telegram for {self.intake.deaf_seconds:.0f} s.")
+        now = asyncio.get_running_loop().time()
+        if self.store.fault is not None and now - self.store.fault_at > TRY_AGAIN_SECONDS:
+            with suppress(StoreTrouble):  # it may have passed, and nobody has written since
+                async with self.store.writing() as tx:
+                    await chats.remember(tx, "health", "")
+        if self.store.fault is not None:
+            found.append(str(self.store.fault))
+        return found
 
 
 @asynccontextmanager
@@ -62,6 +82,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         store = Store(settings.database_url)
         stack.push_async_callback(store.close)
         await migrate.upgrade(store)
+        await _tidy(store)
         coze = await stack.enter_async_context(coze_client(settings))
         bot = telegram_bot(settings)
         stack.push_async_callback(bot.shutdown)
@@ -69,27 +90,47 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         home = agent_home(settings)
         features = Features(judging=settings.bridge_feedback, rich=settings.bridge_rich)
         default = settings.preferences
-        calls = Calls(
-            bot, Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
-        )
+        pacer = Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
+        calls = Calls(bot, pacer, store)
+        await calls.recall_silences()
         lanes = Lanes(
             store,
             Answering(coze, store, home),
             _replies(calls, store, features, default),
             quiet_seconds=settings.bridge_quiet_seconds,
+            most=settings.bridge_open_chats,
         )
         stack.push_async_callback(lanes.close, settings.bridge_grace_seconds)
-        await _go_on(store, lanes)
+        await lanes.go_on()
         commands = Commands(calls, store, lanes, coze, home, default)
-        taps = Taps(calls, store, lanes, commands, coze, features, default)
-        settling = Settling(bot, calls, store, lanes, commands, taps)
+        taps = Taps(
+            calls,
+            store,
+            lanes,
+            commands,
+            coze,
+            features,
+            default,
+            most_waiting=settings.bridge_waiting_messages,
+        )
+        settling = Settling(
+            bot,
+            calls,
+            store,
+            lanes,
+            commands,
+            taps,
+            most_waiting=settings.bridge_waiting_messages,
+            stale_seconds=settings.bridge_group_stale_seconds,
+        )
         mailbox = await stack.enter_async_context(telegram_mailbox(settings))
-        intake = Intake(mailbox, bot.id, store, settling)
+        intake = Intake(mailbox, bot.id, store, settling, recovered=lanes.hurry)
         stack.push_async_callback(intake.close)
         taking = await stack.enter_async_context(_owned(intake.run, "intake"))
         await stack.enter_async_context(_owned(lambda: _set_menu(calls, store), "menu"))
+        await stack.enter_async_context(_owned(lambda: _tidy_each_hour(store), "housekeeping"))
         log.info("ready", bot=bot.username, agent=home.agent_id, coze=home.api_base)
-        yield App(bot, store, lanes, taking)
+        yield App(bot, store, lanes, intake, taking)
 
 
 def coze_deployment(settings: Settings) -> Deployment:
@@ -188,30 +229,11 @@ def _replies(
     calls: Calls, store: Store, features: Features, default: Preferences
 ) -> Callable[[Turn], AbstractAsyncContextManager[LiveReply]]:
     def open_reply(turn: Turn) -> AbstractAsyncContextManager[LiveReply]:
-        async def note_posts(posts: Sequence[int]) -> None:
-            async with store.writing() as tx:
-                await turns.posted(tx, turn.id, posts)
-
-        async def offer(questions: Sequence[str]) -> str:
-            async with store.writing() as tx:
-                return await turns.offer(tx, turn.chat, questions)
-
         how = manner(turn, default, features)
-        reply = LiveReply(calls, turn, how, features, note_posts, offer)
+        reply = LiveReply(calls, turn, how, features, Ledger(store, turn))
         return growing(reply, calls.pacer, turn)
 
     return open_reply
-
-
-async def _go_on(store: Store, lanes: Lanes) -> None:
-    """Take up what a stop or crash left open: runs are rejoined, waiting turns answered."""
-    async with store.reading() as tx:
-        interrupted, waiting = await turns.left_open(tx)
-    for turn in interrupted:
-        log.info("turn goes on", turn=turn.id, run=turn.run_id)
-        lanes.wake(turn.chat, turn)
-    for key in waiting:
-        lanes.wake(key)
 
 
 async def _set_menu(calls: Calls, store: Store) -> None:
@@ -231,6 +253,23 @@ async def _set_menu(calls: Calls, store: Store) -> None:
             await chats.remember(tx, _MENU_FACT, mark)
     except TelegramTrouble as trouble:
         log.warning("menu not set", trouble=str(trouble))
+
+
+async def _tidy(store: Store) -> None:
+    """Forget what nothing can ask for any more."""
+    try:
+        async with store.writing() as tx:
+            await inbox.prune(tx)
+            await outbox.prune(tx)
+            await offers.forget_old_offers(tx)
+    except StoreTrouble as trouble:
+        log.warning("not tidied", trouble=str(trouble))
+
+
+async def _tidy_each_hour(store: Store) -> None:
+    while True:
+        await asyncio.sleep(TIDY_SECONDS)
+        await _tidy(store)
 
 
 @asynccontextmanager

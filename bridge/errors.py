@@ -100,6 +100,13 @@ class StoreTrouble(Trouble):
     retry = Retry.WAIT
 
 
+class Unstorable(StoreTrouble):
+    """The database works, and does not take this: trying again is of no use."""
+
+    retry = Retry.NO
+    cure = "Report this with the log lines around it."
+
+
 class CozeTrouble(Trouble):
     """Coze refused or failed; the class says what follows."""
 
@@ -233,6 +240,14 @@ class Interrupted(CozeTrouble):
     happened = Happened.UNKNOWN
     sentence = "trouble.unreachable"
     cure = "Check the network and any proxy between the bridge and Coze (it must not buffer)."
+
+
+class NeverAsked(CozeTrouble):
+    """The connection broke while we asked, and the question did not arrive: it may be asked."""
+
+    retry = Retry.WAIT
+    sentence = "trouble.unreachable"
+    cure = "Check the network and any proxy between the bridge and Coze."
 
 
 class Garbled(CozeTrouble):

@@ -43,6 +43,8 @@ class Message:
     id: int
     sender: Sender
     text: str
+    written_at: float | None = None
+    """When, in Unix seconds by Telegram's clock."""
 
     def __repr__(self) -> str:
         return f"Message(chat={self.chat}, id={self.id}, {len(self.text)} characters)"
@@ -117,11 +119,61 @@ def before(state: State) -> frozenset[State]:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """Everything that stands in the reply at one moment."""
+
+    answers: tuple[str, ...] = ()
+    """The agent's Markdown: a run may give several answers."""
+    reasoning: str = ""
+    """What the agent thought before it answered."""
+    status: str | None = None
+    """Key of the sentence that says what the agent does while there is nothing new to read."""
+    notices: tuple[str, ...] = ()
+    """Keys of sentences that stand above the text."""
+    note: str | None = None
+    """Key of the sentence that closes the reply, when there is more to say than the text."""
+    suggestions: tuple[str, ...] = ()
+    whole: bool = False
+    """Whether the text is complete, though its run may not be over yet."""
+    over: bool = False
+    """Whether nothing follows at all."""
+    can_retry: bool = False
+    answer_id: str | None = None
+    """Coze's id of the last answer, by which people can judge it."""
+    keeps: int = 0
+    """So many posts of the reply stay above this as they are: nobody knows any more what they say."""
+
+    @property
+    def text(self) -> str:
+        """All answers as one text."""
+        return "\n\n".join(self.answers)
+
+    def __repr__(self) -> str:
+        return f"Picture({len(self.text)} characters, note={self.note}, over={self.over})"
+
+
+@dataclass(frozen=True)
+class End:
+    """How a turn ends; it is written down before the person is shown it."""
+
+    state: State
+    picture: Picture
+    """What stands in the reply for good."""
+    code: str | None = None
+    """Coze's code of the trouble that ended it."""
+    log_id: str | None = None
+    lingers: bool = False
+    """Whether its run may be going all the same."""
+
+
+@dataclass(frozen=True)
 class Part:
     """One message of a turn."""
 
     message_id: int
     text: str
+    written_at: float | None = None
+    """When, in Unix seconds; None when the turn is asked once more."""
 
     def __repr__(self) -> str:
         return f"Part(message_id={self.message_id})"
@@ -146,6 +198,17 @@ class Turn:
     """The Telegram message ids of the reply's posts, in order."""
     preferences: Preferences = Preferences()
     """What its chat has chosen."""
+    final: End | None = None
+    """How it ends, when only the person has to be shown that."""
+    edited: bool = False
+    """Whether its words were changed after it was asked."""
+    stopping: bool = False
+    """Whether the person wants it stopped."""
+
+    def late(self, now: float) -> float:
+        """How many seconds ago its last message was written; 0 when that does not count."""
+        written = self.parts[-1].written_at if self.parts else None
+        return max(0.0, now - written) if written else 0.0
 
     @property
     def question(self) -> str:

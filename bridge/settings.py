@@ -156,6 +156,21 @@ class Settings(BaseModel):
         8.0, ge=0, le=600, description="How long running answers may go on when the bridge stops."
     )
 
+    bridge_open_chats: int = Field(
+        500, ge=1, description="How many chats are answered at once; others wait in the database."
+    )
+    bridge_waiting_messages: int = Field(
+        20, ge=1, description="How many messages of a chat may wait for one answer."
+    )
+    bridge_group_stale_seconds: float = Field(
+        600.0,
+        ge=0,
+        description="Messages in groups that are older, as after an outage, are skipped.",
+    )
+    bridge_health_port: int = Field(
+        0, ge=0, le=65535, description="Port of `/healthz` on 127.0.0.1; 0 for none."
+    )
+
     @property
     def preferences(self) -> Preferences:
         """What counts in chats that have chosen nothing."""

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
+from http.cookiejar import DefaultCookiePolicy
 
 import aiohttp
 import httpx
@@ -24,6 +25,12 @@ def direct(proxy: str | None) -> bool:
 def transport(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncBaseTransport | None:
     """The transport for a client; None, httpx's own, when there is a proxy on the way."""
     return _Transport(verify=_certificates(), limits=limits) if direct(proxy) else None
+
+
+def forget_cookies(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """Have it keep no cookies: none is needed, and one that is not ASCII ends every request."""
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return client
 
 
 def session(limits: httpx.Limits) -> aiohttp.ClientSession:
@@ -77,6 +84,8 @@ def as_httpx(request: httpx.Request | None = None) -> Iterator[None]:
     """
     try:
         yield
+    except UnicodeError as error:  # in the first line of an answer
+        raise httpx.RemoteProtocolError("not an answer", request=request) from error
     except aiohttp.ClientError as error:
         raise _judged(error)(str(error), request=request) from error
     except TimeoutError as error:

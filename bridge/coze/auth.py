@@ -5,7 +5,7 @@ lifetime; code that reads it as a duration keeps a dead token for 55 years.
 """
 
 import asyncio
-import json
+import re
 import secrets
 import time
 from abc import ABC, abstractmethod
@@ -18,6 +18,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from bridge.coze.events import read_object, text_of
 from bridge.coze.regions import Deployment
 from bridge.errors import Garbled, Happened, ServerTrouble, SignInRefused
 
@@ -180,22 +181,19 @@ class JWTApp(Auth):
 def _token(response: httpx.Response, now: float) -> _Token:
     doing = "Signing in to Coze"
     log_id = response.headers.get("x-tt-logid")
-    try:
-        answer = json.loads(response.content)
-    except ValueError:
-        answer = None
+    answer = read_object(response.content)
     if response.status_code >= 500:
         raise ServerTrouble(
             doing, f"HTTP {response.status_code}", log_id=log_id, happened=Happened.NO
         )
-    if not isinstance(answer, dict):
+    if answer is None:
         raise Garbled(
             doing,
             f"HTTP {response.status_code} without JSON",
             log_id=log_id,
             happened=Happened.NO,
         )
-    error = answer.get("error_code") or answer.get("error")
+    error = text_of(answer, "error_code") or text_of(answer, "error")
     if error == "internal_error":
         raise ServerTrouble(
             doing,
@@ -205,18 +203,22 @@ def _token(response: httpx.Response, now: float) -> _Token:
             happened=Happened.NO,
         )
     if error or "access_token" not in answer:
-        code, what = error or answer.get("code"), answer.get("error_message") or answer.get("msg")
+        code = error or text_of(answer, "code")
+        what = text_of(answer, "error_message") or text_of(answer, "msg")
         raise SignInRefused(
             doing,
-            " ".join(str(what or f"HTTP {response.status_code}").split())[:300],
-            code=code,
+            " ".join((what or f"HTTP {response.status_code}").split())[:300],
+            code=code or None,
             log_id=log_id,
             cure=_CLIENT_CURE if error != "access_deny" else "Enable or re-authorise the app.",
         )
     ends = _number(answer.get("expires_in"))
     if ends < 1e9:  # not an absolute time after all
         ends += now
-    return _Token(str(answer["access_token"]), now, ends)
+    token = text_of(answer, "access_token")
+    if not re.fullmatch("[!-~]+", token):
+        raise Garbled(doing, "the token is none", log_id=log_id, happened=Happened.NO)
+    return _Token(token, now, ends)
 
 
 def _number(found: object) -> float:
@@ -234,11 +236,8 @@ async def _rejected(response: httpx.Response) -> bool:
     if "json" not in response.headers.get("content-type", ""):
         return False
     await response.aread()
-    try:
-        answer = json.loads(response.content)
-    except ValueError:
-        return False
-    return isinstance(answer, dict) and str(answer.get("code")) in _REJECTED
+    answer = read_object(response.content)
+    return answer is not None and text_of(answer, "code") in _REJECTED
 
 
 def private_key(pem: str | None = None, path: Path | None = None) -> RSAPrivateKey:

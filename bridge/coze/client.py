@@ -13,8 +13,9 @@ from bridge.coze.codes import trouble
 from bridge.coze.events import Broke, Event, Json, object_of, read_event, read_object, text_of
 from bridge.coze.regions import Deployment
 from bridge.coze.sse import EventTooLarge, events
+from bridge.crashing import outside
 from bridge.errors import Garbled, Interrupted, Unauthorized, Unreachable
-from bridge.transport import transport
+from bridge.transport import forget_cookies, transport
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 READ_SECONDS = 60.0
@@ -41,7 +42,7 @@ class Coze:
         self._auth = auth
         self._idle_seconds = idle_seconds
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
-        self._http = httpx.AsyncClient(
+        client = httpx.AsyncClient(
             base_url=deployment.base,
             auth=auth,
             proxy=proxy,
@@ -51,6 +52,7 @@ class Coze:
             headers={"User-Agent": "coze-telegram-bridge"},
             follow_redirects=False,
         )
+        self._http = forget_cookies(client)
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
@@ -80,7 +82,8 @@ class Coze:
         `doing` is the operator's word for it. Raises the CozeTrouble that the answer means.
         """
         try:
-            response = await self._http.request(method, path, params=query, json=body)
+            with outside(path):
+                response = await self._http.request(method, path, params=query, json=body)
         except httpx.HTTPError as error:
             raise _transport(doing, error) from error
         return _envelope(doing, response)
@@ -104,7 +107,8 @@ class Coze:
             headers={"Accept": "text/event-stream", "Accept-Encoding": "identity"},
         )
         try:
-            response = await self._http.send(request, stream=True)
+            with outside(path):
+                response = await self._http.send(request, stream=True)
         except httpx.HTTPError as error:
             raise _transport(doing, error) from error
         try:
@@ -153,7 +157,7 @@ def _transport(doing: str, error: Exception, *, begun: bool = False) -> Unreacha
     """A broken connection as a trouble; only before the request was sent is it harmless."""
     if isinstance(error, _NOT_SENT) and not begun:
         return Unreachable(doing, f"{_address(error)} cannot be reached ({type(error).__name__})")
-    return Interrupted(doing, str(error) or type(error).__name__)
+    return Interrupted(doing, type(error).__name__)  # its words may quote an answer
 
 
 def _address(error: Exception) -> str:

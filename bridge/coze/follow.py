@@ -39,6 +39,7 @@ from bridge.errors import (
     CozeTrouble,
     Happened,
     Interrupted,
+    NeverAsked,
     NotOffered,
     Retry,
     RunUnknown,
@@ -46,7 +47,10 @@ from bridge.errors import (
 
 PATIENCE_SECONDS = 15 * 60.0
 """How long a run may take in all: a workflow may run for ten minutes."""
+FIND_SECONDS = 60.0
+"""How long a question is looked for while Coze does not answer."""
 _LOOKUPS = 4
+_LOOKING = "Looking for the question"
 
 
 @dataclass
@@ -70,11 +74,13 @@ def follow(coze: Coze, question: Question, *, stream: bool = True) -> AsyncGener
 async def rejoin(coze: Coze, question: Question, run_id: str | None) -> AsyncGenerator[Event, None]:
     """Finish a run that was asked before: by its id, or found by the question's mark.
 
-    Raises Interrupted when Coze keeps no run for the question.
+    Raises NeverAsked when Coze keeps no run for the question, and Interrupted when it cannot tell.
     """
     if run_id is None:
         with _asked(Happened.UNKNOWN):
-            run_id = await _find(coze, question)
+            run_id = await find(coze, question)
+        if run_id is None:
+            raise NeverAsked("Asking the agent", "Coze keeps no run for the question")
         yield Began(Run(run_id, question.conversation_id, Status.IN_PROGRESS))
     async with aclosing(_to_the_end(coze, question.conversation_id, run_id)) as rest:
         async for event in rest:
@@ -251,19 +257,32 @@ async def _patiently_list(coze: Coze, conversation_id: str, run_id: str) -> list
     raise AssertionError("the last look returns or raises")
 
 
-async def _find(coze: Coze, question: Question) -> str:
-    """The id of the run that answers the question, by the mark in its `meta_data`."""
-    for _ in range(_LOOKUPS):
+async def find(coze: Coze, question: Question) -> str | None:
+    """The id of the run that answers the question, by the mark in its `meta_data`.
+
+    None when Coze, asked several times, keeps no such question: it never arrived. Raises
+    Interrupted when that cannot be told.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + FIND_SECONDS
+    looked = 0
+    while looked < _LOOKUPS and loop.time() < deadline:
         try:
             for message in await newest_messages(coze, question.conversation_id):
                 if message.mark == question.mark and message.run_id:
                     return message.run_id
-        except (NotOffered, RunUnknown):
-            break
+                ours = message.kind is not Kind.ANSWER and message.text == question.text
+                if ours and not message.mark:
+                    raise Interrupted(_LOOKING, "Coze does not keep the marks of questions")
+            looked += 1
+        except (NotOffered, RunUnknown) as error:
+            raise Interrupted(_LOOKING, "this Coze does not list its questions") from error
         except CozeTrouble as error:
-            if error.retry is not Retry.WAIT and not isinstance(error, Interrupted):
+            if error.retry is not Retry.WAIT and (
+                not isinstance(error, Interrupted) or error.doing == _LOOKING
+            ):
                 raise
         await asyncio.sleep(1.0)
-    raise Interrupted(
-        "Asking the agent", "the connection broke and Coze keeps no run for the question"
-    )
+    if looked < _LOOKUPS:
+        raise Interrupted(_LOOKING, f"Coze did not answer for {FIND_SECONDS:.0f} s")
+    return None

@@ -252,7 +252,7 @@ async def _database(settings: Settings) -> Finding:
     try:
         await migrate.upgrade(store)
         async with store.reading() as tx:
-            aside = await inbox.count_aside(tx)
+            aside = await inbox.count(tx, "aside")
     except StoreTrouble as trouble:
         return bad("Database", trouble.what, trouble.cure)
     finally:

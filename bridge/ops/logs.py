@@ -59,6 +59,8 @@ def set_up(level: str, form: Literal["console", "json"]) -> None:
     root.setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Of an answer that is not JSON it prints the whole body, and with it people's words.
+    logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
 
 
 def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

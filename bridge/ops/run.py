@@ -9,6 +9,7 @@ from contextlib import suppress
 import structlog
 
 from bridge.app import running
+from bridge.ops.http import health_page
 from bridge.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -36,10 +37,11 @@ async def until_signal(settings: Settings, ready: Callable[[], None]) -> None:
             started.set()
             ready()
             stopping = asyncio.create_task(stop.wait(), name="signal")
-            await asyncio.wait({stopping, app.intake}, return_when=asyncio.FIRST_COMPLETED)
+            async with health_page(app, settings.bridge_health_port):
+                await asyncio.wait({stopping, app.taking}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            if app.intake.done():
-                app.intake.result()
+            if app.taking.done():
+                app.taking.result()
             log.info("stopping", seconds=settings.bridge_grace_seconds)
 
     serving = asyncio.create_task(serve(), name="bridge")

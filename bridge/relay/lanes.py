@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 import structlog
 
-from bridge.errors import Trouble
-from bridge.model import ChatKey, State, Turn
+from bridge.errors import StoreTrouble, Trouble
+from bridge.model import ChatKey, End, State, Turn
 from bridge.relay.progress import Progress
-from bridge.relay.reply import Halt, Reply, ReplyImpossible
+from bridge.relay.reply import Halt, Reply, ReplyLater
 from bridge.relay.turn import Answering
 from bridge.store import turns
 from bridge.store.engine import Store
@@ -19,7 +19,12 @@ log = structlog.get_logger(__name__)
 QUIET_SECONDS = 0.25
 """How long a chat must be quiet before its messages are answered together."""
 LONGEST_QUIET_SECONDS = 2.0
-LAST_WORDS_SECONDS = 4.0
+MOST_LANES = 500
+"""How many chats are answered at once; others wait in the store."""
+AFTER_TROUBLE_SECONDS = 5.0
+"""How long a chat whose turn could not be written down is left alone."""
+AFTER_DEFECT_SECONDS = 60.0
+LAST_WORDS_SECONDS = 3.5
 """How long a shutdown waits for the closing edits of interrupted replies."""
 
 OpenReply = Callable[[Turn], AbstractAsyncContextManager[Reply]]
@@ -53,29 +58,73 @@ class Lanes:
         open_reply: OpenReply,
         *,
         quiet_seconds: float = QUIET_SECONDS,
+        most: int = MOST_LANES,
     ) -> None:
         self._store = store
         self._answering = answering
         self._open_reply = open_reply
         self._quiet_seconds = quiet_seconds
+        self._most = most
         self._lanes: dict[ChatKey, _Lane] = {}
+        self._later: dict[ChatKey, asyncio.TimerHandle] = {}
+        """Chats with something that has to wait."""
+        self._making: asyncio.Task[None] | None = None
+        self._crowded = False
+        """Whether more chats wait in the store than were woken."""
         self._closing = False
 
     def __len__(self) -> int:
         """How many chats have something to answer."""
         return len(self._lanes)
 
-    def wake(self, key: ChatKey, interrupted: Turn | None = None) -> None:
-        """See what waits in the chat; `interrupted` is a turn to finish before that."""
+    def wake(self, key: ChatKey) -> bool:
+        """See what is open in the chat: a turn that an earlier process left, or one that waits.
+
+        False when too many chats are being answered: it waits in the store until one of them ends.
+        """
         if self._closing:
-            return  # it waits in the store for the next start
+            return True  # it waits in the store for the next start
         lane = self._lanes.get(key)
         if lane is None:
+            if len(self._lanes) >= self._most:
+                self._crowded = True
+                return False
             lane = self._lanes[key] = _Lane()
             lane.task = asyncio.create_task(
-                self._work(key, lane, interrupted), name=f"lane {key.chat_id}/{key.thread_id}"
+                self._work(key, lane), name=f"lane {key.chat_id}/{key.thread_id}"
             )
         lane.stirred.set()
+        return True
+
+    def wake_later(self, key: ChatKey, seconds: float) -> None:
+        """See again after some time what is open in the chat."""
+        if self._closing or key in self._later:
+            return
+
+        def now() -> None:
+            del self._later[key]
+            self.wake(key)
+
+        self._later[key] = asyncio.get_running_loop().call_later(seconds, now)
+
+    def hurry(self) -> None:
+        """What kept chats waiting is over: see to them now."""
+        later, self._later = self._later, {}
+        for key, timer in later.items():
+            timer.cancel()
+            self.wake(key)
+        if self._crowded:
+            self._make_room_soon(0.0)
+
+    async def go_on(self) -> None:
+        """Take up what is open in the store, as far as there is room. Raises StoreTrouble."""
+        async with self._store.reading() as tx:
+            keys = await turns.open_chats(tx)
+        self._crowded = False
+        for key in keys:
+            waits = key in self._lanes or key in self._later
+            if not waits and not self.wake(key):
+                break
 
     def stop(self, key: ChatKey, turn_id: int | None = None, why: Halt = Halt.STOP) -> bool:
         """End the answer that is running in the chat; False when none is, or another turn's."""
@@ -112,6 +161,11 @@ class Lanes:
         What is broken off says so in its reply, and goes on at the next start.
         """
         self._closing = True
+        for timer in self._later.values():
+            timer.cancel()
+        if self._making is not None:
+            self._making.cancel()
+            await asyncio.gather(self._making, return_exceptions=True)
         for lane in self._lanes.values():
             lane.stirred.set()
         tasks = [lane.task for lane in self._lanes.values() if lane.task]
@@ -124,33 +178,60 @@ class Lanes:
         _, left = await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
         for task in left:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        if left:
+            await asyncio.wait(left, timeout=LAST_WORDS_SECONDS)
 
-    async def _work(self, key: ChatKey, lane: _Lane, interrupted: Turn | None) -> None:
+    async def _work(self, key: ChatKey, lane: _Lane) -> None:
         try:
-            turn = interrupted
-            while True:
-                if turn is not None:
-                    await self._answer(lane, turn)
-                if self._closing:
-                    break
+            while not self._closing:
                 lane.stirred.clear()
                 turn = await self._next(key, lane)
-                if turn is None and not lane.stirred.is_set():
+                if turn is not None:
+                    await self._answer(lane, turn)
+                elif not lane.stirred.is_set():
                     break
-        except Trouble as trouble:  # the turn stays open in the store, for the next start
+        except ReplyLater as wait:
+            log.warning("an end waits to be shown", chat=key.chat_id, seconds=wait.seconds)
+            self.wake_later(key, wait.seconds)
+        except Trouble as trouble:  # the turn stays open in the store
             log.error("lane ended", chat=key.chat_id, trouble=str(trouble))
+            self.wake_later(key, AFTER_TROUBLE_SECONDS)
+        except Exception:  # the edge of the lane, such as a turn that cannot be read
+            log.exception("lane broke", chat=key.chat_id)
+            self.wake_later(key, AFTER_DEFECT_SECONDS)
         finally:
             del self._lanes[key]
+            if self._crowded:
+                self._make_room_soon(0.0)
+
+    def _make_room_soon(self, seconds: float) -> None:
+        """Let chats that waited in the store take the place of one that is done."""
+        if self._making is None and not self._closing:
+            self._making = asyncio.create_task(self._make_room(seconds), name="room for chats")
+
+    async def _make_room(self, seconds: float) -> None:
+        try:
+            await asyncio.sleep(seconds)
+            await self.go_on()
+        except StoreTrouble as trouble:
+            log.error("nothing taken up", trouble=str(trouble))
+            self._crowded = True
+            seconds = AFTER_TROUBLE_SECONDS
+        finally:
+            self._making = None
+        if self._crowded and len(self._lanes) < self._most:
+            self._make_room_soon(seconds)
 
     async def _next(self, key: ChatKey, lane: _Lane) -> Turn | None:
-        """The chat's waiting turn, once the chat is quiet."""
+        """The turn that a trouble or an earlier process left; else the one that waits."""
         await self._quiet(lane)
         if self._closing:
             return None
         async with self._store.writing() as tx:
-            # A turn that runs without a lane was left by a trouble: it is finished first.
-            return await turns.running_or_claimed(tx, key)
+            turn = await turns.running_or_claimed(tx, key)
+        if turn is not None and (turn.asked or turn.final):
+            log.info("turn goes on", turn=turn.id, run=turn.run_id)
+        return turn
 
     async def _quiet(self, lane: _Lane) -> None:
         """Wait for a pause in the messages, so that a burst becomes one question."""
@@ -177,7 +258,7 @@ class Lanes:
             async with self._open_reply(turn) as reply:
                 try:
                     await self._answering.answer(turn, reply, lane.halt)
-                except Trouble:
+                except (Trouble, ReplyLater):
                     raise
                 except Exception:  # the edge of the lane: one turn's defect must not end a chat
                     log.exception("turn broke", turn=turn.id)
@@ -188,7 +269,6 @@ class Lanes:
 
     async def _apologise(self, turn: Turn, reply: Reply) -> None:
         """End a turn that broke by a defect of ours with a sentence, if anybody can read it."""
-        with suppress(ReplyImpossible):
-            await reply.finish(Progress().broken_off("trouble.inside"))
-        async with self._store.writing() as tx:
-            await turns.settle(tx, turn.id, State.FAILED)
+        picture = Progress().broken_off("trouble.inside")
+        end = End(State.FAILED, picture, lingers=turn.asked)
+        await self._answering.conclude(turn, end, reply)

@@ -24,7 +24,7 @@ from bridge.coze.events import (
     Unknown,
     Usage,
 )
-from bridge.relay.picture import Picture
+from bridge.model import Picture
 from bridge.relay.thinking import without_thoughts
 
 
@@ -94,6 +94,10 @@ class Progress:
     def with_notice(self, key: str) -> Self:
         """The progress with one more sentence above the text."""
         return replace(self, notices=(*self.notices, key))
+
+    def with_status(self, key: str) -> Self:
+        """The progress with a sentence for what happens before there is something to read."""
+        return replace(self, doing=key)
 
     @property
     def text(self) -> str:

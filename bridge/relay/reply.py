@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Protocol
 
-from bridge.relay.picture import Picture
+from bridge.model import Picture
 
 
 class Reply(Protocol):
@@ -17,12 +17,20 @@ class Reply(Protocol):
         ...
 
     async def finish(self, picture: Picture) -> None:
-        """Show this for good; returns when it stands. Raises ReplyImpossible."""
+        """Show this for good; returns when it stands. Raises ReplyImpossible and ReplyLater."""
         ...
 
 
 class ReplyImpossible(Exception):
     """The person cannot be reached: they blocked the bot, or the chat is gone."""
+
+
+class ReplyLater(Exception):
+    """The end cannot be shown for a while: it waits in the store."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"in {seconds:.0f} s")
+        self.seconds = seconds
 
 
 class Halt(Enum):

@@ -4,7 +4,7 @@ import secrets
 import time
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,11 +28,7 @@ async def meet(tx: AsyncConnection, key: ChatKey) -> None:
 
 async def chat(tx: AsyncConnection, key: ChatKey) -> Chat:
     """The chat, met before."""
-    row = (
-        await tx.execute(
-            select(chats).where(chats.c.chat_id == key.chat_id, chats.c.thread_id == key.thread_id)
-        )
-    ).one()
+    row = (await tx.execute(select(chats).where(*_here(key)))).one()
     home = Home(row.agent_id, row.api_base, row.account or "") if row.agent_id else None
     return Chat(key, row.user_id, row.conversation_id, home)
 
@@ -54,38 +50,30 @@ async def move_out(tx: AsyncConnection, key: ChatKey) -> None:
     await _set(tx, key, conversation_id=None)
 
 
-async def _set(tx: AsyncConnection, key: ChatKey, **values: str | None) -> None:
-    await tx.execute(
-        update(chats)
-        .where(chats.c.chat_id == key.chat_id, chats.c.thread_id == key.thread_id)
-        .values(**values)
-    )
+async def _set(tx: AsyncConnection, key: ChatKey, **values: str | bool | None) -> None:
+    await tx.execute(update(chats).where(*_here(key)).values(**values))
+
+
+def _here(key: ChatKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return (chats.c.chat_id == key.chat_id, chats.c.thread_id == key.thread_id)
 
 
 async def preferences(tx: AsyncConnection, key: ChatKey) -> Preferences:
     """What the chat has chosen; nothing, when it was never met."""
-    row = (
-        await tx.execute(
-            select(*CHOSEN).where(
-                chats.c.chat_id == key.chat_id, chats.c.thread_id == key.thread_id
-            )
-        )
-    ).one_or_none()
+    row = (await tx.execute(select(*CHOSEN).where(*_here(key)))).one_or_none()
     return read_preferences(row) if row else Preferences()
 
 
 async def prefer(tx: AsyncConnection, key: ChatKey, chosen: Preferences) -> None:
     """Remember what the chat has chosen."""
     await meet(tx, key)
-    await tx.execute(
-        update(chats)
-        .where(chats.c.chat_id == key.chat_id, chats.c.thread_id == key.thread_id)
-        .values(
-            reasoning=chosen.reasoning,
-            suggestions=chosen.suggestions,
-            streaming=chosen.streaming,
-            language=chosen.language,
-        )
+    await _set(
+        tx,
+        key,
+        reasoning=chosen.reasoning,
+        suggestions=chosen.suggestions,
+        streaming=chosen.streaming,
+        language=chosen.language,
     )
 
 

@@ -9,11 +9,18 @@ from pathlib import Path
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bridge.errors import StoreTrouble
+from bridge.errors import StoreTrouble, Unstorable
 
 BUSY_MILLISECONDS = 5000
 _PRAGMAS = (
@@ -21,7 +28,11 @@ _PRAGMAS = (
     "PRAGMA synchronous=FULL",  # an update confirmed to Telegram must survive a power cut
     "PRAGMA foreign_keys=ON",
     f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
+    "PRAGMA cache_size=-512",  # KiB of each connection; the system keeps the file in memory, too
 )
+
+
+_OF_THE_DATA = (DataError, IntegrityError, InterfaceError, ProgrammingError)
 
 
 class Store:
@@ -33,6 +44,10 @@ class Store:
         # SQLite lets one writer in and the others sleep and try again; our own wait here in
         # line instead. Other processes are still kept apart by SQLite itself.
         self._line = asyncio.Lock()
+        self.fault: StoreTrouble | None = None
+        """Why nothing could be written at the last try; None when it could."""
+        self.fault_at = 0.0
+        """When that was, on the loop's clock."""
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -41,7 +56,12 @@ class Store:
             async with self._line, self.engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise _trouble("Writing to the database", error) from error
+            trouble = _trouble("Writing to the database", error)
+            if not isinstance(trouble, Unstorable):
+                self.fault, self.fault_at = trouble, asyncio.get_running_loop().time()
+            raise trouble from error
+        else:
+            self.fault = None
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -111,4 +131,5 @@ def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
 def _trouble(doing: str, error: SQLAlchemyError) -> StoreTrouble:
     """Name the cause without the statement's parameters: they hold people's words."""
     cause = getattr(error, "orig", None)
-    return StoreTrouble(doing, str(cause) if cause else type(error).__name__)
+    kind = Unstorable if isinstance(error, _OF_THE_DATA) else StoreTrouble
+    return kind(doing, str(cause) if cause else type(error).__name__)

@@ -36,7 +36,7 @@ async def put(
     """
     if not updates:
         return []
-    payloads = {update_id: json.dumps(content) for update_id, content in updates.items()}
+    payloads = {update_id: _payload(content) for update_id, content in updates.items()}
     rows = [
         {
             "bot_id": bot_id,
@@ -52,6 +52,14 @@ async def put(
     return [Arrived(bot_id, update_id, payloads[update_id]) for update_id in fresh]
 
 
+def _payload(content: Mapping[str, object]) -> str:
+    """An update as JSON; one too deep for that keeps its number only, and will be set aside."""
+    try:
+        return json.dumps(content)
+    except RecursionError:
+        return "{}"
+
+
 async def waiting(tx: AsyncConnection, bot_id: int) -> Sequence[Arrived]:
     """Updates that wait to be settled, oldest first."""
     found = await tx.execute(
@@ -62,9 +70,22 @@ async def waiting(tx: AsyncConnection, bot_id: int) -> Sequence[Arrived]:
     return [Arrived(bot_id, row.update_id, row.payload) for row in found]
 
 
+async def is_new(tx: AsyncConnection, arrived: Arrived) -> bool:
+    """Whether the update still waits to be settled."""
+    query = select(inbox.c.state).where(
+        inbox.c.bot_id == arrived.bot_id, inbox.c.update_id == arrived.update_id
+    )
+    return (await tx.execute(query)).scalar_one_or_none() == "new"
+
+
 async def settle(tx: AsyncConnection, arrived: Arrived) -> bool:
     """Mark an update as settled and drop its content; False when that was done before."""
     return await _leave(tx, arrived, state="done", payload=None)
+
+
+async def skip(tx: AsyncConnection, arrived: Arrived) -> bool:
+    """Mark an update as too old to be answered, and drop its content."""
+    return await _leave(tx, arrived, state="skipped", payload=None)
 
 
 async def set_aside(tx: AsyncConnection, arrived: Arrived, error: str) -> bool:
@@ -88,10 +109,12 @@ async def _leave(tx: AsyncConnection, arrived: Arrived, **values: str | None) ->
 async def prune(tx: AsyncConnection) -> None:
     """Forget settled updates that Telegram cannot deliver again."""
     old = time.time() - KEEP_SECONDS
-    await tx.execute(delete(inbox).where(inbox.c.state == "done", inbox.c.received_at < old))
+    await tx.execute(
+        delete(inbox).where(inbox.c.state.in_(["done", "skipped"]), inbox.c.received_at < old)
+    )
 
 
-async def count_aside(tx: AsyncConnection) -> int:
-    """How many updates were set aside."""
-    query = select(func.count()).select_from(inbox).where(inbox.c.state == "aside")
+async def count(tx: AsyncConnection, state: str) -> int:
+    """How many updates are in a state: `new`, `done`, `skipped` or `aside`."""
+    query = select(func.count()).select_from(inbox).where(inbox.c.state == state)
     return int((await tx.execute(query)).scalar_one())

@@ -12,6 +12,8 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
+    false,
     text,
 )
 
@@ -37,7 +39,8 @@ inbox = Table(
     Column("received_at", Float, nullable=False),
     Index(None, "state"),
 )
-"""Raw updates: `new` until they are settled, `done` after (without payload), or `aside`."""
+"""Raw updates: `new` until they are settled; then `done`, `skipped` (both without payload), or
+`aside`, which an operator should look at."""
 
 chats = Table(
     "chats",
@@ -77,10 +80,21 @@ turns = Table(
     Column("trouble_code", Text),
     Column("log_id", Text),
     Column("answer_id", Text),
+    Column("final", JSON(none_as_null=True)),
+    Column("edited", Boolean, nullable=False, server_default=false()),
+    Column("stopping", Boolean, nullable=False, server_default=false()),
+    Column("lingers", Boolean, nullable=False, server_default=false()),
     Column("created_at", Float, nullable=False),
     Column("settled_at", Float),
     ForeignKeyConstraint(["chat_id", "thread_id"], ["chats.chat_id", "chats.thread_id"]),
     Index(None, "chat_id", "thread_id", "id"),
+    Index(
+        "ix_turns_lingers",
+        "chat_id",
+        "thread_id",
+        sqlite_where=text("lingers"),
+        postgresql_where=text("lingers"),
+    ),
     Index(
         "uq_turns_open",
         "chat_id",
@@ -91,7 +105,25 @@ turns = Table(
         postgresql_where=_OPEN,
     ),
 )
-"""At most one turn waits and one runs in a chat: the index says so, not a habit."""
+"""At most one turn waits and one runs in a chat: the index says so, not a habit.
+
+`final` is the end of a turn that is not shown yet; `edited` says that its words changed while it
+ran, `stopping` that the person wants it stopped; `lingers`, that it is settled and its run may be
+going all the same.
+"""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("cause", Text, nullable=False),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("message_id", BigInteger),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("cause"),
+    Index(None, "chat_id"),
+)
+"""Messages that were begun; without an id, whether they were sent is not known."""
 
 choices = Table(
     "choices",
@@ -104,6 +136,14 @@ choices = Table(
     Index(None, "chat_id", "thread_id"),
 )
 """Questions offered as buttons: a button carries the unguessable token and a number only."""
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("until", Float, nullable=False),
+)
+"""Until when Telegram wants silence in a chat."""
 
 facts = Table(
     "facts",

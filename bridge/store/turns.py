@@ -3,35 +3,60 @@
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, Text, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChatKey, Message, Part, Sender, State, Turn, before
+from bridge.model import ChatKey, End, Message, Part, Sender, State, Turn, before
 from bridge.store.chats import CHOSEN, meet, read_preferences
-from bridge.store.tables import chats, choices, turns
+from bridge.store.ends import dump, load
+from bridge.store.tables import chats, turns
 
-OFFER_SECONDS = 90 * 86400.0
 EDIT_SECONDS = 600.0
 """How long after it was written a question may be edited, and its words are kept for that."""
 
+MOST_WAITING = 20
+"""How many messages of a chat may wait for one answer."""
+MOST_LETTERS = 100_000
+
+_OPEN = text("turns.state IN ('waiting', 'running')")
+_LINGERS = text("turns.lingers")
+"""As in the indexes: SQLite uses those for these very words only."""
 RECENT_TURNS = 100
 """How far back in a chat words are looked for; older ones are forgotten already."""
 
 
-async def wait(tx: AsyncConnection, message: Message) -> None:
-    """Let a message wait for its answer: in the chat's waiting turn, or in a new one."""
+@dataclass(frozen=True)
+class Waiting:
+    """The chat's turn that waits."""
+
+    turn_id: int
+    taken: bool
+    """Whether the message is part of it."""
+
+
+async def wait(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) -> Waiting:
+    """Let a message wait for its answer: in the chat's waiting turn, or in a new one.
+
+    It is not taken when `most` messages wait there already.
+    """
     await meet(tx, message.chat)
-    part = {"message_id": message.id, "text": message.text}
+    part = {"message_id": message.id, "text": message.text, "written_at": message.written_at}
     waiting = await _open(tx, message.chat, State.WAITING)
     if waiting is None:
-        await _insert(tx, message.chat, message.sender, [part], [])
-    else:
-        # A turn that was to be tried again into its old posts gets new ones: they stand below.
-        await _set(tx, waiting.id, parts=[*waiting.parts, part], posts=[])
+        return Waiting(await _insert(tx, message.chat, message.sender, [part], []), taken=True)
+    if len(waiting.parts) >= most or _letters(waiting.parts) > MOST_LETTERS:
+        return Waiting(waiting.id, taken=False)
+    # A turn that was to be tried again into its old posts gets new ones: they stand below.
+    await _set(tx, waiting.id, parts=[*waiting.parts, part], posts=[])
+    return Waiting(waiting.id, taken=True)
+
+
+def _letters(parts: Sequence[Mapping[str, object]]) -> int:
+    return sum(len(str(part["text"])) for part in parts)
 
 
 async def wait_again(tx: AsyncConnection, key: ChatKey, turn_id: int | None = None) -> bool:
@@ -47,7 +72,8 @@ async def wait_again(tx: AsyncConnection, key: ChatKey, turn_id: int | None = No
     if turn_id is not None and turn_id != last.id:
         return False
     sender = Sender(last.sender_id, last.sender_name, last.language)
-    await _insert(tx, key, sender, last.parts, last.posts)
+    parts = [{**part, "written_at": None} for part in last.parts]  # it is asked now
+    await _insert(tx, key, sender, parts, last.posts)
     return True
 
 
@@ -73,7 +99,7 @@ async def _claim(tx: AsyncConnection, found: Mapping[State, Turn]) -> Turn | Non
 
 async def _open_turns(tx: AsyncConnection, key: ChatKey) -> dict[State, Turn]:
     """The chat's turns without an end: at most one of each kind."""
-    query = _with_chat().where(*_of(key), turns.c.state.in_([State.RUNNING, State.WAITING]))
+    query = _with_chat().where(*_of(key), _OPEN)
     found = (_turn(row) for row in (await tx.execute(query)).all())
     return {turn.state: turn for turn in found}
 
@@ -81,7 +107,7 @@ async def _open_turns(tx: AsyncConnection, key: ChatKey) -> dict[State, Turn]:
 async def drop_waiting(tx: AsyncConnection, key: ChatKey) -> bool:
     """Stop the chat's waiting turn before it ran; False when none waited."""
     row = await _open(tx, key, State.WAITING)
-    return row is not None and await settle(tx, row.id, State.STOPPED)
+    return row is not None and await drop(tx, row.id)
 
 
 async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str) -> Turn:
@@ -92,7 +118,7 @@ async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str) -> Turn:
     written = await tx.execute(
         update(turns)
         .where(turns.c.id == turn.id)
-        .values(asked=True, conversation_id=conversation_id)
+        .values(asked=True, conversation_id=conversation_id, edited=False)
         .returning(turns.c.parts)
     )
     parts = _parts(written.scalar_one())
@@ -101,7 +127,16 @@ async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str) -> Turn:
 
 async def ask_anew(tx: AsyncConnection, turn_id: int) -> None:
     """Let a running turn begin again with its edited text: as a new run, into the same posts."""
-    await _set(tx, turn_id, asked=False, run_id=None, mark=secrets.token_hex(12))
+    await _set(
+        tx,
+        turn_id,
+        asked=False,
+        run_id=None,
+        mark=secrets.token_hex(12),
+        edited=False,
+        stopping=False,
+        final=None,
+    )
 
 
 async def not_asked(tx: AsyncConnection, turn_id: int) -> None:
@@ -119,25 +154,64 @@ async def posted(tx: AsyncConnection, turn_id: int, posts: Sequence[int]) -> Non
     await _set(tx, turn_id, posts=list(posts))
 
 
-async def settle(
-    tx: AsyncConnection,
-    turn_id: int,
-    state: State,
-    *,
-    code: str | None = None,
-    log_id: str | None = None,
-    answer_id: str | None = None,
-) -> bool:
-    """Give the turn its end; False when it had one already."""
+async def stopping(tx: AsyncConnection, key: ChatKey, turn_id: int | None) -> bool:
+    """Write down that the chat's running turn is to be stopped; False when none runs, or another."""
+    which = () if turn_id is None else (turns.c.id == turn_id,)
+    done = await tx.execute(
+        update(turns)
+        .where(*_of(key), _OPEN, turns.c.state == State.RUNNING, turns.c.final.is_(None), *which)
+        .values(stopping=True)
+    )
+    return done.rowcount == 1
+
+
+async def concluded(tx: AsyncConnection, turn_id: int, end: End) -> bool:
+    """Write down how a running turn ends, before it is shown; False when its words were edited."""
+    done = await tx.execute(
+        update(turns)
+        .where(turns.c.id == turn_id, ~turns.c.edited)
+        .values(final=dump(end), lingers=end.lingers)
+    )
+    return done.rowcount == 1
+
+
+async def settle(tx: AsyncConnection, turn_id: int, end: End) -> bool:
+    """Give the turn its end; False when it had one already, or its words were edited."""
     return await _become(
         tx,
         turn_id,
-        state,
+        end.state,
+        ~turns.c.edited,
         settled_at=time.time(),
-        trouble_code=code,
-        log_id=log_id,
-        answer_id=answer_id,
+        trouble_code=end.code,
+        log_id=end.log_id,
+        answer_id=end.picture.answer_id,
+        lingers=end.lingers,
+        final=None,  # it stands in Telegram now, and need not stand here
     )
+
+
+async def drop(tx: AsyncConnection, turn_id: int) -> bool:
+    """Stop a waiting turn before it ran; False when it runs already."""
+    return await _become(
+        tx, turn_id, State.STOPPED, turns.c.state == State.WAITING, settled_at=time.time()
+    )
+
+
+async def lingering(tx: AsyncConnection, key: ChatKey, conversation_id: str) -> Sequence[Turn]:
+    """The settled turns of a conversation whose runs may still be going there."""
+    query = (
+        _with_chat()
+        .where(*_of(key), _LINGERS, turns.c.conversation_id == conversation_id)
+        .order_by(turns.c.id)
+    )
+    found = (_turn(row) for row in (await tx.execute(query)).all())
+    return [turn for turn in found if turn.state.settled]
+
+
+async def let_go(tx: AsyncConnection, turn_id: int) -> None:
+    """Write down that the turn's run is over, or no longer in anybody's way."""
+    await _set(tx, turn_id, lingers=False)
 
 
 async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> tuple[str, str] | None:
@@ -149,10 +223,11 @@ async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> tuple[st
     return (row.conversation_id, row.answer_id) if row and row.answer_id else None
 
 
-async def edited(tx: AsyncConnection, turn: Turn) -> bool:
-    """Whether the words of a turn are others than those that were asked."""
-    row = await tx.execute(select(turns.c.parts).where(turns.c.id == turn.id))
-    return _parts(row.scalar_one()) != turn.parts
+async def posts_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> Sequence[int] | None:
+    """The posts of a settled or running turn of the chat; None for a forged one."""
+    query = select(turns.c.posts).where(*_of(key), turns.c.id == turn_id)
+    row = (await tx.execute(query)).one_or_none()
+    return list(row.posts) if row else None
 
 
 class Edited(Enum):
@@ -178,8 +253,8 @@ async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | Non
     if parts == found.parts:
         return Edited.NOTHING, None
     if not State(found.state).settled:
-        await _set(tx, found.id, parts=parts)
         runs = State(found.state) is State.RUNNING
+        await _set(tx, found.id, parts=parts, edited=runs)
         return (Edited.RUNS, found.id) if runs else (Edited.WAITS, None)
     waiting = await _open(tx, message.chat, State.WAITING)
     if waiting is not None:  # it is answered together with what was written since
@@ -214,55 +289,15 @@ async def forget_words(tx: AsyncConnection, key: ChatKey, but: int) -> None:
     )
 
 
-async def left_open(tx: AsyncConnection) -> tuple[Sequence[Turn], Sequence[ChatKey]]:
-    """What a stop or crash left: the turns that were running, the chats with one waiting."""
-    found = (
-        await tx.execute(
-            _with_chat()
-            .where(turns.c.state.in_([State.RUNNING, State.WAITING]))
-            .order_by(turns.c.id)
-        )
-    ).all()
-    interrupted = [_turn(row) for row in found if row.state == State.RUNNING]
-    waiting = [ChatKey(row.chat_id, row.thread_id) for row in found if row.state == State.WAITING]
-    return interrupted, waiting
-
-
-async def offer(tx: AsyncConnection, key: ChatKey, texts: Sequence[str]) -> str:
-    """Keep questions that go out as buttons; the token stands for them in callback data."""
-    token = secrets.token_urlsafe(12)
-    await tx.execute(
-        insert(choices).values(
-            token=token,
-            chat_id=key.chat_id,
-            thread_id=key.thread_id,
-            texts=list(texts),
-            created_at=time.time(),
-        )
+async def open_chats(tx: AsyncConnection) -> Sequence[ChatKey]:
+    """The chats with a turn that has no end yet, those who asked first at the front."""
+    query = (
+        select(turns.c.chat_id, turns.c.thread_id)
+        .where(_OPEN)
+        .group_by(turns.c.chat_id, turns.c.thread_id)
+        .order_by(func.min(turns.c.id))
     )
-    return token
-
-
-async def chosen(tx: AsyncConnection, key: ChatKey, token: str, number: int) -> str | None:
-    """The question behind a button of this chat; None for a forged or forgotten one.
-
-    Its buttons are used up by that: a second tap asks nothing.
-    """
-    here = (
-        choices.c.token == token,
-        choices.c.chat_id == key.chat_id,
-        choices.c.thread_id == key.thread_id,
-    )
-    row = (await tx.execute(select(choices.c.texts).where(*here))).one_or_none()
-    if row is None or not 0 <= number < len(row.texts):
-        return None
-    await tx.execute(delete(choices).where(*here))
-    return str(row.texts[number])
-
-
-async def forget_old_offers(tx: AsyncConnection) -> None:
-    """Drop the questions behind buttons that nobody pressed for a long time."""
-    await tx.execute(delete(choices).where(choices.c.created_at < time.time() - OFFER_SECONDS))
+    return [ChatKey(row.chat_id, row.thread_id) for row in (await tx.execute(query)).all()]
 
 
 def _of(key: ChatKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -275,9 +310,10 @@ async def _insert(
     sender: Sender,
     parts: Sequence[Mapping[str, object]],
     posts: Sequence[int],
-) -> None:
-    await tx.execute(
-        insert(turns).values(
+) -> int:
+    made = await tx.execute(
+        insert(turns)
+        .values(
             chat_id=key.chat_id,
             thread_id=key.thread_id,
             state=State.WAITING,
@@ -290,7 +326,9 @@ async def _insert(
             posts=posts,
             created_at=time.time(),
         )
+        .returning(turns.c.id)
     )
+    return int(made.scalar_one())
 
 
 async def _open(tx: AsyncConnection, key: ChatKey, state: State) -> Row[Any] | None:
@@ -304,10 +342,16 @@ def _with_chat() -> Select[Any]:
     return select(turns, *CHOSEN).join(chats, same)
 
 
-async def _become(tx: AsyncConnection, turn_id: int, state: State, **values: object) -> bool:
+async def _become(
+    tx: AsyncConnection,
+    turn_id: int,
+    state: State,
+    *also: ColumnElement[bool],
+    **values: object,
+) -> bool:
     done = await tx.execute(
         update(turns)
-        .where(turns.c.id == turn_id, turns.c.state.in_(before(state)))
+        .where(turns.c.id == turn_id, turns.c.state.in_(before(state)), *also)
         .values(state=state, **values)
     )
     return done.rowcount == 1
@@ -331,8 +375,18 @@ def _turn(row: Row[Any]) -> Turn:
         run_id=row.run_id,
         posts=tuple(int(post) for post in row.posts),
         preferences=read_preferences(row),
+        final=load(row.final),
+        edited=row.edited,
+        stopping=row.stopping,
     )
 
 
 def _parts(stored: Sequence[Mapping[str, object]]) -> tuple[Part, ...]:
-    return tuple(Part(int(str(part["message_id"])), str(part["text"])) for part in stored)
+    return tuple(
+        Part(int(str(part["message_id"])), str(part["text"]), _time(part.get("written_at")))
+        for part in stored
+    )
+
+
+def _time(stored: object) -> float | None:
+    return stored if isinstance(stored, float) else None

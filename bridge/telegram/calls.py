@@ -1,16 +1,17 @@
 """The Bot API calls that we make, each with its outcome judged once.
 
 Nothing tells whether an unanswered send took place, and bots hear nothing of their own messages:
-edits are repeated freely, sends only when they certainly did not happen.
+edits are repeated freely, sends only when they did not happen, as far as that can be found out.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
-import httpx
 import structlog
 from telegram import (
     Bot,
@@ -21,71 +22,52 @@ from telegram import (
 from telegram.constants import ChatAction
 from telegram.error import (
     BadRequest,
-    ChatMigrated,
     EndPointNotFound,
-    Forbidden,
-    InvalidToken,
-    NetworkError,
     RetryAfter,
     TelegramError,
 )
 
-from bridge.errors import Happened, TelegramTrouble, TelegramUnreachable
+from bridge.errors import Happened, StoreTrouble, TelegramTrouble, TelegramUnreachable
 from bridge.model import ChatKey
+from bridge.store import outbox, silences
+from bridge.store.engine import Store
 from bridge.telegram.budget import Priority
 from bridge.telegram.canvas import Rendered
+from bridge.telegram.doubt import GIVEN_UP, MOST_LOOKS, Doubt, Found, alone, candidates
 from bridge.telegram.frame import Frame, Keyboard
+from bridge.telegram.outcomes import (
+    DraftsImpossible,
+    Dropped,
+    PostGone,
+    Refused,
+    Result,
+    RichImpossible,
+    judged,
+    pauses,
+    seconds,
+)
 from bridge.telegram.pacing import Family, Pacer
 from bridge.telegram.rich import Block
 
 log = structlog.get_logger(__name__)
-Result = TypeVar("Result")
-_GONE = re.compile(
-    "message to edit not found|message can't be edited|message_id_invalid|"
-    "message identifier is not specified|there is no text in the message|"
-    "message to delete not found|message can't be deleted"
-)
-_CLOSED = re.compile(
-    "chat not found|chat_id is empty|peer_id_invalid|not enough rights|"
-    "chat_write_forbidden|chat_restricted|have no write access|upgraded to a|"
-    "message thread not found|topic_closed|topic_deleted"
-)
 _BAD_FORMAT = re.compile("entit|parse|utf-16")
 
 
-class PostGone(Exception):
-    """The post was deleted, or can no longer be edited."""
+@dataclass(frozen=True)
+class Cause:
+    """Why a message is sent, such as an update, which may be settled again after a crash."""
 
-
-class ChatClosed(Exception):
-    """Nothing can be written into the chat: blocked, kicked, muted, or it does not exist."""
-
-
-class Dropped(Exception):
-    """Telegram wants silence: the call certainly did nothing, and may be made again later."""
-
-
-class Refused(Exception):
-    """Telegram does not take this content; the same content is never taken."""
-
-
-class DraftsImpossible(Exception):
-    """Telegram shows no drafts in this chat, or (`everywhere`) this server has none at all."""
-
-    def __init__(self, why: str, *, everywhere: bool) -> None:
-        super().__init__(why)
-        self.everywhere = everywhere
-
-
-class RichImpossible(Exception):
-    """This server has no rich messages."""
+    name: str
+    message_id: int
+    """Of a message in the chat that stands above it."""
 
 
 class Calls:
     """Makes calls for one bot, at the pace that each chat allows."""
 
-    def __init__(self, bot: Bot, pacer: Pacer) -> None:
+    def __init__(self, bot: Bot, pacer: Pacer, store: Store) -> None:
         self._bot = bot
+        self._store = store
         self.pacer = pacer
 
     async def send(self, key: ChatKey, frame: Frame, reply_to: int | None = None) -> int:
@@ -106,7 +88,9 @@ class Calls:
             )
             return int(sent["message_id"])
 
-        return await self._judged(key, "Sending a message", _formatted(call, frame.content))
+        return await judged(
+            self._silence, key, "Sending a message", _formatted(call, frame.content)
+        )
 
     async def edit(self, key: ChatKey, post: int, frame: Frame) -> None:
         """Show a frame in a post; the slot was taken before. Safe to repeat.
@@ -126,7 +110,7 @@ class Calls:
                 if "message is not modified" not in str(error).casefold():
                     raise
 
-        await self._judged(key, "Editing a message", _formatted(call, frame.content))
+        await judged(self._silence, key, "Editing a message", _formatted(call, frame.content))
 
     async def show_buttons(self, key: ChatKey, post: int, keyboard: Keyboard) -> None:
         """Change the buttons of a post; that it failed matters to nobody."""
@@ -150,8 +134,11 @@ class Calls:
         Raises ChatClosed, Dropped and TelegramUnreachable. Safe to repeat.
         """
         with suppress(PostGone, Refused):
-            await self._judged(
-                key, "Deleting a message", lambda: self._bot.delete_message(key.chat_id, post)
+            await judged(
+                self._silence,
+                key,
+                "Deleting a message",
+                lambda: self._bot.delete_message(key.chat_id, post),
             )
 
     async def enrich(
@@ -178,7 +165,7 @@ class Calls:
                 raise
 
         async with self.pacer.slot(key.chat_id, Priority.COMMAND):
-            await self._judged(key, "Making a message rich", call)
+            await judged(self._silence, key, "Making a message rich", call)
 
     async def draft(self, key: ChatKey, draft_id: int, content: Rendered) -> None:
         """Show a draft with a Stop button of Telegram's own; the slot was taken before.
@@ -204,7 +191,7 @@ class Calls:
                     raise DraftsImpossible(str(error), everywhere=False) from error
                 raise
 
-        await self._judged(key, "Showing a draft", call)
+        await judged(self._silence, key, "Showing a draft", call)
 
     async def type(self, key: ChatKey) -> None:
         """Show "typing…" for five seconds, unless the chat wants silence or has enough of it."""
@@ -216,25 +203,87 @@ class Calls:
                 ),
             )
 
-    async def say(self, key: ChatKey, frame: Frame) -> None:
-        """Send a short durable message: the answer to a command.
+    async def say(self, key: ChatKey, frame: Frame, cause: Cause) -> None:
+        """Send a short durable message on account of a cause: it is said once.
 
-        It is repeated only while it certainly did not arrive. Raises ChatClosed.
+        Raises ChatClosed and StoreTrouble.
         """
+        name = f"bot {self._bot.id} {cause.name}"
+        async with self._store.writing() as tx:
+            earlier = await outbox.of(tx, name)
+            if earlier is None:
+                await outbox.sending(tx, name, key.chat_id)
+        if earlier is None or earlier.message_id is None:
+            doubt = Doubt(name, earlier.since, earlier.since) if earlier else None
+            post = await self._say(key, frame, name, cause.message_id, doubt)
+            async with self._store.writing() as tx:
+                await (outbox.sent(tx, name, post) if post else outbox.not_sent(tx, name))
+
+    async def _say(
+        self, key: ChatKey, frame: Frame, name: str, after: int, doubt: Doubt | None
+    ) -> int | None:
+        """Send it until it stands; with a doubt, it may stand already."""
+        vain: Found | None = None
         for pause in pauses():
+            begun = time.time()
             try:
+                if doubt is not None:
+                    await asyncio.sleep(doubt.wait(time.time()))
+                    vain = await self.find(key, frame, after, doubt, Priority.COMMAND)
+                    if vain is not None and vain.post is not None:
+                        return vain.post
+                    doubt = None
                 async with self.pacer.slot(key.chat_id, Priority.COMMAND, new=True):
-                    await self.send(key, frame)
-                return
+                    begun = time.time()
+                    post = await self.send(key, frame)
+                if vain is not None and vain.copied_by(post):
+                    async with self._store.writing() as tx:
+                        await outbox.lost(tx, name, key.chat_id)
+                return post
             except Dropped:
-                continue  # the next slot comes when the chat is open again
+                await asyncio.sleep(min(1.0, self.pacer.silence(key.chat_id)))
             except Refused:
-                return
+                return None
             except TelegramUnreachable as trouble:
+                log.warning("message waits", chat=key.chat_id, trouble=str(trouble))
                 if trouble.happened is not Happened.NO:
-                    log.warning("message may be lost", chat=key.chat_id, trouble=str(trouble))
-                    return
+                    doubt = doubt or Doubt(name, begun, time.time())
                 await asyncio.sleep(pause)
+        raise AssertionError("the pauses have no end")
+
+    async def find(
+        self,
+        key: ChatKey,
+        frame: Frame,
+        after: int,
+        doubt: Doubt,
+        priority: Priority,
+        over: Callable[[], bool] = lambda: False,
+    ) -> Found | None:
+        """Show a frame in the message that is in doubt, if it stands; None when it is `over` first.
+
+        Raises ChatClosed, Dropped, TelegramUnreachable and StoreTrouble.
+        """
+        looked: list[int] = []
+        while True:
+            if over():
+                return None
+            if self.pacer.silence(key.chat_id):
+                raise Dropped
+            async with self.pacer.slot(key.chat_id, priority) as slot:
+                # What others have begun meanwhile is seen only now.
+                async with self._store.reading() as tx:
+                    known = await outbox.known(tx, key.chat_id)
+                left = [one for one in candidates(after, doubt, known) if one not in looked]
+                if not left or len(looked) == MOST_LOOKS or not alone(doubt, known):
+                    slot.skip()
+                    if left and not alone(doubt, known):
+                        return GIVEN_UP
+                    return Found(None, max(looked, default=after))
+                looked.append(left[0])
+                with suppress(PostGone, Refused):
+                    await self.edit(key, left[0], frame)
+                    return Found(left[0], left[0])
 
     async def toast(self, query_id: str, text: str | None = None) -> None:
         """Answer a pressed button: Telegram shows it as waiting until then."""
@@ -255,6 +304,19 @@ class Calls:
                 "Setting the menu of commands", str(error), cure="It is tried again at next start."
             ) from error
 
+    async def recall_silences(self) -> None:
+        """Keep the silences that Telegram asked an earlier process for: calls make them longer."""
+        async with self._store.writing() as tx:
+            left = await silences.left(tx)
+        for chat_id, wait in left.items():
+            self.pacer.silenced(chat_id, wait)
+
+    async def _silence(self, chat_id: int, retry_after: float) -> None:
+        self.pacer.refused(chat_id, retry_after)
+        with suppress(StoreTrouble):  # then it only counts for this process
+            async with self._store.writing() as tx:
+                await silences.keep(tx, chat_id, retry_after)
+
     async def _raw(self, method: str, **parameters: object) -> Any:
         """Make a call that is made for every frame, and leave its answer unread.
 
@@ -268,72 +330,9 @@ class Calls:
         try:
             await call()
         except RetryAfter as error:
-            self.pacer.refused(key.chat_id, seconds(error))
+            await self._silence(key.chat_id, seconds(error))
         except TelegramError as error:
             log.debug("call failed", chat=key.chat_id, error=str(error))
-
-    async def _judged(
-        self, key: ChatKey, doing: str, call: Callable[[], Awaitable[Result]]
-    ) -> Result:
-        """Make a call and turn what the library raises into what it means for us."""
-        try:
-            return await call()
-        except RetryAfter as error:
-            self.pacer.refused(key.chat_id, seconds(error))
-            log.warning("flood limit", chat=key.chat_id, retry_after=seconds(error))
-            raise Dropped from error
-        except Forbidden as error:
-            raise ChatClosed(str(error)) from error
-        except BadRequest as error:
-            raise _refusal(error) from error
-        except NetworkError as error:
-            if "(413)" in str(error):  # a proxy's word for a text that is too long for it
-                raise Refused(doing) from error
-            raise unreachable(doing, error) from error
-        except (KeyError, TypeError, ValueError) as error:  # JSON of another shape
-            raise TelegramUnreachable(doing, "the answer is not Telegram's") from error
-        except ChatMigrated as error:
-            raise ChatClosed(str(error)) from error
-        except (InvalidToken, EndPointNotFound) as error:
-            # A 404 is either of them. A token that is really revoked ends the intake,
-            # which asks all the time; until then nothing is lost by trying again.
-            what = type(error).__name__
-            raise TelegramUnreachable(doing, what, happened=Happened.NO) from error
-        except TelegramError as error:  # such as the page of a proxy in front of Telegram
-            raise TelegramUnreachable(doing, type(error).__name__) from error
-
-
-def pauses() -> Iterator[float]:
-    """Seconds between tries of a durable call: growing to half a minute, without an end."""
-    pause = 1.0
-    while True:
-        yield pause
-        pause = min(30.0, pause * 2)
-
-
-def seconds(error: RetryAfter) -> float:
-    """How long Telegram wants silence; the library gives seconds or a timedelta."""
-    found = error.retry_after
-    return float(found) if isinstance(found, int) else found.total_seconds()
-
-
-def unreachable(doing: str, error: NetworkError) -> TelegramUnreachable:
-    """A broken connection as a trouble; only before the request was sent is it harmless."""
-    cause = error.__cause__
-    not_sent = isinstance(cause, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
-    happened = Happened.NO if not_sent else Happened.UNKNOWN
-    return TelegramUnreachable(doing, type(cause or error).__name__, happened=happened)
-
-
-def _refusal(error: BadRequest) -> Exception:
-    """What a 400 means: the post, the chat or this one picture is beyond hope."""
-    what = str(error).casefold()  # the library changes the case of the server's words
-    if _GONE.search(what):
-        return PostGone(what)
-    if _CLOSED.search(what):
-        return ChatClosed(what)
-    log.error("Telegram refused a message", error=str(error))
-    return Refused(what)
 
 
 def _formatted(

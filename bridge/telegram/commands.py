@@ -9,14 +9,13 @@ import structlog
 from bridge.coze.agents import Agent, agent_information
 from bridge.coze.client import Coze
 from bridge.errors import CozeTrouble
-from bridge.model import ChatKey, Home, Preferences
+from bridge.model import ChatKey, Home, Picture, Preferences
 from bridge.relay.lanes import Lanes
-from bridge.relay.picture import Picture
-from bridge.store import chats, inbox, turns
+from bridge.store import chats, inbox, offers, turns
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram import preferences
-from bridge.telegram.calls import Calls
+from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame, Layout
 from bridge.telegram.keyboards import question_buttons
@@ -85,12 +84,14 @@ class Commands:
             await self._say(order, "start.welcome")
             return
         async with self._store.writing() as tx:
-            token = await turns.offer(tx, message.chat, agent.suggestions)
+            token = await offers.offer(tx, message.chat, agent.suggestions)
         greeting = agent.prologue.replace("{{user_name}}", message.sender.name)
         keyboard = question_buttons(agent.suggestions, token) if agent.suggestions else ()
         picture = Picture((greeting,), whole=True, over=True)
-        for frame in Layout(message.sender.language).frames(picture, keyboard):
-            await self._calls.say(message.chat, frame)
+        frames = Layout(message.sender.language).frames(picture, keyboard)
+        for number, frame in enumerate(frames):
+            cause = Cause(f"{order.cause.name} {number}", message.id)
+            await self._calls.say(message.chat, frame, cause)
 
     async def help(self, order: Order, _: Arrived) -> None:
         """Say what there is."""
@@ -110,11 +111,20 @@ class Commands:
     async def stop(self, order: Order, _: Arrived) -> None:
         """Stop the running answer; else drop what waits. The reply itself says so."""
         key = order.message.chat
-        if self._lanes.stop(key):
+        if await self.stop_running(key):
             return
         async with self._store.writing() as tx:
             dropped = await turns.drop_waiting(tx, key)
         await self._say(order, "stop.waiting" if dropped else "stop.nothing")
+
+    async def stop_running(self, key: ChatKey, turn_id: int | None = None) -> bool:
+        """Have the running turn stopped, also by a later process; False when none runs."""
+        async with self._store.writing() as tx:
+            wished = await turns.stopping(tx, key, turn_id)
+        told = self._lanes.stop(key, turn_id)
+        if wished and not told:
+            self._lanes.wake(key)
+        return wished or told
 
     async def retry(self, order: Order, arrived: Arrived) -> None:
         """Ask the last question again, into the same reply."""
@@ -127,7 +137,8 @@ class Commands:
         async with self._store.reading() as tx:
             chosen = await chats.preferences(tx, key)
         buttons = preferences.keyboard(chosen, self._default, key, language)
-        await self._calls.say(key, Frame(Rendered(say(language, "settings.title")), buttons))
+        frame = Frame(Rendered(say(language, "settings.title")), buttons)
+        await self._calls.say(key, frame, order.cause)
 
     async def try_again(
         self, key: ChatKey, arrived: Arrived, turn_id: int | None = None
@@ -159,7 +170,7 @@ class Commands:
 
     async def _say(self, order: Order, key: str, **values: object) -> None:
         text = say(order.message.sender.language, key, **values)
-        await self._calls.say(order.message.chat, Frame(Rendered(text)))
+        await self._calls.say(order.chat, Frame(Rendered(text)), order.cause)
 
 
 COMMANDS: dict[str, Command] = {

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bridge.model import Reasoning
-from bridge.relay.picture import Picture
+from bridge.model import Picture, Reasoning
 from bridge.telegram.canvas import Entity, Rendered, units
 from bridge.telegram.markup import Growing, joined, render
 from bridge.telegram.paging import Pages
@@ -37,9 +36,13 @@ class Frame:
 class Layout:
     """Draws the pictures of one reply; it remembers what cannot change any more."""
 
-    def __init__(self, language: str, reasoning: Reasoning = Reasoning.OFF) -> None:
+    def __init__(
+        self, language: str, reasoning: Reasoning = Reasoning.OFF, sentences: Sequence[str] = ()
+    ) -> None:
         self._language = language
         self._reasoning = reasoning
+        self._sentences = sentences
+        """What the bridge itself says above the answer."""
         self._answers: list[Growing] = []
         self._pages = Pages()
 
@@ -79,7 +82,8 @@ class Layout:
 
     def _above(self, picture: Picture, answers: Sequence[Rendered]) -> list[Rendered]:
         """What stands above the answer. Nothing, while there would be nothing else to see."""
-        asides = [aside(say(self._language, key)) for key in picture.notices]
+        said = [say(self._language, key) for key in picture.notices]
+        asides = [aside(sentence) for sentence in (*self._sentences, *said)]
         thoughts = self._thoughts(picture.reasoning)
         if not answers and not thoughts and not picture.over and not picture.status:
             return []

@@ -6,30 +6,35 @@ it cannot parse is fetched again for ever; so polling is ours.
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import httpx
 import structlog
 
+from bridge.crashing import outside
 from bridge.errors import (
     SecondPoller,
     StoreTrouble,
     TelegramUnreachable,
     TokenRevoked,
-    Trouble,
+    Unstorable,
 )
-from bridge.store import inbox, turns
+from bridge.store import inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
-from bridge.telegram.calls import pauses
+from bridge.telegram.outcomes import pauses
 from bridge.telegram.reading import WANTED, chat_of
 from bridge.telegram.settling import Settling
-from bridge.transport import transport
+from bridge.transport import forget_cookies, transport
 
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 50
+DEAF_SECONDS = 90.0
+"""After so long without an answer the connection is dead, whatever it says."""
 CONFLICT_SECONDS = 60.0
 """How long another poller is taken for a shadow of our own past."""
 _ALLOWED = json.dumps(WANTED)
@@ -41,12 +46,9 @@ class Mailbox:
     """The `getUpdates` call over plain HTTP: raw JSON in the order of Telegram."""
 
     def __init__(self, root: str, token: str, proxy: str | None = None) -> None:
-        self._http = httpx.AsyncClient(
-            proxy=proxy,
-            transport=transport(proxy, httpx.Limits(max_connections=2, keepalive_expiry=60.0)),
-            timeout=httpx.Timeout(POLL_SECONDS + 15.0, connect=10.0),
-        )
+        self._proxy = proxy
         self._address = f"{root}/bot{token}/getUpdates"
+        self._http = self._pool()
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
@@ -62,6 +64,20 @@ class Mailbox:
         """Close every connection."""
         await self._http.__aexit__(kind, error, trace)
 
+    async def renew(self) -> None:
+        """Give up the connections for new ones."""
+        await self._http.aclose()
+        self._http = self._pool()
+
+    def _pool(self) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_connections=2, keepalive_expiry=60.0)
+        client = httpx.AsyncClient(
+            proxy=self._proxy,
+            transport=transport(self._proxy, limits),
+            timeout=httpx.Timeout(POLL_SECONDS + 15.0, connect=10.0),
+        )
+        return forget_cookies(client)
+
     async def fetch(self, offset: int | None) -> Sequence[Raw]:
         """The updates from `offset` on, waiting for one; all before `offset` are confirmed.
 
@@ -71,7 +87,8 @@ class Mailbox:
         if offset is not None:
             asked["offset"] = str(offset)
         try:
-            response = await self._http.post(self._address, data=asked)
+            with outside("getupdates"):
+                response = await self._http.post(self._address, data=asked)
         except httpx.HTTPError as error:
             raise TelegramUnreachable(_DOING, type(error).__name__) from error
         return _updates(response)
@@ -79,8 +96,8 @@ class Mailbox:
 
 def _updates(response: httpx.Response) -> Sequence[Raw]:
     try:
-        answer = json.loads(response.content)
-    except ValueError:
+        answer = json.loads(response.content, parse_int=_number)
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise TelegramUnreachable(_DOING, f"HTTP {response.status_code} without JSON")
@@ -94,16 +111,35 @@ def _updates(response: httpx.Response) -> Sequence[Raw]:
     raise TelegramUnreachable(_DOING, what, code=response.status_code)
 
 
+def _number(digits: str) -> float:
+    """A whole number; one of thousands of digits, which Python does not read, as infinity."""
+    return int(digits) if len(digits) < 100 else math.inf
+
+
 class Intake:
     """Polls, stores, and has every update settled in the order of its chat."""
 
-    def __init__(self, mailbox: Mailbox, bot_id: int, store: Store, settling: Settling) -> None:
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        bot_id: int,
+        store: Store,
+        settling: Settling,
+        recovered: Callable[[], None],
+    ) -> None:
+        self._recovered = recovered
+        self._heard = asyncio.get_running_loop().time()
         self._mailbox = mailbox
         self._bot_id = bot_id
         self._store = store
         self._settling = settling
         self._chains: dict[int, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def deaf_seconds(self) -> float:
+        """How long Telegram has not been heard, though it answers a poll after 50 s at most."""
+        return asyncio.get_running_loop().time() - self._heard
 
     async def run(self) -> None:
         """Take updates until cancelled.
@@ -115,11 +151,19 @@ class Intake:
         offset: int | None = None
         tries = pauses()
         conflict_since: float | None = None
+        failing = False
         loop = asyncio.get_running_loop()
         while True:
             try:
-                updates = await self._mailbox.fetch(offset)
-                offset = await self._take(updates, offset)
+                async with asyncio.timeout(DEAF_SECONDS):
+                    updates = await self._mailbox.fetch(offset)
+                try:
+                    offset = await self._take(updates, offset)
+                finally:  # what the store takes its time for is not silence
+                    self._heard = loop.time()
+            except TimeoutError:
+                log.error("deaf: nothing from Telegram, connecting anew", seconds=DEAF_SECONDS)
+                await self._mailbox.renew()
             except SecondPoller as trouble:
                 conflict_since = conflict_since or loop.time()
                 lasting = loop.time() - conflict_since > CONFLICT_SECONDS
@@ -128,18 +172,31 @@ class Intake:
                 log.warning("another poller", trouble=str(trouble))
                 await asyncio.sleep(5.0)
             except (TelegramUnreachable, StoreTrouble) as trouble:
+                failing = True
+                if self.deaf_seconds > DEAF_SECONDS:
+                    await self._mailbox.renew()
                 pause = next(tries)
                 log.warning("no updates", trouble=str(trouble), next_try_seconds=pause)
                 await asyncio.sleep(pause)
             else:
                 tries = pauses()
                 conflict_since = None
+                if failing:
+                    failing = False
+                    self._recovered()
 
     async def _leftovers(self) -> None:
         """Settle first what an earlier process stored and did not settle."""
-        async with self._store.writing() as tx:
-            await inbox.prune(tx)
-            await turns.forget_old_offers(tx)
+        for pause in pauses():
+            try:
+                await self._take_leftovers()
+            except StoreTrouble as trouble:
+                log.error("inbox not read", trouble=str(trouble), next_try_seconds=pause)
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def _take_leftovers(self) -> None:
         async with self._store.reading() as tx:
             left = await inbox.waiting(tx, self._bot_id)
         for arrived in left:
@@ -150,19 +207,24 @@ class Intake:
         numbered = {}
         for content in updates:
             update_id = content.get("update_id")
-            if isinstance(update_id, int):
+            if type(update_id) is int and 0 <= update_id < 1 << 63:
                 numbered[update_id] = content
+        if updates and not numbered:
+            raise TelegramUnreachable(_DOING, "no update has a number by which to confirm it")
         if not numbered:
             return offset
         async with self._store.writing() as tx:
             fresh = await inbox.put(tx, self._bot_id, numbered)
         for arrived in fresh:
             self._dispatch(arrived)
-        return max(numbered) + 1
+        return max(offset or 0, max(numbered) + 1)
 
     def _dispatch(self, arrived: Arrived) -> None:
         """Settle an update after the earlier ones of its chat, beside those of others."""
-        chat_id = chat_of(json.loads(arrived.payload))
+        try:
+            chat_id = chat_of(json.loads(arrived.payload))
+        except (ValueError, RecursionError):
+            chat_id = 0  # it will be set aside
         before = self._chains.get(chat_id)
         task = asyncio.create_task(
             self._settle(arrived, before), name=f"update {arrived.update_id}"
@@ -179,12 +241,22 @@ class Intake:
     async def _settle(self, arrived: Arrived, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
-        try:
-            await self._settling.settle(arrived)
-        except Trouble as trouble:  # it stays new in the inbox, for the next start
-            log.error("update not settled", update=arrived.update_id, trouble=str(trouble))
-        except Exception:  # the edge of the lane: a defect must not end the chat's intake
-            log.exception("update not settled", update=arrived.update_id)
+        settle: Callable[[], Awaitable[None]] = partial(self._settling.settle, arrived)
+        for pause in pauses():  # until then it stays new in the inbox, also for a next start
+            try:
+                await settle()
+            except Unstorable as trouble:
+                log.error("update set aside", update=arrived.update_id, trouble=str(trouble))
+                settle = partial(self._settling.set_aside, arrived, trouble)
+            except StoreTrouble as trouble:
+                log.error("update waits", update=arrived.update_id, trouble=str(trouble))
+                await asyncio.sleep(pause)
+            except Exception as error:  # the edge: a defect must not end the chat's intake
+                log.exception("update not settled", update=arrived.update_id)
+                settle = partial(self._settling.set_aside, arrived, error)
+                await asyncio.sleep(pause)
+            else:
+                return
 
     async def close(self) -> None:
         """Let what is being settled end; nothing new is taken."""

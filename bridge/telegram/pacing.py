@@ -27,6 +27,9 @@ from bridge.telegram.budget import (
 
 MOST_NEW_A_SECOND = 25
 """New messages over all chats; edits are not counted there."""
+SECOND = 1.25
+"""A second, and what the ways of two calls to Telegram may differ by: what left within two seconds
+may arrive within one."""
 MOST_AT_ONCE = 48
 """Calls in flight; with more replies than these can serve, their gaps grow evenly."""
 MANY_CHATS = 3
@@ -89,7 +92,7 @@ class Pacing:
         self._bot = Closable()
         self._limits = (private, group)
         self._chats: dict[_Key, _Chat] = {}
-        self._new = Window(MOST_NEW_A_SECOND, 1.0)
+        self._new = Window(MOST_NEW_A_SECOND, SECOND)
         self._numbers = count()
         self._later: list[tuple[float, int, int, _Key]] = []
         """Chats whose next call may go at a time, with the number of their place."""
@@ -145,7 +148,7 @@ class Pacing:
     def at_once(self, now: float, chat_id: int, priority: Priority, family: Family) -> bool:
         """Count a call that goes out now, if it may; it never waits."""
         chat = self._chat(now, (chat_id, family))
-        if self.closed(now, chat_id) or chat.first() or chat.budget is None:
+        if self.silence(now, chat_id) or chat.first() or chat.budget is None:
             return False
         if chat.budget.wait(now, priority) > 0:
             return False
@@ -169,20 +172,24 @@ class Pacing:
 
     def refused(self, now: float, chat_id: int, retry_after: float) -> None:
         """Telegram answered 429: nothing goes into the chat for `retry_after` seconds."""
-        for family in (Family.MESSAGE, Family.ACTION):
-            budget = self._chat(now, (chat_id, family)).budget
-            if budget is not None:
-                budget.refused(now, retry_after)
+        self.silenced(now, chat_id, retry_after)
         self._refusals.append((now, chat_id))
         hit = {each for at, each in self._refusals if now - at <= MANY_SECONDS}
         if len(hit) >= MANY_CHATS:
             self._bot.refused(now, retry_after)
 
-    def closed(self, now: float, chat_id: int) -> bool:
-        """Whether Telegram wants silence in the chat."""
+    def silenced(self, now: float, chat_id: int, seconds: float) -> None:
+        """Nothing goes into the chat for so many seconds."""
+        for family in (Family.MESSAGE, Family.ACTION):
+            budget = self._chat(now, (chat_id, family)).budget
+            if budget is not None:
+                budget.refused(now, seconds)
+
+    def silence(self, now: float, chat_id: int) -> float:
+        """For how many seconds Telegram still wants silence in the chat; 0 for none."""
         budget = self._chat(now, (chat_id, Family.MESSAGE)).budget
         until = budget.closed_until if budget else now
-        return now < max(until, self._bot.closed_until)
+        return max(0.0, until - now, self._bot.closed_until - now)
 
     def grows(self, now: float, chat_id: int, by: int) -> None:
         """One reply more, or one less, is growing in the chat."""
@@ -319,9 +326,13 @@ class Pacer:
         self._pacing.refused(asyncio.get_running_loop().time(), chat_id, retry_after)
         self._pump()
 
-    def closed(self, chat_id: int) -> bool:
-        """Whether no call at all, typing included, should go to the chat now."""
-        return self._pacing.closed(asyncio.get_running_loop().time(), chat_id)
+    def silenced(self, chat_id: int, seconds: float) -> None:
+        """An earlier process was told to keep silent in the chat for so many seconds more."""
+        self._pacing.silenced(asyncio.get_running_loop().time(), chat_id, seconds)
+
+    def silence(self, chat_id: int) -> float:
+        """For how many seconds Telegram still wants silence in the chat; 0 for none."""
+        return self._pacing.silence(asyncio.get_running_loop().time(), chat_id)
 
     @contextmanager
     def growing(self, chat_id: int) -> Iterator[None]:

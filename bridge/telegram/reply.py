@@ -1,38 +1,34 @@
 """The live reply: the newest picture wins, one call at a time, and the final one always arrives."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import (
-    AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
     suppress,
 )
+from dataclasses import replace
 
 import structlog
 
-from bridge.errors import Happened, TelegramUnreachable
-from bridge.model import ChatKey, Reasoning, Streaming, Turn
-from bridge.relay.picture import Picture
+from bridge.errors import TelegramUnreachable
+from bridge.model import ChatKey, Picture, Reasoning, Streaming, Turn
 from bridge.relay.reply import ReplyImpossible
 from bridge.telegram import rich
 from bridge.telegram.budget import Priority
-from bridge.telegram.calls import (
-    Calls,
-    ChatClosed,
-    Dropped,
-    PostGone,
-    Refused,
-    RichImpossible,
-    pauses,
-)
+from bridge.telegram.calls import Calls
 from bridge.telegram.canvas import Rendered, units
 from bridge.telegram.drafting import Drafting
 from bridge.telegram.features import Features
-from bridge.telegram.frame import Edit, Frame, Keyboard, Layout, Remove, Send, Step, next_step
+from bridge.telegram.frame import Frame, Keyboard, Layout
 from bridge.telegram.keyboards import judging, question_buttons, retry, running
+from bridge.telegram.ledger import Ledger
 from bridge.telegram.manner import Manner
-from bridge.telegram.pacing import Family, Pacer, Slot
+from bridge.telegram.outcomes import ChatClosed, Dropped, PostGone, Refused, RichImpossible
+from bridge.telegram.pacing import Family, Pacer
+from bridge.telegram.posts import Posts
+from bridge.texts import age, say
 
 log = structlog.get_logger(__name__)
 TYPING_SECONDS = 4.5
@@ -41,13 +37,12 @@ ENOUGH_UNITS = 24
 FIRST_TEXT_SECONDS = 0.15
 STATUS_SECONDS = 1.0
 """How long the agent must do something else than write before the reply says so."""
+LATE_SECONDS = 600.0
+"""After this long an answer says how old its question is."""
+LAST_CALL_SECONDS = 1.0
+"""How long the end of a reply waits for a call that is on its way."""
 WHOLE_SECONDS = 0.1
 """How long a text that is complete waits for the end of its run: then one call does for both."""
-AMBIGUOUS_SECONDS = 10.0
-"""How long to wait before a post whose sending got no answer is sent once more."""
-
-NotePosts = Callable[[Sequence[int]], Awaitable[None]]
-OfferQuestions = Callable[[Sequence[str]], Awaitable[str]]
 
 
 class LiveReply:
@@ -59,36 +54,29 @@ class LiveReply:
         turn: Turn,
         manner: Manner,
         features: Features,
-        note_posts: NotePosts,
-        offer: OfferQuestions,
+        ledger: Ledger,
     ) -> None:
         self._calls = calls
         self._features = features
         self._key: ChatKey = turn.chat
         self._turn = turn
         self._manner = manner
-        self._layout = Layout(manner.language, manner.reasoning)
-        self._note_posts = note_posts
-        self._offer = offer
-        self._posts = list(turn.posts)
-        self._shown: list[Frame | None] = [None] * len(turn.posts)
+        self._ledger = ledger
+        self._posts = Posts(calls, turn, ledger)
+        self._layout = Layout(manner.language, manner.reasoning, _late(turn, manner.language))
         self._picture = Picture()
-        self._unseen_since: float | None = None
-        """When the oldest text came that nobody has seen; on the loop's clock."""
         self._changed = asyncio.Event()
         self._whole = asyncio.Event()
-        self._calling = asyncio.Lock()
-        self._closed = False
         self._frozen = False
-        """Whether nothing is shown until the final picture: it is here, or the post is gone."""
+        """Whether nothing is shown until the final picture."""
 
     def show(self, picture: Picture) -> None:
         """Show this at the next slot. Raises ReplyImpossible when the chat is closed to us."""
-        if self._closed:
+        if self._posts.closed:
             raise ReplyImpossible
         self._picture = picture
-        if self._unseen_since is None:
-            self._unseen_since = asyncio.get_running_loop().time()
+        if self._posts.unseen_since is None:
+            self._posts.unseen_since = asyncio.get_running_loop().time()
         self._changed.set()
         if picture.whole:
             self._whole.set()
@@ -96,58 +84,67 @@ class LiveReply:
             self._whole.clear()
 
     async def finish(self, picture: Picture) -> None:
-        """Show this for good, and return when it stands. Raises ReplyImpossible."""
-        if self._closed:
+        """Show this for good, and return when it stands. Raises ReplyImpossible and ReplyLater."""
+        if self._posts.closed:
             raise ReplyImpossible
-        self._frozen = True
-        self._changed.set()
-        self._whole.set()
-        wanted = self._layout.frames(picture, await self._last_keyboard(picture))
-        async with self._calling:  # the call in flight ends first, so that it cannot come last
+        self._freeze()
+        keyboard = await self._last_keyboard(picture)
+        async with self._posts.calling:  # the call in flight ends first: it must not come last
+            wanted = await self._for_good(picture, keyboard)
             try:
-                await self._insist(wanted)
+                await self._posts.insist(wanted)
+                if self._posts.copied:  # what was looked for in vain may stand there all the same
+                    wanted = await self._for_good(picture, keyboard)
+                    await self._posts.insist(wanted)
             except Refused:
                 await self._insist_plainly(wanted)
                 return
             if self._manner.rich and len(wanted) == 1:
                 await self._enrich(picture, wanted[0].keyboard)
 
+    async def _for_good(self, picture: Picture, keyboard: Keyboard) -> Sequence[Frame]:
+        """The frames of the final picture, below posts that stay as they are."""
+        frames = self._frames(picture, keyboard)
+        kept = min(picture.keeps, len(self._posts.ids))
+        if not kept:
+            return frames
+        await self._posts.keep()
+        unknown = Frame(Rendered())
+        self._posts.shown[:kept] = [unknown] * kept
+        return [*[unknown] * kept, *frames]
+
+    def _frames(self, picture: Picture, keyboard: Keyboard) -> Sequence[Frame]:
+        if self._posts.copied:
+            picture = replace(picture, notices=(*picture.notices, "reply.copied"))
+        return self._layout.frames(picture, keyboard)
+
+    def _freeze(self) -> None:
+        self._frozen = True
+        self._changed.set()
+        self._whole.set()
+
     async def _insist_plainly(self, wanted: Sequence[Frame]) -> None:
         """The text alone, as the last resort. Raises ReplyImpossible when even that is refused."""
         try:
-            await self._insist([Frame(Rendered(frame.content.text)) for frame in wanted])
+            await self._posts.insist([Frame(Rendered(frame.content.text)) for frame in wanted])
         except Refused as error:
-            self._closed = True
+            self._posts.closed = True
             raise ReplyImpossible from error
 
     async def _enrich(self, picture: Picture, keyboard: Keyboard) -> None:
         """What gains from it becomes a rich message; should that fail, the text stands already."""
         more = picture.note or picture.notices or len(picture.answers) != 1
         thoughts = picture.reasoning and self._manner.reasoning is not Reasoning.OFF
-        if more or thoughts or not self._posts or not rich.worth_it(picture.text):
+        if more or thoughts or not self._posts.ids or not rich.worth_it(picture.text):
             return
         try:
             blocks = rich.blocks(picture.text)
-            await self._calls.enrich(self._key, self._posts[0], blocks, keyboard)
+            await self._calls.enrich(self._key, self._posts.ids[0], blocks, keyboard)
         except RichImpossible as error:
             log.warning("no rich messages", why=str(error))
             self._features.rich = False
         except (ChatClosed, Dropped, PostGone, Refused, TelegramUnreachable) as error:
             log.info("not made rich", turn=self._turn.id, error=str(error))
-
-    async def _insist(self, wanted: Sequence[Frame]) -> None:
-        """Make the calls until everything stands, however long it takes. Raises Refused."""
-        tries = pauses()
-        while step := next_step(self._shown, wanted, final=True):
-            try:
-                async with self._slot(Priority.FINAL, new=isinstance(step, Send)):
-                    await self._do(step)
-            except Dropped:
-                continue  # the next slot comes when the chat is open again
-            except TelegramUnreachable as trouble:
-                log.warning("final text waits", turn=self._turn.id, trouble=str(trouble))
-                ambiguous = isinstance(step, Send) and trouble.happened is not Happened.NO
-                await asyncio.sleep(AMBIGUOUS_SECONDS if ambiguous else next(tries))
 
     async def grow(self) -> None:
         """Show pictures as they come, at the pace that the chat allows, until cancelled."""
@@ -168,15 +165,15 @@ class LiveReply:
             if self._unfinished(settled_only=True):  # a full post is a message already
                 await self._interim(Priority.INTERIM, settled_only=True)
                 draft.renew()
-            async with self._slot(Priority.INTERIM, family=Family.ACTION) as slot:
+            async with self._posts.slot(Priority.INTERIM, family=Family.ACTION) as slot:
                 self._changed.clear()
-                self._unseen_since = None
+                self._posts.unseen_since = None
                 wanted = self._wanted()
                 content = wanted[-1].content if wanted else Rendered()
                 if self._over() or not draft.wants(content, loop.time()):
                     slot.skip()
                     continue
-                async with self._calling:
+                async with self._posts.calling:
                     await self._show_draft(draft, content, loop.time())
 
     async def _show_draft(self, draft: Drafting, content: Rendered, now: float) -> None:
@@ -186,7 +183,7 @@ class LiveReply:
             await draft.show(content, now)
         except ChatClosed as error:
             log.info("chat closed", chat=self._key.chat_id, why=str(error))
-            self._closed = True
+            self._posts.closed = True
 
     async def _grow_by_edits(self) -> None:
         typing = asyncio.create_task(self._type(), name=f"typing for turn {self._turn.id}")
@@ -207,9 +204,9 @@ class LiveReply:
     async def _grow_by_pieces(self) -> None:
         while not self._over():
             await self._changed.wait()
-            if not self._shown:
+            if not self._posts.shown:
                 await self._enough()
-            priority = Priority.INTERIM if self._shown else Priority.FIRST
+            priority = Priority.INTERIM if self._posts.shown else Priority.FIRST
             await self._interim(priority)
 
     async def _show_whole(self) -> None:
@@ -224,16 +221,16 @@ class LiveReply:
                 self._whole.clear()
 
     def _over(self) -> bool:
-        return self._frozen or self._closed
+        return self._frozen or self._posts.lost or self._posts.closed
 
     def _unfinished(self, *, settled_only: bool = False) -> bool:
         wanted = self._wanted(settled_only=settled_only)
-        return next_step(self._shown, wanted, final=False) is not None
+        return self._posts.next(wanted) is not None
 
     def _wanted(self, *, settled_only: bool = False) -> Sequence[Frame]:
         """What should stand there now; with `settled_only`, just the full posts."""
         keyboard = running(self._turn.id, self._manner.language)
-        frames = self._layout.frames(self._picture, keyboard)
+        frames = self._frames(self._picture, keyboard)
         return frames[:-1] if settled_only else frames
 
     async def _type(self) -> None:
@@ -279,107 +276,87 @@ class LiveReply:
 
         Returns whether a call was made and something new stands.
         """
-        new = settled_only or not self._posts
-        async with AsyncExitStack() as stack:
-            slot = await stack.enter_async_context(self._slot(priority, new=new))
-            if not self._over():  # else who holds the lock may be waiting for a slot
-                await stack.enter_async_context(self._calling)
-            if self._over():  # the final picture is next
-                slot.skip()
-                return False
-            self._changed.clear()
-            since, self._unseen_since = self._unseen_since, None
-            wanted = self._wanted(settled_only=settled_only)
-            step = next_step(self._shown, wanted, final=False)
-            if step is None:
-                slot.skip()
-                return False
-            try:
-                await self._do(step)
-            except Dropped:
-                self._still_unseen(since)
-                return False
-            except Refused:
-                return False  # it was logged; the next picture has other content
-            except TelegramUnreachable as trouble:
-                log.info("interim text dropped", turn=self._turn.id, trouble=str(trouble))
-                self._still_unseen(since)
-                ambiguous = isinstance(step, Send) and trouble.happened is not Happened.NO
-            else:
-                if next_step(self._shown, wanted, final=False) is not None:
+        posts = self._posts
+        since = posts.unseen_since
+        try:
+            if await posts.doubted():
+                return await self._look(priority)
+            async with AsyncExitStack() as stack:
+                new = settled_only or not posts.ids
+                slot = await stack.enter_async_context(posts.slot(priority, new=new))
+                if not self._over():  # else who holds the lock may be waiting for a slot
+                    await stack.enter_async_context(posts.calling)
+                if self._over():  # the final picture is next
+                    slot.skip()
+                    return False
+                self._changed.clear()
+                since, posts.unseen_since = posts.unseen_since, None
+                wanted = self._wanted(settled_only=settled_only)
+                step = posts.next(wanted)
+                if step is None:
+                    slot.skip()
+                    return False
+                await posts.do(step)
+                if posts.next(wanted) is not None:
                     self._still_unseen(since)
                 return True
-        await asyncio.sleep(AMBIGUOUS_SECONDS if ambiguous else 0)
+        except Dropped:
+            self._still_unseen(since)
+            await posts.silence()
+        except Refused:
+            pass  # it was logged; the next picture has other content
+        except TelegramUnreachable as trouble:
+            log.info("interim text dropped", turn=self._turn.id, trouble=str(trouble))
+            self._still_unseen(since)
+        await asyncio.sleep(0)
         return False
 
-    def _still_unseen(self, since: float | None) -> None:
-        self._unseen_since = since
+    async def _look(self, priority: Priority) -> bool:
+        """Look for a post that was begun before; the next frame goes into it or into a new one."""
+        async with self._posts.calling:
+            wanted = self._wanted()
+            self._changed.clear()
+            if self._over() or len(wanted) <= len(self._posts.ids):
+                return False
+            frame = wanted[len(self._posts.ids)]
+            found = await self._posts.found(frame, priority, self._over)
         self._changed.set()
+        return found
 
-    def _slot(
-        self, priority: Priority, *, new: bool = False, family: Family = Family.MESSAGE
-    ) -> AbstractAsyncContextManager[Slot]:
-        return self._calls.pacer.slot(
-            self._key.chat_id, priority, new=new, family=family, since=self._unseen_since
-        )
-
-    async def _do(self, step: Step) -> None:
-        """Make one call and remember what it changed. Raises Dropped, TelegramUnreachable."""
-        try:
-            match step:
-                case Edit(place, frame):
-                    await self._calls.edit(self._key, self._posts[place], frame)
-                    self._shown[place] = frame
-                case Send(frame):
-                    self._posts.append(await self._calls.send(self._key, frame, self._reply_to()))
-                    self._shown.append(frame)
-                    await self._note_posts(self._posts)
-                case Remove():
-                    await self._calls.remove(self._key, self._posts[-1])
-                    self._posts.pop()
-                    self._shown.pop()
-                    await self._note_posts(self._posts)
-        except PostGone as error:
-            if isinstance(step, Send):
-                raise Refused(str(error)) from error
-            await self._lose(step)
-        except ChatClosed as error:
-            log.info("chat closed", chat=self._key.chat_id, why=str(error))
-            self._closed = True
-            raise ReplyImpossible from error
-
-    async def _lose(self, step: Step) -> None:
-        """Somebody deleted the post: nothing interim follows, the final text takes a new post."""
-        self._frozen = True
-        if isinstance(step, Edit):
-            del self._posts[step.place], self._shown[step.place]
-            await self._note_posts(self._posts)
+    def _still_unseen(self, since: float | None) -> None:
+        self._posts.unseen_since = since
+        self._changed.set()
 
     @asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:
         """Nothing grows any more, and no call is on its way: what was sent is written down."""
-        self._frozen = True
-        self._changed.set()
-        self._whole.set()
-        async with self._calling:
+        self._freeze()
+        held = False
+        with suppress(TimeoutError):  # what is cancelled after that is in doubt, as the outbox says
+            async with asyncio.timeout(LAST_CALL_SECONDS):
+                held = await self._posts.calling.acquire()
+        try:
             yield
-
-    def _reply_to(self) -> int | None:
-        """In a group the first post answers a message; in a private chat that says nothing."""
-        if self._key.private or self._posts:
-            return None
-        return self._turn.parts[-1].message_id
+        finally:
+            if held:
+                self._posts.calling.release()
 
     async def _last_keyboard(self, picture: Picture) -> Keyboard:
         if picture.can_retry:
             return retry(self._turn.id, self._manner.language)
         keyboard: Keyboard = ()
         if picture.suggestions and self._manner.suggestions:
-            token = await self._offer(picture.suggestions)
+            token = await self._ledger.offer(picture.suggestions)
             keyboard = question_buttons(picture.suggestions, token)
         if self._manner.judged and picture.answer_id and picture.note is None:
             keyboard += judging(self._turn.id)
         return keyboard
+
+
+def _late(turn: Turn, language: str) -> Sequence[str]:
+    """A sentence for an answer that comes long after its question, as after an outage."""
+    late = turn.late(time.time())
+    return [say(language, "reply.late", age=age(late, language))] if late > LATE_SECONDS else []
 
 
 @asynccontextmanager

@@ -7,16 +7,17 @@ from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.errors import CozeTrouble, Forbidden, NotOffered
 from bridge.model import Message, Preferences
 from bridge.relay.lanes import Lanes
-from bridge.store import chats, inbox, turns
+from bridge.store import chats, inbox, offers, turns
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram import preferences
-from bridge.telegram.calls import Calls, ChatClosed
+from bridge.telegram.calls import Calls
 from bridge.telegram.canvas import Entity, Rendered, units
 from bridge.telegram.commands import MOMENT_SECONDS, Commands
 from bridge.telegram.features import Features
 from bridge.telegram.frame import Button, Frame, Keyboard
 from bridge.telegram.keyboards import DISLIKE, LIKE
+from bridge.telegram.outcomes import ChatClosed
 from bridge.telegram.reading import Press
 from bridge.texts import say
 
@@ -37,6 +38,8 @@ class Taps:
         coze: Coze,
         features: Features,
         default: Preferences,
+        *,
+        most_waiting: int,
     ) -> None:
         self._calls = calls
         self._store = store
@@ -45,6 +48,7 @@ class Taps:
         self._coze = coze
         self._features = features
         self._default = default
+        self._most_waiting = most_waiting
 
     async def press(self, arrived: Arrived, press: Press) -> None:
         """Do what the button says, and tell the person. Raises StoreTrouble."""
@@ -57,7 +61,7 @@ class Taps:
             log.info("chat closed", chat=press.chat.chat_id, why=str(error))
             return
         if toast == "button.old" and what in ("retry", "ask"):  # nobody should press it again
-            left = tuple(row for row in press.buttons if row[0].data.partition(":")[0] != what)
+            left = _without(press.buttons, what)
             if left != press.buttons:
                 await self._calls.show_buttons(press.chat, press.post_id, left)
         text = say(press.sender.language, toast) if toast else None
@@ -67,7 +71,8 @@ class Taps:
         """Returns the key of what the person is told in passing, if anything."""
         match what:
             case "stop":
-                stopped = self._lanes.stop(press.chat, _number(rest))
+                stopped = await self._commands.stop_running(press.chat, _number(rest))
+                await self._clear_copy(press, _number(rest))
                 return "stop.done" if stopped else "stop.nothing"
             case "retry":
                 refusal = await self._commands.try_again(press.chat, arrived, _number(rest))
@@ -81,20 +86,31 @@ class Taps:
             case _:
                 return "button.old"
 
+    async def _clear_copy(self, press: Press, turn_id: int) -> None:
+        """A copy of a post, of whose sending nobody heard, loses its button when that is pressed."""
+        async with self._store.reading() as tx:
+            posts = await turns.posts_of(tx, press.chat, turn_id)
+        if posts is not None and press.post_id not in posts:
+            await self._calls.show_buttons(press.chat, press.post_id, ())
+
     async def _ask_chosen(self, arrived: Arrived, press: Press, rest: str) -> str | None:
         """Ask the question behind a button, and take the buttons away."""
         token, _, number = rest.rpartition(":")
         async with self._store.writing() as tx:
-            question = await turns.chosen(tx, press.chat, token, _number(number))
-            if question is not None and await inbox.settle(tx, arrived):
-                await turns.wait(tx, Message(press.chat, press.post_id, press.sender, question))
+            question = await offers.chosen(tx, press.chat, token, _number(number))
+            if question is not None and await inbox.is_new(tx, arrived):
+                message = Message(press.chat, press.post_id, press.sender, question)
+                if not (await turns.wait(tx, message, self._most_waiting)).taken:
+                    return "button.full"
+                await inbox.settle(tx, arrived)
+                await offers.use_up(tx, press.chat, token)
         if question is None:
             return "button.old"
-        await self._calls.show_buttons(press.chat, press.post_id, _without_questions(press.buttons))
+        await self._calls.show_buttons(press.chat, press.post_id, _without(press.buttons, "ask"))
         # What was asked is shown: nothing of the person's own stands above the answer.
         quoted = Rendered(question, (Entity("blockquote", 0, units(question)),))
         try:
-            await self._calls.say(press.chat, Frame(quoted))
+            await self._calls.say(press.chat, Frame(quoted), press.cause)
         finally:
             self._lanes.wake(press.chat)
         return None
@@ -145,9 +161,9 @@ def _all(press: Press) -> list[Button]:
     return [one for row in press.buttons for one in row]
 
 
-def _without_questions(buttons: Keyboard) -> Keyboard:
-    """The keyboard once one of its questions was asked."""
-    return tuple(row for row in buttons if not row[0].data.startswith("ask:"))
+def _without(buttons: Keyboard, what: str) -> Keyboard:
+    """The keyboard without the rows of one kind of buttons."""
+    return tuple(row for row in buttons if row[0].data.partition(":")[0] != what)
 
 
 def _marked(buttons: Keyboard, data: str) -> Keyboard:

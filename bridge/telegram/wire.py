@@ -12,6 +12,7 @@ from telegram._utils.types import ODVInput
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
+from bridge.crashing import outside
 from bridge.transport import as_httpx, session
 
 READ_SECONDS = 20.0
@@ -60,7 +61,7 @@ class DirectRequest(HTTPXRequest):
         parameters = request_data.parameters if request_data else {}
         body = json.dumps(parameters, ensure_ascii=False).encode("utf-8", "replace")
         try:
-            with as_httpx():
+            with as_httpx(), outside(url.rpartition("/")[2].casefold()):
                 async with self._session.request(
                     method,
                     url,

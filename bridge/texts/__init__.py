@@ -1,8 +1,10 @@
 """Every sentence a person can read, by key and language; a further language is one `.po` file."""
 
+from datetime import timedelta
 from functools import cache
 from importlib import resources
 
+from babel.dates import format_timedelta
 from babel.messages.pofile import read_po
 
 DEFAULT = "en"
@@ -15,6 +17,11 @@ def say(language: str, key: str, **values: object) -> str:
     """
     sentences = catalogues().get(chosen(language), {})
     return (sentences.get(key) or catalogues()[DEFAULT][key]).format(**values)
+
+
+def age(seconds: float, language: str) -> str:
+    """How long something is ago, in one unit, such as `3 hours`."""
+    return format_timedelta(timedelta(seconds=seconds), threshold=1.0, locale=chosen(language))
 
 
 def chosen(language: str) -> str:

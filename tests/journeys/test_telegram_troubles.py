@@ -129,7 +129,7 @@ def test_a_second_poller_that_stays_ends_the_bridge_with_a_clear_trouble(tmp_pat
             world.bridge(DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path}/two.db") as second,
         ):
             done, _ = await asyncio.wait(
-                {first.intake, second.intake}, timeout=600, return_when=asyncio.FIRST_COMPLETED
+                {first.taking, second.taking}, timeout=600, return_when=asyncio.FIRST_COMPLETED
             )
             (ended,) = done
             assert isinstance(ended.exception(), SecondPoller)
@@ -140,8 +140,8 @@ def test_a_second_poller_that_stays_ends_the_bridge_with_a_clear_trouble(tmp_pat
 async def test_a_webhook_ends_the_bridge_at_once(world: World) -> None:
     async with world.bridge() as app:
         await app.bot.set_webhook("https://example.org/hook")
-        await asyncio.wait({app.intake}, timeout=10)
-        assert isinstance(app.intake.exception(), SecondPoller)
+        await asyncio.wait({app.taking}, timeout=10)
+        assert isinstance(app.taking.exception(), SecondPoller)
 
 
 async def test_a_revoked_token_ends_the_bridge(world: World) -> None:
@@ -149,8 +149,8 @@ async def test_a_revoked_token_ends_the_bridge(world: World) -> None:
         world.telegram.revoke(world.variables["TELEGRAM_BOT_TOKEN"])
         ann = world.telegram.add_person("Ann")
         world.telegram.send(ann, "wake the poll")
-        await asyncio.wait({app.intake}, timeout=10)
-        assert isinstance(app.intake.exception(), TokenRevoked)
+        await asyncio.wait({app.taking}, timeout=10)
+        assert isinstance(app.taking.exception(), TokenRevoked)
 
 
 async def test_no_post_keeps_its_stop_button(world: World) -> None:

@@ -125,7 +125,10 @@ async def choose(world: World, person: Person, label: str, times: int = 1) -> No
         shown = {post.message_id: post for post in world.posts(person)}[menu]
         full = next(name for name in buttons(shown) if name.startswith(label))
         query = world.telegram.press(person, menu, full)
-        await world.telegram.until(lambda query=query: query in world.telegram.answers)  # type: ignore[misc]
+        await world.telegram.until(
+            lambda query=query: query in world.telegram.answers,  # type: ignore[misc]
+            timeout=100,
+        )
 
 
 @in_a_fast_world
@@ -156,7 +159,10 @@ async def test_forged_settings_are_refused(world: World) -> None:
         menu = world.posts(ann)[0].message_id
         for data in ("set:reasoning:loud", "set:nothing:on", "set:", "set:language:../x", "set"):
             query = world.telegram.press(ann, menu, data=data)
-            await world.telegram.until(lambda query=query: query in world.telegram.answers)  # type: ignore[misc]
+            await world.telegram.until(
+                lambda query=query: query in world.telegram.answers,  # type: ignore[misc]
+                timeout=100,
+            )
             assert world.telegram.answers[query] == "This button is no longer in use."
 
 

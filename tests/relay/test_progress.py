@@ -2,8 +2,8 @@
 
 from bridge.coze.events import Completed, Delta, Ended, Kind, Recovered, Run, RunMessage, Status
 from bridge.errors import Busy, ConversationLost, QuotaGone, ServerTrouble, Unauthorized
+from bridge.relay.asking import Patience
 from bridge.relay.progress import Progress
-from bridge.relay.turn import Patience
 
 
 def said(id_: str, text: str, kind: Kind = Kind.ANSWER, content_type: str = "text") -> RunMessage:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import StoreTrouble
-from bridge.model import NEXT, ChatKey, Home, Message, Sender, State, before
-from bridge.store import chats, inbox, migrate, turns
+from bridge.model import NEXT, ChatKey, End, Home, Message, Picture, Sender, State, before
+from bridge.store import chats, inbox, migrate, offers, turns
 from bridge.store.engine import Store, database_url
 
 HERE = ChatKey(5)
@@ -25,6 +25,10 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await migrate.upgrade(made)
     yield made
     await made.close()
+
+
+def end(state: State) -> End:
+    return End(state, Picture())
 
 
 def message(number: int, text: str, key: ChatKey = HERE) -> Message:
@@ -40,7 +44,7 @@ async def test_messages_wait_in_one_turn_and_a_running_one_is_left_alone(store: 
         assert await turns.claim(tx, HERE) is None
         assert first is not None
         assert first.question == "a\n\nb"
-        assert await turns.settle(tx, first.id, State.ANSWERED)
+        assert await turns.settle(tx, first.id, end(State.ANSWERED))
         second = await turns.claim(tx, HERE)
     assert second is not None
     assert (second.question, second.mark != first.mark) == ("c", True)
@@ -51,9 +55,9 @@ async def test_a_turn_ends_once(store: Store) -> None:
         await turns.wait(tx, message(1, "a"))
         turn = await turns.claim(tx, HERE)
         assert turn is not None
-        assert await turns.settle(tx, turn.id, State.STOPPED)
+        assert await turns.settle(tx, turn.id, end(State.STOPPED))
         for state in State:
-            assert not await turns.settle(tx, turn.id, state)
+            assert not await turns.settle(tx, turn.id, end(state))
 
 
 async def test_two_who_claim_at_once_do_not_both_get_the_turn(store: Store) -> None:
@@ -75,7 +79,7 @@ async def test_retry_takes_the_last_question_and_its_posts(store: Store) -> None
         turn = await turns.claim(tx, HERE)
         assert turn is not None
         await turns.posted(tx, turn.id, [7, 8])
-        await turns.settle(tx, turn.id, State.FAILED)
+        await turns.settle(tx, turn.id, end(State.FAILED))
         assert await turns.wait_again(tx, HERE)
         again = await turns.claim(tx, HERE)
     assert again is not None
@@ -89,7 +93,7 @@ async def test_words_are_forgotten_but_for_the_last_turn(store: Store) -> None:
             await turns.wait(tx, message(number, f"secret {number}"))
             turn = await turns.claim(tx, HERE)
             assert turn is not None
-            await turns.settle(tx, turn.id, State.ANSWERED)
+            await turns.settle(tx, turn.id, end(State.ANSWERED))
             await turns.forget_words(tx, HERE, but=turn.id)
         found = await tx.exec_driver_sql("SELECT parts FROM turns ORDER BY id")
         assert all("secret" in row[0] for row in found)  # they may still be edited
@@ -117,12 +121,12 @@ async def test_a_chat_keeps_its_made_up_user_and_its_home(store: Store) -> None:
 
 async def test_buttons_work_in_their_own_chat_only(store: Store) -> None:
     async with store.writing() as tx:
-        token = await turns.offer(tx, HERE, ["Why?", "How?"])
-        assert await turns.chosen(tx, HERE, token, 1) == "How?"
-        assert await turns.chosen(tx, HERE, token, 2) is None
-        assert await turns.chosen(tx, HERE, token, -1) is None
-        assert await turns.chosen(tx, ChatKey(6), token, 0) is None
-        assert await turns.chosen(tx, HERE, "made-up", 0) is None
+        token = await offers.offer(tx, HERE, ["Why?", "How?"])
+        assert await offers.chosen(tx, HERE, token, 1) == "How?"
+        assert await offers.chosen(tx, HERE, token, 2) is None
+        assert await offers.chosen(tx, HERE, token, -1) is None
+        assert await offers.chosen(tx, ChatKey(6), token, 0) is None
+        assert await offers.chosen(tx, HERE, "made-up", 0) is None
 
 
 async def test_an_update_is_kept_once_and_by_bot(store: Store) -> None:
@@ -136,7 +140,7 @@ async def test_an_update_is_kept_once_and_by_bot(store: Store) -> None:
         assert await inbox.set_aside(tx, second, "why")
         assert await inbox.waiting(tx, 1) == []
         assert await inbox.waiting(tx, 2) == [other]
-        assert await inbox.count_aside(tx) == 1
+        assert await inbox.count(tx, "aside") == 1
     assert "a" not in repr(first).replace("Arrived(update_id", "")
 
 
@@ -149,11 +153,10 @@ async def test_what_was_left_open_is_found_again(store: Store) -> None:
         await turns.began(tx, turn.id, "8", "9")
         await turns.wait(tx, message(2, "b"))
         await turns.wait(tx, message(3, "c", ChatKey(6)))
-        interrupted, waiting = await turns.left_open(tx)
-    assert [(one.id, one.run_id, one.conversation_id, one.asked) for one in interrupted] == [
-        (turn.id, "8", "9", True)
-    ]
-    assert sorted(waiting) == [HERE, ChatKey(6)]
+        assert await turns.open_chats(tx) == [HERE, ChatKey(6)]
+        left = await turns.running_or_claimed(tx, HERE)
+    assert left is not None
+    assert (left.id, left.run_id, left.conversation_id, left.asked) == (turn.id, "8", "9", True)
 
 
 def test_the_table_of_states_has_no_way_back() -> None:

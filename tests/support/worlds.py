@@ -64,6 +64,16 @@ class World:
         return self.telegram.posts(person)[-1]
 
 
+async def eventually(predicate: Callable[[], object], seconds: float) -> None:
+    """Return when it holds, asked again at every turn of the loop's clock.
+
+    Raises TimeoutError after `seconds` of the loop.
+    """
+    async with asyncio.timeout(seconds):
+        while not predicate():  # noqa: ASYNC110  # there is no event of the store
+            await asyncio.sleep(0.1)
+
+
 def is_running(post: Message) -> bool:
     """Whether the post still has its Stop button."""
     return any(data.startswith("stop:") for data in buttons(post).values())
@@ -167,7 +177,7 @@ async def a_world(
         )
 
 
-class _FastLoop(asyncio.SelectorEventLoop):
+class FastLoop(asyncio.SelectorEventLoop):
     """An event loop whose seconds are shorter: every timer of it runs `speed` times as fast."""
 
     def __init__(self, speed: float) -> None:
@@ -187,22 +197,31 @@ class _FastLoop(asyncio.SelectorEventLoop):
 
 def run_fast(work: Coroutine[Any, Any, None], speed: float = 20.0) -> None:
     """Run a journey that takes long in its own seconds, such as one that waits for a flood."""
-    with asyncio.Runner(loop_factory=lambda: _FastLoop(speed)) as runner:
+    with asyncio.Runner(loop_factory=lambda: FastLoop(speed)) as runner:
         runner.run(work)
 
 
-def in_a_fast_world(
-    journey: Callable[[World], Coroutine[Any, Any, None]],
-) -> Callable[[Path], None]:
+Journey = Callable[[World], Coroutine[Any, Any, None]]
+
+
+def in_a_fast_world(journey: Journey) -> Callable[[Path], None]:
     """Make a test of a journey through a world whose seconds are short."""
+    return in_a_world_of_speed(20.0)(journey)
 
-    def test(tmp_path: Path) -> None:
-        async def whole() -> None:
-            async with a_world(tmp_path) as world:
-                await journey(world)
 
-        run_fast(whole())
+def in_a_world_of_speed(speed: float) -> Callable[[Journey], Callable[[Path], None]]:
+    """The same for one with so many seconds in a second of the wall."""
 
-    test.__name__ = journey.__name__
-    test.__doc__ = journey.__doc__
-    return test
+    def made(journey: Journey) -> Callable[[Path], None]:
+        def test(tmp_path: Path) -> None:
+            async def whole() -> None:
+                async with a_world(tmp_path) as world:
+                    await journey(world)
+
+            run_fast(whole(), speed)
+
+        test.__name__ = journey.__name__
+        test.__doc__ = journey.__doc__
+        return test
+
+    return made

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.relay.picture import Picture
+from bridge.model import Picture
 from bridge.telegram.canvas import Rendered, units
 from bridge.telegram.frame import Layout
 from bridge.telegram.markup import Growing, render

@@ -248,6 +248,12 @@ class CozeEmulator:
         fault = StreamFault(after_events, stall_seconds=seconds)
         self.state.faults.streams.extend([fault] * times)
 
+    def mend(self) -> None:
+        """Take back every fault that was ordered and did not come yet."""
+        faults = self.state.faults
+        for ordered in (faults.failures, faults.delays, faults.streams):
+            ordered.clear()
+
     # --- waiting and ending ---
 
     async def until(

@@ -304,6 +304,10 @@ class TelegramEmulator(Sights):
         """
         self._server.faults.add(Delay(method, seconds, times))
 
+    def mend(self) -> None:
+        """Take back every failure and delay that was ordered and did not come yet."""
+        self._server.faults.mend()
+
     def revoke(self, token: str) -> None:
         """401 for this token from now on, also for a poll that waits."""
         self.world.revoked.add(token)

@@ -80,6 +80,11 @@ class Faults:
         else:
             self._delays.append(fault)
 
+    def mend(self) -> None:
+        """Switch off those that come and go; what the server is too old for stays missing."""
+        self._failures.clear()
+        self._delays.clear()
+
     def take_failure(self, method: str) -> Failure | None:
         """What this call should meet; it is used up by this."""
         for place, fault in enumerate(self._failures):

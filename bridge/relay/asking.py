@@ -1,0 +1,195 @@
+"""Ask the turn's question: once, in a conversation where no other run is going."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from bridge.coze.client import Coze
+from bridge.coze.conversations import create_conversation
+from bridge.coze.events import Event, Run
+from bridge.coze.follow import follow, rejoin
+from bridge.coze.runs import Question
+from bridge.errors import (
+    Busy,
+    ConversationLost,
+    CozeTrouble,
+    Happened,
+    NeverAsked,
+    Retry,
+    ServerTrouble,
+    Unreachable,
+)
+from bridge.model import Chat, Home, Picture, Turn
+from bridge.relay.progress import Progress
+from bridge.relay.recovery import let_go
+from bridge.store import chats, turns
+from bridge.store.engine import Store
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Told:
+    """What is known of a turn while it runs."""
+
+    turn: Turn
+    show: Callable[[Picture], None]
+    progress: Progress = field(default_factory=Progress)
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: bool = False
+    """Whether the person has stopped it: then nothing is asked any more."""
+    over: bool = False
+    """Whether its run is known to be over."""
+    rejoined: bool = False
+    """Whether it was asked before this process took it up."""
+    renewed: bool = False
+    """Whether it got another conversation, since the old one stayed busy."""
+
+
+class Asking:
+    """Asks turns: one agent at one Coze deployment, one store."""
+
+    def __init__(self, coze: Coze, store: Store, home: Home, *, stream: bool = True) -> None:
+        self._coze = coze
+        self._store = store
+        self._home = home
+        self._stream = stream
+
+    async def events(self, told: Told) -> AsyncGenerator[Event, None]:
+        """The events of the turn's run: asked once, or rejoined if it was asked before.
+
+        A question that certainly did not reach Coze is asked again, after growing pauses. Raises
+        the CozeTrouble that no pause cures.
+        """
+        patience = Patience()
+        while True:
+            try:
+                async with aclosing(await self._attempt(told)) as events:
+                    async for event in events:
+                        yield event
+                return
+            except CozeTrouble as trouble:
+                pause = patience.pause(trouble)
+                if trouble.happened is not Happened.NO or told.turn.run_id is not None:
+                    raise
+                if isinstance(trouble, Busy) and pause is None and not told.renewed:
+                    told.renewed, pause = True, 0.0
+                if pause is None:
+                    raise
+                await self._forget_asking(told, trouble)
+                if isinstance(trouble, Unreachable):
+                    told.progress = told.progress.with_status("status.unreachable")
+                    told.show(told.progress.picture())
+                log.info("asking again", turn=told.turn.id, trouble=str(trouble), pause=pause)
+                await asyncio.sleep(pause)
+                if told.stopping:
+                    return
+
+    async def _attempt(self, told: Told) -> AsyncGenerator[Event, None]:
+        if told.turn.asked:
+            return rejoin(self._coze, self._of(told.turn, ""), told.turn.run_id)
+        question = await self._question(told)
+        return follow(self._coze, question, stream=self._stream)
+
+    def _of(self, turn: Turn, user_id: str) -> Question:
+        place = turn.conversation_id or ""
+        return Question(self._home.agent_id, user_id, place, turn.question, turn.mark)
+
+    async def _question(self, told: Told) -> Question:
+        """The question for Coze, written down as asked."""
+        while True:
+            left: Sequence[Turn] = ()
+            async with self._store.writing() as tx:
+                chat = await chats.chat(tx, told.turn.chat)
+                if chat.conversation_id and chat.home == self._home:
+                    left = await turns.lingering(tx, chat.key, chat.conversation_id)
+                    if not left:
+                        turn = await turns.asking(tx, told.turn, chat.conversation_id)
+                        break
+            if left:
+                await self._let_go(told, left)
+            else:
+                await self._take_conversation(chat)
+        told.turn = turn
+        return self._of(turn, chat.user_id)
+
+    async def _let_go(self, told: Told, left: Sequence[Turn]) -> None:
+        """Have runs of earlier turns ended, or leave them alone in their conversation."""
+        ended = [await let_go(self._coze, self._of(turn, ""), turn.run_id) for turn in left]
+        async with self._store.writing() as tx:
+            for turn in left:
+                await turns.let_go(tx, turn.id)
+            if not all(ended):
+                await chats.move_out(tx, told.turn.chat)
+                told.progress = told.progress.with_notice("reply.renewed")
+
+    async def _take_conversation(self, chat: Chat) -> None:
+        """A new conversation for a chat that has none, or has it somewhere else."""
+        patience = Patience()
+        while True:
+            try:
+                made = await create_conversation(self._coze, self._home.agent_id)
+                break
+            except CozeTrouble as trouble:
+                pause = patience.pause(trouble)
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        async with self._store.writing() as tx:
+            await chats.move_in(tx, chat.key, made.id, self._home)
+
+    async def _forget_asking(self, told: Told, trouble: CozeTrouble) -> None:
+        """Coze certainly did not take the question: it may be asked again."""
+        leaves = isinstance(trouble, Busy) and told.renewed
+        moves = leaves or isinstance(trouble, ConversationLost)
+        async with self._store.writing() as tx:
+            await turns.not_asked(tx, told.turn.id)
+            if moves:
+                await chats.move_out(tx, told.turn.chat)
+        told.turn = replace(told.turn, asked=False)
+        if moves:
+            told.progress = told.progress.with_notice("reply.renewed")
+
+    async def note_run(self, told: Told, run: Run) -> None:
+        """Write the run down, and the conversation if Coze silently chose another."""
+        turn = told.turn
+        conversation_id = run.conversation_id or turn.conversation_id or ""
+        async with self._store.writing() as tx:
+            await turns.began(tx, turn.id, run.id, conversation_id)
+            if conversation_id != turn.conversation_id:
+                chat = await chats.chat(tx, turn.chat)
+                if chat.conversation_id == turn.conversation_id:  # else /new came meanwhile
+                    await chats.move_in(tx, turn.chat, conversation_id, self._home)
+                told.progress = told.progress.with_notice("reply.renewed")
+        told.turn = turn.begun(run.id, conversation_id)
+        told.began.set()
+
+
+class Patience:
+    """How often and how long to wait before asking again, by what went wrong."""
+
+    def __init__(self) -> None:
+        self._tries: dict[type[CozeTrouble], int] = {}
+
+    def pause(self, trouble: CozeTrouble) -> float | None:
+        """Seconds to wait before the next try; None when it is no use."""
+        kind = type(trouble)
+        tries = self._tries[kind] = self._tries.get(kind, 0) + 1
+        if trouble.retry is Retry.ONCE:
+            return 0.0 if tries == 1 else None
+        if trouble.retry is not Retry.WAIT:
+            return None
+        pauses = _PAUSES.get(kind, _USUAL)
+        return pauses[tries - 1] if tries <= len(pauses) else None
+
+
+_USUAL = (1.0, 2.0, 4.0, 8.0)
+_PAUSES: dict[type[CozeTrouble], tuple[float, ...]] = {
+    Busy: (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0),  # an answer may take a minute
+    NeverAsked: (0.0, 1.0, 2.0),
+    ServerTrouble: (1.0, 2.0),
+    Unreachable: (1.0, 2.0, 4.0, 8.0, 15.0, 30.0),
+}

@@ -1,0 +1,44 @@
+"""Runs that a crash or a long silence left behind: a conversation takes one run at a time."""
+
+import structlog
+
+from bridge.coze.client import Coze
+from bridge.coze.follow import find
+from bridge.coze.runs import Question, cancel_run, retrieve_run
+from bridge.errors import (
+    ConversationLost,
+    CozeTrouble,
+    Happened,
+    Interrupted,
+    QuotaGone,
+    Retry,
+    RunUnknown,
+    Unauthorized,
+)
+
+log = structlog.get_logger(__name__)
+
+
+async def let_go(coze: Coze, question: Question, run_id: str | None) -> bool:
+    """See to it that the run of a settled turn is over; one that still goes is cancelled.
+
+    False when that cannot be had: then its conversation is no place for another question. Raises
+    the CozeTrouble after which it is worth trying again.
+    """
+    try:
+        run_id = run_id or await find(coze, question)
+        if run_id is None:
+            return True
+        run = await retrieve_run(coze, question.conversation_id, run_id)
+        if not run.status.over:
+            await cancel_run(coze, question.conversation_id, run_id)
+    except (RunUnknown, ConversationLost):
+        return True  # nothing of it is left
+    except CozeTrouble as trouble:
+        passes = trouble.retry is Retry.WAIT and not isinstance(trouble, Interrupted)
+        if passes or isinstance(trouble, (Unauthorized, QuotaGone)):
+            trouble.happened = Happened.NO  # of the question that waits
+            raise
+        log.warning("an earlier run may still be going", trouble=str(trouble))
+        return False
+    return True

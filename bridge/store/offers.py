@@ -1,0 +1,60 @@
+"""Questions offered as buttons: a button carries an unguessable token and a number only."""
+
+import secrets
+import time
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import ChatKey
+from bridge.store.tables import choices
+
+OFFER_SECONDS = 90 * 86400.0
+
+
+async def offer(
+    tx: AsyncConnection, key: ChatKey, texts: Sequence[str], token: str | None = None
+) -> str:
+    """Keep questions that go out as buttons; the token stands for them in callback data.
+
+    With a token of before, they take the place of those that it stood for.
+    """
+    token = token or secrets.token_urlsafe(12)
+    entry = insert(choices).values(
+        token=token,
+        chat_id=key.chat_id,
+        thread_id=key.thread_id,
+        texts=list(texts),
+        created_at=time.time(),
+    )
+    again = entry.on_conflict_do_update(index_elements=["token"], set_={"texts": list(texts)})
+    await tx.execute(again)
+    return token
+
+
+async def chosen(tx: AsyncConnection, key: ChatKey, token: str, number: int) -> str | None:
+    """The question behind a button of this chat; None for a forged or forgotten one."""
+    row = (await tx.execute(select(choices.c.texts).where(*_of(key, token)))).one_or_none()
+    if row is None or not 0 <= number < len(row.texts):
+        return None
+    return str(row.texts[number])
+
+
+async def use_up(tx: AsyncConnection, key: ChatKey, token: str) -> None:
+    """Forget the questions: a second tap asks nothing."""
+    await tx.execute(delete(choices).where(*_of(key, token)))
+
+
+def _of(key: ChatKey, token: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        choices.c.token == token,
+        choices.c.chat_id == key.chat_id,
+        choices.c.thread_id == key.thread_id,
+    )
+
+
+async def forget_old_offers(tx: AsyncConnection) -> None:
+    """Drop the questions behind buttons that nobody pressed for a long time."""
+    await tx.execute(delete(choices).where(choices.c.created_at < time.time() - OFFER_SECONDS))

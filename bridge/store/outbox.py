@@ -1,0 +1,91 @@
+"""The outbox: a row is written before each call that makes a message, since none can be repeated.
+
+Telegram has no key by which a repeated call would be known, and a bot never hears of its own
+messages. So a row without a message's id, found after a crash or a broken connection, says that the
+message may stand there all the same.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.store.tables import outbox
+
+LOST = 0
+"""In place of an id: the message may stand there, and nobody will know where."""
+KEEP_SECONDS = 3 * 86400.0
+"""As long as the update that caused it may be delivered again."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What is known of a message that was to be sent."""
+
+    message_id: int | None
+    """None: whether it was sent is not known."""
+    since: float
+    """When it was begun, in Unix seconds."""
+    cause: str = ""
+
+
+async def sending(
+    tx: AsyncConnection, cause: str, chat_id: int, *, anew: bool = False
+) -> Sent | None:
+    """Write down that a message goes out now, on account of `cause`.
+
+    What is known already, if that says that it may stand there: then it must not be sent, unless
+    it was looked for and is sent `anew`.
+    """
+    earlier = await of(tx, cause)
+    if earlier is not None and earlier.message_id is None and not anew:
+        return earlier
+    entry = insert(outbox).values(cause=cause, chat_id=chat_id, created_at=time.time())
+    again = entry.on_conflict_do_update(
+        index_elements=["cause"],
+        set_={"message_id": None, "created_at": entry.excluded.created_at},
+    )
+    await tx.execute(again)
+    return None
+
+
+async def sent(tx: AsyncConnection, cause: str, message_id: int) -> None:
+    """Write down that it stands there."""
+    await tx.execute(update(outbox).where(outbox.c.cause == cause).values(message_id=message_id))
+
+
+async def not_sent(tx: AsyncConnection, cause: str) -> None:
+    """Write down that it certainly does not."""
+    await tx.execute(delete(outbox).where(outbox.c.cause == cause))
+
+
+async def of(tx: AsyncConnection, cause: str) -> Sent | None:
+    """What is known of the message; None when it was never begun."""
+    query = select(outbox.c.message_id, outbox.c.created_at).where(outbox.c.cause == cause)
+    row = (await tx.execute(query)).one_or_none()
+    return Sent(row.message_id, row.created_at) if row else None
+
+
+async def lost(tx: AsyncConnection, cause: str, chat_id: int) -> None:
+    """Write down that a message may stand in the chat of which nobody will know."""
+    name = f"{cause} lost {time.time()}"
+    await tx.execute(
+        insert(outbox).values(cause=name, chat_id=chat_id, message_id=LOST, created_at=time.time())
+    )
+
+
+async def known(tx: AsyncConnection, chat_id: int) -> Sequence[Sent]:
+    """What was lately sent into a chat, or may have been."""
+    query = select(outbox.c.cause, outbox.c.message_id, outbox.c.created_at).where(
+        outbox.c.chat_id == chat_id
+    )
+    rows = (await tx.execute(query)).all()
+    return [Sent(row.message_id, row.created_at, row.cause) for row in rows]
+
+
+async def prune(tx: AsyncConnection) -> None:
+    """Forget what nothing can ask for any more."""
+    await tx.execute(delete(outbox).where(outbox.c.created_at < time.time() - KEEP_SECONDS))

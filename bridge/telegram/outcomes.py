@@ -1,0 +1,130 @@
+"""What came of a call: the library's errors turned into what they mean for us."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+import httpx
+import structlog
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
+
+from bridge.errors import Happened, TelegramUnreachable
+from bridge.model import ChatKey
+
+log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
+_GONE = re.compile(
+    "message to edit not found|message can't be edited|message_id_invalid|"
+    "message identifier is not specified|there is no text in the message|"
+    "message to delete not found|message can't be deleted"
+)
+_CLOSED = re.compile(
+    "chat not found|chat_id is empty|peer_id_invalid|not enough rights|"
+    "chat_write_forbidden|chat_restricted|have no write access|upgraded to a|"
+    "message thread not found|topic_closed|topic_deleted"
+)
+
+
+class PostGone(Exception):
+    """The post was deleted, or can no longer be edited."""
+
+
+class ChatClosed(Exception):
+    """Nothing can be written into the chat: blocked, kicked, muted, or it does not exist."""
+
+
+class Dropped(Exception):
+    """Telegram wants silence: the call certainly did nothing, and may be made again later."""
+
+
+class Refused(Exception):
+    """Telegram does not take this content; the same content is never taken."""
+
+
+class DraftsImpossible(Exception):
+    """Telegram shows no drafts in this chat, or (`everywhere`) this server has none at all."""
+
+    def __init__(self, why: str, *, everywhere: bool) -> None:
+        super().__init__(why)
+        self.everywhere = everywhere
+
+
+class RichImpossible(Exception):
+    """This server has no rich messages."""
+
+
+NoteSilence = Callable[[int, float], Awaitable[None]]
+"""Told of a chat in which Telegram wants silence, and for how many seconds."""
+
+
+async def judged(
+    silence: NoteSilence, key: ChatKey, doing: str, call: Callable[[], Awaitable[Result]]
+) -> Result:
+    """Make a call and turn what the library raises into what it means for us."""
+    try:
+        return await call()
+    except RetryAfter as error:
+        await silence(key.chat_id, seconds(error))
+        log.warning("flood limit", chat=key.chat_id, retry_after=seconds(error))
+        raise Dropped from error
+    except Forbidden as error:
+        raise ChatClosed(str(error)) from error
+    except BadRequest as error:
+        raise _refusal(error) from error
+    except NetworkError as error:
+        if "(413)" in str(error):  # a proxy's word for a text that is too long for it
+            raise Refused(doing) from error
+        raise unreachable(doing, error) from error
+    except (KeyError, TypeError, ValueError) as error:  # JSON of another shape
+        raise TelegramUnreachable(doing, "the answer is not Telegram's") from error
+    except ChatMigrated as error:
+        raise ChatClosed(str(error)) from error
+    except (InvalidToken, EndPointNotFound) as error:
+        # A 404 is either of them. A token that is really revoked ends the intake,
+        # which asks all the time; until then nothing is lost by trying again.
+        what = type(error).__name__
+        raise TelegramUnreachable(doing, what, happened=Happened.NO) from error
+    except TelegramError as error:  # such as the page of a proxy in front of Telegram
+        raise TelegramUnreachable(doing, type(error).__name__) from error
+
+
+def pauses() -> Iterator[float]:
+    """Seconds between tries of a durable call: growing to half a minute, without an end."""
+    pause = 1.0
+    while True:
+        yield pause
+        pause = min(30.0, pause * 2)
+
+
+def seconds(error: RetryAfter) -> float:
+    """How long Telegram wants silence; the library gives seconds or a timedelta."""
+    found = error.retry_after
+    return float(found) if isinstance(found, int) else found.total_seconds()
+
+
+def unreachable(doing: str, error: NetworkError) -> TelegramUnreachable:
+    """A broken connection as a trouble; only before the request was sent is it harmless."""
+    cause = error.__cause__
+    not_sent = isinstance(cause, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
+    happened = Happened.NO if not_sent else Happened.UNKNOWN
+    return TelegramUnreachable(doing, type(cause or error).__name__, happened=happened)
+
+
+def _refusal(error: BadRequest) -> Exception:
+    """What a 400 means: the post, the chat or this one picture is beyond hope."""
+    what = str(error).casefold()  # the library changes the case of the server's words
+    if _GONE.search(what):
+        return PostGone(what)
+    if _CLOSED.search(what):
+        return ChatClosed(what)
+    log.error("Telegram refused a message", error=str(error))
+    return Refused(what)

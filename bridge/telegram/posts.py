@@ -1,0 +1,198 @@
+"""The posts of one reply: what each of them shows, and the calls that bring them further."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import structlog
+
+from bridge.errors import Happened, TelegramUnreachable
+from bridge.model import Turn
+from bridge.relay.reply import ReplyImpossible, ReplyLater
+from bridge.telegram.budget import Priority
+from bridge.telegram.calls import Calls
+from bridge.telegram.doubt import Doubt, Found
+from bridge.telegram.frame import Edit, Frame, Remove, Send, Step, next_step
+from bridge.telegram.ledger import Ledger
+from bridge.telegram.outcomes import ChatClosed, Dropped, PostGone, Refused, pauses
+from bridge.telegram.pacing import Family, Slot
+
+log = structlog.get_logger(__name__)
+PATIENT_SECONDS = 60.0
+"""How long the end of a reply waits for Telegram here; after that it waits in the store."""
+LATER_SECONDS = 30.0
+
+
+class Posts:
+    """One reply's posts in a chat. One call at a time: hold `calling` for it."""
+
+    def __init__(self, calls: Calls, turn: Turn, ledger: Ledger) -> None:
+        self.calling = asyncio.Lock()
+        self.closed = False
+        """Whether nothing can be written into the chat."""
+        self.lost = False
+        """Whether somebody deleted a post."""
+        self.copied = False
+        """Whether a copy of the first post may stand above it."""
+        self.unseen_since: float | None = None
+        """When the oldest text came that nobody has seen; on the loop's clock."""
+        self.ids = list(turn.posts)
+        self.shown: list[Frame | None] = [None] * len(turn.posts)
+        self._calls = calls
+        self._turn = turn
+        self._ledger = ledger
+        self._doubt: Doubt | None = None
+        """The next post, when its sending was begun and got no answer."""
+        self._vain: Found | None = None
+        """A search for it that found nothing."""
+
+    def next(self, wanted: Sequence[Frame], *, final: bool = False) -> Step | None:
+        """The next call towards what is wanted."""
+        return next_step(self.shown, wanted, final=final)
+
+    def slot(
+        self, priority: Priority, *, new: bool = False, family: Family = Family.MESSAGE
+    ) -> AbstractAsyncContextManager[Slot]:
+        """The right to make one call in the chat."""
+        return self._calls.pacer.slot(
+            self._turn.chat.chat_id, priority, new=new, family=family, since=self.unseen_since
+        )
+
+    async def do(self, step: Step) -> None:
+        """Make one call and remember what it changed; its slot was taken before.
+
+        Raises Dropped, Refused, TelegramUnreachable, StoreTrouble and ReplyImpossible.
+        """
+        try:
+            match step:
+                case Edit(place, frame):
+                    await self._calls.edit(self._turn.chat, self.ids[place], frame)
+                    self.shown[place] = frame
+                case Send(frame):
+                    await self._stands(await self._send(frame), frame)
+                case Remove():
+                    await self._calls.remove(self._turn.chat, self.ids[-1])
+                    self.ids.pop()
+                    self.shown.pop()
+                    await self._ledger.changed(self.ids)
+        except PostGone as error:
+            if isinstance(step, Send):
+                raise Refused(str(error)) from error
+            await self._lose(step)
+        except ChatClosed as error:
+            log.info("chat closed", chat=self._turn.chat.chat_id, why=str(error))
+            self.closed = True
+            raise ReplyImpossible from error
+
+    async def insist(self, wanted: Sequence[Frame]) -> None:
+        """Make the calls until everything stands. Needs `calling`.
+
+        Raises Refused, StoreTrouble, ReplyImpossible, and ReplyLater when Telegram takes nothing
+        for a long while.
+        """
+        loop = asyncio.get_running_loop()
+        tries, since = pauses(), loop.time()
+        while step := self.next(wanted, final=True):
+            silence = self._calls.pacer.silence(self._turn.chat.chat_id)
+            if silence > PATIENT_SECONDS:
+                raise ReplyLater(silence)
+            try:
+                if isinstance(step, Send) and await self.found(step.frame, Priority.FINAL):
+                    continue
+                async with self.slot(Priority.FINAL, new=isinstance(step, Send)):
+                    await self.do(step)
+            except Dropped:
+                await self.silence()
+            except TelegramUnreachable as trouble:
+                log.warning("final text waits", turn=self._turn.id, trouble=str(trouble))
+                if loop.time() - since > PATIENT_SECONDS:
+                    raise ReplyLater(LATER_SECONDS) from trouble
+                await asyncio.sleep(next(tries))
+
+    async def silence(self) -> None:
+        """Wait a little while Telegram wants silence in the chat."""
+        await asyncio.sleep(min(1.0, self._calls.pacer.silence(self._turn.chat.chat_id)))
+
+    async def doubted(self) -> bool:
+        """Whether a post was begun of which nobody knows whether it stands; not too early to look."""
+        if self._doubt is None:
+            return False
+        await asyncio.sleep(self._doubt.wait(time.time()))
+        return self._doubt is not None
+
+    async def found(
+        self, frame: Frame, priority: Priority, over: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Put the frame into the post that was begun before, if it stands. Needs `calling`.
+
+        Ends early when it is `over`. Raises Dropped, TelegramUnreachable, StoreTrouble and
+        ReplyImpossible.
+        """
+        if not await self.doubted() or self._doubt is None:
+            return False
+        after = self.ids[-1] if self.ids else self._turn.parts[-1].message_id
+        try:
+            found = await self._calls.find(
+                self._turn.chat, frame, after, self._doubt, priority, over
+            )
+        except ChatClosed as error:
+            self.closed = True
+            raise ReplyImpossible from error
+        if found is None:
+            return False
+        self._doubt = None
+        log.info("looked for a post", turn=self._turn.id, found=found.post is not None)
+        if found.post is None:
+            self._vain = found
+            return False
+        await self._stands(found.post, frame)
+        return True
+
+    async def keep(self) -> None:
+        """Take the buttons away from the posts: more stands below them."""
+        if self.ids:
+            await self._calls.show_buttons(self._turn.chat, self.ids[-1], ())
+
+    async def _send(self, frame: Frame) -> int:
+        """Send a post; one whose sending is in doubt is looked for first: it is Dropped."""
+        place, begun = len(self.ids), time.time()
+        if self._doubt is not None:
+            raise Dropped
+        earlier = await self._ledger.sending(place, anew=self._vain is not None)
+        if earlier is not None:
+            self._doubt = Doubt(self._ledger.cause(place), earlier.since, earlier.since)
+            raise Dropped
+        try:
+            return await self._calls.send(self._turn.chat, frame, self._reply_to())
+        except TelegramUnreachable as trouble:
+            if trouble.happened is Happened.NO:
+                await self._ledger.not_sent(place)
+            else:
+                self._doubt = Doubt(self._ledger.cause(place), begun, time.time())
+            raise
+        except (Dropped, Refused, PostGone, ChatClosed):
+            await self._ledger.not_sent(place)
+            raise
+
+    async def _stands(self, post: int, frame: Frame) -> None:
+        vain, self._vain = self._vain, None
+        if vain is not None and vain.copied_by(post):
+            self.copied = self.copied or not self.ids
+            await self._ledger.lost(len(self.ids))
+        self.ids.append(post)
+        self.shown.append(frame)
+        await self._ledger.sent(self.ids)
+
+    async def _lose(self, step: Step) -> None:
+        """Somebody deleted the post: nothing interim follows, the final text takes a new post."""
+        self.lost = True
+        if isinstance(step, Edit):
+            del self.ids[step.place], self.shown[step.place]
+            await self._ledger.changed(self.ids)
+
+    def _reply_to(self) -> int | None:
+        """In a group the first post answers a message; in a private chat that says nothing."""
+        if self._turn.chat.private or self.ids:
+            return None
+        return self._turn.parts[-1].message_id
