@@ -10,9 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from fast import run_fast
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import COZE_TOKEN, World, a_world, key_pair, run_fast
+from worlds import COZE_TOKEN, World, a_world, key_pair
 
 from bridge.coze.agents import account_id, agent_information
 from bridge.coze.auth import Auth, JWTApp, StaticToken, private_key

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from worlds import World, a_world, buttons, in_a_fast_world, run_fast
+from fast import run_fast
+from worlds import World, a_world, buttons, in_a_fast_world
 
 from bridge.app import coze_client
 from bridge.coze.agents import account_id

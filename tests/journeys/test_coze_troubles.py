@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from worlds import World, a_world, buttons, run_fast
+from fast import run_fast
+from worlds import World, a_world, buttons
 
 from bridge.sandbox.coze import saying
 from bridge.texts import catalogues

@@ -7,8 +7,9 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+from fast import run_fast_together
 from processes import Bridge
-from worlds import World, a_world, is_running, run_fast
+from worlds import World, a_world, is_running
 
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Message, Person
@@ -93,7 +94,7 @@ def test_nothing_is_lost_and_nothing_twice_wherever_it_dies(tmp_path: Path) -> N
         found = await asyncio.gather(*map(one, range(len(POINTS)), POINTS, wholes))
         assert [wrong for wrong in found if wrong] == []
 
-    run_fast(matrix(), SPEED)
+    run_fast_together(matrix(), SPEED)
 
 
 def test_a_copy_that_was_never_heard_of_loses_its_button_when_it_is_pressed(
@@ -117,7 +118,7 @@ def test_a_copy_that_was_never_heard_of_loses_its_button_when_it_is_pressed(
                 world.telegram.press(ann, copy.message_id, "Stop")
                 await world.telegram.until(lambda: not is_running(world.posts(ann)[0]), 400)
 
-    run_fast(journey(), SPEED)
+    run_fast_together(journey(), SPEED)
 
 
 async def test_a_stop_while_a_hundred_answers_stream_is_in_time_and_honest(tmp_path: Path) -> None:
@@ -141,6 +142,7 @@ async def test_a_stop_while_a_hundred_answers_stream_is_in_time_and_honest(tmp_p
         assert not any(is_running(world.posts(person)[-1]) for person in people)
         second = Bridge(world.variables, tmp_path)
         try:
+            await second.ready()
             await world.telegram.until(
                 lambda: all(
                     [post.text for post in world.posts(person)] == [("so many words " * 30).strip()]

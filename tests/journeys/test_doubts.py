@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from fast import run_fast
 from worlds import (
     World,
     a_world,
@@ -11,7 +12,6 @@ from worlds import (
     in_a_fast_world,
     in_a_world_of_speed,
     is_running,
-    run_fast,
 )
 
 from bridge.errors import Happened, StoreTrouble, TelegramUnreachable

@@ -3,7 +3,8 @@
 from itertools import pairwise
 from pathlib import Path
 
-from worlds import World, a_world, buttons, in_a_fast_world, run_fast
+from fast import run_fast
+from worlds import World, a_world, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import Pace, saying
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from worlds import World, a_world, buttons, formats, run_fast
+from fast import run_fast
+from worlds import World, a_world, buttons, formats
 
 from bridge.sandbox.coze import Pace, saying
 

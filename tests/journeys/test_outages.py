@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fast import run_fast
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from worlds import (
@@ -17,7 +18,6 @@ from worlds import (
     in_a_fast_world,
     in_a_world_of_speed,
     is_running,
-    run_fast,
 )
 
 from bridge.app import App

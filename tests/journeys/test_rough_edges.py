@@ -58,7 +58,7 @@ async def test_an_edit_while_a_post_is_on_its_way_leaves_no_orphan(world: World)
 @in_a_fast_world
 async def test_a_post_too_many_is_deleted_even_if_that_fails_once(world: World) -> None:
     ann = world.telegram.add_person("Ann")
-    world.coze.pace = Pace(0.1, 0.05)
+    world.coze.pace = Pace(0.1, 0.1)
     long = [Delta("a", "many words here " * 5) for _ in range(80)]
     async with world.bridge():
         world.coze.use(fixed(*long, Completed("a", "Short."), *ending()))

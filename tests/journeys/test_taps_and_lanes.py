@@ -4,7 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from worlds import World, a_world, buttons, in_a_fast_world, run_fast
+from fast import run_fast
+from worlds import World, a_world, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import Pace, saying
 from bridge.store import inbox, migrate

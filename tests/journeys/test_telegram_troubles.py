@@ -3,7 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from worlds import World, a_world, is_running, run_fast
+from fast import run_fast
+from worlds import World, a_world, is_running
 
 from bridge.errors import SecondPoller, TokenRevoked
 from bridge.sandbox.coze import Pace, saying

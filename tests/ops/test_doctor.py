@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from worlds import World, a_world, in_a_fast_world, run_fast
+from fast import run_fast
+from worlds import World, a_world, in_a_fast_world
 
 from bridge.ops.doctor import Finding, Health, examine
 from bridge.ops.logs import redacted

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from worlds import World, a_world, eventually, run_fast
+from fast import run_fast
+from worlds import World, a_world, eventually
 
 from bridge.errors import Trouble
 from bridge.ops.http import health_page

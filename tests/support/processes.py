@@ -10,7 +10,8 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
-from worlds import FastLoop, eventually
+from fast import run_fast_together
+from worlds import eventually
 
 from bridge.crashing import VARIABLE
 from bridge.ops import logs
@@ -36,8 +37,7 @@ def _live(variables: Mapping[str, str], crash_at: str, output: str, speed: float
         os.environ[VARIABLE] = crash_at
     settings = settings_from(variables)
     logs.set_up(settings.bridge_log_level, settings.bridge_log_format)
-    with asyncio.Runner(loop_factory=lambda: FastLoop(speed)) as runner:
-        runner.run(run(settings))
+    run_fast_together(run(settings), speed)
 
 
 class Bridge:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from fast import run_fast
 
 from bridge.app import App, running
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace
@@ -177,36 +178,12 @@ async def a_world(
         )
 
 
-class FastLoop(asyncio.SelectorEventLoop):
-    """An event loop whose seconds are shorter: every timer of it runs `speed` times as fast."""
-
-    def __init__(self, speed: float) -> None:
-        super().__init__()
-        self.speed = speed
-        select = self._selector.select  # type: ignore[attr-defined]  # private to asyncio
-
-        def hurried(timeout: float | None = None) -> Any:
-            return select(None if timeout is None else timeout / speed)
-
-        self._selector.select = hurried  # type: ignore[attr-defined]
-
-    def time(self) -> float:
-        """The loop's own seconds."""
-        return super().time() * self.speed
-
-
-def run_fast(work: Coroutine[Any, Any, None], speed: float = 20.0) -> None:
-    """Run a journey that takes long in its own seconds, such as one that waits for a flood."""
-    with asyncio.Runner(loop_factory=lambda: FastLoop(speed)) as runner:
-        runner.run(work)
-
-
 Journey = Callable[[World], Coroutine[Any, Any, None]]
 
 
 def in_a_fast_world(journey: Journey) -> Callable[[Path], None]:
     """Make a test of a journey through a world whose seconds are short."""
-    return in_a_world_of_speed(20.0)(journey)
+    return in_a_world_of_speed(60.0)(journey)
 
 
 def in_a_world_of_speed(speed: float) -> Callable[[Journey], Callable[[Path], None]]:

@@ -15,12 +15,13 @@ from typing import Any, get_args
 
 import httpx
 import pytest
+from fast import run_fast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text as sql
 from structlog.testing import capture_logs
 from telegram import Bot, User
-from worlds import BOT_TOKEN, World, a_world, run_fast
+from worlds import BOT_TOKEN, World, a_world
 
 from bridge.app import App
 from bridge.errors import TelegramTrouble

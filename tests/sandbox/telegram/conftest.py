@@ -1,8 +1,6 @@
 """One emulator, one real client, and a loop whose seconds pass quickly."""
 
-import asyncio
 import json
-import selectors
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,13 +9,14 @@ from typing import Any
 import httpx
 import pytest
 import telegram as ptb
+from fast import run_fast
 from telegram.request import HTTPXRequest
 
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Person, TelegramEmulator
 
 TOKEN = "42:SANDBOX"
-FASTER = 50
+FASTER = 50.0
 
 
 @dataclass
@@ -92,21 +91,6 @@ async def limited() -> AsyncIterator[Stage]:
         yield stage
 
 
-class _FastSelector(selectors.DefaultSelector):
-    def select(self, timeout: float | None = None) -> Any:
-        return super().select(timeout / FASTER if timeout and timeout > 0 else timeout)
-
-
-class FastLoop(asyncio.SelectorEventLoop):
-    """A loop on which a second takes 20 milliseconds."""
-
-    def __init__(self) -> None:
-        super().__init__(_FastSelector())
-
-    def time(self) -> float:
-        return super().time() * FASTER
-
-
 @pytest.fixture
 def quickly() -> Callable[..., None]:
     """Run a scene with an emulator on a fast loop."""
@@ -118,7 +102,6 @@ def quickly() -> Callable[..., None]:
                 stage.telegram.updates.clear()
                 await scene(stage)
 
-        with asyncio.Runner(loop_factory=FastLoop) as runner:
-            runner.run(play())
+        run_fast(play(), speed=FASTER)
 
     return run
