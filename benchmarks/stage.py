@@ -83,6 +83,7 @@ async def stage(child: Child, answer: str, pace: Pace) -> AsyncIterator[Stage]:
                 "COZE_BOT_ID": DEFAULT_BOT_ID,
                 "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/benchmark.db",
                 "BRIDGE_LOG_LEVEL": "WARNING",
+                "BRIDGE_ACCESS": "open",
             },
         )
         stack.push_async_callback(_end, process)

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 import structlog
@@ -26,14 +26,20 @@ from bridge.store.engine import Store
 from bridge.telegram.budget import Limits
 from bridge.telegram.calls import Calls
 from bridge.telegram.commands import COMMANDS, Commands
+from bridge.telegram.context import Context
+from bridge.telegram.door import Door, known_operators, new_code
 from bridge.telegram.features import Features
 from bridge.telegram.intake import DEAF_SECONDS, Intake, Mailbox
 from bridge.telegram.ledger import Ledger
+from bridge.telegram.life import Life
+from bridge.telegram.listening import Listening
 from bridge.telegram.manner import manner
 from bridge.telegram.outcomes import pauses, seconds, unreachable
 from bridge.telegram.pacing import Pacer
 from bridge.telegram.reply import LiveReply, growing
+from bridge.telegram.rights import Rights
 from bridge.telegram.settling import Settling
+from bridge.telegram.shut import Shut
 from bridge.telegram.taps import Taps
 from bridge.telegram.wire import CONNECT_SECONDS, READ_SECONDS, DirectRequest
 from bridge.texts import DEFAULT, catalogues
@@ -90,9 +96,17 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         home = agent_home(settings)
         features = Features(judging=settings.bridge_feedback, rich=settings.bridge_rich)
         default = settings.preferences
+        default = replace(default, wake_word=default.wake_word or bot.first_name)
         pacer = Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
-        calls = Calls(bot, pacer, store)
+        shut = Shut(store)
+        await shut.recall()
+        calls = Calls(bot, pacer, store, shut)
         await calls.recall_silences()
+        rights = Rights(bot, pacer, {*settings.bridge_operators, *await known_operators(store)})
+        code = "" if rights.operators else new_code()
+        door = Door(
+            calls, store, rights, by_approval=settings.bridge_access == "approval", code=code
+        )
         lanes = Lanes(
             store,
             Answering(coze, store, home),
@@ -102,35 +116,67 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         )
         stack.push_async_callback(lanes.close, settings.bridge_grace_seconds)
         await lanes.go_on()
-        commands = Commands(calls, store, lanes, coze, home, default)
-        taps = Taps(
-            calls,
-            store,
-            lanes,
-            commands,
-            coze,
-            features,
-            default,
-            most_waiting=settings.bridge_waiting_messages,
-        )
-        settling = Settling(
-            bot,
-            calls,
-            store,
-            lanes,
-            commands,
-            taps,
-            most_waiting=settings.bridge_waiting_messages,
-            stale_seconds=settings.bridge_group_stale_seconds,
-        )
+        parts = _Parts(bot, store, coze, home, default, features, calls, lanes, shut, rights, door)
+        settling, life = _settling(settings, parts)
+        await stack.enter_async_context(_owned(life.follow_moves, "moves"))
         mailbox = await stack.enter_async_context(telegram_mailbox(settings))
         intake = Intake(mailbox, bot.id, store, settling, recovered=lanes.hurry)
         stack.push_async_callback(intake.close)
         taking = await stack.enter_async_context(_owned(intake.run, "intake"))
         await stack.enter_async_context(_owned(lambda: _set_menu(calls, store), "menu"))
         await stack.enter_async_context(_owned(lambda: _tidy_each_hour(store), "housekeeping"))
+        if code:
+            log.warning("no operator yet: send the bot this code within an hour", code=code)
         log.info("ready", bot=bot.username, agent=home.agent_id, coze=home.api_base)
         yield App(bot, store, lanes, intake, taking)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the settling of updates is made of."""
+
+    bot: Bot
+    store: Store
+    coze: Coze
+    home: Home
+    default: Preferences
+    features: Features
+    calls: Calls
+    lanes: Lanes
+    shut: Shut
+    rights: Rights
+    door: Door
+
+
+def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
+    """What becomes of updates, and what follows the moves of groups."""
+    calls, store, lanes, most = has.calls, has.store, has.lanes, settings.bridge_waiting_messages
+    context = Context()
+    commands = Commands(calls, store, lanes, has.coze, has.home, has.default, has.rights)
+    taps = Taps(
+        calls,
+        store,
+        lanes,
+        commands,
+        has.coze,
+        has.features,
+        has.default,
+        has.rights,
+        has.door,
+        most_waiting=most,
+    )
+    listening = Listening(
+        calls,
+        store,
+        lanes,
+        has.shut,
+        context,
+        has.default,
+        most_waiting=most,
+        stale_seconds=settings.bridge_group_stale_seconds,
+    )
+    life = Life(has.bot, calls, store, lanes, has.shut, has.rights, has.door, context)
+    return Settling(has.bot, calls, store, lanes, has.door, listening, commands, taps, life), life
 
 
 def coze_deployment(settings: Settings) -> Deployment:

@@ -21,6 +21,11 @@ class ChatKey(NamedTuple):
         """Whether it is a chat with one person: only those have positive ids."""
         return self.chat_id > 0
 
+    @property
+    def whole(self) -> "ChatKey":
+        """The group of a topic; any other chat itself."""
+        return ChatKey(self.chat_id)
+
 
 @dataclass(frozen=True)
 class Sender:
@@ -30,9 +35,34 @@ class Sender:
     name: str
     language: str = ""
     """The IETF tag that Telegram gives, e.g. `zh-hans`; empty when it gives none."""
+    leads: bool = False
+    """Whether they wrote in the group's own name, as only its administrators can."""
 
     def __repr__(self) -> str:
         return f"Sender(id={self.id})"
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a message answers."""
+
+    author: str
+    """Empty when it is a post of ours."""
+    text: str
+
+    def __repr__(self) -> str:
+        return f"Quote({len(self.text)} characters)"
+
+
+@dataclass(frozen=True)
+class Line:
+    """What somebody wrote into a group without asking us."""
+
+    speaker: str
+    text: str
+
+    def __repr__(self) -> str:
+        return f"Line({len(self.text)} characters)"
 
 
 @dataclass(frozen=True)
@@ -45,6 +75,9 @@ class Message:
     text: str
     written_at: float | None = None
     """When, in Unix seconds by Telegram's clock."""
+    quote: Quote | None = None
+    album: str = ""
+    """Of several files that are shown together, each is a message of its own with this name."""
 
     def __repr__(self) -> str:
         return f"Message(chat={self.chat}, id={self.id}, {len(self.text)} characters)"
@@ -69,6 +102,24 @@ class Streaming(StrEnum):
     """Nothing until the answer is complete."""
 
 
+class Answers(StrEnum):
+    """Which messages of a group are answered."""
+
+    MENTION = "mention"
+    """Those that name the bot or answer it."""
+    WAKE = "wake"
+    """Those, and what begins with the group's wake word."""
+    EVERYTHING = "everything"
+
+
+class Memory(StrEnum):
+    """Who shares a conversation in a group."""
+
+    CHAT = "chat"
+    MEMBER = "member"
+    """Each has their own."""
+
+
 @dataclass(frozen=True)
 class Preferences:
     """What a chat has chosen; None is the deployment's default."""
@@ -77,6 +128,11 @@ class Preferences:
     suggestions: bool | None = None
     streaming: Streaming | None = None
     language: str | None = None
+    answers: Answers | None = None
+    wake_word: str | None = None
+    memory: Memory | None = None
+    context: int | None = None
+    """How many lines that were not for the agent it gets to read with a question."""
 
     def over(self, default: "Preferences") -> "Preferences":
         """These choices, and the default's where nothing was chosen."""
@@ -85,6 +141,10 @@ class Preferences:
             suggestions=default.suggestions if self.suggestions is None else self.suggestions,
             streaming=self.streaming or default.streaming,
             language=self.language or default.language,
+            answers=self.answers or default.answers,
+            wake_word=self.wake_word or default.wake_word,
+            memory=self.memory or default.memory,
+            context=default.context if self.context is None else self.context,
         )
 
 
@@ -174,6 +234,8 @@ class Part:
     text: str
     written_at: float | None = None
     """When, in Unix seconds; None when the turn is asked once more."""
+    quote: Quote | None = None
+    album: str = ""
 
     def __repr__(self) -> str:
         return f"Part(message_id={self.message_id})"
@@ -204,16 +266,15 @@ class Turn:
     """Whether its words were changed after it was asked."""
     stopping: bool = False
     """Whether the person wants it stopped."""
+    heard: tuple[Line, ...] = ()
+    """What was written in the group before it."""
+    member_id: int = 0
+    """Whose conversation it belongs to; 0 for the one that all share."""
 
     def late(self, now: float) -> float:
         """How many seconds ago its last message was written; 0 when that does not count."""
         written = self.parts[-1].written_at if self.parts else None
         return max(0.0, now - written) if written else 0.0
-
-    @property
-    def question(self) -> str:
-        """All messages of the turn as one text."""
-        return "\n\n".join(part.text for part in self.parts)
 
     def begun(self, run_id: str, conversation_id: str) -> Self:
         """The turn once its run is known."""
@@ -225,6 +286,8 @@ class Chat:
     """A chat's place at Coze."""
 
     key: ChatKey
+    member_id: int
+    """Whose place it is, where each member of a group has their own; else 0."""
     user_id: str
     """Coze's `user_id`: made up by us, so that it says nothing about the person."""
     conversation_id: str | None

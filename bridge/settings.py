@@ -1,14 +1,12 @@
 """Every setting once: its name, type, default and sentence; all faults are told at once."""
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -23,11 +21,17 @@ from pydantic import (
 
 from bridge.coze.regions import deployment
 from bridge.errors import SettingsTrouble
-from bridge.model import Preferences, Reasoning, Streaming
+from bridge.model import Answers, Memory, Preferences, Reasoning, Streaming
 from bridge.store.engine import database_file, database_url
 from bridge.texts import catalogues
 
-ENV_FILE = Path(".env")
+_WORDS: dict[str, type[StrEnum]] = {
+    "bridge_reasoning": Reasoning,
+    "bridge_streaming": Streaming,
+    "bridge_group_answers": Answers,
+    "bridge_group_memory": Memory,
+}
+"""The settings that are one of a few words."""
 
 
 def _numbers(text: object) -> object:
@@ -64,6 +68,13 @@ Pace = Annotated[
     AfterValidator(_sensible),
 ]
 """The fields of `bridge.telegram.budget.Limits`, in their order."""
+
+
+Operators = Annotated[
+    tuple[Annotated[int, Field(gt=0)], ...],
+    BeforeValidator(_numbers),
+]
+"""Telegram ids of people."""
 
 
 class Settings(BaseModel):
@@ -167,6 +178,40 @@ class Settings(BaseModel):
         ge=0,
         description="Messages in groups that are older, as after an outage, are skipped.",
     )
+    bridge_group_answers: Answers = Field(
+        Answers.MENTION,
+        description=(
+            "Which messages groups get answered: those that `mention` the bot or answer it, also "
+            "those with the `wake` word, or `everything`."
+        ),
+    )
+    bridge_group_wake_word: str | None = Field(
+        None, max_length=32, description="The wake word; without one, the bot's name."
+    )
+    bridge_group_memory: Memory = Field(
+        Memory.CHAT,
+        description="Whether a group shares one conversation (`chat`) or each `member` has one.",
+    )
+    bridge_group_context: int = Field(
+        0,
+        ge=0,
+        le=50,
+        description=(
+            "How many earlier lines of a group, not meant for the bot, the agent reads with a "
+            "question."
+        ),
+    )
+    bridge_operators: Operators = Field(
+        (),
+        description=(
+            "Telegram ids of the operators, comma-separated; empty: whoever sends the code that "
+            "is printed at the start becomes one."
+        ),
+    )
+    bridge_access: Literal["approval", "open"] = Field(
+        "approval",
+        description="`approval`: people and groups wait for an operator's yes; or `open`.",
+    )
     bridge_health_port: int = Field(
         0, ge=0, le=65535, description="Port of `/healthz` on 127.0.0.1; 0 for none."
     )
@@ -179,6 +224,10 @@ class Settings(BaseModel):
             self.bridge_suggestions,
             self.bridge_streaming,
             self.bridge_language,
+            self.bridge_group_answers,
+            self.bridge_group_wake_word,
+            self.bridge_group_memory,
+            self.bridge_group_context,
         )
 
     @field_validator("telegram_bot_token")
@@ -211,10 +260,10 @@ class Settings(BaseModel):
             raise ValueError("is not a proxy's address; it begins with http:// or socks5://")
         return address
 
-    @field_validator("bridge_reasoning", "bridge_streaming", mode="before")
+    @field_validator(*_WORDS, mode="before")
     @classmethod
     def _word(cls, word: object, info: ValidationInfo) -> object:
-        kind = Reasoning if info.field_name == "bridge_reasoning" else Streaming
+        kind = _WORDS[info.field_name or ""]
         if isinstance(word, str) and word.lower() not in set(kind):
             raise ValueError(f"must be {_choice(kind)}")
         return word.lower() if isinstance(word, str) else word
@@ -251,31 +300,10 @@ class Settings(BaseModel):
     def _level(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
 
-    @field_validator("bridge_log_format", mode="before")
+    @field_validator("bridge_log_format", "bridge_access", mode="before")
     @classmethod
     def _format(cls, form: object) -> object:
         return form.lower() if isinstance(form, str) else form
-
-
-def environment(env_file: Path = ENV_FILE) -> dict[str, str]:
-    """The variables of the process, over those of the `.env` file. Raises SettingsTrouble."""
-    from_file: dict[str, str | None] = {}
-    try:
-        with env_file.open(encoding="utf-8") as lines:
-            broken = [str(line.original.line) for line in parse_stream(lines) if line.error]
-        if broken:
-            where = ", ".join(broken)
-            raise SettingsTrouble(
-                (f"{env_file}, line {where}: cannot be read; write NAME=value, quotes closed",)
-            )
-        from_file = dotenv_values(env_file, encoding="utf-8")
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise SettingsTrouble((f"{env_file} cannot be read ({error.strerror})",)) from None
-    except UnicodeDecodeError:
-        raise SettingsTrouble((f"{env_file} is not UTF-8 text; save it as that",)) from None
-    return {name: value for name, value in {**from_file, **os.environ}.items() if value}
 
 
 def settings_from(variables: Mapping[str, str]) -> Settings:
@@ -354,6 +382,8 @@ def _worded(place: tuple[int | str, ...], kind: str, message: str) -> str:
     if kind == "value_error":
         return f"{name} {message.removeprefix('Value error, ')}"
     field = Settings.model_fields[name.lower()]
+    if name == "BRIDGE_OPERATORS":
+        return f"{name} needs Telegram ids, which are numbers, such as 1234567,7654321"
     if "PACE" in name:
         example = ",".join(f"{number:g}" for number in field.default)
         return f"{name} needs six numbers above 0 (the last may be 0), such as {example}"

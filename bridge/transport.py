@@ -27,10 +27,21 @@ def transport(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncBaseTranspo
     return _Transport(verify=_certificates(), limits=limits) if direct(proxy) else None
 
 
-def forget_cookies(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """Have it keep no cookies: none is needed, and one that is not ASCII ends every request."""
+def plain(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """Have it keep neither cookies nor answers.
+
+    No cookie is needed, and one that is not ASCII ends every request. And httpx ties each answer to
+    itself, to measure how long it took: megabytes of them would wait for the garbage collector.
+    """
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    client.event_hooks = {"response": [_untie]}
     return client
+
+
+async def _untie(response: httpx.Response) -> None:
+    stream = response.extensions.get(_OWN)
+    if isinstance(stream, httpx.AsyncByteStream):
+        response.stream = stream
 
 
 def session(limits: httpx.Limits) -> aiohttp.ClientSession:
@@ -49,13 +60,16 @@ def _certificates() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+_OWN = "bridge.stream"
+
+
 class _Transport(AiohttpTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. Raises httpx's errors, by what really happened."""
         with as_httpx(request):
             response = await super().handle_async_request(request)
         if isinstance(response.stream, httpx.AsyncByteStream):
-            response.stream = _Stream(response.stream, request)
+            response.stream = response.extensions[_OWN] = _Stream(response.stream, request)
         return response
 
 

@@ -34,11 +34,12 @@ ARROWS: dict[str, set[str]] = {
     "store": {"model", "errors"},
     "relay": {"model", "errors", "coze", "store"},
     "telegram": {"model", "errors", "relay", "store", "coze", "texts", "transport", "crashing"},
+    "environment": {"errors"},
     "settings": {"model", "errors", "texts", "coze", "store"},
     "app": {"model", "errors", "texts", "settings", "coze", "store", "relay", "telegram",
             "transport"},
-    "ops": {"model", "errors", "texts", "settings", "coze", "store", "relay", "telegram", "app", "sandbox",
-            "__version__"},
+    "ops": {"model", "errors", "texts", "settings", "environment", "coze", "store", "relay",
+            "telegram", "app", "sandbox", "__version__"},
     "__main__": {"ops"},
     "__init__": set(),
 }  # fmt: skip
@@ -159,16 +160,20 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources())
     used = set(
         re.findall(
-            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge)\.\w+)"',
+            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge|group|access|operator|ask)\.\w+)"',
             code,
         )
     )
     used |= {f"command.{name}" for name in COMMANDS}
+    used |= {
+        f"access.{state}{length}" for state in ("allowed", "denied") for length in ("", "_short")
+    }
+    used |= {"button.allow", "button.deny", "settings.is.lines"}
     for key in (ChatKey(1), ChatKey(-1)):
         for row in keyboard(Preferences(), Preferences(), key, "en"):
             name = row[0].data.split(":")[1]
             used |= {f"settings.{name}"}
-            used |= {f"settings.is.{value}" for value in _values(name, key)}
+            used |= {f"settings.is.{value}" for value in _values(name, key) if name != "context"}
     used -= {f"settings.is.{language}" for language in catalogues()}
     assert used == set(catalogues()["en"])
 

@@ -15,7 +15,7 @@ from bridge.coze.regions import Deployment
 from bridge.coze.sse import EventTooLarge, events
 from bridge.crashing import outside
 from bridge.errors import Garbled, Interrupted, Unauthorized, Unreachable
-from bridge.transport import forget_cookies, transport
+from bridge.transport import plain, transport
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 READ_SECONDS = 60.0
@@ -52,7 +52,7 @@ class Coze:
             headers={"User-Agent": "coze-telegram-bridge"},
             follow_redirects=False,
         )
-        self._http = forget_cookies(client)
+        self._http = plain(client)
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""

@@ -17,7 +17,7 @@ from bridge.model import ChatKey, Message, Picture, Sender
 from bridge.relay.reply import Halt
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
-from bridge.store import chats, migrate, turns
+from bridge.store import chats, migrate, turns, waiting
 from bridge.store.engine import Store
 from bridge.texts import say
 
@@ -87,7 +87,7 @@ async def _ask(answering: Answering, store: Store, number: int, text: str) -> bo
     """Ask one question; Ctrl-C stops the run."""
     message = Message(_HERE, number, Sender(1, "terminal", _LANGUAGE), text)
     async with store.writing() as tx:
-        await turns.wait(tx, message)
+        await waiting.wait(tx, message)
         turn = await turns.claim(tx, _HERE)
     if turn is None:
         raise AssertionError("the turn that was just made waits")

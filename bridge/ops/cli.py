@@ -94,8 +94,9 @@ def chat(
     ] = False,
 ) -> None:
     """Talk to the agent in the terminal."""
+    from bridge.environment import environment
     from bridge.ops.chat import chat as talk
-    from bridge.settings import environment, settings_from
+    from bridge.settings import settings_from
 
     variables = {**environment(), "TELEGRAM_BOT_TOKEN": "1:unused"}  # no Telegram is needed
     logs.set_up("WARNING", "console")
@@ -159,7 +160,8 @@ def backup(
 
 def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool = False) -> None:
     """Do something with the database in DATABASE_URL; nothing else needs to be set for that."""
-    from bridge.settings import Settings, environment
+    from bridge.environment import environment
+    from bridge.settings import Settings
     from bridge.store.engine import Store, database_file, database_url
 
     logs.set_up("WARNING", "console")
@@ -183,7 +185,8 @@ def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool 
 
 
 def _settings() -> "Settings":
-    from bridge.settings import environment, settings_from
+    from bridge.environment import environment
+    from bridge.settings import settings_from
 
     return settings_from(environment())
 

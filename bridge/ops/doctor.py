@@ -102,7 +102,12 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
         if me.can_read_all_group_messages:
             yield good(subject, "privacy mode is off: groups show the bot every message")
         else:
-            yield good(subject, "privacy mode is on: in groups the bot sees what is meant for it")
+            yield note(
+                subject,
+                "privacy mode is on: in groups the bot sees only what is meant for it",
+                "For a wake word or to answer everything, switch it off at @BotFather (/setprivacy) "
+                "and add the bot to its groups again, or make it an administrator there.",
+            )
     except InvalidToken as error:
         # The library says the same for a 404, which an address that is no Bot API gives.
         if "not found" in str(error.__cause__).casefold():

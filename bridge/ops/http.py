@@ -1,7 +1,7 @@
 """`/healthz` on 127.0.0.1: red when the bridge is deaf or cannot write, not only when it is dead."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,14 +26,11 @@ async def health_page(app: App, port: int) -> AsyncIterator[None]:
         return JSONResponse({"ok": not faults, "faults": faults}, 503 if faults else 200)
 
     page = Starlette(routes=[Route("/healthz", health)])
-    try:
-        serving_page = serving(page, port)
-        await serving_page.__aenter__()
-    except OSError as error:
-        cure = "Choose another BRIDGE_HEALTH_PORT."
-        what = f"port {port} cannot be used ({error.strerror})"
-        raise Trouble("Serving /healthz", what, cure=cure) from error
-    try:
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(serving(page, port))
+        except OSError as error:
+            cure = "Choose another BRIDGE_HEALTH_PORT."
+            what = f"port {port} cannot be used ({error.strerror})"
+            raise Trouble("Serving /healthz", what, cure=cure) from error
         yield
-    finally:
-        await serving_page.__aexit__(None, None, None)

@@ -10,6 +10,7 @@ import typer
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from bridge.environment import environment
 from bridge.errors import Trouble
 from bridge.ops.run import until_signal
 from bridge.sandbox import page
@@ -17,7 +18,7 @@ from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
 from bridge.sandbox.journal import Journal
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import TelegramEmulator
-from bridge.settings import environment, settings_from
+from bridge.settings import settings_from
 
 _BOT_TOKEN = "42:SANDBOX"
 _COZE_TOKEN = "pat_sandbox"
@@ -59,7 +60,8 @@ async def neighbours(
         stack.push_async_callback(emulator.close)
         variables = {"BRIDGE_GRACE_SECONDS": "1", **_real("BRIDGE_")}
         if not real_telegram:
-            _populate(emulator)
+            operator = _populate(emulator)
+            variables = {"BRIDGE_ACCESS": "open", "BRIDGE_OPERATORS": str(operator)} | variables
             variables |= {"TELEGRAM_BOT_TOKEN": _BOT_TOKEN, "TELEGRAM_API_BASE_URL": address}
         else:
             variables |= _real("TELEGRAM_")
@@ -86,10 +88,15 @@ async def _local_coze(journal: Journal) -> AsyncIterator[dict[str, str]]:
             await emulator.close()
 
 
-def _populate(emulator: TelegramEmulator) -> None:
+def _populate(emulator: TelegramEmulator) -> int:
+    """People, a group of them and a forum; returns the id of who is the operator."""
     emulator.add_bot(_BOT_TOKEN)
-    for name, username, language in _PEOPLE:
-        emulator.add_person(name, username, language)
+    people = [emulator.add_person(name, username, language) for name, username, language in _PEOPLE]
+    emulator.add_group("Friends", people)
+    forum = emulator.add_group("Workshop", people, forum=True, admins=people[1:2])
+    for name in ("Ideas", "Tools"):
+        emulator.add_topic(forum, name)
+    return people[0].id
 
 
 def _real(prefix: str) -> dict[str, str]:

@@ -25,6 +25,7 @@ from bridge.errors import (
 from bridge.model import Chat, Home, Picture, Turn
 from bridge.relay.progress import Progress
 from bridge.relay.recovery import let_go
+from bridge.relay.wording import worded
 from bridge.store import chats, turns
 from bridge.store.engine import Store
 
@@ -96,14 +97,14 @@ class Asking:
 
     def _of(self, turn: Turn, user_id: str) -> Question:
         place = turn.conversation_id or ""
-        return Question(self._home.agent_id, user_id, place, turn.question, turn.mark)
+        return Question(self._home.agent_id, user_id, place, worded(turn), turn.mark)
 
     async def _question(self, told: Told) -> Question:
         """The question for Coze, written down as asked."""
         while True:
             left: Sequence[Turn] = ()
             async with self._store.writing() as tx:
-                chat = await chats.chat(tx, told.turn.chat)
+                chat = await chats.chat(tx, told.turn.chat, told.turn.member_id)
                 if chat.conversation_id and chat.home == self._home:
                     left = await turns.lingering(tx, chat.key, chat.conversation_id)
                     if not left:
@@ -123,7 +124,7 @@ class Asking:
             for turn in left:
                 await turns.let_go(tx, turn.id)
             if not all(ended):
-                await chats.move_out(tx, told.turn.chat)
+                await chats.move_out(tx, told.turn.chat, told.turn.member_id)
                 told.progress = told.progress.with_notice("reply.renewed")
 
     async def _take_conversation(self, chat: Chat) -> None:
@@ -139,7 +140,7 @@ class Asking:
                     raise
                 await asyncio.sleep(pause)
         async with self._store.writing() as tx:
-            await chats.move_in(tx, chat.key, made.id, self._home)
+            await chats.move_in(tx, chat, made.id, self._home)
 
     async def _forget_asking(self, told: Told, trouble: CozeTrouble) -> None:
         """Coze certainly did not take the question: it may be asked again."""
@@ -148,7 +149,7 @@ class Asking:
         async with self._store.writing() as tx:
             await turns.not_asked(tx, told.turn.id)
             if moves:
-                await chats.move_out(tx, told.turn.chat)
+                await chats.move_out(tx, told.turn.chat, told.turn.member_id)
         told.turn = replace(told.turn, asked=False)
         if moves:
             told.progress = told.progress.with_notice("reply.renewed")
@@ -160,9 +161,9 @@ class Asking:
         async with self._store.writing() as tx:
             await turns.began(tx, turn.id, run.id, conversation_id)
             if conversation_id != turn.conversation_id:
-                chat = await chats.chat(tx, turn.chat)
+                chat = await chats.chat(tx, turn.chat, turn.member_id)
                 if chat.conversation_id == turn.conversation_id:  # else /new came meanwhile
-                    await chats.move_in(tx, turn.chat, conversation_id, self._home)
+                    await chats.move_in(tx, chat, conversation_id, self._home)
                 told.progress = told.progress.with_notice("reply.renewed")
         told.turn = turn.begun(run.id, conversation_id)
         told.began.set()

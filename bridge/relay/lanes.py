@@ -155,6 +155,15 @@ class Lanes:
             return False
         return True
 
+    async def drop(self, chat_id: int) -> None:
+        """Break off all that runs in a group and its topics; it stays open in the store."""
+        here = [lane for key, lane in self._lanes.items() if key.chat_id == chat_id]
+        tasks = [lane.task for lane in here if lane.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
     async def close(self, grace_seconds: float) -> None:
         """Begin nothing new, let running answers end for a while, then break them off.
 

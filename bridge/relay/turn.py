@@ -153,7 +153,7 @@ class Answering:
             if not await turns.settle(tx, turn.id, end):
                 await turns.ask_anew(tx, turn.id)
                 return
-            await turns.forget_words(tx, turn.chat, but=turn.id)
+            await turns.forget_words(tx, turn.chat)
         log.info("turn settled", turn=turn.id, state=end.state.value)
 
     async def _begin_anew(self, turn: Turn) -> None:

@@ -2,14 +2,17 @@
 
 import secrets
 import time
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, FromClause, Table, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Chat, ChatKey, Home, Preferences, Reasoning, Streaming
-from bridge.store.tables import chats, facts
+from bridge.model import Answers, Chat, ChatKey, Home, Memory, Preferences, Reasoning, Streaming
+from bridge.store.tables import chats, facts, members
 
 
 async def meet(tx: AsyncConnection, key: ChatKey) -> None:
@@ -26,32 +29,54 @@ async def meet(tx: AsyncConnection, key: ChatKey) -> None:
     )
 
 
-async def chat(tx: AsyncConnection, key: ChatKey) -> Chat:
-    """The chat, met before."""
-    row = (await tx.execute(select(chats).where(*_here(key)))).one()
+async def chat(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> Chat:
+    """The chat, met before; with a member's id, their own place in it, made when it is new."""
+    if member_id:
+        await _meet_member(tx, key, member_id)
+    table, here = _place(key, member_id)
+    row = (await tx.execute(select(table).where(*here))).one()
     home = Home(row.agent_id, row.api_base, row.account or "") if row.agent_id else None
-    return Chat(key, row.user_id, row.conversation_id, home)
+    return Chat(key, member_id, row.user_id, row.conversation_id, home)
 
 
-async def move_in(tx: AsyncConnection, key: ChatKey, conversation_id: str, home: Home) -> None:
-    """Remember the chat's conversation and where it lives."""
-    await _set(
-        tx,
-        key,
-        conversation_id=conversation_id,
-        agent_id=home.agent_id,
-        api_base=home.api_base,
-        account=home.account,
+async def _meet_member(tx: AsyncConnection, key: ChatKey, member_id: int) -> None:
+    await tx.execute(
+        insert(members)
+        .values(
+            chat_id=key.chat_id,
+            thread_id=key.thread_id,
+            member_id=member_id,
+            user_id=f"tg-{secrets.token_hex(12)}",
+            created_at=time.time(),
+        )
+        .on_conflict_do_nothing()
     )
 
 
-async def move_out(tx: AsyncConnection, key: ChatKey) -> None:
+async def move_in(tx: AsyncConnection, chat: Chat, conversation_id: str, home: Home) -> None:
+    """Remember the chat's conversation, or its member's, and where it lives."""
+    table, here = _place(chat.key, chat.member_id)
+    moved = {
+        "conversation_id": conversation_id,
+        "agent_id": home.agent_id,
+        "api_base": home.api_base,
+        "account": home.account,
+    }
+    await tx.execute(update(table).where(*here).values(**moved))
+
+
+async def move_out(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> None:
     """Forget the conversation: the next turn makes a new one."""
-    await _set(tx, key, conversation_id=None)
+    table, here = _place(key, member_id)
+    await tx.execute(update(table).where(*here).values(conversation_id=None))
 
 
-async def _set(tx: AsyncConnection, key: ChatKey, **values: str | bool | None) -> None:
-    await tx.execute(update(chats).where(*_here(key)).values(**values))
+def _place(key: ChatKey, member_id: int) -> tuple[Table, Sequence[ColumnElement[bool]]]:
+    """The table and the row with the memory of a chat, or of one of its members."""
+    if not member_id:
+        return chats, _here(key)
+    here = (members.c.chat_id == key.chat_id, members.c.thread_id == key.thread_id)
+    return members, (*here, members.c.member_id == member_id)
 
 
 def _here(key: ChatKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -59,41 +84,45 @@ def _here(key: ChatKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 async def preferences(tx: AsyncConnection, key: ChatKey) -> Preferences:
-    """What the chat has chosen; nothing, when it was never met."""
-    row = (await tx.execute(select(*CHOSEN).where(*_here(key)))).one_or_none()
+    """What the chat itself has chosen; nothing, when it was never met."""
+    row = (await tx.execute(select(*chosen(chats)).where(*_here(key)))).one_or_none()
     return read_preferences(row) if row else Preferences()
+
+
+async def counting(tx: AsyncConnection, key: ChatKey) -> Preferences:
+    """What counts in a chat: what it has chosen, else what its forum has."""
+    own = await preferences(tx, key)
+    return own.over(await preferences(tx, key.whole)) if key.thread_id else own
 
 
 async def prefer(tx: AsyncConnection, key: ChatKey, chosen: Preferences) -> None:
     """Remember what the chat has chosen."""
     await meet(tx, key)
-    await _set(
-        tx,
-        key,
-        reasoning=chosen.reasoning,
-        suggestions=chosen.suggestions,
-        streaming=chosen.streaming,
-        language=chosen.language,
-    )
+    await tx.execute(update(chats).where(*_here(key)).values(**asdict(chosen)))
 
 
-CHOSEN = (
-    chats.c.reasoning,
-    chats.c.suggestions,
-    chats.c.streaming,
-    chats.c.language.label("chosen_language"),
-)
-"""The columns that `read_preferences` needs."""
+_CHOICES = [field.name for field in fields(Preferences)]
 
 
-def read_preferences(row: Any) -> Preferences:
-    """What a chat has chosen, of a row that has `CHOSEN`; unknown words count as no choice."""
-    return Preferences(
-        Reasoning(row.reasoning) if row.reasoning in set(Reasoning) else None,
-        row.suggestions,
-        Streaming(row.streaming) if row.streaming in set(Streaming) else None,
-        row.chosen_language,
-    )
+def chosen(table: FromClause, lead: str = "chosen") -> Sequence[ColumnElement[Any]]:
+    """The columns of the chats' table that `read_preferences` needs, named after `lead`."""
+    return [table.c[name].label(f"{lead}_{name}") for name in _CHOICES]
+
+
+def read_preferences(row: Any, lead: str = "chosen") -> Preferences:
+    """What a chat has chosen, of a row that has `chosen`; unknown words count as no choice."""
+    found = {name: getattr(row, f"{lead}_{name}") for name in _CHOICES}
+    for name, kind in _KINDS.items():
+        found[name] = kind(found[name]) if found[name] in set(kind) else None
+    return Preferences(**found)
+
+
+_KINDS: dict[str, type[StrEnum]] = {
+    "reasoning": Reasoning,
+    "streaming": Streaming,
+    "answers": Answers,
+    "memory": Memory,
+}
 
 
 async def fact(tx: AsyncConnection, name: str) -> str | None:

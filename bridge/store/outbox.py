@@ -43,10 +43,10 @@ async def sending(
     earlier = await of(tx, cause)
     if earlier is not None and earlier.message_id is None and not anew:
         return earlier
-    entry = insert(outbox).values(cause=cause, chat_id=chat_id, created_at=time.time())
+    now = time.time()
+    entry = insert(outbox).values(cause=cause, chat_id=chat_id, created_at=now)
     again = entry.on_conflict_do_update(
-        index_elements=["cause"],
-        set_={"message_id": None, "created_at": entry.excluded.created_at},
+        index_elements=["cause"], set_={"message_id": None, "created_at": now}
     )
     await tx.execute(again)
     return None

@@ -57,10 +57,63 @@ chats = Table(
     Column("suggestions", Boolean),
     Column("streaming", Text),
     Column("language", Text),
+    Column("answers", Text),
+    Column("wake_word", Text),
+    Column("memory", Text),
+    Column("context", Integer),
 )
-"""Where people meet the bot, where their memory lives at Coze, and what they have chosen."""
+"""Where people meet the bot, where their memory lives at Coze, and what they have chosen. In a
+forum, what the row without a topic has chosen is the default of the topics."""
+
+members = Table(
+    "members",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("thread_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("member_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", Text, nullable=False),
+    Column("conversation_id", Text),
+    Column("agent_id", Text),
+    Column("api_base", Text),
+    Column("account", Text),
+    Column("created_at", Float, nullable=False),
+)
+"""The memory at Coze of each member, where a group's members have their own."""
+
+shut = Table(
+    "shut",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("thread_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("why", Text, nullable=False),
+    Column("since", Float, nullable=False),
+)
+"""Chats and topics into which nothing can be written; without a topic, the whole chat."""
+
+access = Table(
+    "access",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("decided_by", BigInteger),
+    Column("since", Float, nullable=False),
+)
+"""Which people (by their private chats) and groups may use the bridge: `asked`, `allowed` or
+`denied`, and by whom."""
+
+operators = Table(
+    "operators",
+    metadata,
+    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("since", Float, nullable=False),
+)
+"""Who became an operator by the one-time code."""
 
 _OPEN = text("state IN ('waiting', 'running')")
+_RUNNING = text("state = 'running'")
+_WAITING = text("state = 'waiting'")
 turns = Table(
     "turns",
     metadata,
@@ -84,6 +137,8 @@ turns = Table(
     Column("edited", Boolean, nullable=False, server_default=false()),
     Column("stopping", Boolean, nullable=False, server_default=false()),
     Column("lingers", Boolean, nullable=False, server_default=false()),
+    Column("heard", JSON(none_as_null=True)),
+    Column("member_id", BigInteger, nullable=False, server_default=text("0")),
     Column("created_at", Float, nullable=False),
     Column("settled_at", Float),
     ForeignKeyConstraint(["chat_id", "thread_id"], ["chats.chat_id", "chats.thread_id"]),
@@ -96,20 +151,36 @@ turns = Table(
         postgresql_where=text("lingers"),
     ),
     Index(
-        "uq_turns_open",
+        "ix_turns_open",
         "chat_id",
         "thread_id",
-        "state",
-        unique=True,
         sqlite_where=_OPEN,
         postgresql_where=_OPEN,
     ),
+    Index(
+        "uq_turns_running",
+        "chat_id",
+        "thread_id",
+        unique=True,
+        sqlite_where=_RUNNING,
+        postgresql_where=_RUNNING,
+    ),
+    Index(
+        "uq_turns_waiting",
+        "chat_id",
+        "thread_id",
+        "sender_id",
+        unique=True,
+        sqlite_where=_WAITING,
+        postgresql_where=_WAITING,
+    ),
 )
-"""At most one turn waits and one runs in a chat: the index says so, not a habit.
+"""At most one turn runs in a chat, and one of each person waits: the indexes say so, not a habit.
 
 `final` is the end of a turn that is not shown yet; `edited` says that its words changed while it
 ran, `stopping` that the person wants it stopped; `lingers`, that it is settled and its run may be
-going all the same.
+going all the same. `heard` is what was said in the group before it; `member_id` whose conversation
+it belongs to, 0 for the one that all share.
 """
 
 outbox = Table(

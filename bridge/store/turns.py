@@ -3,78 +3,37 @@
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
-from typing import Any
+from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Row, Select, Text, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Text, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChatKey, End, Message, Part, Sender, State, Turn, before
-from bridge.store.chats import CHOSEN, meet, read_preferences
-from bridge.store.ends import dump, load
-from bridge.store.tables import chats, turns
+from bridge.model import ChatKey, End, State, Turn, before
+from bridge.store.ends import dump
+from bridge.store.rows import of_chat, parts_of, turn_of, with_chat
+from bridge.store.tables import turns
 
 EDIT_SECONDS = 600.0
 """How long after it was written a question may be edited, and its words are kept for that."""
 
-MOST_WAITING = 20
-"""How many messages of a chat may wait for one answer."""
-MOST_LETTERS = 100_000
 
-_OPEN = text("turns.state IN ('waiting', 'running')")
+OPEN = text("turns.state IN ('waiting', 'running')")
 _LINGERS = text("turns.lingers")
 """As in the indexes: SQLite uses those for these very words only."""
 RECENT_TURNS = 100
 """How far back in a chat words are looked for; older ones are forgotten already."""
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """The chat's turn that waits."""
-
-    turn_id: int
-    taken: bool
-    """Whether the message is part of it."""
+async def asker_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> int | None:
+    """Who asked a turn of the chat; None for a forged one."""
+    query = select(turns.c.sender_id).where(*of_chat(key), turns.c.id == turn_id)
+    found: int | None = (await tx.execute(query)).scalar_one_or_none()
+    return found
 
 
-async def wait(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) -> Waiting:
-    """Let a message wait for its answer: in the chat's waiting turn, or in a new one.
-
-    It is not taken when `most` messages wait there already.
-    """
-    await meet(tx, message.chat)
-    part = {"message_id": message.id, "text": message.text, "written_at": message.written_at}
-    waiting = await _open(tx, message.chat, State.WAITING)
-    if waiting is None:
-        return Waiting(await _insert(tx, message.chat, message.sender, [part], []), taken=True)
-    if len(waiting.parts) >= most or _letters(waiting.parts) > MOST_LETTERS:
-        return Waiting(waiting.id, taken=False)
-    # A turn that was to be tried again into its old posts gets new ones: they stand below.
-    await _set(tx, waiting.id, parts=[*waiting.parts, part], posts=[])
-    return Waiting(waiting.id, taken=True)
-
-
-def _letters(parts: Sequence[Mapping[str, object]]) -> int:
-    return sum(len(str(part["text"])) for part in parts)
-
-
-async def wait_again(tx: AsyncConnection, key: ChatKey, turn_id: int | None = None) -> bool:
-    """Let the chat's last settled turn be asked once more, into the same posts.
-
-    False when there is none, when another turn is open, or when it is not the one with that id.
-    """
-    last = (
-        await tx.execute(select(turns).where(*_of(key)).order_by(turns.c.id.desc()).limit(1))
-    ).one_or_none()
-    if last is None or not State(last.state).settled or not last.parts:
-        return False
-    if turn_id is not None and turn_id != last.id:
-        return False
-    sender = Sender(last.sender_id, last.sender_name, last.language)
-    parts = [{**part, "written_at": None} for part in last.parts]  # it is asked now
-    await _insert(tx, key, sender, parts, last.posts)
-    return True
+async def running(tx: AsyncConnection, key: ChatKey) -> Turn | None:
+    """The turn that runs in the chat."""
+    return (await _open_turns(tx, key)).get(State.RUNNING)
 
 
 async def claim(tx: AsyncConnection, key: ChatKey) -> Turn | None:
@@ -98,16 +57,10 @@ async def _claim(tx: AsyncConnection, found: Mapping[State, Turn]) -> Turn | Non
 
 
 async def _open_turns(tx: AsyncConnection, key: ChatKey) -> dict[State, Turn]:
-    """The chat's turns without an end: at most one of each kind."""
-    query = _with_chat().where(*_of(key), _OPEN)
-    found = (_turn(row) for row in (await tx.execute(query)).all())
+    """The chat's turns without an end: the one that runs, and the first one that waits."""
+    query = with_chat().where(*of_chat(key), OPEN).order_by(turns.c.id.desc())
+    found = (turn_of(row) for row in (await tx.execute(query)).all())
     return {turn.state: turn for turn in found}
-
-
-async def drop_waiting(tx: AsyncConnection, key: ChatKey) -> bool:
-    """Stop the chat's waiting turn before it ran; False when none waited."""
-    row = await _open(tx, key, State.WAITING)
-    return row is not None and await drop(tx, row.id)
 
 
 async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str) -> Turn:
@@ -121,7 +74,7 @@ async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str) -> Turn:
         .values(asked=True, conversation_id=conversation_id, edited=False)
         .returning(turns.c.parts)
     )
-    parts = _parts(written.scalar_one())
+    parts = parts_of(written.scalar_one())
     return replace(turn, asked=True, conversation_id=conversation_id, parts=parts)
 
 
@@ -159,7 +112,7 @@ async def stopping(tx: AsyncConnection, key: ChatKey, turn_id: int | None) -> bo
     which = () if turn_id is None else (turns.c.id == turn_id,)
     done = await tx.execute(
         update(turns)
-        .where(*_of(key), _OPEN, turns.c.state == State.RUNNING, turns.c.final.is_(None), *which)
+        .where(*of_chat(key), OPEN, turns.c.state == State.RUNNING, turns.c.final.is_(None), *which)
         .values(stopping=True)
     )
     return done.rowcount == 1
@@ -191,21 +144,14 @@ async def settle(tx: AsyncConnection, turn_id: int, end: End) -> bool:
     )
 
 
-async def drop(tx: AsyncConnection, turn_id: int) -> bool:
-    """Stop a waiting turn before it ran; False when it runs already."""
-    return await _become(
-        tx, turn_id, State.STOPPED, turns.c.state == State.WAITING, settled_at=time.time()
-    )
-
-
 async def lingering(tx: AsyncConnection, key: ChatKey, conversation_id: str) -> Sequence[Turn]:
     """The settled turns of a conversation whose runs may still be going there."""
     query = (
-        _with_chat()
-        .where(*_of(key), _LINGERS, turns.c.conversation_id == conversation_id)
+        with_chat()
+        .where(*of_chat(key), _LINGERS, turns.c.conversation_id == conversation_id)
         .order_by(turns.c.id)
     )
-    found = (_turn(row) for row in (await tx.execute(query)).all())
+    found = (turn_of(row) for row in (await tx.execute(query)).all())
     return [turn for turn in found if turn.state.settled]
 
 
@@ -217,7 +163,7 @@ async def let_go(tx: AsyncConnection, turn_id: int) -> None:
 async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> tuple[str, str] | None:
     """The conversation and the id at Coze of a turn's answer; None for a forged turn."""
     query = select(turns.c.conversation_id, turns.c.answer_id).where(
-        *_of(key), turns.c.id == turn_id
+        *of_chat(key), turns.c.id == turn_id
     )
     row = (await tx.execute(query)).one_or_none()
     return (row.conversation_id, row.answer_id) if row and row.answer_id else None
@@ -225,67 +171,21 @@ async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> tuple[st
 
 async def posts_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> Sequence[int] | None:
     """The posts of a settled or running turn of the chat; None for a forged one."""
-    query = select(turns.c.posts).where(*_of(key), turns.c.id == turn_id)
+    query = select(turns.c.posts).where(*of_chat(key), turns.c.id == turn_id)
     row = (await tx.execute(query)).one_or_none()
     return list(row.posts) if row else None
 
 
-class Edited(Enum):
-    """What came of an edited question."""
-
-    NOTHING = "nothing"
-    """Nothing of ours is changed by it."""
-    WAITS = "waits"
-    """It waits to be answered, into the posts that answered it before."""
-    RUNS = "runs"
-    """Its answer is being written: the turn must begin anew."""
-
-
-async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | None]:
-    """Take up an edited message of a turn; with the id of the turn that runs, if one does."""
-    found = await _turn_with(tx, message)
-    if found is None:
-        return Edited.NOTHING, None
-    parts = [
-        {**part, "text": message.text} if part["message_id"] == message.id else part
-        for part in found.parts
-    ]
-    if parts == found.parts:
-        return Edited.NOTHING, None
-    if not State(found.state).settled:
-        runs = State(found.state) is State.RUNNING
-        await _set(tx, found.id, parts=parts, edited=runs)
-        return (Edited.RUNS, found.id) if runs else (Edited.WAITS, None)
-    waiting = await _open(tx, message.chat, State.WAITING)
-    if waiting is not None:  # it is answered together with what was written since
-        await _set(tx, waiting.id, parts=[*parts, *waiting.parts], posts=[])
-    else:
-        await _insert(tx, message.chat, message.sender, parts, found.posts)
-    return Edited.WAITS, None
-
-
-async def _turn_with(tx: AsyncConnection, message: Message) -> Row[Any] | None:
-    """The newest turn that holds the message, among those whose words are still kept."""
-    query = (
-        select(turns)
-        .where(*_of(message.chat), turns.c.sender_id == message.sender.id)
-        .order_by(turns.c.id.desc())
-        .limit(RECENT_TURNS)
-    )
-    for row in (await tx.execute(query)).all():
-        if any(part["message_id"] == message.id for part in row.parts):
-            return row
-    return None
-
-
-async def forget_words(tx: AsyncConnection, key: ChatKey, but: int) -> None:
-    """Drop old questions of the chat's settled turns; the last one can always be retried."""
-    recent = select(turns.c.id).where(*_of(key)).order_by(turns.c.id.desc()).limit(RECENT_TURNS)
+async def forget_words(tx: AsyncConnection, key: ChatKey) -> None:
+    """Drop old questions of the chat's settled turns; each person's last can always be retried."""
+    recent = select(turns.c.id).where(*of_chat(key)).order_by(turns.c.id.desc()).limit(RECENT_TURNS)
+    last = select(func.max(turns.c.id)).where(*of_chat(key)).group_by(turns.c.sender_id)
     old = turns.c.settled_at < time.time() - EDIT_SECONDS
+    kept = turns.c.parts.cast(Text) != "[]"
     await tx.execute(
         update(turns)
-        .where(turns.c.id.in_(recent), turns.c.id != but, old, turns.c.parts.cast(Text) != "[]")
-        .values(parts=[])
+        .where(turns.c.id.in_(recent), turns.c.id.not_in(last), old, kept)
+        .values(parts=[], heard=None)
     )
 
 
@@ -293,53 +193,11 @@ async def open_chats(tx: AsyncConnection) -> Sequence[ChatKey]:
     """The chats with a turn that has no end yet, those who asked first at the front."""
     query = (
         select(turns.c.chat_id, turns.c.thread_id)
-        .where(_OPEN)
+        .where(OPEN)
         .group_by(turns.c.chat_id, turns.c.thread_id)
         .order_by(func.min(turns.c.id))
     )
     return [ChatKey(row.chat_id, row.thread_id) for row in (await tx.execute(query)).all()]
-
-
-def _of(key: ChatKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return (turns.c.chat_id == key.chat_id, turns.c.thread_id == key.thread_id)
-
-
-async def _insert(
-    tx: AsyncConnection,
-    key: ChatKey,
-    sender: Sender,
-    parts: Sequence[Mapping[str, object]],
-    posts: Sequence[int],
-) -> int:
-    made = await tx.execute(
-        insert(turns)
-        .values(
-            chat_id=key.chat_id,
-            thread_id=key.thread_id,
-            state=State.WAITING,
-            parts=parts,
-            sender_id=sender.id,
-            sender_name=sender.name,
-            language=sender.language,
-            mark=secrets.token_hex(12),
-            asked=False,
-            posts=posts,
-            created_at=time.time(),
-        )
-        .returning(turns.c.id)
-    )
-    return int(made.scalar_one())
-
-
-async def _open(tx: AsyncConnection, key: ChatKey, state: State) -> Row[Any] | None:
-    query = select(turns).where(*_of(key), turns.c.state == state)
-    return (await tx.execute(query)).one_or_none()
-
-
-def _with_chat() -> Select[Any]:
-    """Turns with what their chats have chosen."""
-    same = (turns.c.chat_id == chats.c.chat_id) & (turns.c.thread_id == chats.c.thread_id)
-    return select(turns, *CHOSEN).join(chats, same)
 
 
 async def _become(
@@ -359,34 +217,3 @@ async def _become(
 
 async def _set(tx: AsyncConnection, turn_id: int, **values: object) -> None:
     await tx.execute(update(turns).where(turns.c.id == turn_id).values(**values))
-
-
-def _turn(row: Row[Any]) -> Turn:
-    """A row as the model's turn: the one place where the JSON columns are read."""
-    return Turn(
-        id=row.id,
-        chat=ChatKey(row.chat_id, row.thread_id),
-        state=State(row.state),
-        parts=_parts(row.parts),
-        sender=Sender(row.sender_id, row.sender_name, row.language),
-        mark=row.mark,
-        conversation_id=row.conversation_id,
-        asked=row.asked,
-        run_id=row.run_id,
-        posts=tuple(int(post) for post in row.posts),
-        preferences=read_preferences(row),
-        final=load(row.final),
-        edited=row.edited,
-        stopping=row.stopping,
-    )
-
-
-def _parts(stored: Sequence[Mapping[str, object]]) -> tuple[Part, ...]:
-    return tuple(
-        Part(int(str(part["message_id"])), str(part["text"]), _time(part.get("written_at")))
-        for part in stored
-    )
-
-
-def _time(stored: object) -> float | None:
-    return stored if isinstance(stored, float) else None

@@ -13,12 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from telegram import (
-    Bot,
-    BotCommand,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
-)
+from telegram import Bot, BotCommand
 from telegram.constants import ChatAction
 from telegram.error import (
     BadRequest,
@@ -36,6 +31,8 @@ from bridge.telegram.canvas import Rendered
 from bridge.telegram.doubt import GIVEN_UP, MOST_LOOKS, Doubt, Found, alone, candidates
 from bridge.telegram.frame import Frame, Keyboard
 from bridge.telegram.outcomes import (
+    ChatClosed,
+    ChatMoved,
     DraftsImpossible,
     Dropped,
     PostGone,
@@ -47,7 +44,9 @@ from bridge.telegram.outcomes import (
     seconds,
 )
 from bridge.telegram.pacing import Family, Pacer
+from bridge.telegram.payload import entities, markup, shown
 from bridge.telegram.rich import Block
+from bridge.telegram.shut import Shut
 
 log = structlog.get_logger(__name__)
 _BAD_FORMAT = re.compile("entit|parse|utf-16")
@@ -65,10 +64,13 @@ class Cause:
 class Calls:
     """Makes calls for one bot, at the pace that each chat allows."""
 
-    def __init__(self, bot: Bot, pacer: Pacer, store: Store) -> None:
+    def __init__(self, bot: Bot, pacer: Pacer, store: Store, shut: Shut) -> None:
         self._bot = bot
         self._store = store
+        self._shut = shut
         self.pacer = pacer
+        self.moved: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+        """Groups that turned out to be supergroups now, each with its new id."""
 
     async def send(self, key: ChatKey, frame: Frame, reply_to: int | None = None) -> int:
         """Send a post and return its message id; the slot was taken before.
@@ -84,13 +86,11 @@ class Calls:
                 chat_id=key.chat_id,
                 message_thread_id=key.thread_id or None,
                 reply_parameters=answers if reply_to else None,
-                **_shown(content, frame.keyboard),
+                **shown(content, frame.keyboard),
             )
             return int(sent["message_id"])
 
-        return await judged(
-            self._silence, key, "Sending a message", _formatted(call, frame.content)
-        )
+        return await self._judged(key, "Sending a message", _formatted(call, frame.content))
 
     async def edit(self, key: ChatKey, post: int, frame: Frame) -> None:
         """Show a frame in a post; the slot was taken before. Safe to repeat.
@@ -104,13 +104,13 @@ class Calls:
                     "editmessagetext",
                     chat_id=key.chat_id,
                     message_id=post,
-                    **_shown(content, frame.keyboard),
+                    **shown(content, frame.keyboard),
                 )
             except BadRequest as error:
                 if "message is not modified" not in str(error).casefold():
                     raise
 
-        await judged(self._silence, key, "Editing a message", _formatted(call, frame.content))
+        await self._judged(key, "Editing a message", _formatted(call, frame.content))
 
     async def show_buttons(self, key: ChatKey, post: int, keyboard: Keyboard) -> None:
         """Change the buttons of a post; that it failed matters to nobody."""
@@ -118,13 +118,13 @@ class Calls:
             await self._quietly(
                 key,
                 lambda: self._bot.edit_message_reply_markup(
-                    key.chat_id, post, reply_markup=_markup(keyboard)
+                    key.chat_id, post, reply_markup=markup(keyboard)
                 ),
             )
 
     async def show(self, key: ChatKey, post: int, frame: Frame) -> None:
         """Change a short message of ours; that it failed matters to nobody. Raises ChatClosed."""
-        with suppress(Dropped, Refused, PostGone, TelegramUnreachable):
+        with suppress(Dropped, Refused, PostGone, TelegramUnreachable, ChatMoved):
             async with self.pacer.slot(key.chat_id, Priority.COMMAND):
                 await self.edit(key, post, frame)
 
@@ -134,8 +134,7 @@ class Calls:
         Raises ChatClosed, Dropped and TelegramUnreachable. Safe to repeat.
         """
         with suppress(PostGone, Refused):
-            await judged(
-                self._silence,
+            await self._judged(
                 key,
                 "Deleting a message",
                 lambda: self._bot.delete_message(key.chat_id, post),
@@ -157,7 +156,7 @@ class Calls:
                     chat_id=key.chat_id,
                     message_id=post,
                     rich_message={"blocks": list(blocks), "skip_entity_detection": True},
-                    reply_markup=_markup(keyboard),
+                    reply_markup=markup(keyboard),
                 )
             except BadRequest as error:
                 if "text is empty" in str(error).casefold():  # an older server looks for a text
@@ -165,7 +164,7 @@ class Calls:
                 raise
 
         async with self.pacer.slot(key.chat_id, Priority.COMMAND):
-            await judged(self._silence, key, "Making a message rich", call)
+            await self._judged(key, "Making a message rich", call)
 
     async def draft(self, key: ChatKey, draft_id: int, content: Rendered) -> None:
         """Show a draft with a Stop button of Telegram's own; the slot was taken before.
@@ -181,7 +180,7 @@ class Calls:
                     draft_id=draft_id,
                     message_thread_id=key.thread_id or None,
                     text=content.text,
-                    entities=_entities(content),
+                    entities=entities(content),
                     can_stop=True,
                 )
             except EndPointNotFound as error:
@@ -191,7 +190,7 @@ class Calls:
                     raise DraftsImpossible(str(error), everywhere=False) from error
                 raise
 
-        await judged(self._silence, key, "Showing a draft", call)
+        await self._judged(key, "Showing a draft", call)
 
     async def type(self, key: ChatKey) -> None:
         """Show "typing…" for five seconds, unless the chat wants silence or has enough of it."""
@@ -242,7 +241,7 @@ class Calls:
                 return post
             except Dropped:
                 await asyncio.sleep(min(1.0, self.pacer.silence(key.chat_id)))
-            except Refused:
+            except (Refused, ChatMoved):  # what belongs to the old group is said there or never
                 return None
             except TelegramUnreachable as trouble:
                 log.warning("message waits", chat=key.chat_id, trouble=str(trouble))
@@ -317,6 +316,22 @@ class Calls:
             async with self._store.writing() as tx:
                 await silences.keep(tx, chat_id, retry_after)
 
+    async def _judged(
+        self, key: ChatKey, doing: str, call: Callable[[], Awaitable[Result]]
+    ) -> Result:
+        """Make a call where something can be written, and remember where that is over."""
+        why = self._shut.why(key)
+        if why is not None:
+            raise ChatClosed(why)
+        try:
+            return await judged(self._silence, key, doing, call)
+        except ChatClosed as error:
+            await self._shut.close(key if error.topic_only else key.whole, str(error))
+            raise
+        except ChatMoved as error:
+            self.moved.put_nowait((key.chat_id, error.new))
+            raise
+
     async def _raw(self, method: str, **parameters: object) -> Any:
         """Make a call that is made for every frame, and leave its answer unread.
 
@@ -326,7 +341,17 @@ class Calls:
         given = {name: value for name, value in parameters.items() if value is not None}
         return await self._bot.do_api_request(method, api_kwargs=given)
 
+    async def react(self, key: ChatKey, message_id: int, emoji: str) -> None:
+        """Put our reaction under somebody's message, or take it away; no matter if that fails."""
+        async with self.pacer.slot(0, Priority.COMMAND, family=Family.FREE):
+            await self._quietly(
+                key,
+                lambda: self._bot.set_message_reaction(key.chat_id, message_id, emoji or None),
+            )
+
     async def _quietly(self, key: ChatKey, call: Callable[[], Awaitable[object]]) -> None:
+        if self._shut.why(key) is not None:
+            return
         try:
             await call()
         except RetryAfter as error:
@@ -350,37 +375,3 @@ def _formatted(
             return await call(Rendered(content.text))
 
     return attempt
-
-
-def _shown(content: Rendered, keyboard: Keyboard) -> dict[str, object]:
-    """What a message shows; in an edit, what is left out would be taken away."""
-    return {
-        "text": content.text,
-        "entities": _entities(content),
-        "link_preview_options": {"is_disabled": True},
-        "reply_markup": _markup(keyboard),
-    }
-
-
-def _entities(content: Rendered) -> list[dict[str, object]]:
-    return [
-        {
-            "type": one.type,
-            "offset": one.offset,
-            "length": one.length,
-            **({"url": one.url} if one.url else {}),
-            **({"language": one.language} if one.language else {}),
-        }
-        for one in content.entities
-    ]
-
-
-def _markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
-    if not keyboard:
-        return None
-    return InlineKeyboardMarkup(
-        [
-            [InlineKeyboardButton(one.label, callback_data=one.data) for one in row]
-            for row in keyboard
-        ]
-    )

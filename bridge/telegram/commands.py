@@ -2,24 +2,26 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.coze.agents import Agent, agent_information
 from bridge.coze.client import Coze
 from bridge.errors import CozeTrouble
-from bridge.model import ChatKey, Home, Picture, Preferences
+from bridge.model import Answers, ChatKey, Home, Memory, Picture, Preferences, Sender
 from bridge.relay.lanes import Lanes
-from bridge.store import chats, inbox, offers, turns
+from bridge.store import chats, inbox, offers, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram import preferences
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame, Layout
+from bridge.telegram.items import Order
 from bridge.telegram.keyboards import question_buttons
-from bridge.telegram.reading import Order
+from bridge.telegram.rights import Rights
 from bridge.texts import say
 
 log = structlog.get_logger(__name__)
@@ -53,7 +55,9 @@ class Commands:
         coze: Coze,
         home: Home,
         default: Preferences,
+        rights: Rights,
     ) -> None:
+        self._rights = rights
         self._calls = calls
         self._store = store
         self._lanes = lanes
@@ -100,22 +104,50 @@ class Commands:
         await self._say(order, "help.intro", commands="\n".join(lines))
 
     async def new(self, order: Order, _: Arrived) -> None:
-        """Begin a conversation without memory; a running answer belongs to the old one."""
-        key = order.message.chat
-        self._lanes.stop(key)
+        """Begin a conversation without memory; a running answer belongs to the old one.
+
+        Where each member of a group has their own, it is only theirs.
+        """
+        key, sender = order.message.chat, order.message.sender
+        if await self._may_end_running(key, sender):
+            await self.stop_running(key)
         async with self._store.writing() as tx:
+            chosen = (await chats.counting(tx, key)).over(self._default)
+            own = chosen.memory is Memory.MEMBER and not key.private
             await chats.meet(tx, key)
-            await chats.move_out(tx, key)
-        await self._say(order, "new.done")
+            await chats.move_out(tx, key, sender.id if own else 0)
+        await self._say(order, "new.done_own" if own else "new.done")
+
+    async def ask(self, order: Order, _: Arrived) -> None:
+        """`/ask` without a question."""
+        await self._say(order, "ask.how")
 
     async def stop(self, order: Order, _: Arrived) -> None:
-        """Stop the running answer; else drop what waits. The reply itself says so."""
-        key = order.message.chat
-        if await self.stop_running(key):
+        """Stop the running answer; else drop what waits. The reply itself says so.
+
+        In a group that is for whoever asked and for those who lead it.
+        """
+        key, sender = order.message.chat, order.message.sender
+        leads = await self._rights.leads(key, sender)
+        if await self._may_end_running(key, sender):
+            if await self.stop_running(key):
+                return
+        elif not await self._waits(key, sender):
+            await self._say(order, "stop.not_yours")
             return
         async with self._store.writing() as tx:
-            dropped = await turns.drop_waiting(tx, key)
+            dropped = await waiting.drop_waiting(tx, key, None if leads else sender.id)
         await self._say(order, "stop.waiting" if dropped else "stop.nothing")
+
+    async def _waits(self, key: ChatKey, sender: Sender) -> bool:
+        async with self._store.reading() as tx:
+            return await waiting.waits(tx, key, sender.id)
+
+    async def _may_end_running(self, key: ChatKey, sender: Sender) -> bool:
+        """Whether somebody may end the answer that runs; also when none does."""
+        async with self._store.reading() as tx:
+            running = await turns.running(tx, key)
+        return running is None or await self._rights.may_end(key, sender, running.sender.id)
 
     async def stop_running(self, key: ChatKey, turn_id: int | None = None) -> bool:
         """Have the running turn stopped, also by a later process; False when none runs."""
@@ -128,29 +160,53 @@ class Commands:
 
     async def retry(self, order: Order, arrived: Arrived) -> None:
         """Ask the last question again, into the same reply."""
-        refusal = await self.try_again(order.message.chat, arrived)
+        key, sender = order.message.chat, order.message.sender
+        refusal = await self.try_again(key, arrived, asker=None if key.private else sender.id)
         await self._say(order, refusal or "retry.above")
 
     async def settings(self, order: Order, _: Arrived) -> None:
-        """Show what the chat can choose."""
+        """Show what the chat can choose; in a group, to those who lead it.
+
+        `/settings wake WORD` changes the word to which a group's bot listens.
+        """
         key, language = order.chat, order.message.sender.language
-        async with self._store.reading() as tx:
+        if not await self._rights.leads(key, order.message.sender):
+            await self._say(order, "settings.not_yours")
+            return
+        what, _space, word = order.argument.partition(" ")
+        async with self._store.writing() as tx:
             chosen = await chats.preferences(tx, key)
-        buttons = preferences.keyboard(chosen, self._default, key, language)
-        frame = Frame(Rendered(say(language, "settings.title")), buttons)
+            if what == "wake" and word.strip() and not key.private:
+                word = " ".join(word.split())[: preferences.MOST_WORD]
+                chosen = replace(chosen, answers=Answers.WAKE, wake_word=word)
+                await chats.prefer(tx, key, chosen)
+            default = await self.default_of(tx, key)
+        buttons = preferences.keyboard(chosen, default, key, language)
+        frame = Frame(Rendered(preferences.title(key, language)), buttons)
         await self._calls.say(key, frame, order.cause)
 
-    async def try_again(
-        self, key: ChatKey, arrived: Arrived, turn_id: int | None = None
-    ) -> str | None:
-        """Let the chat's last turn wait once more; the key of a sentence if that cannot be.
+    async def default_of(self, tx: AsyncConnection, key: ChatKey) -> Preferences:
+        """What counts in a chat that has chosen nothing: its forum's choices, or everybody's."""
+        if not key.thread_id:
+            return self._default
+        return (await chats.preferences(tx, key.whole)).over(self._default)
 
-        The update is settled together with it: a restart must not ask again by itself.
+    async def try_again(
+        self,
+        key: ChatKey,
+        arrived: Arrived,
+        turn_id: int | None = None,
+        asker: int | None = None,
+    ) -> str | None:
+        """Let the last turn of the chat, or of one asker, wait once more.
+
+        Returns the key of a sentence if that cannot be. The update is settled together with it: a
+        restart must not ask again by itself.
         """
-        if not await self._lanes.ended(key, MOMENT_SECONDS):
+        if not await self._lanes.ended(key, MOMENT_SECONDS) and key.private:
             return "retry.busy"
         async with self._store.writing() as tx:
-            waits = await turns.wait_again(tx, key, turn_id)
+            waits = await waiting.wait_again(tx, key, turn_id, asker)
             if waits:
                 await inbox.settle(tx, arrived)
         if not waits:
@@ -179,6 +235,7 @@ COMMANDS: dict[str, Command] = {
         Command("start", Commands.start),
         Command("help", Commands.help),
         Command("new", Commands.new),
+        Command("ask", Commands.ask),
         Command("stop", Commands.stop),
         Command("retry", Commands.retry),
         Command("settings", Commands.settings),

@@ -29,7 +29,7 @@ from bridge.store.inbox import Arrived
 from bridge.telegram.outcomes import pauses
 from bridge.telegram.reading import WANTED, chat_of
 from bridge.telegram.settling import Settling
-from bridge.transport import forget_cookies, transport
+from bridge.transport import plain, transport
 
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 50
@@ -76,7 +76,7 @@ class Mailbox:
             transport=transport(self._proxy, limits),
             timeout=httpx.Timeout(POLL_SECONDS + 15.0, connect=10.0),
         )
-        return forget_cookies(client)
+        return plain(client)
 
     async def fetch(self, offset: int | None) -> Sequence[Raw]:
         """The updates from `offset` on, waiting for one; all before `offset` are confirmed.

@@ -29,9 +29,9 @@ _GONE = re.compile(
 )
 _CLOSED = re.compile(
     "chat not found|chat_id is empty|peer_id_invalid|not enough rights|"
-    "chat_write_forbidden|chat_restricted|have no write access|upgraded to a|"
-    "message thread not found|topic_closed|topic_deleted"
+    "chat_write_forbidden|chat_restricted|have no write access"
 )
+_TOPIC_CLOSED = re.compile("message thread not found|topic_closed|topic_deleted")
 
 
 class PostGone(Exception):
@@ -40,6 +40,19 @@ class PostGone(Exception):
 
 class ChatClosed(Exception):
     """Nothing can be written into the chat: blocked, kicked, muted, or it does not exist."""
+
+    def __init__(self, why: str, *, topic_only: bool = False) -> None:
+        super().__init__(why)
+        self.topic_only = topic_only
+        """Whether the rest of the forum is open."""
+
+
+class ChatMoved(Exception):
+    """The group is a supergroup now, which is another chat."""
+
+    def __init__(self, new: int) -> None:
+        super().__init__(f"moved to {new}")
+        self.new = new
 
 
 class Dropped(Exception):
@@ -87,7 +100,7 @@ async def judged(
     except (KeyError, TypeError, ValueError) as error:  # JSON of another shape
         raise TelegramUnreachable(doing, "the answer is not Telegram's") from error
     except ChatMigrated as error:
-        raise ChatClosed(str(error)) from error
+        raise ChatMoved(error.new_chat_id) from error
     except (InvalidToken, EndPointNotFound) as error:
         # A 404 is either of them. A token that is really revoked ends the intake,
         # which asks all the time; until then nothing is lost by trying again.
@@ -126,5 +139,7 @@ def _refusal(error: BadRequest) -> Exception:
         return PostGone(what)
     if _CLOSED.search(what):
         return ChatClosed(what)
+    if _TOPIC_CLOSED.search(what):
+        return ChatClosed(what, topic_only=True)
     log.error("Telegram refused a message", error=str(error))
     return Refused(what)

@@ -15,13 +15,15 @@ from bridge.telegram.calls import Calls
 from bridge.telegram.doubt import Doubt, Found
 from bridge.telegram.frame import Edit, Frame, Remove, Send, Step, next_step
 from bridge.telegram.ledger import Ledger
-from bridge.telegram.outcomes import ChatClosed, Dropped, PostGone, Refused, pauses
+from bridge.telegram.outcomes import ChatClosed, ChatMoved, Dropped, PostGone, Refused, pauses
 from bridge.telegram.pacing import Family, Slot
 
 log = structlog.get_logger(__name__)
 PATIENT_SECONDS = 60.0
 """How long the end of a reply waits for Telegram here; after that it waits in the store."""
 LATER_SECONDS = 30.0
+MOVING_SECONDS = 5.0
+"""How long an answer waits for its group to be found again as a supergroup."""
 
 
 class Posts:
@@ -81,9 +83,11 @@ class Posts:
                 raise Refused(str(error)) from error
             await self._lose(step)
         except ChatClosed as error:
-            log.info("chat closed", chat=self._turn.chat.chat_id, why=str(error))
             self.closed = True
             raise ReplyImpossible from error
+        except ChatMoved as error:
+            self.lost = True  # the answer is given where the group is now
+            raise ReplyLater(MOVING_SECONDS) from error
 
     async def insist(self, wanted: Sequence[Frame]) -> None:
         """Make the calls until everything stands. Needs `calling`.
@@ -139,6 +143,8 @@ class Posts:
         except ChatClosed as error:
             self.closed = True
             raise ReplyImpossible from error
+        except ChatMoved as error:
+            raise ReplyLater(MOVING_SECONDS) from error
         if found is None:
             return False
         self._doubt = None
@@ -171,7 +177,7 @@ class Posts:
             else:
                 self._doubt = Doubt(self._ledger.cause(place), begun, time.time())
             raise
-        except (Dropped, Refused, PostGone, ChatClosed):
+        except (Dropped, Refused, PostGone, ChatClosed, ChatMoved):
             await self._ledger.not_sent(place)
             raise
 

@@ -4,15 +4,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from bridge.model import ChatKey, Preferences, Reasoning, Streaming
+from bridge.model import Answers, ChatKey, Memory, Preferences, Reasoning, Streaming
 from bridge.telegram.frame import Button, Keyboard
 from bridge.texts import catalogues, say
 
 AUTOMATIC = "auto"
 """The language of the person's Telegram."""
 
+MOST_WORD = 32
+"""Characters of a wake word."""
+CONTEXTS = ("0", "10", "30")
+"""So many lines that were not for the agent it may read with a question."""
 _NAMES = {"en": "English", "zh": "中文"}
 """What languages call themselves."""
+
+
+def title(key: ChatKey, language: str) -> str:
+    """What stands above the buttons."""
+    if key.private:
+        return say(language, "settings.title")
+    return say(language, "settings.title_topic" if key.thread_id else "settings.title_group")
 
 
 def keyboard(chosen: Preferences, default: Preferences, key: ChatKey, language: str) -> Keyboard:
@@ -25,7 +36,11 @@ def keyboard(chosen: Preferences, default: Preferences, key: ChatKey, language: 
             ),
         )
         for name, value in _now(chosen, default).items()
+        if not key.private or name not in _OF_GROUPS
     )
+
+
+_OF_GROUPS = ("answers", "memory", "context")
 
 
 def changed(chosen: Preferences, name: str, value: str, key: ChatKey) -> Preferences | None:
@@ -39,6 +54,12 @@ def changed(chosen: Preferences, name: str, value: str, key: ChatKey) -> Prefere
             return replace(chosen, suggestions=value == "on")
         case "streaming":
             return replace(chosen, streaming=Streaming(value))
+        case "answers":
+            return replace(chosen, answers=Answers(value))
+        case "memory":
+            return replace(chosen, memory=Memory(value))
+        case "context":
+            return replace(chosen, context=int(value))
         case _:
             return replace(chosen, language=None if value == AUTOMATIC else value)
 
@@ -51,6 +72,9 @@ def _now(chosen: Preferences, default: Preferences) -> dict[str, str]:
         "suggestions": "off" if counts.suggestions is False else "on",
         "streaming": counts.streaming or Streaming.EDITS,
         "language": counts.language or AUTOMATIC,
+        "answers": counts.answers or Answers.MENTION,
+        "memory": counts.memory or Memory.CHAT,
+        "context": str(counts.context or 0),
     }
 
 
@@ -62,6 +86,8 @@ def _values(name: str, key: ChatKey) -> Sequence[str]:
         "streaming": [one for one in _of(Streaming) if key.private or one != Streaming.DRAFTS],
         "language": (AUTOMATIC, *sorted(catalogues())),
     }
+    if not key.private:
+        kinds |= {"answers": _of(Answers), "memory": _of(Memory), "context": CONTEXTS}
     return kinds.get(name, ())
 
 
@@ -78,4 +104,10 @@ def _next(values: Sequence[str], value: str) -> str:
 def _word(name: str, value: str, language: str) -> str:
     if name == "language" and value != AUTOMATIC:
         return _NAMES.get(value, value)
+    if name == "context":
+        return say(language, "settings.is.lines", count=value) if value != "0" else _off(language)
     return say(language, f"settings.is.{value}")
+
+
+def _off(language: str) -> str:
+    return say(language, "settings.is.off")

@@ -4,111 +4,55 @@ An update is hostile until it is read here: it may lack anything, and a button's
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Self, TypeVar
+from dataclasses import replace
 
-from telegram import Bot, CallbackQuery, InlineKeyboardMarkup, Update
+from telegram import (
+    Bot,
+    CallbackQuery,
+    ChatMember,
+    ChatMemberRestricted,
+    ChatMemberUpdated,
+    InlineKeyboardMarkup,
+    MessageOriginUser,
+    Update,
+)
 from telegram import Message as RawMessage
 from telegram import User as RawUser
-from telegram.constants import ChatType, MessageEntityType
+from telegram.constants import ChatType
 
-from bridge.model import ChatKey, Message, Sender
-from bridge.telegram.calls import Cause
+from bridge.model import ChatKey, Message, Quote, Sender
+from bridge.telegram.addressing import (
+    TELEGRAM,
+    Command,
+    Us,
+    addressed,
+    command,
+    text_of,
+    without_name,
+)
 from bridge.telegram.frame import Button, Keyboard
+from bridge.telegram.items import (
+    Ask,
+    Edit,
+    Heard,
+    Item,
+    Moved,
+    Nothing,
+    Order,
+    Press,
+    Standing,
+    Stopped,
+    TopicClosed,
+    Unreadable,
+)
 
-
-@dataclass(frozen=True)
-class Ask:
-    """A message that asks us for an answer."""
-
-    message: Message
-
-
-@dataclass(frozen=True)
-class Edit:
-    """A message whose text was changed by the person who wrote it."""
-
-    message: Message
-    after_seconds: float
-    """How long after it was written."""
-
-
-@dataclass(frozen=True)
-class _Spoken:
-    message: Message
-    update_id: int
-
-    @property
-    def chat(self) -> ChatKey:
-        """Where it was written."""
-        return self.message.chat
-
-    @property
-    def cause(self) -> Cause:
-        """What an answer to it is sent on account of."""
-        return Cause(f"update {self.update_id}", self.message.id)
-
-    def speaking(self, language: str) -> Self:
-        """The same by somebody who reads that language."""
-        return replace(self, message=_speaking(self.message, language))
-
-
-@dataclass(frozen=True)
-class Order(_Spoken):
-    """A slash command for us."""
-
-    name: str
-    argument: str
-
-
-@dataclass(frozen=True)
-class Unreadable(_Spoken):
-    """A message of a kind that we cannot read."""
-
-
-@dataclass(frozen=True)
-class Press:
-    """A button that was pressed."""
-
-    update_id: int
-    query_id: str
-    chat: ChatKey
-    sender: Sender
-    post_id: int
-    data: str
-    own_language: str = ""
-    """The language of the person's Telegram, whatever the chat has chosen."""
-    buttons: Keyboard = ()
-    """All buttons of the post."""
-
-    @property
-    def cause(self) -> Cause:
-        """What an answer to it is sent on account of."""
-        return Cause(f"update {self.update_id}", self.post_id)
-
-    def speaking(self, language: str) -> Self:
-        """The press by somebody who reads that language."""
-        return replace(self, sender=replace(self.sender, language=language))
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """The Stop button under a draft, which is Telegram's own, was pressed."""
-
-    chat: ChatKey
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """Not for us; `why` is for the log."""
-
-    why: str
-
-
-Item = Ask | Edit | Order | Unreadable | Press | Stopped | Nothing
-Spoken = TypeVar("Spoken", Order, Unreadable, Press)
-
-WANTED = ("message", "edited_message", "callback_query", "stopped_message_generation")
+WANTED = (
+    "message",
+    "edited_message",
+    "callback_query",
+    "stopped_message_generation",
+    "my_chat_member",
+)
 """The kinds of updates that we ask Telegram for."""
 
 
@@ -121,6 +65,8 @@ def read(content: Mapping[str, object], bot: Bot) -> Item:
         return _edited(update.edited_message, bot, update.update_id)
     if update.callback_query is not None:
         return _press(update.callback_query, update.update_id)
+    if update.my_chat_member is not None:
+        return _standing(update.my_chat_member, update.update_id)
     stopped = update.api_kwargs.get("stopped_message_generation")
     if isinstance(stopped, dict):
         thread = stopped.get("message_thread_id")
@@ -142,50 +88,146 @@ def chat_of(content: Mapping[str, object]) -> int:
 
 
 def _message(raw: RawMessage, bot: Bot, update_id: int) -> Item:
-    if raw.chat.type != ChatType.PRIVATE and not _addressed(raw, bot):
-        return Nothing("not for us")
-    if raw.from_user is None or raw.from_user.is_bot:
+    event = _event(raw)
+    if event is not None:
+        return event
+    sender = _author(raw)
+    if sender is None:
         return Nothing("not from a person")
-    text = _text(raw.text or "")
-    sender, written_at = _sender(raw.from_user), raw.date.timestamp()
-    message = Message(_key(raw), _whole(raw.message_id), sender, text, written_at)
-    if not text:
-        return Unreadable(message, update_id) if raw.effective_attachment else Nothing("no content")
-    order = _order(raw, message, bot.username, update_id)
-    return order if order is not None else Ask(message)
+    us, private = Us(bot.id, bot.username), raw.chat.type == ChatType.PRIVATE
+    said = _said(raw, sender, us)
+    if not said.text and not text_of(raw):
+        return (
+            Nothing("no content")
+            if not raw.effective_attachment
+            else _wordless(said, update_id, for_us=private or addressed(raw, us))
+        )
+    order = command(raw, us)
+    if order is not None:
+        return _order(order, raw, said, us, update_id)
+    return Ask(said) if private or addressed(raw, us) else Heard(said)
+
+
+def _said(raw: RawMessage, sender: Sender, us: Us) -> Message:
+    """What the message says, without our name where that only calls us."""
+    text = _text(text_of(raw) if raw.chat.type == ChatType.PRIVATE else without_name(raw, us))
+    quote = _quote(raw, us)
+    if not text and quote is None:  # naming us under somebody's words asks about those words
+        text = _text(text_of(raw))
+    if text and raw.effective_attachment:
+        text = f"{_ATTACHED}\n{text}"
+    return Message(
+        _key(raw),
+        _whole(raw.message_id),
+        sender,
+        _passed_on(raw, text),
+        raw.date.timestamp(),
+        quote,
+        _text(raw.media_group_id or ""),
+    )
+
+
+_ATTACHED = "(With a file that you cannot see.)"
+"""Told to the agent: only the words of such a message reach it."""
+
+
+def _wordless(said: Message, update_id: int, *, for_us: bool) -> Item:
+    """A file without words; of an album, only one of the files has them."""
+    if said.album:
+        said = replace(said, text=_ATTACHED)
+    return Unreadable(said, update_id) if for_us else Heard(said)
+
+
+def _passed_on(raw: RawMessage, text: str) -> str:
+    """A message that was forwarded says whose it is."""
+    if raw.forward_origin is None or not text:
+        return text
+    origin = raw.forward_origin
+    if isinstance(origin, MessageOriginUser):
+        whose = origin.sender_user.full_name
+    else:
+        chat = getattr(origin, "sender_chat", None) or getattr(origin, "chat", None)
+        whose = getattr(origin, "sender_user_name", None) or getattr(chat, "title", None) or "?"
+    cited = "\n".join(f"> {line}" for line in text.splitlines())
+    return f"(Forwarded from {' '.join(_text(whose).split())}:)\n{cited}"
+
+
+def _quote(raw: RawMessage, us: Us) -> Quote | None:
+    """What the message answers, as far as it has words: the part that was chosen, or all of it."""
+    answered = raw.reply_to_message
+    if answered is not None and answered.forum_topic_created is not None:
+        answered = None  # it merely stands in the topic
+    chosen = _text(raw.quote.text) if raw.quote is not None else ""
+    words = chosen or (_text(text_of(answered)) if answered is not None else "")
+    if not words:
+        return None
+    if answered is None or answered.from_user is None:
+        return Quote("?", words)
+    if answered.from_user.id == us.id:
+        return Quote("", words)
+    author = _author(answered)
+    return Quote(author.name if author is not None else answered.from_user.full_name, words)
+
+
+def _event(raw: RawMessage) -> Item | None:
+    """What a message reports that nobody wrote."""
+    if raw.migrate_to_chat_id is not None:
+        return Moved(_whole(raw.chat.id), _whole(raw.migrate_to_chat_id))
+    if raw.migrate_from_chat_id is not None:
+        return Moved(_whole(raw.migrate_from_chat_id), _whole(raw.chat.id))
+    if raw.forum_topic_closed is not None or raw.forum_topic_reopened is not None:
+        return TopicClosed(_key(raw), raw.forum_topic_closed is not None)
+    return None
+
+
+def _author(raw: RawMessage) -> Sender | None:
+    """Who wrote it; None for other bots, and for channels' posts that Telegram forwards by itself.
+
+    In the name of the group only its administrators write. What comes from a channel's name was
+    written by a person.
+    """
+    if raw.is_automatic_forward or (raw.from_user is not None and raw.from_user.id == TELEGRAM):
+        return None
+    if raw.sender_chat is not None and raw.chat.type != ChatType.PRIVATE:
+        name = _text(raw.sender_chat.title or "")
+        ours = raw.sender_chat.id == raw.chat.id
+        return Sender(_whole(raw.sender_chat.id), name, leads=ours)
+    if raw.from_user is None or raw.from_user.is_bot:
+        return None
+    return _sender(raw.from_user)
 
 
 def _edited(raw: RawMessage, bot: Bot, update_id: int) -> Item:
     item = _message(raw, bot, update_id)
-    if not isinstance(item, Ask) or raw.edit_date is None:
+    if not isinstance(item, (Ask, Heard)) or raw.edit_date is None:
         return Nothing("an edit of no question")
     return Edit(item.message, (raw.edit_date - raw.date).total_seconds())
 
 
-def _addressed(raw: RawMessage, bot: Bot) -> bool:
-    """Whether a group's message speaks to us: by our name, by a command, as a reply to a post."""
-    answered = raw.reply_to_message
-    if answered and answered.from_user and answered.from_user.id == bot.id:
-        return answered.forum_topic_created is None
-    found = raw.parse_entities([MessageEntityType.MENTION, MessageEntityType.BOT_COMMAND])
-    us = f"@{bot.username}".casefold()
-    return any(text.casefold() == us or text.startswith("/") for text in found.values())
+def _standing(change: ChatMemberUpdated, update_id: int) -> Item:
+    before, now = change.old_chat_member, change.new_chat_member
+    outside = (ChatMember.LEFT, ChatMember.BANNED)
+    gone = now.status in outside or (isinstance(now, ChatMemberRestricted) and not now.is_member)
+    return Standing(
+        update_id,
+        ChatKey(_whole(change.chat.id)),
+        _text(change.chat.title or ""),
+        _sender(change.from_user),
+        came=before.status in outside and not gone,
+        left=gone,
+        mute=isinstance(now, ChatMemberRestricted) and now.can_send_messages is False,
+    )
 
 
-def _speaking(message: Message, language: str) -> Message:
-    return replace(message, sender=replace(message.sender, language=language))
-
-
-def _order(raw: RawMessage, message: Message, username: str, update_id: int) -> Item | None:
-    """The command at the very beginning of a text, with or without our name behind it."""
-    first = raw.entities[0] if raw.entities else None
-    if first is None or first.type != MessageEntityType.BOT_COMMAND or first.offset != 0:
-        return None
-    command = raw.parse_entity(first)
-    name, _, addressee = command.removeprefix("/").partition("@")
-    if addressee and addressee.casefold() != username.casefold():
+def _order(order: Command, raw: RawMessage, said: Message, us: Us, update_id: int) -> Item:
+    """A command for us, as far as can be told; `/ask` with a question is that question."""
+    if order.addressee and order.addressee.casefold() != us.username.casefold():
         return Nothing("a command for another bot")
-    return Order(message, update_id, name.casefold(), message.text[len(command) :].strip())
+    argument = _text(order.argument)
+    if order.name == "ask" and (argument or said.quote is not None):
+        return Ask(replace(said, text=argument))
+    surely = said.chat.private or addressed(raw, us)
+    return Order(said, update_id, order.name, argument, surely)
 
 
 def _press(query: CallbackQuery, update_id: int) -> Item:

@@ -14,7 +14,7 @@ import structlog
 
 from bridge.errors import TelegramUnreachable
 from bridge.model import ChatKey, Picture, Reasoning, Streaming, Turn
-from bridge.relay.reply import ReplyImpossible
+from bridge.relay.reply import ReplyImpossible, ReplyLater
 from bridge.telegram import rich
 from bridge.telegram.budget import Priority
 from bridge.telegram.calls import Calls
@@ -25,7 +25,14 @@ from bridge.telegram.frame import Frame, Keyboard, Layout
 from bridge.telegram.keyboards import judging, question_buttons, retry, running
 from bridge.telegram.ledger import Ledger
 from bridge.telegram.manner import Manner
-from bridge.telegram.outcomes import ChatClosed, Dropped, PostGone, Refused, RichImpossible
+from bridge.telegram.outcomes import (
+    ChatClosed,
+    ChatMoved,
+    Dropped,
+    PostGone,
+    Refused,
+    RichImpossible,
+)
 from bridge.telegram.pacing import Family, Pacer
 from bridge.telegram.posts import Posts
 from bridge.texts import age, say
@@ -143,7 +150,14 @@ class LiveReply:
         except RichImpossible as error:
             log.warning("no rich messages", why=str(error))
             self._features.rich = False
-        except (ChatClosed, Dropped, PostGone, Refused, TelegramUnreachable) as error:
+        except (
+            ChatClosed,
+            ChatMoved,
+            Dropped,
+            PostGone,
+            Refused,
+            TelegramUnreachable,
+        ) as error:
             log.info("not made rich", turn=self._turn.id, error=str(error))
 
     async def grow(self) -> None:
@@ -305,6 +319,8 @@ class LiveReply:
             await posts.silence()
         except Refused:
             pass  # it was logged; the next picture has other content
+        except ReplyLater:
+            return False  # the group moves; the answer goes on there
         except TelegramUnreachable as trouble:
             log.info("interim text dropped", turn=self._turn.id, trouble=str(trouble))
             self._still_unseen(since)

@@ -1,7 +1,6 @@
 """Each stored update is settled once: it becomes a waiting turn, a command or a pressed button."""
 
 import json
-import time
 
 import structlog
 from telegram import Bot
@@ -9,25 +8,33 @@ from telegram import Bot
 from bridge.model import Message
 from bridge.relay.lanes import Lanes
 from bridge.relay.reply import Halt
-from bridge.store import chats, inbox, turns
+from bridge.store import chats, inbox, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
-from bridge.telegram.commands import Commands
+from bridge.telegram.commands import COMMANDS, Commands
+from bridge.telegram.door import Door
 from bridge.telegram.frame import Frame
-from bridge.telegram.outcomes import ChatClosed
-from bridge.telegram.reading import (
+from bridge.telegram.items import (
     Ask,
     Edit,
+    Heard,
+    Item,
+    Moved,
     Nothing,
     Order,
     Press,
     Spoken,
+    Standing,
     Stopped,
+    TopicClosed,
     Unreadable,
-    read,
 )
+from bridge.telegram.life import Life
+from bridge.telegram.listening import Listening
+from bridge.telegram.outcomes import ChatClosed
+from bridge.telegram.reading import read
 from bridge.telegram.taps import Taps
 from bridge.texts import say
 
@@ -43,20 +50,21 @@ class Settling:
         calls: Calls,
         store: Store,
         lanes: Lanes,
+        door: Door,
+        listening: Listening,
         commands: Commands,
         taps: Taps,
-        *,
-        most_waiting: int,
-        stale_seconds: float,
+        life: Life,
     ) -> None:
         self._bot = bot
         self._calls = calls
         self._store = store
         self._lanes = lanes
+        self._door = door
+        self._listening = listening
         self._commands = commands
         self._taps = taps
-        self._most_waiting = most_waiting
-        self._stale_seconds = stale_seconds
+        self._life = life
 
     async def settle(self, arrived: Arrived) -> None:
         """Settle one update; a broken one is set aside. Raises StoreTrouble."""
@@ -65,80 +73,80 @@ class Settling:
         except Exception as error:  # noqa: BLE001  # whatever a hostile update provokes
             await self.set_aside(arrived, error)
             return
+        if await self._lets_in(arrived, item):
+            await self._settle(arrived, item)
+        else:
+            await self._done(arrived)
+
+    async def _lets_in(self, arrived: Arrived, item: Item) -> bool:
+        """Whether its sender may use the bridge; who asks for something and may not is told so."""
+        match item:
+            case Heard(message):
+                return await self._door.allows(message.chat.whole, message.sender)
+            case Press() if not item.data.startswith("access:"):
+                return await self._door.allows(item.chat.whole, item.sender)
+            case Ask(message) | Order(message=message) | Unreadable(message=message):
+                cause = Cause(f"door {arrived.update_id}", message.id)
+                return self._for_others(item) or await self._door.opens(message, cause)
+            case _:
+                return True
+
+    async def _settle(self, arrived: Arrived, item: Item) -> None:
         match item:
             case Ask(message):
-                await self._ask(arrived, message)
+                await self._listening.ask(arrived, message)
+                return
+            case Heard(message):
+                await self._listening.overhear(arrived, message)
+                return
+            case Edit():
+                await self._take_edit(arrived, item)
+                return
+            case Order() if self._for_others(item):
+                log.debug("a command for another bot", update=arrived.update_id)
             case Order():
-                await self._obey(arrived, await self._in_their_language(item))
+                await self._obey(await self._in_their_language(item), arrived)
             case Unreadable():
                 item = await self._in_their_language(item)
                 await self._tell(item.message, "message.unsupported", item.cause)
-                await self._done(arrived)
             case Press():
                 await self._taps.press(arrived, await self._in_their_language(item))
-                await self._done(arrived)
-            case Edit():
-                await self._take_edit(arrived, item)
             case Stopped(chat):
-                self._lanes.stop(chat)
-                await self._done(arrived)
+                await self._commands.stop_running(chat)
+            case Standing() | Moved() | TopicClosed():
+                await self._life.take(item)
             case Nothing(why):
                 log.debug("update ignored", update=arrived.update_id, why=why)
-                await self._done(arrived)
+        await self._done(arrived)
+
+    def _for_others(self, item: Item) -> bool:
+        """Whether it is a command of another bot's, as far as can be told."""
+        return isinstance(item, Order) and not item.surely and item.name not in COMMANDS
 
     async def _in_their_language(self, item: Spoken) -> Spoken:
         """The item with the language that its chat has chosen, if it has."""
         async with self._store.reading() as tx:
-            chosen = await chats.preferences(tx, item.chat)
+            chosen = await chats.counting(tx, item.chat)
         return item.speaking(chosen.language) if chosen.language else item
 
-    async def _ask(self, arrived: Arrived, message: Message) -> None:
-        """The update is settled and the turn waits: both or neither."""
-        if self._stale(message):
-            async with self._store.writing() as tx:
-                await inbox.skip(tx, arrived)
-            log.info("old message skipped", chat=message.chat.chat_id, update=arrived.update_id)
-            return
-        async with self._store.writing() as tx:
-            if not await inbox.is_new(tx, arrived):
-                return
-            waits = await turns.wait(tx, message, self._most_waiting)
-            if waits.taken:
-                await inbox.settle(tx, arrived)
-        room = self._lanes.wake(message.chat)
-        if not waits.taken:
-            await self._tell(message, "message.full", Cause(f"full {waits.turn_id}", message.id))
-            await self._done(arrived)
-        elif not room:
-            cause = Cause(f"crowded {waits.turn_id}", message.id)
-            await self._tell(message, "message.crowded", cause)
-
-    def _stale(self, message: Message) -> bool:
-        """Whether a group has long gone on since; in private chats every message is answered."""
-        written_at = message.written_at
-        if message.chat.private or written_at is None:
-            return False
-        return time.time() - written_at > self._stale_seconds
-
-    async def _obey(self, arrived: Arrived, order: Order) -> None:
+    async def _obey(self, order: Order, arrived: Arrived) -> None:
         """Commands are safe to repeat, so the update is settled after the act."""
         try:
             await self._commands.carry_out(order, arrived)
         except ChatClosed as error:
-            log.info("chat closed", chat=order.message.chat.chat_id, why=str(error))
-        await self._done(arrived)
+            log.info("not answered", chat=order.message.chat.chat_id, why=str(error))
 
     async def _take_edit(self, arrived: Arrived, edit: Edit) -> None:
         """An edited question is asked anew, and its reply rewritten."""
         message = edit.message
-        what, running = turns.Edited.NOTHING, None
+        what, running = waiting.Edited.NOTHING, None
         async with self._store.writing() as tx:
             settled = await inbox.settle(tx, arrived)
             if settled and edit.after_seconds <= turns.EDIT_SECONDS:
-                what, running = await turns.edit(tx, message)
-        if what is turns.Edited.RUNS:
+                what, running = await waiting.edit(tx, message)
+        if what is waiting.Edited.RUNS:
             self._lanes.stop(message.chat, running, Halt.EDIT)
-        if what is not turns.Edited.NOTHING:
+        if what is not waiting.Edited.NOTHING:
             self._lanes.wake(message.chat)
 
     async def _tell(self, message: Message, key: str, cause: Cause) -> None:

@@ -7,18 +7,20 @@ from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.errors import CozeTrouble, Forbidden, NotOffered
 from bridge.model import Message, Preferences
 from bridge.relay.lanes import Lanes
-from bridge.store import chats, inbox, offers, turns
+from bridge.store import chats, inbox, offers, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram import preferences
 from bridge.telegram.calls import Calls
 from bridge.telegram.canvas import Entity, Rendered, units
 from bridge.telegram.commands import MOMENT_SECONDS, Commands
+from bridge.telegram.door import Door
 from bridge.telegram.features import Features
 from bridge.telegram.frame import Button, Frame, Keyboard
+from bridge.telegram.items import Press
 from bridge.telegram.keyboards import DISLIKE, LIKE
 from bridge.telegram.outcomes import ChatClosed
-from bridge.telegram.reading import Press
+from bridge.telegram.rights import Rights
 from bridge.texts import say
 
 log = structlog.get_logger(__name__)
@@ -38,9 +40,13 @@ class Taps:
         coze: Coze,
         features: Features,
         default: Preferences,
+        rights: Rights,
+        door: Door,
         *,
         most_waiting: int,
     ) -> None:
+        self._rights = rights
+        self._door = door
         self._calls = calls
         self._store = store
         self._lanes = lanes
@@ -71,10 +77,14 @@ class Taps:
         """Returns the key of what the person is told in passing, if anything."""
         match what:
             case "stop":
+                if not await self._may_end(press, _number(rest)):
+                    return "stop.not_yours"
                 stopped = await self._commands.stop_running(press.chat, _number(rest))
                 await self._clear_copy(press, _number(rest))
                 return "stop.done" if stopped else "stop.nothing"
             case "retry":
+                if not await self._may_end(press, _number(rest)):
+                    return "retry.not_yours"
                 refusal = await self._commands.try_again(press.chat, arrived, _number(rest))
                 return "button.old" if refusal == "retry.nothing" else refusal
             case "ask":
@@ -82,9 +92,19 @@ class Taps:
             case "like" | "dislike":
                 return await self._judge(press, _number(rest), like=what == "like")
             case "set":
+                if not await self._rights.leads(press.chat, press.sender):
+                    return "settings.not_yours"
                 return await self._choose(press, rest)
+            case "access":
+                return await self._door.decide(press, rest)
             case _:
                 return "button.old"
+
+    async def _may_end(self, press: Press, turn_id: int) -> bool:
+        """Whether it is for them to stop an answer or to have it tried again."""
+        async with self._store.reading() as tx:
+            asker = await turns.asker_of(tx, press.chat, turn_id)
+        return asker is None or await self._rights.may_end(press.chat, press.sender, asker)
 
     async def _clear_copy(self, press: Press, turn_id: int) -> None:
         """A copy of a post, of whose sending nobody heard, loses its button when that is pressed."""
@@ -100,7 +120,7 @@ class Taps:
             question = await offers.chosen(tx, press.chat, token, _number(number))
             if question is not None and await inbox.is_new(tx, arrived):
                 message = Message(press.chat, press.post_id, press.sender, question)
-                if not (await turns.wait(tx, message, self._most_waiting)).taken:
+                if not (await waiting.wait(tx, message, self._most_waiting)).taken:
                     return "button.full"
                 await inbox.settle(tx, arrived)
                 await offers.use_up(tx, press.chat, token)
@@ -148,11 +168,12 @@ class Taps:
             chosen = preferences.changed(before, name, value, press.chat)
             if chosen is not None and chosen != before:
                 await chats.prefer(tx, press.chat, chosen)
+            default = await self._commands.default_of(tx, press.chat)
         if chosen is None:
             return "button.old"
         language = chosen.language or press.own_language
-        shown = preferences.keyboard(chosen, self._default, press.chat, language)
-        frame = Frame(Rendered(say(language, "settings.title")), shown)
+        shown = preferences.keyboard(chosen, default, press.chat, language)
+        frame = Frame(Rendered(preferences.title(press.chat, language)), shown)
         await self._calls.show(press.chat, press.post_id, frame)
         return None
 

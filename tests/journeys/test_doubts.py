@@ -12,6 +12,7 @@ from worlds import (
     in_a_fast_world,
     in_a_world_of_speed,
     is_running,
+    kept_port,
 )
 
 from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
@@ -41,10 +42,9 @@ async def test_whole_text_is_not_sent_while_the_first_send_is_in_doubt(world: Wo
 
 
 def test_unasked_turn_forgets_its_doubtful_post(tmp_path: Path) -> None:
-    async def journey() -> None:
+    async def journey(port: int) -> None:
         async with a_world(tmp_path) as world:
-            async with serving(world.coze.app) as address:
-                port = int(address.rpartition(":")[2])
+            address = f"http://127.0.0.1:{port}"
             ann = world.telegram.add_person("Ann")
             world.coze.use(saying(ANSWER))
             world.telegram.fail("sendMessage", after_executing=True)
@@ -57,7 +57,8 @@ def test_unasked_turn_forgets_its_doubtful_post(tmp_path: Path) -> None:
                 )
                 assert len(world.posts(ann)) == 1
 
-    run_fast(journey())
+    with kept_port() as port:
+        run_fast(journey(port))
 
 
 @in_a_fast_world

@@ -18,6 +18,7 @@ from worlds import (
     in_a_fast_world,
     in_a_world_of_speed,
     is_running,
+    kept_port,
 )
 
 from bridge.app import App
@@ -220,11 +221,9 @@ async def test_health_is_red_while_nothing_is_heard_and_green_again_after(world:
 
 
 def test_while_coze_is_away_the_person_knows_and_the_answer_follows(tmp_path: Path) -> None:
-    async def journey() -> None:
+    async def journey(port: int) -> None:
         async with a_world(tmp_path) as world:
-            async with serving(world.coze.app) as address:
-                port = int(address.rpartition(":")[2])
-            async with world.bridge(COZE_API_BASE=address):
+            async with world.bridge(COZE_API_BASE=f"http://127.0.0.1:{port}"):
                 world.coze.use(saying(ANSWER))
                 ann = world.telegram.add_person("Ann")
                 world.telegram.send(ann, "one")
@@ -237,7 +236,8 @@ def test_while_coze_is_away_the_person_knows_and_the_answer_follows(tmp_path: Pa
                 assert list(buttons(post)) == ["Try again"]
             assert [one.question for one in world.coze.asked] == ["one"]
 
-    run_fast(journey(), speed=60)
+    with kept_port() as port:
+        run_fast(journey(port), speed=60)
 
 
 @in_a_fast_world

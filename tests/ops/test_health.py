@@ -6,17 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 from fast import run_fast
-from worlds import World, a_world, eventually
+from worlds import World, a_world, eventually, kept_port
 
 from bridge.errors import Trouble
 from bridge.ops.http import health_page
 from bridge.sandbox.coze import saying
 from bridge.sandbox.serving import serving
-
-
-async def free_port(world: World) -> int:
-    async with serving(world.coze.app) as address:
-        return int(address.rpartition(":")[2])
 
 
 async def look(port: int) -> tuple[int, list[str]]:
@@ -26,26 +21,25 @@ async def look(port: int) -> tuple[int, list[str]]:
 
 
 def test_health_is_red_with_the_reason_while_the_database_is_locked(tmp_path: Path) -> None:
-    async def journey() -> None:
-        async with a_world(tmp_path) as world, world.bridge() as app:
-            port = await free_port(world)
-            async with health_page(app, port):
-                assert await look(port) == (200, [])
-                other = sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)
-                other.execute("BEGIN IMMEDIATE")
-                ann = world.telegram.add_person("Ann")
-                world.coze.use(saying("An answer."))
-                world.telegram.send(ann, "hello")
-                await eventually(lambda: app.store.fault, 1000)
-                status, faults = await look(port)
-                assert (status, len(faults)) == (503, 1)
-                assert "database is locked" in faults[0]
-                other.execute("ROLLBACK")
-                other.close()
-                await world.settled(ann, 1, timeout=1000)
-                assert await look(port) == (200, [])
+    async def journey(port: int) -> None:
+        async with a_world(tmp_path) as world, world.bridge() as app, health_page(app, port):
+            assert await look(port) == (200, [])
+            other = sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            ann = world.telegram.add_person("Ann")
+            world.coze.use(saying("An answer."))
+            world.telegram.send(ann, "hello")
+            await eventually(lambda: app.store.fault, 1000)
+            status, faults = await look(port)
+            assert (status, len(faults)) == (503, 1)
+            assert "database is locked" in faults[0]
+            other.execute("ROLLBACK")
+            other.close()
+            await world.settled(ann, 1, timeout=1000)
+            assert await look(port) == (200, [])
 
-    run_fast(journey())
+    with kept_port() as port:
+        run_fast(journey(port))
 
 
 async def test_a_taken_port_is_a_clear_trouble(world: World) -> None:

@@ -16,7 +16,8 @@ from sqlalchemy import Connection
 
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey, End, Message, Picture, Preferences, Sender, State
-from bridge.store import chats, inbox, migrate, offers, outbox, turns
+from bridge.relay.wording import worded
+from bridge.store import chats, inbox, migrate, offers, outbox, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.tables import metadata
 
@@ -98,6 +99,16 @@ ROWS: dict[str, list[Row]] = {
         {"token": "abc", "chat_id": 5, "thread_id": 0, "texts": '["Why?", "为什么？"]',
          "created_at": NOW},
     ],
+    "members": [
+        {"chat_id": -100, "thread_id": 7, "member_id": 5, "user_id": "tg-m", "created_at": NOW,
+         "conversation_id": "8", "agent_id": "74", "api_base": "https://api.coze.com",
+         "account": ""},
+    ],
+    "shut": [{"chat_id": -100, "thread_id": 9, "why": "topic closed", "since": NOW}],
+    "access": [
+        {"chat_id": -100, "state": "allowed", "name": "Group 😀", "decided_by": 5, "since": NOW},
+    ],
+    "operators": [{"person_id": 5, "name": "Ann", "since": NOW}],
     "facts": [{"name": "menu", "value": "0" * 64}],
     "silences": [{"chat_id": 5, "until": NOW + 60}],
     "outbox": [
@@ -171,7 +182,7 @@ def assert_sound(path: Path) -> None:
 
 def test_there_are_rows_for_every_table() -> None:
     assert set(ROWS) == set(metadata.tables)
-    assert REVISIONS[:3] == ["0001", "0002", "0003"]
+    assert REVISIONS[:4] == ["0001", "0002", "0003", "0004"]
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -200,7 +211,7 @@ async def test_old_turns_go_on(revision: str, tmp_path: Path) -> None:
             running = await turns.running_or_claimed(tx, ANN)
             assert running is not None
             assert (running.id, running.run_id, running.posts) == (4, "74", (41, 42))
-            assert (running.question, running.sender.language) == ("a\n\nb", "zh-hans")
+            assert (worded(running), running.sender.language) == ("a\n\nb", "zh-hans")
             assert [part.written_at for part in running.parts] == [NOW - 50.5, None]
             if running.final is not None:
                 assert running.final.picture == Picture(("Good.",), over=True)
@@ -208,18 +219,18 @@ async def test_old_turns_go_on(revision: str, tmp_path: Path) -> None:
             assert await turns.concluded(tx, 4, end)
             assert await turns.settle(tx, 4, end)
             assert await turns.answer_of(tx, ANN, 4) == ("738" * 6, "904")
-            await turns.forget_words(tx, ANN, but=4)
-            asked = await turns.wait(tx, Message(ANN, 60, Sender(5, "Ann"), "and more"))
+            await turns.forget_words(tx, ANN)
+            asked = await waiting.wait(tx, Message(ANN, 60, Sender(5, "Ann"), "and more"))
             assert (asked.turn_id, asked.taken) == (5, True)
-            waiting = await turns.running_or_claimed(tx, ANN)
-            assert waiting is not None
-            assert waiting.question == "question 5, 中文 😀\n\nand more"
+            claimed = await turns.running_or_claimed(tx, ANN)
+            assert claimed is not None
+            assert worded(claimed) == "question 5, 中文 😀\n\nand more"
             topic = await turns.running_or_claimed(tx, TOPIC)
             assert topic is not None
             assert (topic.id, topic.state, topic.asked) == (6, State.RUNNING, False)
             lingering = await turns.lingering(tx, ANN, "738" * 6)
             assert [turn.id for turn in lingering] in ([3], [])
-            assert await turns.wait_again(tx, BEN)
+            assert await waiting.wait_again(tx, BEN)
         async with store.reading() as tx:
             assert await turns.open_chats(tx) == [ANN, TOPIC, GROUP, BEN]
 

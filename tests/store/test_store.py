@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bridge.errors import StoreTrouble
 from bridge.model import NEXT, ChatKey, End, Home, Message, Picture, Sender, State, before
-from bridge.store import chats, inbox, migrate, offers, turns
+from bridge.relay.wording import worded
+from bridge.store import chats, inbox, migrate, offers, turns, waiting
 from bridge.store.engine import Store, database_url
 
 HERE = ChatKey(5)
@@ -37,22 +38,22 @@ def message(number: int, text: str, key: ChatKey = HERE) -> Message:
 
 async def test_messages_wait_in_one_turn_and_a_running_one_is_left_alone(store: Store) -> None:
     async with store.writing() as tx:
-        await turns.wait(tx, message(1, "a"))
-        await turns.wait(tx, message(2, "b"))
+        await waiting.wait(tx, message(1, "a"))
+        await waiting.wait(tx, message(2, "b"))
         first = await turns.claim(tx, HERE)
-        await turns.wait(tx, message(3, "c"))
+        await waiting.wait(tx, message(3, "c"))
         assert await turns.claim(tx, HERE) is None
         assert first is not None
-        assert first.question == "a\n\nb"
+        assert worded(first) == "a\n\nb"
         assert await turns.settle(tx, first.id, end(State.ANSWERED))
         second = await turns.claim(tx, HERE)
     assert second is not None
-    assert (second.question, second.mark != first.mark) == ("c", True)
+    assert (worded(second), second.mark != first.mark) == ("c", True)
 
 
 async def test_a_turn_ends_once(store: Store) -> None:
     async with store.writing() as tx:
-        await turns.wait(tx, message(1, "a"))
+        await waiting.wait(tx, message(1, "a"))
         turn = await turns.claim(tx, HERE)
         assert turn is not None
         assert await turns.settle(tx, turn.id, end(State.STOPPED))
@@ -62,7 +63,7 @@ async def test_a_turn_ends_once(store: Store) -> None:
 
 async def test_two_who_claim_at_once_do_not_both_get_the_turn(store: Store) -> None:
     async with store.writing() as tx:
-        await turns.wait(tx, message(1, "a"))
+        await waiting.wait(tx, message(1, "a"))
 
     async def claim() -> bool:
         async with store.writing() as tx:
@@ -73,32 +74,32 @@ async def test_two_who_claim_at_once_do_not_both_get_the_turn(store: Store) -> N
 
 async def test_retry_takes_the_last_question_and_its_posts(store: Store) -> None:
     async with store.writing() as tx:
-        assert not await turns.wait_again(tx, HERE)
-        await turns.wait(tx, message(1, "a"))
-        assert not await turns.wait_again(tx, HERE)
+        assert not await waiting.wait_again(tx, HERE)
+        await waiting.wait(tx, message(1, "a"))
+        assert not await waiting.wait_again(tx, HERE)
         turn = await turns.claim(tx, HERE)
         assert turn is not None
         await turns.posted(tx, turn.id, [7, 8])
         await turns.settle(tx, turn.id, end(State.FAILED))
-        assert await turns.wait_again(tx, HERE)
+        assert await waiting.wait_again(tx, HERE)
         again = await turns.claim(tx, HERE)
     assert again is not None
-    assert (again.question, again.posts, again.asked) == ("a", (7, 8), False)
+    assert (worded(again), again.posts, again.asked) == ("a", (7, 8), False)
     assert again.mark != turn.mark
 
 
 async def test_words_are_forgotten_but_for_the_last_turn(store: Store) -> None:
     async with store.writing() as tx:
         for number in range(3):
-            await turns.wait(tx, message(number, f"secret {number}"))
+            await waiting.wait(tx, message(number, f"secret {number}"))
             turn = await turns.claim(tx, HERE)
             assert turn is not None
             await turns.settle(tx, turn.id, end(State.ANSWERED))
-            await turns.forget_words(tx, HERE, but=turn.id)
+            await turns.forget_words(tx, HERE)
         found = await tx.exec_driver_sql("SELECT parts FROM turns ORDER BY id")
         assert all("secret" in row[0] for row in found)  # they may still be edited
         await tx.exec_driver_sql("UPDATE turns SET settled_at = settled_at - 601")
-        await turns.forget_words(tx, HERE, but=turn.id)
+        await turns.forget_words(tx, HERE)
         found = await tx.exec_driver_sql("SELECT parts FROM turns ORDER BY id")
         assert [("secret" in row[0]) for row in found] == [False, False, True]
 
@@ -109,7 +110,7 @@ async def test_a_chat_keeps_its_made_up_user_and_its_home(store: Store) -> None:
         await chats.meet(tx, HERE)
         made = await chats.chat(tx, HERE)
         await chats.meet(tx, HERE)
-        await chats.move_in(tx, HERE, "9", home)
+        await chats.move_in(tx, made, "9", home)
         kept = await chats.chat(tx, HERE)
         await chats.move_out(tx, HERE)
         gone = await chats.chat(tx, HERE)
@@ -146,13 +147,13 @@ async def test_an_update_is_kept_once_and_by_bot(store: Store) -> None:
 
 async def test_what_was_left_open_is_found_again(store: Store) -> None:
     async with store.writing() as tx:
-        await turns.wait(tx, message(1, "a"))
+        await waiting.wait(tx, message(1, "a"))
         turn = await turns.claim(tx, HERE)
         assert turn is not None
         await turns.asking(tx, turn, "9")
         await turns.began(tx, turn.id, "8", "9")
-        await turns.wait(tx, message(2, "b"))
-        await turns.wait(tx, message(3, "c", ChatKey(6)))
+        await waiting.wait(tx, message(2, "b"))
+        await waiting.wait(tx, message(3, "c", ChatKey(6)))
         assert await turns.open_chats(tx) == [HERE, ChatKey(6)]
         left = await turns.running_or_claimed(tx, HERE)
     assert left is not None
@@ -188,7 +189,7 @@ async def test_upgrading_twice_at_once_is_safe(tmp_path: Path) -> None:
 
 async def test_a_backup_is_whole_and_never_overwrites(store: Store, tmp_path: Path) -> None:
     async with store.writing() as tx:
-        await turns.wait(tx, message(1, "a"))
+        await waiting.wait(tx, message(1, "a"))
     target = tmp_path / "copy.db"
     await migrate.backup(store, target)
     connection = sqlite3.connect(target)
@@ -219,7 +220,7 @@ async def test_errors_do_not_hold_what_people_wrote(store: Store) -> None:
         await tx.exec_driver_sql("DROP TABLE turns")
     with pytest.raises(StoreTrouble) as trouble:
         async with store.writing() as tx:
-            await turns.wait(tx, message(1, "my secret"))
+            await waiting.wait(tx, message(1, "my secret"))
     assert "secret" not in str(trouble.value)
     assert "no such table" in str(trouble.value)
 

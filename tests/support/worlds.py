@@ -1,9 +1,10 @@
 """A whole world on the loopback address: both emulators over real HTTP, and the real app."""
 
 import asyncio
+import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from bridge.app import App, running
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace
 from bridge.sandbox.journal import Journal
 from bridge.sandbox.serving import serving
-from bridge.sandbox.telegram import Budgets, Message, Person, TelegramEmulator
+from bridge.sandbox.telegram import Budgets, Group, Message, Person, TelegramEmulator
 from bridge.settings import Settings, settings_from
 from bridge.store import migrate
 from bridge.store.engine import Store
@@ -46,11 +47,11 @@ class World:
         async with running(settings_from({**self.variables, **variables})) as app:
             yield app
 
-    def posts(self, person: Person) -> list[Message]:
-        """The bot's posts in the person's chat."""
-        return self.telegram.posts(person)
+    def posts(self, place: Person | Group) -> list[Message]:
+        """The bot's posts in the person's chat, or in a group."""
+        return self.telegram.posts(place)
 
-    async def settled(self, person: Person, posts: int, timeout: float = 5.0) -> Message:
+    async def settled(self, place: Person | Group, posts: int, timeout: float = 5.0) -> Message:
         """The newest post, once there are that many and none of them has a Stop button.
 
         `timeout` is in seconds of the wall, also where the loop's are shorter.
@@ -58,11 +59,11 @@ class World:
         timeout *= getattr(asyncio.get_running_loop(), "speed", 1.0)
 
         def done() -> bool:
-            found = self.telegram.posts(person)
+            found = self.telegram.posts(place)
             return len(found) >= posts and not any(is_running(post) for post in found)
 
         await self.telegram.until(done, timeout=timeout, what=f"{posts} settled posts")
-        return self.telegram.posts(person)[-1]
+        return self.telegram.posts(place)[-1]
 
 
 async def eventually(predicate: Callable[[], object], seconds: float) -> None:
@@ -73,6 +74,15 @@ async def eventually(predicate: Callable[[], object], seconds: float) -> None:
     async with asyncio.timeout(seconds):
         while not predicate():  # noqa: ASYNC110  # there is no event of the store
             await asyncio.sleep(0.1)
+
+
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """A port of ours that refuses connections until `serving` is given it."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else nobody can listen on it
+        held.bind(("127.0.0.1", 0))
+        yield int(held.getsockname()[1])
 
 
 def is_running(post: Message) -> bool:
@@ -173,6 +183,7 @@ async def a_world(
                 "COZE_BOT_ID": DEFAULT_BOT_ID,
                 "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/bridge.db",
                 "BRIDGE_QUIET_SECONDS": "0.02",
+                "BRIDGE_ACCESS": "open",
                 **way_in,
             },
         )

@@ -28,7 +28,8 @@ from bridge.errors import TelegramTrouble
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Person
 from bridge.telegram.intake import Intake, Mailbox
-from bridge.telegram.reading import Item, chat_of, read
+from bridge.telegram.items import Item
+from bridge.telegram.reading import chat_of, read
 
 Update = dict[str, Any]
 Spoil = Callable[[Update, random.Random], None]

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from bridge.sandbox.telegram.budgets import Family, RateModel
 from bridge.sandbox.telegram.entities import Entity, read_entities
 from bridge.sandbox.telegram.params import Broken, Params
-from bridge.sandbox.telegram.refusals import bad_request, forbidden, too_many_requests
+from bridge.sandbox.telegram.refusals import bad_request, forbidden, moved, too_many_requests
 from bridge.sandbox.telegram.rich import read_rich
 from bridge.sandbox.telegram.shapes import entities_json, message_json
 from bridge.sandbox.telegram.text import Formatted, check_size, formatted
 from bridge.sandbox.telegram.updates import UpdateQueue
 from bridge.sandbox.telegram.world import Chat, Frame, Json, Message, World, loop_time
 
-_KIND = "the supergroup chat"
 _PREVIEW_OPTIONS = (
     "is_disabled",
     "url",
@@ -76,9 +75,12 @@ def chat_of(call: MethodCall) -> Chat:
     chat = call.world.chats.get(call.params.integer("chat_id"))
     if chat is None or not chat.known:
         raise bad_request("chat not found")
+    if chat.moved_to:
+        raise moved(chat.moved_to)
     if chat.type != "private" and chat.closed:
         kicked = chat.standing == "kicked"
-        raise forbidden(f"bot {'was kicked from' if kicked else 'is not a member of'} {_KIND}")
+        what = "was kicked from" if kicked else "is not a member of"
+        raise forbidden(f"bot {what} the {chat.type} chat")
     return chat
 
 

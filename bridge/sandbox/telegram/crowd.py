@@ -32,9 +32,11 @@ from bridge.sandbox.telegram.text import (
 )
 from bridge.sandbox.telegram.updates import LIFE_TIMES, UpdateQueue
 from bridge.sandbox.telegram.world import (
+    PLAIN,
     Attachment,
     Chat,
     Frame,
+    Guise,
     Json,
     Message,
     Person,
@@ -64,9 +66,12 @@ def write(
     *,
     entities: tuple[Entity, ...] = (),
     attachment: Attachment | None = None,
+    guise: Guise = PLAIN,
 ) -> Message:
-    """A person writes a message, or a caption under a file."""
+    """A person writes a message, or a caption under a file; perhaps in another's name."""
     chat = open_chat(world, person, where.chat_id)
+    if chat.moved_to:
+        raise ValueError(f"The group {chat.id} is now the supergroup {chat.moved_to}.")
     thread_id = _thread(world, chat, person, where)
     for entity in entities:
         if entity.user_id not in (0, world.bot.id):
@@ -84,9 +89,11 @@ def write(
         reply_to_message_id=where.reply_to,
         thread_id=thread_id,
         attachment=attachment,
+        guise=guise,
     )
     world.add_message(chat, message)
     chat.known = True
+    chat.bot_wrote = chat.bot_wrote and not guise.by_a_bot
     deliver(world, updates, "message", message)
     world.feed.tell("message", page_message(world, message))
     return message

@@ -6,16 +6,24 @@ from bridge.sandbox.telegram.entities import Entity
 from bridge.sandbox.telegram.world import Bot, Chat, Message
 
 
-def reaches_bot(bot: Bot, chat: Chat, message: Message, target: Message | None) -> bool:
+def reaches_bot(
+    bot: Bot, chat: Chat, message: Message, target: Message | None, *, bots_talk: bool = False
+) -> bool:
     """Whether the bot gets a person's message; `target` is what it answers by the person's wish.
 
     In privacy mode a bot gets what names it, what answers it, what happens to the group, and bare
-    commands while it is the last bot that wrote.
+    commands while it is the last bot that wrote. Another bot it hears only where bots may talk
+    to each other, and then only what names or answers it.
     """
     if chat.type == "private":
         return True
     if chat.closed:
         return False
+    if message.guise.by_a_bot:
+        return bots_talk and (
+            (target is not None and target.by_bot)
+            or any(_means(bot, chat, message, entity) for entity in message.frame.formatting)
+        )
     if message.service is not None or chat.bot_reads_all or chat.standing == "administrator":
         return True
     if target is not None and target.by_bot:

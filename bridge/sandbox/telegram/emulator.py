@@ -14,22 +14,29 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from bridge.sandbox.journal import Journal
-from bridge.sandbox.telegram import crowd, groups
+from bridge.sandbox.telegram import crowd, groups, guises
 from bridge.sandbox.telegram.budgets import Budgets, RateModel
 from bridge.sandbox.telegram.calls import Rates
 from bridge.sandbox.telegram.crowd import Where
 from bridge.sandbox.telegram.entities import Entity
-from bridge.sandbox.telegram.faults import Delay, failure
-from bridge.sandbox.telegram.methods import FEATURES, proper_name
+from bridge.sandbox.telegram.mischief import Mischief
 from bridge.sandbox.telegram.people import PeopleSide
-from bridge.sandbox.telegram.refusals import unauthorized
 from bridge.sandbox.telegram.server import TRANSPORT, BotServer, json_response
 from bridge.sandbox.telegram.sights import Place, Sights, chat_id_of
 from bridge.sandbox.telegram.updates import UpdateQueue
-from bridge.sandbox.telegram.world import Bot, Chat, Group, Json, Person, Standing, World, loop_time
+from bridge.sandbox.telegram.world import (
+    Bot,
+    Chat,
+    Group,
+    Guise,
+    Json,
+    Person,
+    Standing,
+    World,
+)
 
 
-class TelegramEmulator(Sights):
+class TelegramEmulator(Sights, Mischief):
     """One bot's Telegram.
 
     `clock` gives Unix time in seconds, for dates and life times; rates and waits go by the running
@@ -103,16 +110,36 @@ class TelegramEmulator(Sights):
         forum: bool = False,
         admins: Iterable[Person] = (),
         bot_is_admin: bool = False,
+        basic: bool = False,
     ) -> Group:
-        """A supergroup to which its first member, the creator, adds the bot.
+        """A supergroup, or a basic group, to which its first member, the creator, adds the bot.
 
         The bot is told: a `my_chat_member` update and a service message.
         """
         people = list(members)
-        chat = groups.add_group(self.world, title, people, admins, forum=forum)
+        chat = groups.add_group(self.world, title, people, admins, forum=forum, basic=basic)
         standing: Standing = "administrator" if bot_is_admin else "member"
         groups.set_standing(self.world, self.updates, chat, standing, people[0])
         return Group(chat.id, chat.title, forum)
+
+    def migrate(self, group: Group) -> Group:
+        """A basic group becomes a supergroup, which is another chat; both are told of it."""
+        chat, person = self._in(group, None)
+        new = groups.migrate(self.world, self.updates, chat, person)
+        return Group(new.id, new.title)
+
+    def slow_mode(self, group: Group, seconds: int) -> None:
+        """Everybody but administrators writes one message in so many seconds; 0 ends it."""
+        self.world.chat(group.id).slow_seconds = seconds
+
+    @property
+    def bots_talk(self) -> bool:
+        """Whether the bot hears other bots that name or answer it: a setting at BotFather."""
+        return self.world.bots_talk
+
+    @bots_talk.setter
+    def bots_talk(self, on: bool) -> None:
+        self.world.bots_talk = on
 
     @property
     def privacy(self) -> bool:
@@ -193,6 +220,80 @@ class TelegramEmulator(Sights):
         sent = crowd.write(self.world, self.updates, person, text, where, entities=marks)
         return sent.message_id
 
+    def send_anonymously(
+        self,
+        person: Person,
+        text: str,
+        reply_to: int | None = None,
+        *,
+        chat: Group,
+        thread_id: int = 0,
+    ) -> int:
+        """An administrator writes in the group's name; the id of the message."""
+        guise = guises.anonymous(self.world, self.world.chat(chat.id), person)
+        where = Where(chat.id, thread_id, reply_to)
+        return crowd.write(self.world, self.updates, person, text, where, guise=guise).message_id
+
+    def send_as_channel(
+        self, person: Person, text: str, *, chat: Group, title: str = "A channel"
+    ) -> int:
+        """A person writes into a group in the name of a channel; the id of the message."""
+        return self._write_as(guises.channel(title), person, text, chat)
+
+    def post_of_channel(self, text: str, *, chat: Group, title: str = "A channel") -> int:
+        """A channel's post, forwarded into the group by Telegram; the id of the message."""
+        _, person = self._in(chat, None)
+        guise = guises.linked_post(title, self.world.now())
+        return self._write_as(guise, person, text, chat)
+
+    def send_as_bot(
+        self, username: str, text: str, reply_to: int | None = None, *, chat: Group
+    ) -> int:
+        """Another bot of the group writes; the id of the message."""
+        _, person = self._in(chat, None)
+        return self._write_as(guises.other_bot(username), person, text, chat, reply_to)
+
+    def forward(self, person: Person, message_id: int, to: Place, *, chat: Place) -> int:
+        """A person passes a message of `chat` on; the id of the new one."""
+        message = self.world.message(self.world.chat(chat_id_of(chat)), message_id)
+        if message is None:
+            raise ValueError(f"There is no message {message_id} to pass on.")
+        guise = guises.forwarded(self.world, message)
+        return self._write_as(guise, person, message.text, to)
+
+    def _write_as(
+        self, guise: Guise, person: Person, text: str, chat: Place, reply_to: int | None = None
+    ) -> int:
+        where = Where(chat_id_of(chat), 0, reply_to)
+        return crowd.write(self.world, self.updates, person, text, where, guise=guise).message_id
+
+    def send_album(
+        self,
+        person: Person,
+        photos: Iterable[bytes],
+        caption: str = "",
+        *,
+        chat: Place | None = None,
+        thread_id: int = 0,
+    ) -> list[int]:
+        """A person sends photos as one album, whose first has the caption; the messages' ids."""
+        where, found = Where(_place(chat), thread_id), list[int]()
+        guise = guises.in_album(str(13_000_000_000_000_000 + len(self.world.files)))
+        for content in photos:
+            stored = crowd.store(self.world, "photos", "photo.jpg", content, "image/jpeg")
+            text = "" if found else caption
+            sent = crowd.write(
+                self.world,
+                self.updates,
+                person,
+                text,
+                where,
+                attachment=crowd.photo(stored, 800, 600),
+                guise=guise,
+            )
+            found.append(sent.message_id)
+        return found
+
     def send_document(
         self,
         person: Person,
@@ -271,65 +372,6 @@ class TelegramEmulator(Sights):
         number = self.updates.inject(update)
         self.world.feed.wake()
         return number
-
-    # --- misbehaviour ---------------------------------------------------------------------------
-
-    def flood(self, chat: Place, seconds: float = 3) -> None:
-        """429 for every call about a chat until the time has passed.
-
-        The first call of each kind (messages, typing and drafts, the rest) finds out; each later
-        one during the ban doubles it and counts in `calls_during_ban`.
-        """
-        self._rates.flood(chat_id_of(chat), seconds, loop_time())
-
-    def fail(
-        self,
-        method: str,
-        status: int = 502,
-        times: int = 1,
-        body: str | Json | None = None,
-        after_executing: bool = False,
-    ) -> None:
-        """The next calls of a method (`*`: of any but getUpdates) are answered with this status.
-
-        Without a `body`, 500 says `restart` in JSON, 502 is a proxy's HTML page and 504 is empty.
-        With `after_executing` the calls take effect and the connection breaks instead.
-        """
-        self._server.faults.add(failure(method, status, times, body, after_executing))
-
-    def delay(self, method: str, seconds: float, times: int = 1) -> None:
-        """Hold the next calls of a method back for so long before they take effect.
-
-        They take effect even if the client hangs up meanwhile, as on the real server.
-        """
-        self._server.faults.add(Delay(method, seconds, times))
-
-    def mend(self) -> None:
-        """Take back every failure and delay that was ordered and did not come yet."""
-        self._server.faults.mend()
-
-    def revoke(self, token: str) -> None:
-        """401 for this token from now on, also for a poll that waits."""
-        self.world.revoked.add(token)
-        self.updates.end_poll(unauthorized())
-
-    def without(self, *names: str) -> None:
-        """A server too old for these methods or features: 404 for the methods.
-
-        Features are `rich messages`, `drafts` and `stop button`. Without rich messages the server
-        also does not know the parameter `rich_message`: such an editMessageText lacks its text.
-        Raises ValueError for an unknown name.
-        """
-        faults = self._server.faults
-        for each in names:
-            feature, name = FEATURES.get(each), proper_name(each)
-            if feature is not None:
-                faults.missing |= feature.methods
-                faults.ignored |= feature.parameters
-            elif name is not None:
-                faults.missing.add(name)
-            else:
-                raise ValueError(f"There is no method {each} here anyway, nor a feature.")
 
     async def close(self) -> None:
         """End every waiting poll, pause and page, so that the server can end at once."""

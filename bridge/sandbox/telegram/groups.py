@@ -36,12 +36,21 @@ MOST_NAME_CHARACTERS = 128
 
 
 def add_group(
-    world: World, title: str, members: list[Person], admins: Iterable[Person], *, forum: bool
+    world: World,
+    title: str,
+    members: list[Person],
+    admins: Iterable[Person],
+    *,
+    forum: bool = False,
+    basic: bool = False,
 ) -> Chat:
-    """A new supergroup, without the bot; its first member made it."""
+    """A new group, without the bot; its first member made it. A basic one has no topics."""
+    if forum and basic:
+        raise ValueError("A basic group has no topics.")
     if not members:
         raise ValueError("Somebody must make the group: name at least one member.")
-    chat = world.add_group(_name(title), [each.id for each in members], forum=forum)
+    people = [each.id for each in members]
+    chat = world.add_group(_name(title), people, forum=forum, basic=basic)
     chat.admins = {each.id for each in admins} - {chat.creator_id}
     strangers = chat.admins.difference(chat.members)
     if strangers:
@@ -74,6 +83,22 @@ def set_standing(
     if came:
         report(world, updates, chat, by, {"new_chat_members": [user]})
     world.feed.tell("chat", page_chat(world, chat))
+
+
+def migrate(world: World, updates: UpdateQueue, old: Chat, by: Person) -> Chat:
+    """A basic group becomes a supergroup: another chat with ids of its own, without the history."""
+    if old.type != "group" or old.moved_to:
+        raise ValueError(f"The chat {old.id} is no basic group any more.")
+    new = world.add_group(old.title, list(old.members))
+    new.creator_id, new.admins = old.creator_id, set(old.admins)
+    new.standing, new.known = old.standing, old.known
+    new.bot_reads_all, new.bot_wrote = old.bot_reads_all, old.bot_wrote
+    world.feed.tell("chat", page_chat(world, new))
+    report(world, updates, old, by, {"migrate_to_chat_id": new.id})
+    old.moved_to = new.id
+    report(world, updates, new, by, {"migrate_from_chat_id": old.id})
+    world.feed.tell("chat", page_chat(world, old))
+    return new
 
 
 def join(world: World, updates: UpdateQueue, chat: Chat, person: Person) -> None:
@@ -164,7 +189,7 @@ def deliver(world: World, updates: UpdateQueue, kind: str, message: Message) -> 
     """Give the bot a message or an edit, if it may see it."""
     chat = world.chat(message.chat_id)
     target = world.message(chat, message.reply_to_message_id or 0)
-    if reaches_bot(world.bot, chat, message, target):
+    if reaches_bot(world.bot, chat, message, target, bots_talk=world.bots_talk):
         updates.add(kind, message_json(world, message), message.edit_date or message.date)
 
 
@@ -179,6 +204,8 @@ def page_chat(world: World, chat: Chat) -> Json:
             for each in chat.topics.values()
         ],
         "has_bot": not chat.closed,
+        "moved_to": chat.moved_to,
+        "admins": [chat.creator_id, *sorted(chat.admins)] if chat.creator_id else [],
     }
 
 

@@ -23,7 +23,7 @@ from bridge.sandbox.telegram.calls import (
 from bridge.sandbox.telegram.drafts import drop_draft
 from bridge.sandbox.telegram.keyboards import read_inline_markup, read_markup
 from bridge.sandbox.telegram.params import Broken
-from bridge.sandbox.telegram.refusals import bad_request
+from bridge.sandbox.telegram.refusals import bad_request, too_many_requests
 from bridge.sandbox.telegram.shapes import page_message
 from bridge.sandbox.telegram.text import Formatted, check_length
 from bridge.sandbox.telegram.world import Action, Chat, Frame, Json, Message, loop_time
@@ -83,7 +83,18 @@ def _place(call: MethodCall, chat: Chat) -> _Place:
     return _Place(thread_id, None if target is None else target.message_id, quote)
 
 
+def _check_slow_mode(chat: Chat) -> None:
+    """Whoever is no administrator writes one message in so many seconds."""
+    if not chat.slow_seconds or chat.standing == "administrator":
+        return
+    written = [each.history[0].at_loop_time for each in chat.messages.values() if each.by_bot]
+    left = max(written, default=float("-inf")) + chat.slow_seconds - loop_time()
+    if left > 0:
+        raise too_many_requests(left)
+
+
 async def _post(call: MethodCall, chat: Chat, place: _Place, frame: Frame) -> Json:
+    _check_slow_mode(chat)
     await call.rates.admit(chat.id, "messages", new=True)
     message = Message(
         message_id=chat.last_message_id + 1,

@@ -8,12 +8,20 @@ import math
 class Refused(Exception):
     """A Bot API call that was not done, as the client will read it."""
 
-    def __init__(self, status: int, description: str, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        description: str,
+        retry_after: int | None = None,
+        moved_to: int = 0,
+    ) -> None:
         super().__init__(description)
         self.status = status
         self.description = description
         self.retry_after = retry_after
         """Seconds to stay silent; only with status 429."""
+        self.moved_to = moved_to
+        """Where the chat lives on under another id, if it does."""
 
 
 def worded(message: str) -> str:
@@ -50,6 +58,12 @@ def unauthorized(message: str = "") -> Refused:
 def not_found(message: str = "") -> Refused:
     """404: no such path, or no such method."""
     return Refused(404, f"Not Found: {message}" if message else "Not Found")
+
+
+def moved(chat_id: int) -> Refused:
+    """400: the basic group lives on as a supergroup with another id."""
+    message = "group chat was upgraded to a supergroup chat"
+    return Refused(400, f"Bad Request: {message}", moved_to=chat_id)
 
 
 def too_many_requests(seconds: float) -> Refused:

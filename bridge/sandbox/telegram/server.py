@@ -205,6 +205,8 @@ def _refusal(refused: Refused) -> Response:
     if refused.retry_after is not None:
         answer["parameters"] = {"retry_after": refused.retry_after}
         headers["Retry-After"] = str(refused.retry_after)
+    if refused.moved_to:
+        answer["parameters"] = {"migrate_to_chat_id": refused.moved_to}
     return json_response(answer, refused.status, headers)
 
 

@@ -91,11 +91,10 @@ def message_json(world: World, message: Message, *, with_reply: bool = True) -> 
     chat = world.chats[message.chat_id]
     shape: Json = {
         "message_id": message.message_id,
-        "from": bot_json(world.bot)
-        if message.by_bot
-        else person_json(world.people[message.sender_id]),
+        "from": _author(world, message),
         "chat": chat_json(world, chat),
         "date": message.date,
+        **message.guise.extra,
     }
     if message.edit_date is not None:
         shape["edit_date"] = message.edit_date
@@ -109,6 +108,12 @@ def message_json(world: World, message: Message, *, with_reply: bool = True) -> 
     if message.quote is not None:
         shape["quote"] = message.quote
     return shape | _content(message)
+
+
+def _author(world: World, message: Message) -> Json:
+    if message.guise.user is not None:
+        return message.guise.user
+    return bot_json(world.bot) if message.by_bot else person_json(world.people[message.sender_id])
 
 
 def _answered(chat: Chat, message: Message) -> int:

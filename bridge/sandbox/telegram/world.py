@@ -17,6 +17,7 @@ from bridge.sandbox.telegram.feed import Closing, Feed
 Json = dict[str, object]
 FIRST_PERSON_ID = 5_000_000_001
 FIRST_GROUP_ID = -1_002_000_000_001
+FIRST_BASIC_GROUP_ID = -5_000_000_001
 Standing = Literal["creator", "administrator", "member", "restricted", "left", "kicked"]
 """What somebody is in a chat; `restricted`: present, and not allowed to write."""
 OUTSIDE: tuple[Standing, ...] = ("left", "kicked")
@@ -43,7 +44,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Group:
-    """A supergroup, by which tests name its chat."""
+    """A group, by which tests name its chat."""
 
     id: int
     title: str
@@ -85,6 +86,24 @@ class Attachment:
     """That field's value in the Bot API."""
 
 
+@dataclass(frozen=True)
+class Guise:
+    """In whose name a message stands when it is not simply a person's."""
+
+    user: Json | None = None
+    """`from`: a stand-in of Telegram's, or another bot; None for the person."""
+    extra: Json = field(default_factory=dict)
+    """The fields that say more, such as `sender_chat`."""
+
+    @property
+    def by_a_bot(self) -> bool:
+        """Whether another bot wrote it: stand-ins only look like one."""
+        return bool(self.user and self.user.get("is_bot")) and "sender_chat" not in self.extra
+
+
+PLAIN = Guise()
+
+
 @dataclass
 class Message:
     """One message of either side. It stays the same object through edits: frames are added."""
@@ -102,6 +121,7 @@ class Message:
     service: Json | None = None
     """What it reports, such as a new topic, by the name of the Bot API's field."""
     quote: Json | None = None
+    guise: Guise = PLAIN
     attachment: Attachment | None = None
     protected: bool = False
     edit_date: int | None = None
@@ -194,13 +214,17 @@ class Chat:
     """One chat: its members and its messages."""
 
     id: int
-    type: Literal["private", "supergroup"]
+    type: Literal["private", "group", "supergroup"]
     members: list[int]
     title: str = ""
     """A group's."""
     is_forum: bool = False
     topics: dict[int, Topic] = field(default_factory=dict)
     """By id; a forum's General is not among them."""
+    moved_to: int = 0
+    """The supergroup that a basic group was upgraded to."""
+    slow_seconds: int = 0
+    """Slow mode: how long everybody but administrators must wait between messages."""
     creator_id: int = 0
     admins: set[int] = field(default_factory=set)
     """People who are administrators, without the creator."""
@@ -250,6 +274,8 @@ class World:
         self.short_descriptions: dict[str, str] = {}
         self.privacy = True
         """Whether a bot that joins a group gets only what is meant for it."""
+        self.bots_talk = False
+        """Whether the bot may hear other bots that name or answer it."""
         self._timers: list[asyncio.TimerHandle] = []
 
     @property
@@ -289,10 +315,16 @@ class World:
         self.chats[number] = Chat(number, "private", [number])
         return person
 
-    def add_group(self, title: str, members: list[int], *, forum: bool) -> Chat:
-        """A new supergroup, which the first member made; the bot is not in it yet."""
-        number = min([FIRST_GROUP_ID + 1, *self.chats]) - 1
-        chat = Chat(number, "supergroup", members, title, forum, standing="left")
+    def add_group(
+        self, title: str, members: list[int], *, forum: bool = False, basic: bool = False
+    ) -> Chat:
+        """A new supergroup or basic group, which the first member made; the bot is not in it yet."""
+        first = FIRST_BASIC_GROUP_ID if basic else FIRST_GROUP_ID
+        same = [each for each in self.chats if each < 0 and (each > FIRST_GROUP_ID) == basic]
+        number = min([first + 1, *same]) - 1
+        chat = Chat(
+            number, "group" if basic else "supergroup", members, title, forum, standing="left"
+        )
         chat.creator_id = members[0]
         self.chats[number] = chat
         return chat

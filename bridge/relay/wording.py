@@ -1,0 +1,51 @@
+"""How a turn is put to the agent: who speaks, what it answers, what was said before. Pure.
+
+Coze knows one user for a whole group, so a message brings its speaker's name along. In a private
+chat nothing is added to what the person wrote but what they quoted.
+"""
+
+from bridge.model import Line, Part, Quote, Turn
+
+MOST_QUOTED = 1000
+"""Characters of what a message answers; the beginning says which one is meant."""
+MOST_QUOTED_OF_OURS = 200
+"""The agent remembers its own words."""
+MOST_NAME = 64
+
+
+def worded(turn: Turn) -> str:
+    """The question as the agent reads it."""
+    speaker = "" if turn.chat.private else name(turn.sender.name)
+    first, *more = turn.parts
+    told = [_told(first, speaker), *(_told(part, "") for part in more)]
+    return "\n\n".join([*_heard(turn.heard), *told])
+
+
+def name(given: str) -> str:
+    """A name on one line, not longer than names are: people may call themselves anything."""
+    flat = " ".join(given.split())
+    return flat if len(flat) <= MOST_NAME else flat[: MOST_NAME - 1] + "…"
+
+
+def _heard(lines: tuple[Line, ...]) -> list[str]:
+    if not lines:
+        return []
+    said = "\n".join(f"{name(line.speaker)}: {line.text}" for line in lines)
+    return [f"(Said in the group before, not to you:)\n{said}", "(Now to you:)"]
+
+
+def _told(part: Part, speaker: str) -> str:
+    if part.quote is None:
+        return f"{speaker}: {part.text}" if speaker else part.text
+    lead = f"{speaker}, in reply to" if speaker else "In reply to"
+    return f"{lead} {_author(part.quote)}:\n{_cited(part.quote)}\n\n{part.text}".rstrip()
+
+
+def _author(quote: Quote) -> str:
+    return name(quote.author) if quote.author else "you"
+
+
+def _cited(quote: Quote) -> str:
+    most = MOST_QUOTED if quote.author else MOST_QUOTED_OF_OURS
+    text = quote.text if len(quote.text) <= most else quote.text[: most - 1] + "…"
+    return "\n".join(f"> {line}" for line in text.splitlines())

@@ -1,0 +1,133 @@
+"""Chats and topics that cannot be written to, and groups that become another chat."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Table, delete, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import ChatKey, State
+from bridge.store.tables import access, chats, choices, members, outbox, shut, silences, turns
+
+
+async def shut_places(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]]:
+    """Where nothing can be written, why, and since when (Unix seconds)."""
+    rows = (await tx.execute(select(shut))).all()
+    return {ChatKey(row.chat_id, row.thread_id): (row.why, row.since) for row in rows}
+
+
+async def close(tx: AsyncConnection, key: ChatKey, why: str) -> None:
+    """Nothing can be written there from now on."""
+    values = {"why": why, "since": time.time()}
+    entry = upsert(shut).values(chat_id=key.chat_id, thread_id=key.thread_id, **values)
+    again = entry.on_conflict_do_update(index_elements=["chat_id", "thread_id"], set_=values)
+    await tx.execute(again)
+
+
+async def reopen(tx: AsyncConnection, key: ChatKey) -> None:
+    """It can be written to again; without a topic, so can all topics that are not closed."""
+    await tx.execute(
+        delete(shut).where(shut.c.chat_id == key.chat_id, shut.c.thread_id == key.thread_id)
+    )
+
+
+async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
+    """Let everything that belongs to a group belong to the supergroup that it became.
+
+    Returns the chats in which something is open. Messages have other ids there: what is not
+    answered yet is answered by new posts.
+    """
+    if await _known(tx, old) is None:
+        return []
+    await _make_room(tx, old, new)
+    await _move_chats(tx, old, new)
+    for table in (choices, silences, shut, access):
+        await _rekey(tx, table, old, new)
+    await tx.execute(delete(outbox).where(outbox.c.chat_id == old))
+    query = select(turns.c.thread_id).where(
+        turns.c.chat_id == new, turns.c.state.in_((State.WAITING, State.RUNNING))
+    )
+    return [ChatKey(new, thread) for thread in sorted(set((await tx.execute(query)).scalars()))]
+
+
+async def _known(tx: AsyncConnection, chat_id: int) -> Row[Any] | None:
+    query = select(chats).where(chats.c.chat_id == chat_id).limit(1)
+    return (await tx.execute(query)).one_or_none()
+
+
+async def _move_chats(tx: AsyncConnection, old: int, new: int) -> None:
+    """Chats, members and turns: the old memory goes on, whatever the new chat has begun with."""
+    for row in (await tx.execute(select(chats).where(chats.c.chat_id == old))).all():
+        values = row._asdict() | {"chat_id": new}
+        entry = upsert(chats).values(**values)
+        place = ["chat_id", "thread_id"]
+        await tx.execute(entry.on_conflict_do_update(index_elements=place, set_=values))
+    for turn in (await tx.execute(select(turns).where(turns.c.chat_id == old))).all():
+        parts = [{**part, "message_id": 0} for part in turn.parts]
+        await tx.execute(
+            update(turns).where(turns.c.id == turn.id).values(chat_id=new, parts=parts, posts=[])
+        )
+    await tx.execute(delete(chats).where(chats.c.chat_id == old))
+    await _rekey(tx, members, old, new)
+
+
+async def _make_room(tx: AsyncConnection, old: int, new: int) -> None:
+    """What was begun in the supergroup before we heard of the move gives way to what is older.
+
+    In a chat one turn runs and one of each person waits: two that met are asked as one.
+    """
+    open_ = turns.c.state.in_((State.WAITING, State.RUNNING))
+    before = (await tx.execute(select(turns).where(turns.c.chat_id == old, open_))).all()
+    since = (await tx.execute(select(turns).where(turns.c.chat_id == new, open_))).all()
+    for turn in before:
+        same = [one for one in since if one.thread_id == turn.thread_id]
+        if turn.state == State.RUNNING and any(one.state == State.RUNNING for one in same):
+            await _ask_later(tx, turn, same)
+        elif turn.state == State.WAITING:
+            await _merge(tx, turn, [one for one in same if one.state == State.WAITING])
+
+
+async def _ask_later(tx: AsyncConnection, turn: Row[Any], since: Sequence[Row[Any]]) -> None:
+    """Let the words of a running turn wait in the new chat, as part of what its asker wrote."""
+    stopped = {"state": State.STOPPED, "settled_at": time.time(), "lingers": turn.asked}
+    await tx.execute(update(turns).where(turns.c.id == turn.id).values(**stopped))
+    waits = [one for one in since if one.state == State.WAITING]
+    own = next((one for one in waits if one.sender_id == turn.sender_id), None)
+    parts = [{**part, "message_id": 0} for part in turn.parts]
+    if own is not None:
+        values = {"parts": [*parts, *own.parts]}
+        await tx.execute(update(turns).where(turns.c.id == own.id).values(**values))
+        return
+    fresh = turn._asdict() | {
+        "chat_id": since[0].chat_id,
+        "state": State.WAITING,
+        "parts": parts,
+        "posts": [],
+        "asked": False,
+        "run_id": None,
+        "mark": f"{turn.mark}-moved",
+        "final": None,
+    }
+    del fresh["id"]
+    await tx.execute(insert(turns).values(**fresh))
+
+
+async def _merge(tx: AsyncConnection, turn: Row[Any], waits: Sequence[Row[Any]]) -> None:
+    """Two questions of one person that wait are one."""
+    own = next((one for one in waits if one.sender_id == turn.sender_id), None)
+    if own is None:
+        return
+    values = {"parts": [*turn.parts, *own.parts]}
+    await tx.execute(update(turns).where(turns.c.id == turn.id).values(**values))
+    stopped = {"state": State.STOPPED, "settled_at": time.time()}
+    await tx.execute(update(turns).where(turns.c.id == own.id).values(**stopped))
+
+
+async def _rekey(tx: AsyncConnection, table: Table, old: int, new: int) -> None:
+    """Rows that are there already for the new chat are newer, and stay."""
+    for row in (await tx.execute(select(table).where(table.c.chat_id == old))).all():
+        values = row._asdict() | {"chat_id": new}
+        await tx.execute(upsert(table).values(**values).on_conflict_do_nothing())
+    await tx.execute(delete(table).where(table.c.chat_id == old))

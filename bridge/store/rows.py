@@ -1,0 +1,87 @@
+"""Turns as rows: the one place where their columns become the model's words and back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, select
+
+from bridge.model import ChatKey, Line, Message, Part, Quote, Sender, State, Turn
+from bridge.store.chats import chosen, read_preferences
+from bridge.store.ends import load
+from bridge.store.tables import chats, turns
+
+_groups = chats.alias("groups")
+
+
+def with_chat() -> Select[Any]:
+    """Turns with what their chats have chosen, and the groups of the topics among those."""
+    here = (turns.c.chat_id == chats.c.chat_id) & (turns.c.thread_id == chats.c.thread_id)
+    group = (turns.c.chat_id == _groups.c.chat_id) & (_groups.c.thread_id == 0)
+    columns = (*chosen(chats), *chosen(_groups, "group"))
+    return select(turns, *columns).join(chats, here).outerjoin(_groups, group)
+
+
+def of_chat(key: ChatKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Those of one chat."""
+    return (turns.c.chat_id == key.chat_id, turns.c.thread_id == key.thread_id)
+
+
+def part_of(message: Message) -> dict[str, object]:
+    """A message as it is kept in its turn; what it lacks is left out."""
+    part: dict[str, object] = {
+        "message_id": message.id,
+        "text": message.text,
+        "written_at": message.written_at,
+    }
+    if message.quote is not None:
+        part["quote"] = asdict(message.quote)
+    if message.album:
+        part["album"] = message.album
+    return part
+
+
+def turn_of(row: Row[Any]) -> Turn:
+    """A row as the model's turn: the one place where the JSON columns are read."""
+    return Turn(
+        id=row.id,
+        chat=ChatKey(row.chat_id, row.thread_id),
+        state=State(row.state),
+        parts=parts_of(row.parts),
+        sender=Sender(row.sender_id, row.sender_name, row.language),
+        mark=row.mark,
+        conversation_id=row.conversation_id,
+        asked=row.asked,
+        run_id=row.run_id,
+        posts=tuple(int(post) for post in row.posts),
+        preferences=read_preferences(row).over(read_preferences(row, "group")),
+        final=load(row.final),
+        edited=row.edited,
+        stopping=row.stopping,
+        heard=tuple(Line(str(one["speaker"]), str(one["text"])) for one in row.heard or ()),
+        member_id=row.member_id,
+    )
+
+
+def parts_of(stored: Sequence[Mapping[str, object]]) -> tuple[Part, ...]:
+    """The messages of a turn as they are kept."""
+    return tuple(
+        Part(
+            int(str(part["message_id"])),
+            str(part["text"]),
+            _time(part.get("written_at")),
+            _quote(part.get("quote")),
+            str(part.get("album", "")),
+        )
+        for part in stored
+    )
+
+
+def _quote(stored: object) -> Quote | None:
+    if not isinstance(stored, dict):
+        return None
+    return Quote(str(stored["author"]), str(stored["text"]))
+
+
+def _time(stored: object) -> float | None:
+    return stored if isinstance(stored, float) else None

@@ -1,0 +1,223 @@
+"""Questions that wait: who asks what, in which turn, and what an edit does to it."""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import ChatKey, Line, Message, Part, Sender, State
+from bridge.store.chats import meet
+from bridge.store.rows import of_chat, part_of, parts_of
+from bridge.store.tables import turns
+from bridge.store.turns import OPEN, RECENT_TURNS, asker_of
+
+MOST_WAITING = 20
+"""How many messages of a chat may wait for one answer."""
+MOST_LETTERS = 100_000
+AT_ONCE_SECONDS = 2.0
+"""What a person writes so soon after a question belongs to it; Telegram's dates are whole seconds."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The chat's turn that waits."""
+
+    turn_id: int
+    taken: bool
+    """Whether the message is part of it."""
+    behind: bool = False
+    """Whether others are answered first."""
+
+
+async def wait(
+    tx: AsyncConnection,
+    message: Message,
+    most: int = MOST_WAITING,
+    *,
+    heard: Sequence[Line] = (),
+    member_id: int = 0,
+) -> Waiting:
+    """Let a message wait for its answer: in the sender's waiting turn, or in a new one.
+
+    It is not taken when `most` messages wait in the chat already. A new turn keeps what was
+    `heard` before it, and belongs to a member's conversation if there is one.
+    """
+    await meet(tx, message.chat)
+    there = (await tx.execute(select(turns).where(*of_chat(message.chat), OPEN))).all()
+    waits = [row for row in there if row.state == State.WAITING]
+    own = next((row for row in waits if row.sender_id == message.sender.id), None)
+    parts = [part for row in waits for part in row.parts]
+    behind = any(own is None or row.id < own.id for row in there)
+    if len(parts) >= most or _letters(parts) > MOST_LETTERS:
+        return Waiting((own or waits[-1]).id, taken=False)
+    if own is None:
+        more = {"heard": [asdict(line) for line in heard] or None, "member_id": member_id}
+        made = await _insert(tx, message.chat, message.sender, [part_of(message)], [], **more)
+        return Waiting(made, taken=True, behind=behind)
+    # A turn that was to be tried again into its old posts gets new ones: they stand below.
+    await _set(tx, own.id, parts=[*own.parts, part_of(message)], posts=[])
+    return Waiting(own.id, taken=True, behind=behind)
+
+
+async def join(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) -> bool:
+    """Add what belongs to the sender's waiting turn though it does not speak to us by itself.
+
+    That is the rest of an album, and what follows at once upon what they asked.
+    """
+    of_them = (turns.c.state == State.WAITING, turns.c.sender_id == message.sender.id)
+    query = select(turns).where(*of_chat(message.chat), *of_them)
+    own = (await tx.execute(query)).one_or_none()
+    if own is None or not own.parts or len(own.parts) >= most:
+        return False
+    last = parts_of(own.parts)[-1]
+    same_album = bool(message.album) and message.album == last.album
+    if not same_album and not _at_once(last, message):
+        return False
+    await _set(tx, own.id, parts=[*own.parts, part_of(message)])
+    return True
+
+
+def _at_once(last: Part, message: Message) -> bool:
+    if last.written_at is None or message.written_at is None:
+        return False
+    return 0 <= message.written_at - last.written_at <= AT_ONCE_SECONDS
+
+
+def _letters(parts: Sequence[Mapping[str, object]]) -> int:
+    return sum(len(str(part["text"])) for part in parts)
+
+
+async def wait_again(
+    tx: AsyncConnection, key: ChatKey, turn_id: int | None = None, asker: int | None = None
+) -> bool:
+    """Let a settled turn be asked once more, into the same posts.
+
+    It is the last one of its asker, or of anybody when no `asker` is given. False when there is
+    none, when another turn of theirs is open, or when it is not the one with that id.
+    """
+    if turn_id is not None:
+        asker = await asker_of(tx, key, turn_id)
+        if asker is None:
+            return False
+    theirs = () if asker is None else (turns.c.sender_id == asker,)
+    query = select(turns).where(*of_chat(key), *theirs).order_by(turns.c.id.desc()).limit(1)
+    last = (await tx.execute(query)).one_or_none()
+    if last is None or not State(last.state).settled or not last.parts:
+        return False
+    if turn_id is not None and turn_id != last.id:
+        return False
+    sender = Sender(last.sender_id, last.sender_name, last.language)
+    parts = [{**part, "written_at": None} for part in last.parts]  # it is asked now
+    more = {"heard": last.heard, "member_id": last.member_id}
+    await _insert(tx, key, sender, parts, last.posts, **more)
+    return True
+
+
+async def drop_waiting(tx: AsyncConnection, key: ChatKey, asker: int | None = None) -> bool:
+    """Stop what waits in the chat before it ran, or only one person's; False when nothing did."""
+    theirs = () if asker is None else (turns.c.sender_id == asker,)
+    done = await tx.execute(
+        update(turns)
+        .where(*of_chat(key), turns.c.state == State.WAITING, *theirs)
+        .values(state=State.STOPPED, settled_at=time.time())
+    )
+    return done.rowcount > 0
+
+
+async def waits(tx: AsyncConnection, key: ChatKey, asker: int) -> bool:
+    """Whether a question of somebody's waits in the chat."""
+    of_them = (turns.c.state == State.WAITING, turns.c.sender_id == asker)
+    query = select(turns.c.id).where(*of_chat(key), *of_them)
+    return (await tx.execute(query)).first() is not None
+
+
+class Edited(Enum):
+    """What came of an edited question."""
+
+    NOTHING = "nothing"
+    """Nothing of ours is changed by it."""
+    WAITS = "waits"
+    """It waits to be answered, into the posts that answered it before."""
+    RUNS = "runs"
+    """Its answer is being written: the turn must begin anew."""
+
+
+async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | None]:
+    """Take up an edited message of a turn; with the id of the turn that runs, if one does."""
+    found = await _turn_with(tx, message)
+    if found is None:
+        return Edited.NOTHING, None
+    parts = [
+        {**part, "text": message.text} if part["message_id"] == message.id else part
+        for part in found.parts
+    ]
+    if parts == found.parts:
+        return Edited.NOTHING, None
+    if not State(found.state).settled:
+        runs = State(found.state) is State.RUNNING
+        await _set(tx, found.id, parts=parts, edited=runs)
+        return (Edited.RUNS, found.id) if runs else (Edited.WAITS, None)
+    waiting = await _waiting_of(tx, message.chat, message.sender)
+    if waiting is not None:  # it is answered together with what was written since
+        await _set(tx, waiting.id, parts=[*parts, *waiting.parts], posts=[])
+    else:
+        more = {"heard": found.heard, "member_id": found.member_id}
+        await _insert(tx, message.chat, message.sender, parts, found.posts, **more)
+    return Edited.WAITS, None
+
+
+async def _turn_with(tx: AsyncConnection, message: Message) -> Row[Any] | None:
+    """The newest turn that holds the message, among those whose words are still kept."""
+    query = (
+        select(turns)
+        .where(*of_chat(message.chat), turns.c.sender_id == message.sender.id)
+        .order_by(turns.c.id.desc())
+        .limit(RECENT_TURNS)
+    )
+    for row in (await tx.execute(query)).all():
+        if any(part["message_id"] == message.id for part in row.parts):
+            return row
+    return None
+
+
+async def _insert(
+    tx: AsyncConnection,
+    key: ChatKey,
+    sender: Sender,
+    parts: Sequence[Mapping[str, object]],
+    posts: Sequence[int],
+    **more: object,
+) -> int:
+    made = await tx.execute(
+        insert(turns)
+        .values(
+            chat_id=key.chat_id,
+            thread_id=key.thread_id,
+            state=State.WAITING,
+            parts=parts,
+            sender_id=sender.id,
+            sender_name=sender.name,
+            language=sender.language,
+            mark=secrets.token_hex(12),
+            asked=False,
+            posts=posts,
+            created_at=time.time(),
+            **more,
+        )
+        .returning(turns.c.id)
+    )
+    return int(made.scalar_one())
+
+
+async def _waiting_of(tx: AsyncConnection, key: ChatKey, sender: Sender) -> Row[Any] | None:
+    of_them = (turns.c.state == State.WAITING, turns.c.sender_id == sender.id)
+    return (await tx.execute(select(turns).where(*of_chat(key), *of_them))).one_or_none()
+
+
+async def _set(tx: AsyncConnection, turn_id: int, **values: object) -> None:
+    await tx.execute(update(turns).where(turns.c.id == turn_id).values(**values))

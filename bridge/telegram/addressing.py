@@ -1,0 +1,141 @@
+"""Is a group's message for us? Pure.
+
+Names count only where Telegram has marked them: an entity covers a part of the text whose places
+count UTF-16 units, and what merely looks like our name inside a word or a link is none.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telegram import Message as RawMessage
+from telegram import MessageEntity
+from telegram.constants import MessageEntityType
+
+ANONYMOUS_ADMIN, CHANNEL_BOT, TELEGRAM = 1087968824, 136817688, 777000
+"""Telegram's stand-ins as the author: for an administrator who writes in the group's name, for a
+channel, and for a channel's post that Telegram forwards by itself."""
+
+
+@dataclass(frozen=True)
+class Us:
+    """By what others know our bot."""
+
+    id: int
+    username: str
+
+
+@dataclass(frozen=True)
+class Command:
+    """A slash command at the beginning of a text."""
+
+    name: str
+    addressee: str
+    """The bot that it names behind an `@`; empty when it names none."""
+    argument: str
+
+
+def text_of(raw: RawMessage) -> str:
+    """A message's text, or its caption."""
+    return raw.text or raw.caption or ""
+
+
+def marks(raw: RawMessage) -> Sequence[MessageEntity]:
+    """The entities of its text, or of its caption."""
+    return raw.entities if raw.text else raw.caption_entities
+
+
+def addressed(raw: RawMessage, us: Us) -> bool:
+    """Whether it speaks to us by our name or as an answer to a post of ours."""
+    return answers_us(raw, us) or any(_names(raw, mark, us) for mark in marks(raw))
+
+
+def answers_us(raw: RawMessage, us: Us) -> bool:
+    """Whether it answers a post of ours.
+
+    In a forum every message answers the one that opened its topic, which says nothing.
+    """
+    answered = raw.reply_to_message
+    if answered is None or answered.from_user is None or answered.from_user.id != us.id:
+        return False
+    return answered.forum_topic_created is None
+
+
+def wakes(text: str, word: str) -> bool:
+    """Whether a text begins with the wake word, in any case, as a word of its own."""
+    start, word = text.lstrip().casefold(), word.casefold()
+    if not word or not start.startswith(word):
+        return False
+    after = start[len(word) : len(word) + 1]
+    return not after.isalnum() or not word[-1].isascii()  # CJK puts no space between words
+
+
+def without_word(text: str, word: str) -> str:
+    """A text that begins with the wake word, without it."""
+    start, folded = text.lstrip(), word.casefold()
+    ends = (end for end in range(1, len(start) + 1) if start[:end].casefold() == folded)
+    return start[next(ends, 0) :].lstrip(" ,.:;!–—-、，。：！") or start
+
+
+def command(raw: RawMessage, us: Us) -> Command | None:
+    """The command that a message begins with, perhaps after our name; None when there is none."""
+    text, found = text_of(raw), sorted(marks(raw), key=lambda mark: mark.offset)
+    if found and _mentions(text, found[0], us) and not _before(text, found[0]).strip():
+        lead, found = found[0], found[1:]
+        between = _slice(text, lead.offset + lead.length, found[0].offset) if found else "x"
+        if between.strip():
+            return None
+    elif not found or found[0].offset != 0:
+        return None
+    if not found or found[0].type != MessageEntityType.BOT_COMMAND:
+        return None
+    mark = found[0]
+    name, _, addressee = _covered(text, mark).removeprefix("/").partition("@")
+    argument = _slice(text, mark.offset + mark.length, None).strip()
+    return Command(name.casefold(), addressee, argument)
+
+
+def without_name(raw: RawMessage, us: Us) -> str:
+    """The text without our name at its beginning or end, where it only says whom it is for."""
+    text = text_of(raw)
+    for mark in marks(raw):
+        if not _mentions(text, mark, us):
+            continue
+        before, after = _before(text, mark), _slice(text, mark.offset + mark.length, None)
+        if not before.strip():
+            return after.lstrip().removeprefix(",").removeprefix(":").strip()
+        if not after.strip(" .!?…。！？"):
+            return (before.rstrip().removesuffix(",") + after.strip()).strip()
+    return text.strip()
+
+
+def _names(raw: RawMessage, mark: MessageEntity, us: Us) -> bool:
+    """Whether an entity is our name, or a command that names us."""
+    text = text_of(raw)
+    if mark.type == MessageEntityType.BOT_COMMAND:
+        return _covered(text, mark).casefold().endswith(f"@{us.username}".casefold())
+    return _mentions(text, mark, us)
+
+
+def _mentions(text: str, mark: MessageEntity, us: Us) -> bool:
+    if mark.type == MessageEntityType.TEXT_MENTION:
+        return mark.user is not None and mark.user.id == us.id
+    if mark.type != MessageEntityType.MENTION:
+        return False
+    return _covered(text, mark).casefold() == f"@{us.username}".casefold()
+
+
+def _covered(text: str, mark: MessageEntity) -> str:
+    return _slice(text, mark.offset, mark.offset + mark.length)
+
+
+def _before(text: str, mark: MessageEntity) -> str:
+    return _slice(text, 0, mark.offset)
+
+
+def _slice(text: str, begin: int, end: int | None) -> str:
+    """A part of a text by UTF-16 units; a forged place cuts nothing out."""
+    raw = text.encode("utf-16-le", "surrogatepass")
+    if begin < 0 or (end is not None and end < begin):
+        return ""
+    part = raw[2 * begin : None if end is None else 2 * end]
+    return part.decode("utf-16-le", "replace")

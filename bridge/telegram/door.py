@@ -1,0 +1,172 @@
+"""Who may use the bridge: by approval, a stranger or a group waits until an operator says yes.
+
+Every question costs the operator something, so nobody asks the agent before that.
+"""
+
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.model import ChatKey, Message, Sender
+from bridge.store import access, chats
+from bridge.store.access import Access
+from bridge.store.engine import Store
+from bridge.telegram.calls import Calls, Cause
+from bridge.telegram.canvas import Rendered
+from bridge.telegram.frame import Button, Frame
+from bridge.telegram.items import Press, Standing
+from bridge.telegram.outcomes import ChatClosed
+from bridge.telegram.rights import Rights
+from bridge.texts import DEFAULT, say
+
+log = structlog.get_logger(__name__)
+CODE_SECONDS = 3600.0
+MOST_SHOWN = 200
+"""Characters of a stranger's first words on the card that operators get."""
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """Who asks to be let in."""
+
+    key: ChatKey
+    name: str
+    words: str
+    language: str
+
+
+class Door:
+    """Opens to those whom an operator has let in."""
+
+    def __init__(
+        self, calls: Calls, store: Store, rights: Rights, *, by_approval: bool, code: str = ""
+    ) -> None:
+        self._calls = calls
+        self._store = store
+        self._rights = rights
+        self._by_approval = by_approval
+        self._code = code
+        """Makes the person who sends it an operator; empty when it was used or there is none."""
+        self._code_until = time.monotonic() + CODE_SECONDS
+
+    async def opens(self, message: Message, cause: Cause) -> bool:
+        """Whether a message's chat may use the bridge; who may not is told so.
+
+        Raises StoreTrouble.
+        """
+        key, sender = message.chat.whole, message.sender
+        if key.private and await self._makes_operator(message, cause):
+            return False
+        if await self.allows(key, sender):
+            return True
+        async with self._store.reading() as tx:
+            state = await access.of(tx, key.chat_id)
+        if state is not Access.DENIED:
+            name = sender.name if key.private else str(key.chat_id)
+            await self._ask(Stranger(key, name, message.text, sender.language), message.chat, cause)
+        return False
+
+    async def allows(self, key: ChatKey, sender: Sender) -> bool:
+        """Whether a chat may use the bridge; nobody is told anything. Raises StoreTrouble."""
+        if not self._by_approval or (key.private and sender.id in self._rights.operators):
+            return True
+        async with self._store.reading() as tx:
+            return await access.of(tx, key.chat_id) is Access.ALLOWED
+
+    async def group_opens(self, standing: Standing) -> bool:
+        """Whether a group to which our bot was added may use it: at once when an operator did."""
+        if not self._by_approval:
+            return True
+        key = standing.chat
+        if standing.by.id in self._rights.operators:
+            async with self._store.writing() as tx:
+                await access.decide(tx, key.chat_id, Access.ALLOWED, standing.title, standing.by.id)
+            return True
+        async with self._store.reading() as tx:
+            state = await access.of(tx, key.chat_id)
+        if state is None:
+            words = say(standing.by.language, "access.added_by", name=standing.by.name)
+            stranger = Stranger(key, standing.title, words, standing.by.language)
+            await self._ask(stranger, key, standing.cause)
+        return state is Access.ALLOWED
+
+    async def _ask(self, stranger: Stranger, answer_in: ChatKey, cause: Cause) -> None:
+        """Tell the stranger to wait, and every operator who asks."""
+        async with self._store.writing() as tx:
+            first = await access.ask(tx, stranger.key.chat_id, stranger.name)
+        if first or stranger.key.private:
+            await self._say(answer_in, say(stranger.language, "access.wait"), cause)
+        if first:
+            for operator in sorted(self._rights.operators):
+                await self._show_card(operator, stranger)
+
+    async def _show_card(self, operator: int, stranger: Stranger) -> None:
+        language = await self._language_of(operator)
+        words = stranger.words[:MOST_SHOWN] + ("…" if len(stranger.words) > MOST_SHOWN else "")
+        what = "access.card" if stranger.key.private else "access.group_card"
+        text = say(language, what, name=stranger.name, id=stranger.key.chat_id, words=words)
+        row = tuple(
+            Button(say(language, f"button.{verb}"), f"access:{verb}:{stranger.key.chat_id}")
+            for verb in ("allow", "deny")
+        )
+        cause = Cause(f"card {stranger.key.chat_id} for {operator}", 0)
+        await self._say(ChatKey(operator), text, cause, Frame(Rendered(text), (row,)))
+
+    async def decide(self, press: Press, rest: str) -> str:
+        """An operator has pressed a card's button; the key of what they are told."""
+        verb, _, number = rest.partition(":")
+        if press.sender.id not in self._rights.operators or verb not in ("allow", "deny"):
+            return "button.old"
+        key = ChatKey(int(number) if number.lstrip("-").isdecimal() else 0)
+        state = Access.ALLOWED if verb == "allow" else Access.DENIED
+        async with self._store.writing() as tx:
+            if await access.of(tx, key.chat_id) is None:
+                return "button.old"
+            name = await access.name_of(tx, key.chat_id)
+            await access.decide(tx, key.chat_id, state, name, press.sender.id)
+        log.info("access decided", chat=key.chat_id, state=state.value, by=press.sender.id)
+        done = say(press.sender.language, f"access.{state}", name=name)
+        await self._calls.show(press.chat, press.post_id, Frame(Rendered(done)))
+        if state is Access.ALLOWED:
+            text = say(press.sender.language, "access.welcome")
+            await self._say(key, text, Cause(f"welcome {key.chat_id}", 0))
+        return f"access.{state}_short"
+
+    async def _makes_operator(self, message: Message, cause: Cause) -> bool:
+        """Whether it is the one-time code; then its sender is an operator from now on."""
+        sent = message.text.strip().encode()
+        fresh = self._code and time.monotonic() < self._code_until
+        if not fresh or not hmac.compare_digest(sent, self._code.encode()):
+            return False
+        async with self._store.writing() as tx:
+            await access.make_operator(tx, message.sender.id, message.sender.name)
+        self._code = ""
+        self._rights.operators.add(message.sender.id)
+        log.warning("new operator", person=message.sender.id)
+        await self._say(message.chat, say(message.sender.language, "operator.welcome"), cause)
+        return True
+
+    async def _language_of(self, person_id: int) -> str:
+        """What an operator has chosen for their own chat; English else: their tag is not kept."""
+        async with self._store.reading() as tx:
+            return (await chats.preferences(tx, ChatKey(person_id))).language or DEFAULT
+
+    async def _say(self, key: ChatKey, text: str, cause: Cause, frame: Frame | None = None) -> None:
+        try:
+            await self._calls.say(key, frame or Frame(Rendered(text)), cause)
+        except ChatClosed as error:
+            log.warning("could not be told", chat=key.chat_id, why=str(error))
+
+
+def new_code() -> str:
+    """A code that nobody guesses within its hour."""
+    return f"{secrets.token_hex(3)}-{secrets.token_hex(3)}"
+
+
+async def known_operators(store: Store) -> set[int]:
+    """Who became an operator by the code, in this process or an earlier one. Raises StoreTrouble."""
+    async with store.reading() as tx:
+        return set(await access.known_operators(tx))

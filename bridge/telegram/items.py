@@ -1,0 +1,168 @@
+"""What an update can mean for us."""
+
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
+
+from bridge.model import ChatKey, Message, Sender
+from bridge.telegram.calls import Cause
+from bridge.telegram.frame import Keyboard
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A message that asks us for an answer."""
+
+    message: Message
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A group's message that does not speak to us by itself."""
+
+    message: Message
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A message whose text was changed by the person who wrote it."""
+
+    message: Message
+    after_seconds: float
+    """How long after it was written."""
+
+
+@dataclass(frozen=True)
+class _Spoken:
+    message: Message
+    update_id: int
+
+    @property
+    def chat(self) -> ChatKey:
+        """Where it was written."""
+        return self.message.chat
+
+    @property
+    def cause(self) -> Cause:
+        """What an answer to it is sent on account of."""
+        return Cause(f"update {self.update_id}", self.message.id)
+
+    def speaking(self, language: str) -> Self:
+        """The same by somebody who reads that language."""
+        return replace(self, message=_speaking(self.message, language))
+
+
+@dataclass(frozen=True)
+class Order(_Spoken):
+    """A slash command for us."""
+
+    name: str
+    argument: str
+    surely: bool = True
+    """Whether it is for us whatever its name is: a group may have other bots."""
+
+
+@dataclass(frozen=True)
+class Unreadable(_Spoken):
+    """A message of a kind that we cannot read."""
+
+    @property
+    def cause(self) -> Cause:
+        """What an answer to it is sent on account of: an album is answered once."""
+        album = self.message.album
+        return Cause(f"album {album}", self.message.id) if album else super().cause
+
+
+@dataclass(frozen=True)
+class Press:
+    """A button that was pressed."""
+
+    update_id: int
+    query_id: str
+    chat: ChatKey
+    sender: Sender
+    post_id: int
+    data: str
+    own_language: str = ""
+    """The language of the person's Telegram, whatever the chat has chosen."""
+    buttons: Keyboard = ()
+    """All buttons of the post."""
+
+    @property
+    def cause(self) -> Cause:
+        """What an answer to it is sent on account of."""
+        return Cause(f"update {self.update_id}", self.post_id)
+
+    def speaking(self, language: str) -> Self:
+        """The press by somebody who reads that language."""
+        return replace(self, sender=replace(self.sender, language=language))
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The Stop button under a draft, which is Telegram's own, was pressed."""
+
+    chat: ChatKey
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What our bot is in a chat was changed."""
+
+    update_id: int
+    chat: ChatKey
+    title: str
+    by: Sender
+    came: bool
+    """Whether it was not there before."""
+    left: bool
+    """Whether it is not there any more, or a person has blocked it."""
+    mute: bool
+    """Whether it is there and may not write."""
+
+    @property
+    def cause(self) -> Cause:
+        """What an answer to it is sent on account of."""
+        return Cause(f"update {self.update_id}", 0)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A group lives on as a supergroup, which is another chat."""
+
+    old: int
+    new: int
+
+
+@dataclass(frozen=True)
+class TopicClosed:
+    """A forum's topic was closed, or opened again."""
+
+    chat: ChatKey
+    closed: bool
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Not for us; `why` is for the log."""
+
+    why: str
+
+
+Item = (
+    Ask
+    | Heard
+    | Edit
+    | Order
+    | Unreadable
+    | Press
+    | Stopped
+    | Standing
+    | Moved
+    | TopicClosed
+    | Nothing
+)
+Spoken = TypeVar("Spoken", Order, Unreadable, Press)
+
+
+def _speaking(message: Message, language: str) -> Message:
+    return replace(message, sender=replace(message.sender, language=language))

@@ -1,0 +1,132 @@
+"""The life of a group: our bot comes, goes, is muted; the group becomes a supergroup."""
+
+import structlog
+from telegram import Bot
+from telegram.error import TelegramError
+
+from bridge.errors import StoreTrouble
+from bridge.model import ChatKey
+from bridge.relay.lanes import Lanes
+from bridge.store import chats, places, turns, waiting
+from bridge.store.engine import Store
+from bridge.telegram.calls import Calls
+from bridge.telegram.canvas import Rendered
+from bridge.telegram.context import Context
+from bridge.telegram.door import Door
+from bridge.telegram.frame import Frame
+from bridge.telegram.items import Moved, Standing, TopicClosed
+from bridge.telegram.outcomes import ChatClosed
+from bridge.telegram.rights import Rights
+from bridge.telegram.shut import Shut
+from bridge.texts import say
+
+log = structlog.get_logger(__name__)
+
+
+class Life:
+    """What follows from what happens to chats."""
+
+    def __init__(
+        self,
+        bot: Bot,
+        calls: Calls,
+        store: Store,
+        lanes: Lanes,
+        shut: Shut,
+        rights: Rights,
+        door: Door,
+        context: Context,
+    ) -> None:
+        self._bot = bot
+        self._calls = calls
+        self._store = store
+        self._lanes = lanes
+        self._shut = shut
+        self._rights = rights
+        self._door = door
+        self._context = context
+
+    async def take(self, item: Standing | Moved | TopicClosed) -> None:
+        """Do what follows from an update. Raises StoreTrouble."""
+        match item:
+            case Standing():
+                await self.change(item)
+            case Moved(old, new):
+                await self.move(old, new)
+            case TopicClosed():
+                await self.topic(item)
+
+    async def change(self, standing: Standing) -> None:
+        """Our bot was added, removed, muted, promoted or blocked. Raises StoreTrouble."""
+        key = standing.chat
+        self._rights.forget(key.chat_id)
+        if standing.left or standing.mute:
+            await self._shut.close(key, "muted" if standing.mute else "left")
+            await self._end(key, forget=standing.left)
+            return
+        await self._shut.reopen(key)
+        if standing.came and not key.private:
+            await self._introduce(standing)
+
+    async def _end(self, key: ChatKey, *, forget: bool) -> None:
+        """Nobody can read an answer any more: what runs is stopped, what waits is dropped."""
+        if forget:
+            self._context.forget(key.chat_id)
+        async with self._store.writing() as tx:
+            open_ = [one for one in await turns.open_chats(tx) if one.chat_id == key.chat_id]
+            for one in open_:
+                await waiting.drop_waiting(tx, one)
+                await turns.stopping(tx, one, None)
+        for one in open_:
+            self._lanes.stop(one)
+
+    async def _introduce(self, standing: Standing) -> None:
+        """Say once how to address us, and what privacy mode keeps from us."""
+        async with self._store.writing() as tx:
+            await chats.meet(tx, standing.chat)
+        if not await self._door.group_opens(standing):
+            return
+        language = standing.by.language
+        hears_all = await self._hears_all(standing.chat)
+        hearing = say(language, "group.hears_all" if hears_all else "group.private")
+        text = say(language, "group.hello", bot=self._bot.username, hearing=hearing)
+        try:
+            await self._calls.say(standing.chat, Frame(Rendered(text)), standing.cause)
+        except ChatClosed as error:
+            log.info("no introduction", chat=standing.chat.chat_id, why=str(error))
+
+    async def _hears_all(self, key: ChatKey) -> bool:
+        """Whether we get every message of the group: as BotFather's setting says, or as its admin."""
+        try:
+            me = await self._bot.get_me()
+        except TelegramError:
+            return False
+        if me.can_read_all_group_messages:
+            return True
+        return await self._rights.is_administrator(key.chat_id, self._bot.id)
+
+    async def topic(self, change: TopicClosed) -> None:
+        """A topic was closed: only administrators write there; or it was opened again."""
+        if not change.closed:
+            await self._shut.reopen(change.chat)
+        elif not await self._rights.is_administrator(change.chat.chat_id, self._bot.id):
+            await self._shut.close(change.chat, "topic closed")
+
+    async def move(self, old: int, new: int) -> None:
+        """A group became a supergroup, perhaps while it is answered. Raises StoreTrouble."""
+        await self._lanes.drop(old)
+        async with self._store.writing() as tx:
+            keys = await places.move(tx, old, new)
+        self._rights.forget(old)
+        self._context.forget(old)
+        for key in keys:
+            self._lanes.wake(key)
+
+    async def follow_moves(self) -> None:
+        """Take up, for ever, the moves that calls find out."""
+        while True:
+            old, new = await self._calls.moved.get()
+            try:
+                await self.move(old, new)
+            except StoreTrouble as trouble:
+                log.error("a group's move waits", chat=old, trouble=str(trouble))

@@ -1,0 +1,136 @@
+"""Which messages become questions, and what those who must wait are told."""
+
+import time
+from dataclasses import replace
+
+import structlog
+
+from bridge.model import Answers, Memory, Message, Preferences
+from bridge.relay.lanes import Lanes
+from bridge.store import chats, inbox, waiting
+from bridge.store.engine import Store
+from bridge.store.inbox import Arrived
+from bridge.telegram.addressing import wakes, without_word
+from bridge.telegram.calls import Calls, Cause
+from bridge.telegram.canvas import Rendered
+from bridge.telegram.context import Context
+from bridge.telegram.frame import Frame
+from bridge.telegram.outcomes import ChatClosed
+from bridge.telegram.shut import Shut
+from bridge.texts import say
+
+log = structlog.get_logger(__name__)
+SEEN = "👀"
+"""Under a question that waits for others to be answered."""
+
+
+class Listening:
+    """Takes messages in: each waits for its answer, is kept as context, or is let go."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        store: Store,
+        lanes: Lanes,
+        shut: Shut,
+        context: Context,
+        default: Preferences,
+        *,
+        most_waiting: int,
+        stale_seconds: float,
+    ) -> None:
+        self._calls = calls
+        self._store = store
+        self._lanes = lanes
+        self._shut = shut
+        self._context = context
+        self._default = default
+        self._most_waiting = most_waiting
+        self._stale_seconds = stale_seconds
+
+    async def ask(self, arrived: Arrived, message: Message) -> None:
+        """The update is settled and the turn waits: both or neither. Raises StoreTrouble."""
+        if message.chat.private:
+            await self._shut.reopen(message.chat)  # who writes has not blocked us
+        if self._stale(message) or self._shut.why(message.chat) is not None:
+            async with self._store.writing() as tx:
+                await inbox.skip(tx, arrived)
+            log.info("message skipped", chat=message.chat.chat_id, update=arrived.update_id)
+            return
+        waits = await self._wait(arrived, message)
+        if waits is None:
+            return
+        room = self._lanes.wake(message.chat)
+        if not waits.taken:
+            await self._tell(message, "message.full", Cause(f"full {waits.turn_id}", message.id))
+            await self._done(arrived)
+        elif not room:
+            cause = Cause(f"crowded {waits.turn_id}", message.id)
+            await self._tell(message, "message.crowded", cause)
+        elif waits.behind and not message.chat.private:
+            await self._calls.react(message.chat, message.id, SEEN)
+
+    async def _wait(self, arrived: Arrived, message: Message) -> waiting.Waiting | None:
+        """Let it wait in the store; None when that was done before."""
+        chosen = await self._chosen(message)
+        own = chosen.memory is Memory.MEMBER and not message.chat.private
+        heard = self._context.take(message.chat, chosen.context or 0)
+        async with self._store.writing() as tx:
+            if not await inbox.is_new(tx, arrived):
+                return None
+            waits = await waiting.wait(
+                tx,
+                message,
+                self._most_waiting,
+                heard=heard,
+                member_id=message.sender.id if own else 0,
+            )
+            if waits.taken:
+                await inbox.settle(tx, arrived)
+        return waits
+
+    async def overhear(self, arrived: Arrived, message: Message) -> None:
+        """A group's message that does not speak to us by itself. Raises StoreTrouble.
+
+        It may belong to what its sender has just asked, or the group wants all of them answered,
+        or those that begin with a word; else it is context, if the group wants that.
+        """
+        async with self._store.writing() as tx:
+            joined = await waiting.join(tx, message, self._most_waiting)
+            if joined:
+                await inbox.settle(tx, arrived)
+        if joined:
+            self._lanes.wake(message.chat)
+            return
+        chosen = await self._chosen(message)
+        if chosen.answers is Answers.EVERYTHING:
+            await self.ask(arrived, message)
+        elif chosen.answers is Answers.WAKE and wakes(message.text, chosen.wake_word or ""):
+            text = without_word(message.text, chosen.wake_word or "")
+            await self.ask(arrived, replace(message, text=text))
+        else:
+            if chosen.context and message.text and not self._stale(message):
+                self._context.note(message.chat, message.sender.name, message.text)
+            await self._done(arrived)
+
+    async def _chosen(self, message: Message) -> Preferences:
+        async with self._store.reading() as tx:
+            return (await chats.counting(tx, message.chat)).over(self._default)
+
+    def _stale(self, message: Message) -> bool:
+        """Whether a group has long gone on since; in private chats every message is answered."""
+        written_at = message.written_at
+        if message.chat.private or written_at is None:
+            return False
+        return time.time() - written_at > self._stale_seconds
+
+    async def _tell(self, message: Message, key: str, cause: Cause) -> None:
+        frame = Frame(Rendered(say(message.sender.language, key)))
+        try:
+            await self._calls.say(message.chat, frame, cause)
+        except ChatClosed as error:
+            log.info("could not be told", chat=message.chat.chat_id, why=str(error))
+
+    async def _done(self, arrived: Arrived) -> None:
+        async with self._store.writing() as tx:
+            await inbox.settle(tx, arrived)

@@ -1,0 +1,42 @@
+"""How what we show is written in the Bot API. Pure."""
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bridge.telegram.canvas import Rendered
+from bridge.telegram.frame import Keyboard
+
+
+def shown(content: Rendered, keyboard: Keyboard) -> dict[str, object]:
+    """What a message shows; in an edit, what is left out would be taken away."""
+    return {
+        "text": content.text,
+        "entities": entities(content),
+        "link_preview_options": {"is_disabled": True},
+        "reply_markup": markup(keyboard),
+    }
+
+
+def entities(content: Rendered) -> list[dict[str, object]]:
+    """The entities of a text."""
+    return [
+        {
+            "type": one.type,
+            "offset": one.offset,
+            "length": one.length,
+            **({"url": one.url} if one.url else {}),
+            **({"language": one.language} if one.language else {}),
+        }
+        for one in content.entities
+    ]
+
+
+def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
+    """Buttons under a message; None takes them away."""
+    if not keyboard:
+        return None
+    return InlineKeyboardMarkup(
+        [
+            [InlineKeyboardButton(one.label, callback_data=one.data) for one in row]
+            for row in keyboard
+        ]
+    )

@@ -1,0 +1,57 @@
+"""Chats and topics into which nothing can be written, as far as we know: no call is made there.
+
+Telegram counts calls that it must refuse. What says that a chat is open again is an update: of our
+own standing there, of the topic, or a private message; after a day it is simply tried once more.
+"""
+
+import time
+from contextlib import suppress
+
+import structlog
+
+from bridge.errors import StoreTrouble
+from bridge.model import ChatKey
+from bridge.store import places
+from bridge.store.engine import Store
+
+log = structlog.get_logger(__name__)
+TRY_AGAIN_SECONDS = 86_400.0
+
+
+class Shut:
+    """The places that are shut, in memory and in the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._places: dict[ChatKey, tuple[str, float]] = {}
+
+    async def recall(self) -> None:
+        """Take up what an earlier process learned. Raises StoreTrouble."""
+        async with self._store.reading() as tx:
+            self._places = dict(await places.shut_places(tx))
+
+    def why(self, key: ChatKey) -> str | None:
+        """Why nothing can be written there; None when something can."""
+        for place in (key, key.whole):
+            why, since = self._places.get(place, ("", 0.0))
+            if why and time.time() - since < TRY_AGAIN_SECONDS:
+                return why
+        return None
+
+    async def close(self, key: ChatKey, why: str) -> None:
+        """Nothing can be written there from now on."""
+        if key in self._places and self.why(key) is not None:
+            return
+        log.info("chat closed", chat=key.chat_id, thread=key.thread_id, why=why)
+        self._places[key] = (why, time.time())
+        with suppress(StoreTrouble):  # then only this process knows
+            async with self._store.writing() as tx:
+                await places.close(tx, key, why)
+
+    async def reopen(self, key: ChatKey) -> None:
+        """It can be written to again."""
+        if self._places.pop(key, None) is not None:
+            log.info("chat open again", chat=key.chat_id, thread=key.thread_id)
+            with suppress(StoreTrouble):
+                async with self._store.writing() as tx:
+                    await places.reopen(tx, key)
