@@ -30,6 +30,7 @@ from bridge.telegram.context import Context
 from bridge.telegram.door import Door, known_operators, new_code
 from bridge.telegram.features import Features
 from bridge.telegram.intake import DEAF_SECONDS, Intake, Mailbox
+from bridge.telegram.introduction import Introduction
 from bridge.telegram.ledger import Ledger
 from bridge.telegram.life import Life
 from bridge.telegram.listening import Listening
@@ -152,7 +153,10 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
     """What becomes of updates, and what follows the moves of groups."""
     calls, store, lanes, most = has.calls, has.store, has.lanes, settings.bridge_waiting_messages
     context = Context()
-    commands = Commands(calls, store, lanes, has.coze, has.home, has.default, has.rights)
+    introduction = Introduction(has.bot, has.rights)
+    commands = Commands(
+        calls, store, lanes, has.coze, has.home, has.default, has.rights, introduction
+    )
     taps = Taps(
         calls,
         store,
@@ -175,7 +179,7 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
         most_waiting=most,
         stale_seconds=settings.bridge_group_stale_seconds,
     )
-    life = Life(has.bot, calls, store, lanes, has.shut, has.rights, has.door, context)
+    life = Life(has.bot, calls, store, lanes, has.shut, has.rights, has.door, context, introduction)
     return Settling(has.bot, calls, store, lanes, has.door, listening, commands, taps, life), life
 
 

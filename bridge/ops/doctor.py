@@ -79,6 +79,12 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     async for finding in _coze(settings):
         yield finding
     yield await _database(settings)
+    if settings.bridge_access == "approval" and not settings.bridge_operators:
+        yield note(
+            "Access",
+            "people and groups wait for an operator's yes, and BRIDGE_OPERATORS names none",
+            "Send the bot the code that bridge run prints, or set BRIDGE_OPERATORS.",
+        )
 
 
 async def _telegram(settings: Settings) -> AsyncIterator[Finding]:

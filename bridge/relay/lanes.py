@@ -35,6 +35,8 @@ class _Lane:
     """A chat with something to answer."""
 
     stirred: asyncio.Event = field(default_factory=asyncio.Event)
+    quiet_seconds: float = 0.0
+    """How long it must be quiet at least before the next turn begins."""
     halt: asyncio.Future[Halt] | None = None
     """Ends the answer that is running now."""
     turn_id: int | None = None
@@ -77,10 +79,11 @@ class Lanes:
         """How many chats have something to answer."""
         return len(self._lanes)
 
-    def wake(self, key: ChatKey) -> bool:
+    def wake(self, key: ChatKey, quiet_seconds: float = 0.0) -> bool:
         """See what is open in the chat: a turn that an earlier process left, or one that waits.
 
-        False when too many chats are being answered: it waits in the store until one of them ends.
+        `quiet_seconds` is a longer pause than the usual one that its messages need. False when too
+        many chats are being answered: it waits in the store until one of them ends.
         """
         if self._closing:
             return True  # it waits in the store for the next start
@@ -93,6 +96,7 @@ class Lanes:
             lane.task = asyncio.create_task(
                 self._work(key, lane), name=f"lane {key.chat_id}/{key.thread_id}"
             )
+        lane.quiet_seconds = max(lane.quiet_seconds, quiet_seconds)
         lane.stirred.set()
         return True
 
@@ -249,10 +253,11 @@ class Lanes:
         while not self._closing and loop.time() < latest:
             lane.stirred.clear()
             try:
-                async with asyncio.timeout(self._quiet_seconds):
+                async with asyncio.timeout(max(self._quiet_seconds, lane.quiet_seconds)):
                     await lane.stirred.wait()
             except TimeoutError:
-                return
+                break
+        lane.quiet_seconds = 0.0
 
     async def _answer(self, lane: _Lane, turn: Turn) -> None:
         lane.halt = asyncio.get_running_loop().create_future()

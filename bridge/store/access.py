@@ -1,7 +1,7 @@
 """Who may use the bridge: people by their private chats, groups by theirs; and who says so."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -24,6 +24,12 @@ async def of(tx: AsyncConnection, chat_id: int) -> Access | None:
     query = select(access.c.state).where(access.c.chat_id == chat_id)
     found = (await tx.execute(query)).scalar_one_or_none()
     return None if found is None else Access(found)
+
+
+async def who_ask(tx: AsyncConnection) -> Mapping[int, str]:
+    """The chats about which nothing was decided yet, with their names, oldest first."""
+    query = select(access).where(access.c.state == Access.ASKED).order_by(access.c.since)
+    return {row.chat_id: row.name for row in (await tx.execute(query)).all()}
 
 
 async def ask(tx: AsyncConnection, chat_id: int, name: str) -> bool:

@@ -214,7 +214,12 @@ class Calls:
                 await outbox.sending(tx, name, key.chat_id)
         if earlier is None or earlier.message_id is None:
             doubt = Doubt(name, earlier.since, earlier.since) if earlier else None
-            post = await self._say(key, frame, name, cause.message_id, doubt)
+            try:
+                post = await self._say(key, frame, name, cause.message_id, doubt)
+            except ChatClosed:
+                async with self._store.writing() as tx:
+                    await outbox.not_sent(tx, name)
+                raise
             async with self._store.writing() as tx:
                 await (outbox.sent(tx, name, post) if post else outbox.not_sent(tx, name))
 

@@ -19,6 +19,7 @@ from bridge.telegram import preferences
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame, Layout
+from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Order
 from bridge.telegram.keyboards import question_buttons
 from bridge.telegram.rights import Rights
@@ -56,8 +57,10 @@ class Commands:
         home: Home,
         default: Preferences,
         rights: Rights,
+        introduction: Introduction,
     ) -> None:
         self._rights = rights
+        self._introduction = introduction
         self._calls = calls
         self._store = store
         self._lanes = lanes
@@ -79,10 +82,18 @@ class Commands:
             await command.act(self, order, arrived)
 
     async def start(self, order: Order, _: Arrived) -> None:
-        """Greet with the agent's own prologue, its suggested questions as buttons."""
+        """Greet with the agent's own prologue, its suggested questions as buttons.
+
+        A group is told how to address us, too, and what privacy mode keeps from us.
+        """
         message = order.message
         async with self._store.writing() as tx:
             await chats.meet(tx, message.chat)
+        if not message.chat.private:
+            words = await self._introduction.words(message.chat, message.sender.language)
+            cause = Cause(f"{order.cause.name} hello", message.id)
+            await self._calls.say(message.chat, Frame(Rendered(words)), cause)
+            return
         agent = await self._presentation()
         if agent is None or not agent.prologue.strip():
             await self._say(order, "start.welcome")

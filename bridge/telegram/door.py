@@ -147,6 +147,12 @@ class Door:
         self._rights.operators.add(message.sender.id)
         log.warning("new operator", person=message.sender.id)
         await self._say(message.chat, say(message.sender.language, "operator.welcome"), cause)
+        async with self._store.reading() as tx:
+            waiting = await access.who_ask(tx)
+        for chat_id, name in waiting.items():
+            stranger = Stranger(ChatKey(chat_id), name, "…", "")
+            if chat_id != message.sender.id:
+                await self._show_card(message.sender.id, stranger)
         return True
 
     async def _language_of(self, person_id: int) -> str:

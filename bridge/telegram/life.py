@@ -2,7 +2,6 @@
 
 import structlog
 from telegram import Bot
-from telegram.error import TelegramError
 
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
@@ -14,11 +13,11 @@ from bridge.telegram.canvas import Rendered
 from bridge.telegram.context import Context
 from bridge.telegram.door import Door
 from bridge.telegram.frame import Frame
+from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Moved, Standing, TopicClosed
 from bridge.telegram.outcomes import ChatClosed
 from bridge.telegram.rights import Rights
 from bridge.telegram.shut import Shut
-from bridge.texts import say
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +35,9 @@ class Life:
         rights: Rights,
         door: Door,
         context: Context,
+        introduction: Introduction,
     ) -> None:
+        self._introduction = introduction
         self._bot = bot
         self._calls = calls
         self._store = store
@@ -86,24 +87,11 @@ class Life:
             await chats.meet(tx, standing.chat)
         if not await self._door.group_opens(standing):
             return
-        language = standing.by.language
-        hears_all = await self._hears_all(standing.chat)
-        hearing = say(language, "group.hears_all" if hears_all else "group.private")
-        text = say(language, "group.hello", bot=self._bot.username, hearing=hearing)
+        text = await self._introduction.words(standing.chat, standing.by.language)
         try:
             await self._calls.say(standing.chat, Frame(Rendered(text)), standing.cause)
         except ChatClosed as error:
             log.info("no introduction", chat=standing.chat.chat_id, why=str(error))
-
-    async def _hears_all(self, key: ChatKey) -> bool:
-        """Whether we get every message of the group: as BotFather's setting says, or as its admin."""
-        try:
-            me = await self._bot.get_me()
-        except TelegramError:
-            return False
-        if me.can_read_all_group_messages:
-            return True
-        return await self._rights.is_administrator(key.chat_id, self._bot.id)
 
     async def topic(self, change: TopicClosed) -> None:
         """A topic was closed: only administrators write there; or it was opened again."""

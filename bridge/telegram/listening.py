@@ -20,6 +20,8 @@ from bridge.telegram.shut import Shut
 from bridge.texts import say
 
 log = structlog.get_logger(__name__)
+ALBUM_SECONDS = 1.0
+"""How long an album's last part may come after the one before it."""
 SEEN = "👀"
 """Under a question that waits for others to be answered."""
 
@@ -60,7 +62,7 @@ class Listening:
         waits = await self._wait(arrived, message)
         if waits is None:
             return
-        room = self._lanes.wake(message.chat)
+        room = self._lanes.wake(message.chat, ALBUM_SECONDS if message.album else 0.0)
         if not waits.taken:
             await self._tell(message, "message.full", Cause(f"full {waits.turn_id}", message.id))
             await self._done(arrived)
@@ -100,7 +102,7 @@ class Listening:
             if joined:
                 await inbox.settle(tx, arrived)
         if joined:
-            self._lanes.wake(message.chat)
+            self._lanes.wake(message.chat, ALBUM_SECONDS if message.album else 0.0)
             return
         chosen = await self._chosen(message)
         if chosen.answers is Answers.EVERYTHING:

@@ -81,7 +81,7 @@ class Settling:
     async def _lets_in(self, arrived: Arrived, item: Item) -> bool:
         """Whether its sender may use the bridge; who asks for something and may not is told so."""
         match item:
-            case Heard(message):
+            case Heard(message) | Edit(message=message):
                 return await self._door.allows(message.chat.whole, message.sender)
             case Press() if not item.data.startswith("access:"):
                 return await self._door.allows(item.chat.whole, item.sender)

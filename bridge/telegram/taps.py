@@ -5,7 +5,7 @@ import structlog
 from bridge.coze.client import Coze
 from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.errors import CozeTrouble, Forbidden, NotOffered
-from bridge.model import Message, Preferences
+from bridge.model import Memory, Message, Preferences
 from bridge.relay.lanes import Lanes
 from bridge.store import chats, inbox, offers, turns, waiting
 from bridge.store.engine import Store
@@ -116,11 +116,16 @@ class Taps:
     async def _ask_chosen(self, arrived: Arrived, press: Press, rest: str) -> str | None:
         """Ask the question behind a button, and take the buttons away."""
         token, _, number = rest.rpartition(":")
+        async with self._store.reading() as tx:
+            chosen = (await chats.counting(tx, press.chat)).over(self._default)
+        own = chosen.memory is Memory.MEMBER and not press.chat.private
         async with self._store.writing() as tx:
             question = await offers.chosen(tx, press.chat, token, _number(number))
             if question is not None and await inbox.is_new(tx, arrived):
                 message = Message(press.chat, press.post_id, press.sender, question)
-                if not (await waiting.wait(tx, message, self._most_waiting)).taken:
+                member_id = press.sender.id if own else 0
+                waits = await waiting.wait(tx, message, self._most_waiting, member_id=member_id)
+                if not waits.taken:
                     return "button.full"
                 await inbox.settle(tx, arrived)
                 await offers.use_up(tx, press.chat, token)

@@ -96,7 +96,7 @@ async def test_the_menu_is_set_once_in_both_languages(world: World) -> None:
         async with world.bridge():
             await world.telegram.until(lambda: ("default", "zh") in world.telegram.commands)
     names = [one["command"] for one in world.telegram.commands["default", ""]]
-    assert names == ["start", "help", "new", "stop", "retry", "settings"]
+    assert names == ["start", "help", "new", "ask", "stop", "retry", "settings"]
     assert len([one for one in world.telegram.calls if one.method == "setMyCommands"]) == 2
 
 
@@ -121,6 +121,13 @@ async def test_forged_buttons_do_nothing(world: World) -> None:
 async def test_what_is_not_text_is_declined_kindly(world: World) -> None:
     ann = world.telegram.add_person("Ann")
     async with world.bridge():
-        world.telegram.send_document(ann, "a.pdf", b"%PDF", "application/pdf", "What is this?")
+        world.telegram.send_document(ann, "a.pdf", b"%PDF", "application/pdf")
         assert "text only" in (await world.settled(ann, 1)).text
-    assert world.coze.asked == []
+        world.telegram.send_album(ann, [b"1", b"2", b"3"])
+        assert "text only" in (await world.settled(ann, 2)).text
+        assert world.coze.asked == []
+        world.telegram.send_document(ann, "a.pdf", b"%PDF", "application/pdf", "What is this?")
+        await world.settled(ann, 3)
+    assert len(world.posts(ann)) == 3
+    cannot = "(With a file that you cannot see.)"
+    assert [one.question for one in world.coze.asked] == [f"{cannot}\nWhat is this?"]

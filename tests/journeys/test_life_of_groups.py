@@ -208,11 +208,13 @@ async def test_the_code_of_the_start_makes_one_operator(world: World) -> None:
             await world.telegram.until(
                 lambda: any("operator" in one.text for one in world.posts(ann)), 100
             )
+            await world.telegram.until(lambda: "Bo" in world.posts(ann)[-1].text, 100)
+            assert list(buttons(world.posts(ann)[-1])) == ["Allow", "Deny"]  # Bo had asked before
             world.telegram.send(bo, code)
             await quiet(world)
             assert not [post for post in world.posts(bo) if "You are an operator" in post.text]
             world.telegram.send(ann, "hello")
-            await world.settled(ann, 2, timeout=100)
+            await world.settled(ann, 3, timeout=100)
         async with world.bridge(BRIDGE_ACCESS="approval"):
             world.telegram.send(ann, "still?")
             await world.telegram.until(lambda: len(world.coze.asked) == 2, 100)

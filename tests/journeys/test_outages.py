@@ -419,7 +419,7 @@ def test_an_old_question_is_answered_with_a_note_and_skipped_in_a_group(tmp_path
                 async with app.store.reading() as tx:
                     query = "SELECT count(*) FROM inbox WHERE state = 'skipped'"
                     assert (await tx.exec_driver_sql(query)).scalar_one() == 1
-            assert world.telegram.posts(group) == []
+            assert ANSWER not in [post.text for post in world.telegram.posts(group)]
 
     run_fast(journey(), speed=5)
 
@@ -457,5 +457,5 @@ async def test_more_chats_than_are_answered_at_once_wait_their_turn(world: World
     told = [
         person for person in people if "as soon as there is room" in world.posts(person)[0].text
     ]
-    assert told == people[2:]
+    assert len(told) == 3
     assert len(world.coze.asked) == 5

@@ -111,6 +111,13 @@ async def _act(world: World) -> None:
     inside = telegram.send(ann, "@sandbox_bot hi", chat=group, thread_id=topic)
     telegram.send(ann, "@sandbox_bot well?", inside, chat=group)
     telegram.edit(ann, inside, "@sandbox_bot hello", chat=group)
+    telegram.close_topic(group, topic)
+    telegram.migrate(telegram.add_group("Basic", [ann], basic=True))
+    telegram.privacy = False
+    open_group = telegram.add_group("Open", [ann])
+    telegram.send(ann, "a remark", chat=open_group)
+    telegram.send_anonymously(ann, "a remark", chat=open_group)
+    telegram.send_album(ann, [b"1", b"2"], "compare", chat=open_group)
 
 
 def places(found: object) -> Iterator[tuple[Any, Any]]:

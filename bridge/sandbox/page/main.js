@@ -174,7 +174,7 @@ class Page {
       this.go(personId, open.id);
       return;
     }
-    const [first] = worlds.chatsOf(this.world, personId);
+    const first = worlds.firstOf(worlds.chatsOf(this.world, personId));
     this.go(personId, phone.matches ? null : (first?.id ?? null));
   }
 
@@ -195,7 +195,7 @@ class Page {
     const [wantedPerson, wantedChat] = location.hash.replace("#/", "").split("/");
     const person = worlds.personOf(this.world, Number(wantedPerson)) ?? this.world.people[0];
     const mine = person ? worlds.chatsOf(this.world, person.id) : [];
-    const chat = mine.find((one) => String(one.id) === wantedChat) ?? (phone.matches ? null : mine[0]) ?? null;
+    const chat = mine.find((one) => String(one.id) === wantedChat) ?? (phone.matches ? null : worlds.firstOf(mine)) ?? null;
     const same = person?.id === this.personId && (chat?.id ?? null) === this.chatId;
     this.personId = person?.id ?? null;
     this.chatId = chat?.id ?? null;

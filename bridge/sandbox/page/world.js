@@ -75,6 +75,9 @@ export function chatsOf(world, personId) {
   );
 }
 
+/** The chat to begin with: the private one. */
+export const firstOf = (chats) => chats.find((chat) => chat.type === "private") ?? chats[0];
+
 /** The people of a chat whom one can play. */
 export const membersOf = (world, chat) => world.people.filter((person) => isMember(chat, person.id));
 
