@@ -32,11 +32,10 @@ async def who_ask(tx: AsyncConnection) -> Mapping[int, str]:
     return {row.chat_id: row.name for row in (await tx.execute(query)).all()}
 
 
-async def ask(tx: AsyncConnection, chat_id: int, name: str) -> bool:
-    """Write down that a chat asks; False when it has before."""
+async def ask(tx: AsyncConnection, chat_id: int, name: str) -> None:
+    """Write down that a chat asks, unless it has before."""
     values = {"chat_id": chat_id, "state": Access.ASKED, "name": name, "since": time.time()}
-    done = await tx.execute(insert(access).values(**values).on_conflict_do_nothing())
-    return done.rowcount == 1
+    await tx.execute(insert(access).values(**values).on_conflict_do_nothing())
 
 
 async def decide(tx: AsyncConnection, chat_id: int, state: Access, name: str, by: int) -> None:

@@ -223,6 +223,13 @@ class Calls:
             async with self._store.writing() as tx:
                 await (outbox.sent(tx, name, post) if post else outbox.not_sent(tx, name))
 
+    async def tell(self, key: ChatKey, frame: Frame, cause: Cause) -> None:
+        """The same where it matters to nobody else that the chat is closed. Raises StoreTrouble."""
+        try:
+            await self.say(key, frame, cause)
+        except ChatClosed as error:
+            log.info("could not be told", chat=key.chat_id, why=str(error))
+
     async def _say(
         self, key: ChatKey, frame: Frame, name: str, after: int, doubt: Doubt | None
     ) -> int | None:

@@ -4,6 +4,7 @@ Every question costs the operator something, so nobody asks the agent before tha
 """
 
 import hmac
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -18,12 +19,12 @@ from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Button, Frame
 from bridge.telegram.items import Press, Standing
-from bridge.telegram.outcomes import ChatClosed
 from bridge.telegram.rights import Rights
 from bridge.texts import DEFAULT, say
 
 log = structlog.get_logger(__name__)
 CODE_SECONDS = 3600.0
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 MOST_SHOWN = 200
 """Characters of a stranger's first words on the card that operators get."""
 
@@ -94,14 +95,19 @@ class Door:
         return state is Access.ALLOWED
 
     async def _ask(self, stranger: Stranger, answer_in: ChatKey, cause: Cause) -> None:
-        """Tell the stranger to wait, and every operator who asks."""
+        """Tell the stranger to wait, and every operator who asks.
+
+        Cards, and the sentence in a group, go out once, as the outbox knows, also when this is
+        begun again after a crash.
+        """
         async with self._store.writing() as tx:
-            first = await access.ask(tx, stranger.key.chat_id, stranger.name)
-        if first or stranger.key.private:
-            await self._say(answer_in, say(stranger.language, "access.wait"), cause)
-        if first:
-            for operator in sorted(self._rights.operators):
-                await self._show_card(operator, stranger)
+            await access.ask(tx, stranger.key.chat_id, stranger.name)
+        if not stranger.key.private:
+            cause = Cause(f"access {stranger.key.chat_id}", cause.message_id)
+        text = say(stranger.language, "access.wait")
+        await self._calls.tell(answer_in, Frame(Rendered(text)), cause)
+        for operator in sorted(self._rights.operators):
+            await self._show_card(operator, stranger)
 
     async def _show_card(self, operator: int, stranger: Stranger) -> None:
         language = await self._language_of(operator)
@@ -113,14 +119,14 @@ class Door:
             for verb in ("allow", "deny")
         )
         cause = Cause(f"card {stranger.key.chat_id} for {operator}", 0)
-        await self._say(ChatKey(operator), text, cause, Frame(Rendered(text), (row,)))
+        await self._calls.tell(ChatKey(operator), Frame(Rendered(text), (row,)), cause)
 
     async def decide(self, press: Press, rest: str) -> str:
         """An operator has pressed a card's button; the key of what they are told."""
         verb, _, number = rest.partition(":")
         if press.sender.id not in self._rights.operators or verb not in ("allow", "deny"):
             return "button.old"
-        key = ChatKey(int(number) if number.lstrip("-").isdecimal() else 0)
+        key = ChatKey(int(number) if _NUMBER.fullmatch(number) else 0)
         state = Access.ALLOWED if verb == "allow" else Access.DENIED
         async with self._store.writing() as tx:
             if await access.of(tx, key.chat_id) is None:
@@ -132,7 +138,7 @@ class Door:
         await self._calls.show(press.chat, press.post_id, Frame(Rendered(done)))
         if state is Access.ALLOWED:
             text = say(press.sender.language, "access.welcome")
-            await self._say(key, text, Cause(f"welcome {key.chat_id}", 0))
+            await self._calls.tell(key, Frame(Rendered(text)), Cause(f"welcome {key.chat_id}", 0))
         return f"access.{state}_short"
 
     async def _makes_operator(self, message: Message, cause: Cause) -> bool:
@@ -146,7 +152,8 @@ class Door:
         self._code = ""
         self._rights.operators.add(message.sender.id)
         log.warning("new operator", person=message.sender.id)
-        await self._say(message.chat, say(message.sender.language, "operator.welcome"), cause)
+        welcome = say(message.sender.language, "operator.welcome")
+        await self._calls.tell(message.chat, Frame(Rendered(welcome)), cause)
         async with self._store.reading() as tx:
             waiting = await access.who_ask(tx)
         for chat_id, name in waiting.items():
@@ -159,12 +166,6 @@ class Door:
         """What an operator has chosen for their own chat; English else: their tag is not kept."""
         async with self._store.reading() as tx:
             return (await chats.preferences(tx, ChatKey(person_id))).language or DEFAULT
-
-    async def _say(self, key: ChatKey, text: str, cause: Cause, frame: Frame | None = None) -> None:
-        try:
-            await self._calls.say(key, frame or Frame(Rendered(text)), cause)
-        except ChatClosed as error:
-            log.warning("could not be told", chat=key.chat_id, why=str(error))
 
 
 def new_code() -> str:

@@ -15,7 +15,6 @@ from bridge.telegram.door import Door
 from bridge.telegram.frame import Frame
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Moved, Standing, TopicClosed
-from bridge.telegram.outcomes import ChatClosed
 from bridge.telegram.rights import Rights
 from bridge.telegram.shut import Shut
 
@@ -88,10 +87,7 @@ class Life:
         if not await self._door.group_opens(standing):
             return
         text = await self._introduction.words(standing.chat, standing.by.language)
-        try:
-            await self._calls.say(standing.chat, Frame(Rendered(text)), standing.cause)
-        except ChatClosed as error:
-            log.info("no introduction", chat=standing.chat.chat_id, why=str(error))
+        await self._calls.tell(standing.chat, Frame(Rendered(text)), standing.cause)
 
     async def topic(self, change: TopicClosed) -> None:
         """A topic was closed: only administrators write there; or it was opened again."""

@@ -15,7 +15,6 @@ from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.context import Context
 from bridge.telegram.frame import Frame
-from bridge.telegram.outcomes import ChatClosed
 from bridge.telegram.shut import Shut
 from bridge.texts import say
 
@@ -98,7 +97,8 @@ class Listening:
         or those that begin with a word; else it is context, if the group wants that.
         """
         async with self._store.writing() as tx:
-            joined = await waiting.join(tx, message, self._most_waiting)
+            fresh = await inbox.is_new(tx, arrived)
+            joined = fresh and await waiting.join(tx, message, self._most_waiting)
             if joined:
                 await inbox.settle(tx, arrived)
         if joined:
@@ -128,10 +128,7 @@ class Listening:
 
     async def _tell(self, message: Message, key: str, cause: Cause) -> None:
         frame = Frame(Rendered(say(message.sender.language, key)))
-        try:
-            await self._calls.say(message.chat, frame, cause)
-        except ChatClosed as error:
-            log.info("could not be told", chat=message.chat.chat_id, why=str(error))
+        await self._calls.tell(message.chat, frame, cause)
 
     async def _done(self, arrived: Arrived) -> None:
         async with self._store.writing() as tx:

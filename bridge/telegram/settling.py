@@ -151,10 +151,7 @@ class Settling:
 
     async def _tell(self, message: Message, key: str, cause: Cause) -> None:
         frame = Frame(Rendered(say(message.sender.language, key)))
-        try:
-            await self._calls.say(message.chat, frame, cause)
-        except ChatClosed as error:
-            log.info("chat closed", chat=message.chat.chat_id, why=str(error))
+        await self._calls.tell(message.chat, frame, cause)
 
     async def _done(self, arrived: Arrived) -> None:
         async with self._store.writing() as tx:

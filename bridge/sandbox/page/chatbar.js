@@ -19,7 +19,7 @@ const DOING = {
 export const doing = (action) => DOING[action] ?? "typing";
 
 export class ChatBar {
-  /** `does`: `back()`, `inspect()`, `block(blocked)`, `invite(inside)`, `topic()`. */
+  /** `does`: `back()`, `inspect()`, `block(blocked)`, `invite(inside)`, `rank(standing)`, `topic()`. */
   constructor(root, does) {
     this.back = iconButton("back", "Back to the chats", does.back, { class: "icon-button back" });
     this.avatar = el("span", { class: "avatar", "aria-hidden": "true" });
@@ -27,6 +27,8 @@ export class ChatBar {
     this.status = el("p", { class: "bar-status", "aria-live": "off" });
     this.block = iconButton("block", "Stop and block the bot", () => does.block(!this.blocked), { class: "icon-button", hidden: true });
     this.door = iconButton("door", "Remove the bot from the group", () => does.invite(!this.inside), { class: "icon-button", hidden: true, "data-testid": "door" });
+    this.star = iconButton("star", "", () => does.rank(this.standing === "administrator" ? "member" : "administrator"), { class: "icon-button", hidden: true, "data-testid": "promote" });
+    this.mute = iconButton("mute", "", () => does.rank(this.standing === "restricted" ? "member" : "restricted"), { class: "icon-button", hidden: true, "data-testid": "mute" });
     this.topic = iconButton("topic", "New topic", does.topic, { class: "icon-button", hidden: true, "data-testid": "add-topic" });
     this.inspect = iconButton("inspect", "Inspector", does.inspect, { class: "icon-button", "aria-controls": "inspector", "data-testid": "inspector-toggle" });
     root.append(
@@ -35,6 +37,8 @@ export class ChatBar {
       el("div", { class: "bar-words" }, this.title, this.status),
       el("span", { class: "grow" }),
       this.topic,
+      this.star,
+      this.mute,
       this.door,
       this.block,
       this.inspect,
@@ -64,9 +68,16 @@ export class ChatBar {
     this.topic.hidden = !isGroup || !chat.is_forum;
     this.door.hidden = !isGroup;
     attribute(this.door, "aria-pressed", String(!this.inside));
-    const label = this.inside ? "Remove the bot from the group" : "Add the bot to the group";
-    this.door.title = label;
-    this.door.setAttribute("aria-label", label);
+    name(this.door, this.inside ? "Remove the bot from the group" : "Add the bot to the group");
+    this.standing = chat?.standing ?? "member";
+    for (const [button, pressed, on, off] of [
+      [this.star, "administrator", "Make the bot an administrator: it gets every message", "Take the bot's rights away"],
+      [this.mute, "restricted", "Forbid the bot to write", "Let the bot write again"],
+    ]) {
+      button.hidden = !isGroup || !this.inside;
+      attribute(button, "aria-pressed", String(this.standing === pressed));
+      name(button, this.standing === pressed ? off : on);
+    }
   }
 
   showStatus(world, chat, action) {
@@ -80,13 +91,21 @@ export class ChatBar {
     }
     if (!chat) this.status.textContent = "";
     else if (chat.type === "private") this.status.textContent = world.bot?.username ? `bot · @${world.bot.username}` : "bot";
-    else this.status.textContent = `${members(chat.members?.length ?? 0)}${chat.has_bot === false ? " · the bot is not here" : ""}`;
+    else this.status.textContent = `${members(chat.members?.length ?? 0)}${standing(chat)}`;
   }
 
   inspecting(open) {
     this.inspect.setAttribute("aria-expanded", String(open));
     this.inspect.classList.toggle("on", open);
   }
+}
+
+const STANDINGS = { administrator: " · the bot is administrator", restricted: " · the bot is muted" };
+const standing = (chat) => (chat.has_bot === false ? " · the bot is not here" : (STANDINGS[chat.standing] ?? ""));
+
+function name(button, label) {
+  button.title = label;
+  button.setAttribute("aria-label", label);
 }
 
 const members = (count) => (count === 1 ? "1 member" : `${count} members`);

@@ -64,6 +64,7 @@ class Page {
       back: () => this.go(this.personId, null),
       inspect: () => this.setInspector(this.app.dataset.inspector !== "open"),
       block: (blocked) => this.setBlocked(blocked),
+      rank: (standing) => this.tried(api.setBot({ ...this.place(), standing })).catch(() => {}),
       invite: (inside) => this.tried(api.setBot({ ...this.place(), inside })).catch(() => {}),
       topic: () => this.askTopic(),
     };

@@ -204,6 +204,7 @@ def page_chat(world: World, chat: Chat) -> Json:
             for each in chat.topics.values()
         ],
         "has_bot": not chat.closed,
+        "standing": chat.standing,
         "moved_to": chat.moved_to,
         "admins": [chat.creator_id, *sorted(chat.admins)] if chat.creator_id else [],
     }

@@ -201,15 +201,12 @@ class PeopleSide:
         return {"thread_id": groups.add_topic(self.world, self.updates, chat, name, person).id}
 
     def set_bot(self, wish: Json) -> Json:
-        """A person throws the bot out of a group or adds it again."""
-        inside = wish.get("inside")
-        if not isinstance(inside, bool):
-            raise Wrong("inside must be true or false.")
+        """A person throws the bot out of a group, adds it again, mutes or promotes it."""
+        standing = _standing(wish)
         person = self._person(wish)
         chat = crowd.open_chat(self.world, person, _number(wish, "chat_id"))
         if chat.type == "private":
             raise Wrong("In a private chat one blocks the bot.")
-        standing: Standing = "member" if inside else "kicked"
         groups.set_standing(self.world, self.updates, chat, standing, person)
         return groups.page_chat(self.world, chat)
 
@@ -248,6 +245,17 @@ def _doing(act: Act) -> Callable[[Request], Awaitable[Response]]:
             return json_response({"error": str(problem)}, 400)
 
     return endpoint
+
+
+def _standing(wish: Json) -> Standing:
+    """What the bot is to be: `standing`, or whether it is to be `inside` at all."""
+    inside = wish.get("inside")
+    if isinstance(inside, bool):
+        return "member" if inside else "kicked"
+    match wish.get("standing"):
+        case "member" | "administrator" | "restricted" as standing:
+            return standing
+    raise Wrong("inside must be true or false, or standing member, administrator or restricted.")
 
 
 def _number(wish: Json, name: str) -> int:

@@ -116,6 +116,23 @@ async def test_the_bot_is_thrown_out_and_added(opened: Open) -> None:
         assert (await it.emulator.next_asked())[1]["inside"] is True
 
 
+async def test_the_bot_is_promoted_and_muted(opened: Open) -> None:
+    async with opened({"chats": [{**FORUM, "standing": "member"}]}) as it:
+        await it.page.get_by_test_id("chat").filter(has_text="Team").click()
+        status = it.page.locator(".chat-bar .bar-status")
+        await it.page.get_by_test_id("promote").click()
+        asked = {"person_id": 101, "chat_id": -1002, "standing": "administrator"}
+        assert await it.emulator.next_asked() == ("/sandbox/bot", asked)
+        it.emulator.tell("chat", {**FORUM, "standing": "administrator"})
+        await expect(status).to_have_text("2 members · the bot is administrator")
+        await it.page.get_by_test_id("mute").click()
+        assert (await it.emulator.next_asked())[1]["standing"] == "restricted"
+        it.emulator.tell("chat", {**FORUM, "standing": "restricted"})
+        await expect(status).to_have_text("2 members · the bot is muted")
+        await it.page.get_by_test_id("mute").click()
+        assert (await it.emulator.next_asked())[1]["standing"] == "member"
+
+
 async def test_a_draft_is_stopped_and_goes(chat: Any) -> None:
     it = chat
     draft = {"chat_id": it.emulator.me, "thread_id": 0, "draft_id": 1, "entities": []}

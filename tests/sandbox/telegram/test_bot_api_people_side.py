@@ -60,6 +60,10 @@ async def test_people_make_groups_and_topics(stage):
     where = {"person_id": bob["id"], "chat_id": group["id"]}
     _, topic = await act(stage, "topics", **where, name="Bugs")
     await act(stage, "send", **where, thread_id=topic["thread_id"], text="@sandbox_bot hi")
+    for standing in ("administrator", "restricted", "member"):
+        _, shown = await act(stage, "bot", **where, standing=standing)
+        assert shown["standing"] == standing
+    assert (await act(stage, "bot", **where, standing="creator"))[0] == 400
     await act(stage, "bot", **where, inside=False)
     state = (await stage.http.get("/sandbox/state")).json()
     shown = state["chats"][-1]
@@ -67,7 +71,7 @@ async def test_people_make_groups_and_topics(stage):
     assert shown["has_bot"] is False
     assert state["messages"][str(group["id"])][-1]["message_thread_id"] == topic["thread_id"]
     updates = await stage.done("getUpdates")
-    kinds = ["my_chat_member", "message", "message", "message", "my_chat_member"]
+    kinds = ["my_chat_member", *["message"] * 3, *["my_chat_member"] * 4]
     assert [list(each)[1] for each in updates] == kinds
 
 
@@ -99,7 +103,7 @@ async def test_people_stop_drafts(stage):
         ("groups", {"title": "x", "members": ["5"]}, "Nobody here has the id 5."),
         ("groups", {"title": " ", "members": []}, "A title has 1 to 64 characters"),
         ("topics", {"name": "\u0007"}, "A name has 1 to 64 characters"),
-        ("bot", {"inside": 1}, "inside must be true or false."),
+        ("bot", {"inside": 1}, "inside must be true or false"),
         ("bot", {"inside": False}, "In a private chat one blocks the bot."),
         ("send", {"text": "x", "thread_id": 5}, "There is no topic 5 in the chat"),
         ("people", {"first_name": " "}, "A first name has 1 to 64"),
