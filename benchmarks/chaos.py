@@ -198,6 +198,7 @@ async def chaos(seed: int) -> AsyncIterator[Chaos]:
             "COZE_BOT_ID": DEFAULT_BOT_ID,
             "DATABASE_URL": f"sqlite+aiosqlite:///{Path(folder) / 'chaos.db'}",
             "BRIDGE_LOG_LEVEL": "ERROR",
+            "BRIDGE_ACCESS": "open",
         }
         made = Chaos(telegram, coze, variables, seed)
         stack.push_async_callback(made.kill)
