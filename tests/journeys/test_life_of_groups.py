@@ -92,15 +92,21 @@ async def test_who_mutes_the_bot_while_it_writes_ends_the_run(world: World) -> N
     assert writes(world, group) == before
 
 
+async def answering(world: World, ann: Person) -> Group:
+    """A basic group in which a long answer grows."""
+    world.coze.pace = Pace(0.5, 0.2)
+    world.coze.use(saying(LONG))
+    group = await met(world, ann, basic=True)
+    world.telegram.send(ann, "@sandbox_bot talk", chat=group)
+    await world.telegram.until(lambda: len(world.posts(group)) == 2, 100)
+    return group
+
+
 @in_a_fast_world
 async def test_a_group_becomes_a_supergroup_while_it_is_answered(world: World) -> None:
     ann = person(world, "Ann")
-    world.coze.pace = Pace(0.5, 0.2)
-    world.coze.use(saying(LONG))
     async with world.bridge():
-        group = await met(world, ann, basic=True)
-        world.telegram.send(ann, "@sandbox_bot talk", chat=group)
-        await world.telegram.until(lambda: len(world.posts(group)) == 2, 100)
+        group = await answering(world, ann)
         moved = world.telegram.migrate(group)
         await world.telegram.until(
             lambda: any(post.text == LONG.strip() for post in world.posts(moved)), 1000
@@ -117,12 +123,8 @@ async def test_a_group_becomes_a_supergroup_while_it_is_answered(world: World) -
 @in_a_fast_world
 async def test_a_move_that_only_a_call_finds_out(world: World) -> None:
     ann = person(world, "Ann")
-    world.coze.pace = Pace(0.5, 0.2)
-    world.coze.use(saying(LONG))
     async with world.bridge():
-        group = await met(world, ann, basic=True)
-        world.telegram.send(ann, "@sandbox_bot talk", chat=group)
-        await world.telegram.until(lambda: len(world.posts(group)) == 2, 100)
+        group = await answering(world, ann)
         await quiet(world)
         moved = world.telegram.migrate(group)
         world.telegram.updates.clear()  # nobody tells
