@@ -58,19 +58,29 @@ async def _known(tx: AsyncConnection, chat_id: int) -> Row[Any] | None:
 
 
 async def _move_chats(tx: AsyncConnection, old: int, new: int) -> None:
-    """Chats, members and turns: the old memory goes on, whatever the new chat has begun with."""
-    for row in (await tx.execute(select(chats).where(chats.c.chat_id == old))).all():
-        values = row._asdict() | {"chat_id": new}
-        entry = upsert(chats).values(**values)
-        place = ["chat_id", "thread_id"]
-        await tx.execute(entry.on_conflict_do_update(index_elements=place, set_=values))
+    """Chats, members and turns: the older memory goes on, whatever has begun in either chat since.
+
+    A group is heard of once more after its move, as when somebody presses a button of an old post.
+    """
+    await _keep_older(tx, chats, old, new)
+    await _keep_older(tx, members, old, new)
     for turn in (await tx.execute(select(turns).where(turns.c.chat_id == old))).all():
         parts = [{**part, "message_id": 0} for part in turn.parts]
         await tx.execute(
             update(turns).where(turns.c.id == turn.id).values(chat_id=new, parts=parts, posts=[])
         )
-    await tx.execute(delete(chats).where(chats.c.chat_id == old))
-    await _rekey(tx, members, old, new)
+    for table in (chats, members):
+        await tx.execute(delete(table).where(table.c.chat_id == old))
+
+
+async def _keep_older(tx: AsyncConnection, table: Table, old: int, new: int) -> None:
+    """Copy the rows of a group, over those of the new chat that were made later."""
+    key = [column.name for column in table.primary_key]
+    for row in (await tx.execute(select(table).where(table.c.chat_id == old))).all():
+        values = row._asdict() | {"chat_id": new}
+        entry = upsert(table).values(**values)
+        later = table.c.created_at > row.created_at
+        await tx.execute(entry.on_conflict_do_update(index_elements=key, set_=values, where=later))
 
 
 async def _make_room(tx: AsyncConnection, old: int, new: int) -> None:

@@ -1,0 +1,55 @@
+"""Groups that become supergroups: nothing is lost, and nothing stands in the way of the move."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge.model import Answers, ChatKey, Home, Message, Preferences, Sender
+from bridge.relay.wording import worded
+from bridge.store import chats, migrate, places, turns, waiting
+from bridge.store.engine import Store
+
+OLD, NEW = ChatKey(-5), ChatKey(-1005)
+ANN = Sender(5, "Ann", "en")
+HOME = Home("agent", "https://api.coze.com", "")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    made = Store(f"sqlite+aiosqlite:///{tmp_path}/test.db")
+    await migrate.upgrade(made)
+    yield made
+    await made.close()
+
+
+def message(key: ChatKey, number: int, text: str, sender: Sender = ANN) -> Message:
+    return Message(key, number, sender, text)
+
+
+async def test_what_is_heard_of_the_old_group_after_its_move_changes_nothing(store: Store) -> None:
+    async with store.writing() as tx:
+        await chats.prefer(tx, OLD, Preferences(answers=Answers.EVERYTHING))
+        await chats.move_in(tx, await chats.chat(tx, OLD), "conversation", HOME)
+        before = await chats.chat(tx, OLD)
+        await places.move(tx, OLD.chat_id, NEW.chat_id)
+        await waiting.wait(tx, message(OLD, 9, "late"))  # such as a pressed button of an old post
+        assert await places.move(tx, OLD.chat_id, NEW.chat_id) == [NEW]
+        after = await chats.chat(tx, NEW)
+        assert (after.conversation_id, after.user_id) == ("conversation", before.user_id)
+        assert (await chats.preferences(tx, NEW)).answers is Answers.EVERYTHING
+        turn = await turns.claim(tx, NEW)
+    assert turn is not None
+    assert worded(turn) == "Ann: late"
+
+
+async def test_the_old_groups_memory_goes_on_though_the_new_one_was_heard_first(
+    store: Store,
+) -> None:
+    async with store.writing() as tx:
+        await chats.prefer(tx, OLD, Preferences(answers=Answers.EVERYTHING))
+        await chats.move_in(tx, await chats.chat(tx, OLD), "conversation", HOME)
+        await waiting.wait(tx, message(NEW, 1, "early"))
+        await places.move(tx, OLD.chat_id, NEW.chat_id)
+        assert (await chats.chat(tx, NEW)).conversation_id == "conversation"
+        assert (await chats.preferences(tx, NEW)).answers is Answers.EVERYTHING
