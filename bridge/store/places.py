@@ -88,22 +88,29 @@ async def _make_room(tx: AsyncConnection, old: int, new: int) -> None:
 
     In a chat one turn runs and one of each person waits: two that met are asked as one.
     """
-    open_ = turns.c.state.in_((State.WAITING, State.RUNNING))
-    before = (await tx.execute(select(turns).where(turns.c.chat_id == old, open_))).all()
-    since = (await tx.execute(select(turns).where(turns.c.chat_id == new, open_))).all()
-    for turn in before:
-        same = [one for one in since if one.thread_id == turn.thread_id]
-        if turn.state == State.RUNNING and any(one.state == State.RUNNING for one in same):
-            await _ask_later(tx, turn, same)
-        elif turn.state == State.WAITING:
-            await _merge(tx, turn, [one for one in same if one.state == State.WAITING])
+    for turn in await _all_of(tx, old, State.WAITING):
+        await _merge(tx, turn, await _all_of(tx, new, State.WAITING, turn.thread_id))
+    for turn in await _all_of(tx, old, State.RUNNING):
+        if await _all_of(tx, new, State.RUNNING, turn.thread_id):
+            await _ask_later(tx, turn, old, new)
 
 
-async def _ask_later(tx: AsyncConnection, turn: Row[Any], since: Sequence[Row[Any]]) -> None:
-    """Let the words of a running turn wait in the new chat, as part of what its asker wrote."""
+async def _all_of(
+    tx: AsyncConnection, chat_id: int, state: State, thread_id: int | None = None
+) -> Sequence[Row[Any]]:
+    """The turns of a group in a state, or only those of a topic."""
+    there = () if thread_id is None else (turns.c.thread_id == thread_id,)
+    query = select(turns).where(turns.c.chat_id == chat_id, turns.c.state == state, *there)
+    return (await tx.execute(query.order_by(turns.c.id))).all()
+
+
+async def _ask_later(tx: AsyncConnection, turn: Row[Any], old: int, new: int) -> None:
+    """Let the words of a running turn wait, as part of what else its asker wrote in either chat."""
     stopped = {"state": State.STOPPED, "settled_at": time.time(), "lingers": turn.asked}
     await tx.execute(update(turns).where(turns.c.id == turn.id).values(**stopped))
-    waits = [one for one in since if one.state == State.WAITING]
+    waits = [
+        one for key in (old, new) for one in await _all_of(tx, key, State.WAITING, turn.thread_id)
+    ]
     own = next((one for one in waits if one.sender_id == turn.sender_id), None)
     parts = [{**part, "message_id": 0} for part in turn.parts]
     if own is not None:
@@ -111,7 +118,7 @@ async def _ask_later(tx: AsyncConnection, turn: Row[Any], since: Sequence[Row[An
         await tx.execute(update(turns).where(turns.c.id == own.id).values(**values))
         return
     fresh = turn._asdict() | {
-        "chat_id": since[0].chat_id,
+        "chat_id": new,
         "state": State.WAITING,
         "parts": parts,
         "posts": [],

@@ -11,7 +11,7 @@ from bridge.store import chats, migrate, places, turns, waiting
 from bridge.store.engine import Store
 
 OLD, NEW = ChatKey(-5), ChatKey(-1005)
-ANN = Sender(5, "Ann", "en")
+ANN, BO = Sender(5, "Ann", "en"), Sender(6, "Bo", "en")
 HOME = Home("agent", "https://api.coze.com", "")
 
 
@@ -53,3 +53,25 @@ async def test_the_old_groups_memory_goes_on_though_the_new_one_was_heard_first(
         await places.move(tx, OLD.chat_id, NEW.chat_id)
         assert (await chats.chat(tx, NEW)).conversation_id == "conversation"
         assert (await chats.preferences(tx, NEW)).answers is Answers.EVERYTHING
+
+
+@pytest.mark.parametrize("waits_there", [False, True])
+async def test_all_questions_of_one_person_survive_a_move_into_a_busy_chat(
+    store: Store, waits_there: bool
+) -> None:
+    async with store.writing() as tx:
+        await waiting.wait(tx, message(OLD, 1, "running before"))
+        assert await turns.claim(tx, OLD)
+        await waiting.wait(tx, message(OLD, 2, "waiting before"))
+        await waiting.wait(tx, message(NEW, 1, "running since", BO))
+        running = await turns.claim(tx, NEW)
+        assert running is not None
+        if waits_there:
+            await waiting.wait(tx, message(NEW, 2, "waiting since"))
+        await places.move(tx, OLD.chat_id, NEW.chat_id)
+        assert await waiting.drop_waiting(tx, NEW, BO.id) is False
+        left = await turns._open_turns(tx, NEW)
+    assert {turn.id for turn in left.values()} > {running.id}
+    waits = next(turn for turn in left.values() if turn.id != running.id)
+    since = "\n\nwaiting since" if waits_there else ""
+    assert worded(waits) == f"Ann: running before\n\nwaiting before{since}"
