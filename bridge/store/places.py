@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
+from bridge.store.access import Access
 from bridge.store.tables import access, chats, choices, members, outbox, shut, silences, turns
 
 
@@ -39,10 +40,9 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
     Returns the chats in which something is open. Messages have other ids there: what is not
     answered yet is answered by new posts.
     """
-    if await _known(tx, old) is None:
-        return []
     await _make_room(tx, old, new)
     await _move_chats(tx, old, new)
+    await _let_decide(tx, old, new)
     for table in (choices, silences, shut, access):
         await _rekey(tx, table, old, new)
     await tx.execute(delete(outbox).where(outbox.c.chat_id == old))
@@ -50,11 +50,6 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
         turns.c.chat_id == new, turns.c.state.in_((State.WAITING, State.RUNNING))
     )
     return [ChatKey(new, thread) for thread in sorted(set((await tx.execute(query)).scalars()))]
-
-
-async def _known(tx: AsyncConnection, chat_id: int) -> Row[Any] | None:
-    query = select(chats).where(chats.c.chat_id == chat_id).limit(1)
-    return (await tx.execute(query)).one_or_none()
 
 
 async def _move_chats(tx: AsyncConnection, old: int, new: int) -> None:
@@ -140,6 +135,14 @@ async def _merge(tx: AsyncConnection, turn: Row[Any], waits: Sequence[Row[Any]])
     await tx.execute(update(turns).where(turns.c.id == turn.id).values(**values))
     stopped = {"state": State.STOPPED, "settled_at": time.time()}
     await tx.execute(update(turns).where(turns.c.id == own.id).values(**stopped))
+
+
+async def _let_decide(tx: AsyncConnection, old: int, new: int) -> None:
+    """What an operator has decided about a group counts, though the new chat has asked since."""
+    known = select(access.c.chat_id).where(access.c.chat_id == old)
+    if (await tx.execute(known)).first() is not None:
+        asked = (access.c.chat_id == new, access.c.state == Access.ASKED)
+        await tx.execute(delete(access).where(*asked))
 
 
 async def _rekey(tx: AsyncConnection, table: Table, old: int, new: int) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from bridge.model import Answers, ChatKey, Home, Message, Preferences, Sender
 from bridge.relay.wording import worded
-from bridge.store import chats, migrate, places, turns, waiting
+from bridge.store import access, chats, migrate, places, turns, waiting
+from bridge.store.access import Access
 from bridge.store.engine import Store
 
 OLD, NEW = ChatKey(-5), ChatKey(-1005)
@@ -75,3 +76,19 @@ async def test_all_questions_of_one_person_survive_a_move_into_a_busy_chat(
     waits = next(turn for turn in left.values() if turn.id != running.id)
     since = "\n\nwaiting since" if waits_there else ""
     assert worded(waits) == f"Ann: running before\n\nwaiting before{since}"
+
+
+async def test_who_was_let_in_stays_in_after_a_move(store: Store) -> None:
+    async with store.writing() as tx:
+        await chats.meet(tx, OLD)
+        await access.decide(tx, OLD.chat_id, Access.ALLOWED, "Group", 1)
+        await access.ask(tx, NEW.chat_id, "Group")  # it wrote before we heard of the move
+        await places.move(tx, OLD.chat_id, NEW.chat_id)
+        assert await access.of(tx, NEW.chat_id) is Access.ALLOWED
+
+
+async def test_who_was_let_in_stays_in_though_nothing_was_asked_yet(store: Store) -> None:
+    async with store.writing() as tx:
+        await access.decide(tx, OLD.chat_id, Access.ALLOWED, "Group", 1)
+        await places.move(tx, OLD.chat_id, NEW.chat_id)
+        assert await access.of(tx, NEW.chat_id) is Access.ALLOWED
