@@ -43,9 +43,11 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
     await _make_room(tx, old, new)
     await _move_chats(tx, old, new)
     await _let_decide(tx, old, new)
-    for table in (choices, silences, shut, access):
+    await tx.execute(update(choices).where(choices.c.chat_id == old).values(chat_id=new))
+    for table in (silences, access):
         await _rekey(tx, table, old, new)
-    await tx.execute(delete(outbox).where(outbox.c.chat_id == old))
+    for table in (outbox, shut):  # what was shut there may be open here
+        await tx.execute(delete(table).where(table.c.chat_id == old))
     query = select(turns.c.thread_id).where(
         turns.c.chat_id == new, turns.c.state.in_((State.WAITING, State.RUNNING))
     )

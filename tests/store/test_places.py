@@ -7,7 +7,7 @@ import pytest
 
 from bridge.model import Answers, ChatKey, Home, Message, Preferences, Sender
 from bridge.relay.wording import worded
-from bridge.store import access, chats, migrate, places, turns, waiting
+from bridge.store import access, chats, migrate, offers, places, turns, waiting
 from bridge.store.access import Access
 from bridge.store.engine import Store
 
@@ -92,3 +92,19 @@ async def test_who_was_let_in_stays_in_though_nothing_was_asked_yet(store: Store
         await access.decide(tx, OLD.chat_id, Access.ALLOWED, "Group", 1)
         await places.move(tx, OLD.chat_id, NEW.chat_id)
         assert await access.of(tx, NEW.chat_id) is Access.ALLOWED
+
+
+async def test_a_group_that_was_shut_is_not_shut_for_what_it_became(store: Store) -> None:
+    async with store.writing() as tx:
+        await chats.meet(tx, OLD)
+        await places.close(tx, OLD, "left")
+        await places.move(tx, OLD.chat_id, NEW.chat_id)
+        assert await places.shut_places(tx) == {}
+
+
+async def test_offered_questions_move_with_their_group(store: Store) -> None:
+    async with store.writing() as tx:
+        await chats.meet(tx, OLD)
+        token = await offers.offer(tx, OLD, ["Why?"])
+        await places.move(tx, OLD.chat_id, NEW.chat_id)
+        assert await offers.chosen(tx, NEW, token, 0) == "Why?"
