@@ -205,6 +205,8 @@ def _edited(raw: RawMessage, bot: Bot, update_id: int) -> Item:
 
 
 def _standing(change: ChatMemberUpdated, update_id: int) -> Item:
+    if change.chat.type == ChatType.CHANNEL:
+        return Nothing("a channel, into which we write nothing")
     before, now = change.old_chat_member, change.new_chat_member
     outside = (ChatMember.LEFT, ChatMember.BANNED)
     gone = now.status in outside or (isinstance(now, ChatMemberRestricted) and not now.is_member)

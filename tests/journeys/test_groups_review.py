@@ -1,0 +1,96 @@
+"""Groups where they are awkward: late moves, albums, edits that change nothing, channels, shut places."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from worlds import World, in_a_fast_world
+
+from bridge.sandbox.telegram import Group, Person
+
+ANSWER = "An answer of some words."
+
+ADMINISTRATOR = {
+    "status": "administrator",
+    "is_anonymous": False,
+    **dict.fromkeys(
+        (
+            "can_be_edited",
+            "can_manage_chat",
+            "can_delete_messages",
+            "can_manage_video_chats",
+            "can_restrict_members",
+            "can_promote_members",
+            "can_change_info",
+            "can_invite_users",
+            "can_post_stories",
+            "can_edit_stories",
+            "can_delete_stories",
+        ),
+        True,
+    ),
+}
+
+
+def people(world: World, *names: str) -> list[Person]:
+    return [world.telegram.add_person(name, name.lower(), "en") for name in names]
+
+
+async def met(world: World, members: list[Person], **more: bool) -> Group:
+    """A group in which the bot has introduced itself."""
+    group = world.telegram.add_group("Group", members, **more)
+    await world.telegram.until(lambda: len(world.posts(group)) == 1, 100)
+    return group
+
+
+def said(world: World, group: Group, thread_id: int | None = None) -> list[str]:
+    """The bot's texts in the group, without its introduction."""
+    found = world.telegram.posts(group, thread_id)
+    return [post.text for post in found if "@sandbox_bot" not in post.text]
+
+
+def questions(world: World) -> list[str]:
+    return [one.question for one in world.coze.asked]
+
+
+async def quiet(world: World) -> None:
+    """Every update is taken, and what follows from it is done."""
+    await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+
+
+def user(person: Person) -> dict[str, Any]:
+    return {"id": person.id, "is_bot": False, "first_name": person.first_name}
+
+
+def now() -> int:
+    return int(datetime.now(UTC).timestamp())
+
+
+def raw(group: Group, person: Person, number: int, **fields: Any) -> dict[str, Any]:
+    """A message of somebody's, as the bot gets it."""
+    chat = {"id": group.id, "type": "supergroup", "title": group.title, "is_forum": group.forum}
+    return {
+        "message_id": number,
+        "date": now(),
+        "chat": chat,
+        "from": user(person),
+    } | fields
+
+
+@in_a_fast_world
+async def test_a_channel_to_which_the_bot_is_added_gets_no_post(world: World) -> None:
+    (ann,) = people(world, "Ann")
+    us = {"id": 42, "is_bot": True, "first_name": "Sandbox", "username": "sandbox_bot"}
+    async with world.bridge():
+        group = await met(world, [ann])
+        change = {
+            "chat": {"id": group.id, "type": "channel", "title": "News"},
+            "from": user(ann),
+            "date": now(),
+            "old_chat_member": {"status": "left", "user": us},
+            "new_chat_member": ADMINISTRATOR | {"user": us},
+        }
+        world.telegram.updates.inject({"my_chat_member": change})
+        await quiet(world)
+        world.telegram.send(ann, "/ask@sandbox_bot", chat=group)
+        await world.telegram.until(lambda: "Write your" in world.posts(group)[-1].text, 100)
+    assert len(world.posts(group)) == 2
