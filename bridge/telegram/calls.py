@@ -338,7 +338,10 @@ class Calls:
         try:
             return await judged(self._silence, key, doing, call)
         except ChatClosed as error:
-            await self._shut.close(key if error.topic_only else key.whole, str(error))
+            if error.topic_only:
+                await self._shut.close_topic(key, str(error))
+            else:
+                await self._shut.close(key.whole, str(error))
             raise
         except ChatMoved as error:
             self.moved.put_nowait((key.chat_id, error.new))

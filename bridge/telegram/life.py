@@ -92,9 +92,9 @@ class Life:
     async def topic(self, change: TopicClosed) -> None:
         """A topic was closed: only administrators write there; or it was opened again."""
         if not change.closed:
-            await self._shut.reopen(change.chat)
+            await self._shut.reopen_topic(change.chat)
         elif not await self._rights.is_administrator(change.chat.chat_id, self._bot.id):
-            await self._shut.close(change.chat, "topic closed")
+            await self._shut.close_topic(change.chat, "topic closed")
 
     async def move(self, old: int, new: int) -> None:
         """A group became a supergroup, perhaps while it is answered. Raises StoreTrouble."""

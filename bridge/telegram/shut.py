@@ -16,6 +16,8 @@ from bridge.store.engine import Store
 
 log = structlog.get_logger(__name__)
 TRY_AGAIN_SECONDS = 86_400.0
+GENERAL = 1
+"""Telegram's own number of a forum's first topic, whose messages name none: it can be shut alone."""
 
 
 class Shut:
@@ -32,7 +34,7 @@ class Shut:
 
     def why(self, key: ChatKey) -> str | None:
         """Why nothing can be written there; None when something can."""
-        for place in (key, key.whole):
+        for place in (key, _topic(key), key.whole):
             why, since = self._places.get(place, ("", 0.0))
             if why and time.time() - since < TRY_AGAIN_SECONDS:
                 return why
@@ -48,6 +50,14 @@ class Shut:
             async with self._store.writing() as tx:
                 await places.close(tx, key, why)
 
+    async def close_topic(self, key: ChatKey, why: str) -> None:
+        """Nothing can be written into this topic; the rest of its forum is open."""
+        await self.close(_topic(key), why)
+
+    async def reopen_topic(self, key: ChatKey) -> None:
+        """The topic can be written to again."""
+        await self.reopen(_topic(key))
+
     async def reopen(self, key: ChatKey) -> None:
         """It can be written to again."""
         if self._places.pop(key, None) is not None:
@@ -55,3 +65,8 @@ class Shut:
             with suppress(StoreTrouble):
                 async with self._store.writing() as tx:
                     await places.reopen(tx, key)
+
+
+def _topic(key: ChatKey) -> ChatKey:
+    """The topic in which something without a topic's number stands: the forum's first one."""
+    return key if key.thread_id or key.private else ChatKey(key.chat_id, GENERAL)

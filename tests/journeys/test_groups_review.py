@@ -5,6 +5,7 @@ from typing import Any
 
 from worlds import World, in_a_fast_world
 
+from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Group, Person
 
 ANSWER = "An answer of some words."
@@ -94,3 +95,22 @@ async def test_a_channel_to_which_the_bot_is_added_gets_no_post(world: World) ->
         world.telegram.send(ann, "/ask@sandbox_bot", chat=group)
         await world.telegram.until(lambda: "Write your" in world.posts(group)[-1].text, 100)
     assert len(world.posts(group)) == 2
+
+
+@in_a_fast_world
+async def test_the_general_topic_that_is_closed_leaves_the_others_open(world: World) -> None:
+    (ann,) = people(world, "Ann")
+    world.coze.use(saying(ANSWER))
+    async with world.bridge():
+        group = await met(world, [ann], forum=True)
+        topic = world.telegram.add_topic(group, "Ideas")
+        world.telegram.updates.inject({"message": raw(group, ann, 900, forum_topic_closed={})})
+        await quiet(world)
+        world.telegram.send(ann, "@sandbox_bot one", chat=group)
+        world.telegram.send(ann, "@sandbox_bot two", chat=group, thread_id=topic)
+        await world.telegram.until(lambda: said(world, group, topic) == [ANSWER], 200)
+        world.telegram.updates.inject({"message": raw(group, ann, 901, forum_topic_reopened={})})
+        await quiet(world)
+        world.telegram.send(ann, "@sandbox_bot three", chat=group)
+        await world.telegram.until(lambda: said(world, group).count(ANSWER) == 2, 200)
+    assert questions(world) == ["Ann: two", "Ann: three"]
