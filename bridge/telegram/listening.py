@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import structlog
 
-from bridge.model import Answers, Memory, Message, Preferences
+from bridge.model import Answers, ChatKey, Memory, Message, Preferences
 from bridge.relay.lanes import Lanes
 from bridge.store import chats, inbox, waiting
 from bridge.store.engine import Store
@@ -49,10 +49,13 @@ class Listening:
         self._most_waiting = most_waiting
         self._stale_seconds = stale_seconds
 
+    async def meet(self, chat: ChatKey) -> None:
+        """Somebody writes or presses a button there: in private, they have not blocked us then."""
+        if chat.private:
+            await self._shut.reopen(chat)
+
     async def ask(self, arrived: Arrived, message: Message) -> None:
         """The update is settled and the turn waits: both or neither. Raises StoreTrouble."""
-        if message.chat.private:
-            await self._shut.reopen(message.chat)  # who writes has not blocked us
         if self._stale(message) or self._shut.why(message.chat) is not None:
             async with self._store.writing() as tx:
                 await inbox.skip(tx, arrived)

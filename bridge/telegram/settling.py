@@ -73,6 +73,11 @@ class Settling:
         except Exception as error:  # noqa: BLE001  # whatever a hostile update provokes
             await self.set_aside(arrived, error)
             return
+        match item:
+            case Ask(message) | Order(message=message) | Unreadable(message=message):
+                await self._listening.meet(message.chat)
+            case Press():
+                await self._listening.meet(item.chat)
         if await self._lets_in(arrived, item):
             await self._settle(arrived, item)
         else:

@@ -114,3 +114,19 @@ async def test_the_general_topic_that_is_closed_leaves_the_others_open(world: Wo
         world.telegram.send(ann, "@sandbox_bot three", chat=group)
         await world.telegram.until(lambda: said(world, group).count(ANSWER) == 2, 200)
     assert questions(world) == ["Ann: two", "Ann: three"]
+
+
+@in_a_fast_world
+async def test_an_operator_who_had_not_started_the_bot_is_answered_when_they_do(
+    world: World,
+) -> None:
+    ann, bo = people(world, "Ann", "Bo")
+    async with world.bridge(BRIDGE_ACCESS="approval", BRIDGE_OPERATORS=str(ann.id)):
+        world.telegram.send(bo, "let me in")
+        await world.telegram.until(lambda: bool(world.posts(bo)), 100)
+        await world.telegram.until(
+            lambda: any("chat not found" in call.description for call in world.telegram.calls), 100
+        )
+        await quiet(world)
+        world.telegram.send(ann, "/help")
+        await world.telegram.until(lambda: bool(world.posts(ann)), 100)
