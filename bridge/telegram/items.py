@@ -29,6 +29,8 @@ class Edit:
     message: Message
     after_seconds: float
     """How long after it was written."""
+    heard: bool = False
+    """Whether it does not speak to us by itself."""
 
 
 @dataclass(frozen=True)

@@ -110,13 +110,17 @@ class Listening:
         chosen = await self._chosen(message)
         if chosen.answers is Answers.EVERYTHING:
             await self.ask(arrived, message)
-        elif chosen.answers is Answers.WAKE and wakes(message.text, chosen.wake_word or ""):
-            text = without_word(message.text, chosen.wake_word or "")
-            await self.ask(arrived, replace(message, text=text))
+        elif _wakes(message, chosen):
+            await self.ask(arrived, _woken(message, chosen))
         else:
             if chosen.context and message.text and not self._stale(message):
                 self._context.note(message.chat, message.sender.name, message.text)
             await self._done(arrived)
+
+    async def as_asked(self, message: Message) -> Message:
+        """A heard message as it would be asked: without the word that wakes. Raises StoreTrouble."""
+        chosen = await self._chosen(message)
+        return _woken(message, chosen) if _wakes(message, chosen) else message
 
     async def _chosen(self, message: Message) -> Preferences:
         async with self._store.reading() as tx:
@@ -136,3 +140,12 @@ class Listening:
     async def _done(self, arrived: Arrived) -> None:
         async with self._store.writing() as tx:
             await inbox.settle(tx, arrived)
+
+
+def _wakes(message: Message, chosen: Preferences) -> bool:
+    """Whether it begins with the word that wakes, where a group has chosen one."""
+    return chosen.answers is Answers.WAKE and wakes(message.text, chosen.wake_word or "")
+
+
+def _woken(message: Message, chosen: Preferences) -> Message:
+    return replace(message, text=without_word(message.text, chosen.wake_word or ""))

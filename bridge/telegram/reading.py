@@ -201,7 +201,8 @@ def _edited(raw: RawMessage, bot: Bot, update_id: int) -> Item:
     item = _message(raw, bot, update_id)
     if not isinstance(item, (Ask, Heard)) or raw.edit_date is None:
         return Nothing("an edit of no question")
-    return Edit(item.message, (raw.edit_date - raw.date).total_seconds())
+    seconds = (raw.edit_date - raw.date).total_seconds()
+    return Edit(item.message, seconds, heard=isinstance(item, Heard))
 
 
 def _standing(change: ChatMemberUpdated, update_id: int) -> Item:

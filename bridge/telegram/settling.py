@@ -144,6 +144,8 @@ class Settling:
     async def _take_edit(self, arrived: Arrived, edit: Edit) -> None:
         """An edited question is asked anew, and its reply rewritten."""
         message = edit.message
+        if edit.heard:
+            message = await self._listening.as_asked(message)
         what, running = waiting.Edited.NOTHING, None
         async with self._store.writing() as tx:
             settled = await inbox.settle(tx, arrived)

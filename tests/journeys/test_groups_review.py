@@ -130,3 +130,24 @@ async def test_an_operator_who_had_not_started_the_bot_is_answered_when_they_do(
         await quiet(world)
         world.telegram.send(ann, "/help")
         await world.telegram.until(lambda: bool(world.posts(ann)), 100)
+
+
+@in_a_fast_world
+async def test_an_edit_that_changes_nothing_asks_nothing_of_a_word_that_wakes(
+    world: World,
+) -> None:
+    (ann,) = people(world, "Ann")
+    world.telegram.privacy = False
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(BRIDGE_GROUP_ANSWERS="wake"):
+        group = await met(world, [ann])
+        number = world.telegram.send(ann, "Sandbox, lights on", chat=group)
+        await world.settled(group, 2, timeout=100)
+        assert questions(world) == ["Ann: lights on"]
+        same = raw(group, ann, number, text="Sandbox, lights on", edit_date=now() + 1)
+        world.telegram.updates.inject({"edited_message": same})
+        await quiet(world)
+        world.telegram.edit(ann, number, "Sandbox, lights off", chat=group)
+        await world.coze.until(lambda: len(world.coze.asked) == 2, 100)
+        await world.settled(group, 2, timeout=100)
+    assert questions(world) == ["Ann: lights on", "Ann: lights off"]
