@@ -10,7 +10,7 @@ from bridge.relay.lanes import Lanes
 from bridge.store import chats, inbox, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
-from bridge.telegram.addressing import wakes, without_word
+from bridge.telegram.addressing import ATTACHED, wakes, without_word
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.context import Context
@@ -144,8 +144,11 @@ class Listening:
 
 def _wakes(message: Message, chosen: Preferences) -> bool:
     """Whether it begins with the word that wakes, where a group has chosen one."""
-    return chosen.answers is Answers.WAKE and wakes(message.text, chosen.wake_word or "")
+    words = message.text.removeprefix(f"{ATTACHED}\n")
+    return chosen.answers is Answers.WAKE and wakes(words, chosen.wake_word or "")
 
 
 def _woken(message: Message, chosen: Preferences) -> Message:
-    return replace(message, text=without_word(message.text, chosen.wake_word or ""))
+    words = message.text.removeprefix(f"{ATTACHED}\n")
+    lead = message.text.removesuffix(words)
+    return replace(message, text=lead + without_word(words, chosen.wake_word or ""))

@@ -22,6 +22,7 @@ from telegram.constants import ChatType
 
 from bridge.model import ChatKey, Message, Quote, Sender
 from bridge.telegram.addressing import (
+    ATTACHED,
     TELEGRAM,
     Command,
     Us,
@@ -115,7 +116,7 @@ def _said(raw: RawMessage, sender: Sender, us: Us) -> Message:
     if not text and quote is None:  # naming us under somebody's words asks about those words
         text = _text(text_of(raw))
     if text and raw.effective_attachment:
-        text = f"{_ATTACHED}\n{text}"
+        text = f"{ATTACHED}\n{text}"
     return Message(
         _key(raw),
         _whole(raw.message_id),
@@ -127,14 +128,10 @@ def _said(raw: RawMessage, sender: Sender, us: Us) -> Message:
     )
 
 
-_ATTACHED = "(With a file that you cannot see.)"
-"""Told to the agent: only the words of such a message reach it."""
-
-
 def _wordless(said: Message, update_id: int, *, for_us: bool) -> Item:
     """A file without words; of an album, only one of the files has them."""
     if said.album:
-        said = replace(said, text=_ATTACHED)
+        said = replace(said, text=ATTACHED)
     return Unreadable(said, update_id) if for_us else Heard(said)
 
 

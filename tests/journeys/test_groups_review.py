@@ -151,3 +151,15 @@ async def test_an_edit_that_changes_nothing_asks_nothing_of_a_word_that_wakes(
         await world.coze.until(lambda: len(world.coze.asked) == 2, 100)
         await world.settled(group, 2, timeout=100)
     assert questions(world) == ["Ann: lights on", "Ann: lights off"]
+
+
+@in_a_fast_world
+async def test_a_word_wakes_under_a_photo_too(world: World) -> None:
+    (ann,) = people(world, "Ann")
+    world.telegram.privacy = False
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(BRIDGE_GROUP_ANSWERS="wake"):
+        group = await met(world, [ann])
+        world.telegram.send_photo(ann, b"1", "Sandbox, what is it?", chat=group)
+        await world.settled(group, 2, timeout=100)
+    assert questions(world) == ["Ann: (With a file that you cannot see.)\nwhat is it?"]
