@@ -99,13 +99,7 @@ class Listening:
         It may belong to what its sender has just asked, or the group wants all of them answered,
         or those that begin with a word; else it is context, if the group wants that.
         """
-        async with self._store.writing() as tx:
-            fresh = await inbox.is_new(tx, arrived)
-            joined = fresh and await waiting.join(tx, message, self._most_waiting)
-            if joined:
-                await inbox.settle(tx, arrived)
-        if joined:
-            self._lanes.wake(message.chat, ALBUM_SECONDS if message.album else 0.0)
+        if await self.joins(arrived, message):
             return
         chosen = await self._chosen(message)
         if chosen.answers is Answers.EVERYTHING:
@@ -116,6 +110,20 @@ class Listening:
             if chosen.context and message.text and not self._stale(message):
                 self._context.note(message.chat, message.sender.name, message.text)
             await self._done(arrived)
+
+    async def joins(self, arrived: Arrived, message: Message) -> bool:
+        """Whether it belongs to what its sender has just asked; then it is settled with that.
+
+        Raises StoreTrouble.
+        """
+        async with self._store.writing() as tx:
+            fresh = await inbox.is_new(tx, arrived)
+            joined = fresh and await waiting.join(tx, message, self._most_waiting)
+            if joined:
+                await inbox.settle(tx, arrived)
+        if joined:
+            self._lanes.wake(message.chat, ALBUM_SECONDS if message.album else 0.0)
+        return joined
 
     async def as_asked(self, message: Message) -> Message:
         """A heard message as it would be asked: without the word that wakes. Raises StoreTrouble."""

@@ -163,3 +163,22 @@ async def test_a_word_wakes_under_a_photo_too(world: World) -> None:
         world.telegram.send_photo(ann, b"1", "Sandbox, what is it?", chat=group)
         await world.settled(group, 2, timeout=100)
     assert questions(world) == ["Ann: (With a file that you cannot see.)\nwhat is it?"]
+
+
+@in_a_fast_world
+async def test_an_album_that_answers_us_is_one_question(world: World) -> None:
+    (ann,) = people(world, "Ann")
+    world.coze.use(saying(ANSWER))
+    async with world.bridge():
+        group = await met(world, [ann])
+        ours = {"id": 42, "is_bot": True, "first_name": "Sandbox", "username": "sandbox_bot"}
+        before = raw(group, ann, 2, text="Hello") | {"from": ours}
+        photo = [{"file_id": "a", "file_unique_id": "b", "width": 1, "height": 1}]
+        more = {"photo": photo, "media_group_id": "77", "reply_to_message": before}
+        for number, caption in ((900, {"caption": "compare"}), (901, {})):
+            one = raw(group, ann, number, **more, **caption)
+            world.telegram.updates.inject({"message": one})
+        await world.settled(group, 2, timeout=200)
+        await quiet(world)
+    assert said(world, group) == [ANSWER]
+    assert len(questions(world)) == 1
