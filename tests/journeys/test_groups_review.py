@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from worlds import World, in_a_fast_world
+from worlds import World, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Group, Person
@@ -182,3 +182,37 @@ async def test_an_album_that_answers_us_is_one_question(world: World) -> None:
         await quiet(world)
     assert said(world, group) == [ANSWER]
     assert len(questions(world)) == 1
+
+
+@in_a_fast_world
+async def test_a_topic_may_have_another_language_than_its_group(world: World) -> None:
+    (owner,) = people(world, "Owner")
+    async with world.bridge():
+        group = await met(world, [owner], forum=True)
+        topic = world.telegram.add_topic(group, "Ideas")
+        for thread in (0, topic):
+            world.telegram.send(owner, "/settings@sandbox_bot", chat=group, thread_id=thread)
+        await world.telegram.until(lambda: len(world.posts(group)) == 3, 100)
+        whole, own = world.posts(group)[1:]
+
+        async def choose(sheet: int) -> None:
+            post = next(one for one in world.posts(group) if one.message_id == sheet)
+            before = dict(buttons(post))
+            label = next(one for one, data in before.items() if data.startswith("set:language"))
+            world.telegram.press(owner, sheet, label, chat=group)
+            await world.telegram.until(
+                lambda: any(
+                    one.message_id == sheet and buttons(one) != before for one in world.posts(group)
+                ),
+                100,
+            )
+
+        for _ in range(2):
+            await choose(whole.message_id)
+        chinese = next(one for one in world.posts(group) if one.message_id == whole.message_id)
+        assert any("中文" in label for label in buttons(chinese))
+        world.telegram.send(owner, "/settings@sandbox_bot", chat=group, thread_id=topic)
+        await world.telegram.until(lambda: len(world.posts(group)) == 4, 100)
+        await choose(world.posts(group)[-1].message_id)
+        assert any("English" in label for label in buttons(world.posts(group)[-1]))
+    assert own.thread_id == topic
