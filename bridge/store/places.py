@@ -19,9 +19,9 @@ async def shut_places(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]
     return {ChatKey(row.chat_id, row.thread_id): (row.why, row.since) for row in rows}
 
 
-async def close(tx: AsyncConnection, key: ChatKey, why: str) -> None:
-    """Nothing can be written there from now on."""
-    values = {"why": why, "since": time.time()}
+async def close(tx: AsyncConnection, key: ChatKey, why: str, since: float) -> None:
+    """Nothing can be written there since then (Unix seconds)."""
+    values = {"why": why, "since": since}
     entry = upsert(shut).values(chat_id=key.chat_id, thread_id=key.thread_id, **values)
     again = entry.on_conflict_do_update(index_elements=["chat_id", "thread_id"], set_=values)
     await tx.execute(again)

@@ -16,6 +16,8 @@ from bridge.store.engine import Store
 
 log = structlog.get_logger(__name__)
 TRY_AGAIN_SECONDS = 86_400.0
+REFUSED_SECONDS = 600.0
+"""The same where a call was refused: what a group allows all its members changes unheard."""
 GENERAL = 1
 """Telegram's own number of a forum's first topic, whose messages name none: it can be shut alone."""
 
@@ -40,19 +42,21 @@ class Shut:
                 return why
         return None
 
-    async def close(self, key: ChatKey, why: str) -> None:
-        """Nothing can be written there from now on."""
-        if key in self._places and self.why(key) is not None:
+    async def close(self, key: ChatKey, why: str, seconds: float = TRY_AGAIN_SECONDS) -> None:
+        """Nothing can be written there from now on; it is tried again after so many seconds."""
+        since = time.time() + seconds - TRY_AGAIN_SECONDS  # as if it were shut for so long already
+        _, known = self._places.get(key, ("", float("-inf")))
+        if since <= known:
             return
         log.info("chat closed", chat=key.chat_id, thread=key.thread_id, why=why)
-        self._places[key] = (why, time.time())
+        self._places[key] = (why, since)
         with suppress(StoreTrouble):  # then only this process knows
             async with self._store.writing() as tx:
-                await places.close(tx, key, why)
+                await places.close(tx, key, why, since)
 
-    async def close_topic(self, key: ChatKey, why: str) -> None:
+    async def close_topic(self, key: ChatKey, why: str, seconds: float = TRY_AGAIN_SECONDS) -> None:
         """Nothing can be written into this topic; the rest of its forum is open."""
-        await self.close(_topic(key), why)
+        await self.close(_topic(key), why, seconds)
 
     async def reopen_topic(self, key: ChatKey) -> None:
         """The topic can be written to again."""

@@ -1,5 +1,6 @@
 """Groups that become supergroups: nothing is lost, and nothing stands in the way of the move."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from bridge.relay.wording import worded
 from bridge.store import access, chats, migrate, offers, places, turns, waiting
 from bridge.store.access import Access
 from bridge.store.engine import Store
+from bridge.telegram.shut import REFUSED_SECONDS, Shut
 
 OLD, NEW = ChatKey(-5), ChatKey(-1005)
 ANN, BO = Sender(5, "Ann", "en"), Sender(6, "Bo", "en")
@@ -97,7 +99,7 @@ async def test_who_was_let_in_stays_in_though_nothing_was_asked_yet(store: Store
 async def test_a_group_that_was_shut_is_not_shut_for_what_it_became(store: Store) -> None:
     async with store.writing() as tx:
         await chats.meet(tx, OLD)
-        await places.close(tx, OLD, "left")
+        await places.close(tx, OLD, "left", time.time())
         await places.move(tx, OLD.chat_id, NEW.chat_id)
         assert await places.shut_places(tx) == {}
 
@@ -108,3 +110,21 @@ async def test_offered_questions_move_with_their_group(store: Store) -> None:
         token = await offers.offer(tx, OLD, ["Why?"])
         await places.move(tx, OLD.chat_id, NEW.chat_id)
         assert await offers.chosen(tx, NEW, token, 0) == "Why?"
+
+
+async def test_a_chat_that_refused_a_call_is_tried_again_soon_and_one_that_was_left_is_not(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    shut = Shut(store)
+    await shut.close(OLD, "not enough rights", REFUSED_SECONDS)
+    await shut.close(NEW, "left")
+    await shut.close(NEW, "chat not found", REFUSED_SECONDS)
+    later = Shut(store)
+    await later.recall()
+    assert [one.why(key) for one in (shut, later) for key in (OLD, NEW)] == [
+        "not enough rights",
+        "left",
+    ] * 2
+    monkeypatch.setattr(time, "time", lambda: now + 2 * REFUSED_SECONDS)
+    assert [one.why(key) for one in (shut, later) for key in (OLD, NEW)] == [None, "left"] * 2
