@@ -1,5 +1,6 @@
 """Groups where they are awkward: late moves, albums, edits that change nothing, channels, shut places."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ from worlds import World, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Group, Person
+from bridge.sandbox.telegram.members import member_json
 
 ANSWER = "An answer of some words."
 
@@ -216,3 +218,30 @@ async def test_a_topic_may_have_another_language_than_its_group(world: World) ->
         await choose(world.posts(group)[-1].message_id)
         assert any("English" in label for label in buttons(world.posts(group)[-1]))
     assert own.thread_id == topic
+
+
+@in_a_fast_world
+async def test_a_bot_that_is_muted_for_a_while_is_back_by_itself(world: World) -> None:
+    (ann,) = people(world, "Ann")
+    world.coze.use(saying(ANSWER))
+    us = {"id": 42, "is_bot": True, "first_name": "Sandbox", "username": "sandbox_bot"}
+    async with world.bridge():
+        group = await met(world, [ann])
+        for until, words in ((now() + 1000, "muted"), (now() + 1, "muted shortly")):
+            change = {
+                "chat": {"id": group.id, "type": "supergroup", "title": "Group"},
+                "from": user(ann),
+                "date": now(),
+                "old_chat_member": member_json(us, "member"),
+                "new_chat_member": member_json(us, "restricted") | {"until_date": until},
+            }
+            world.telegram.updates.inject({"my_chat_member": change})
+            world.telegram.send(ann, f"@sandbox_bot {words}", chat=group)
+            await quiet(world)
+            if words == "muted":
+                back = change | {"new_chat_member": change["old_chat_member"]}
+                world.telegram.updates.inject({"my_chat_member": back})
+        await asyncio.sleep(60 * 2)  # two seconds of Telegram's clock
+        world.telegram.send(ann, "@sandbox_bot back?", chat=group)
+        await world.settled(group, 2, timeout=100)
+    assert questions(world) == ["Ann: back?"]
