@@ -245,3 +245,21 @@ async def test_a_bot_that_is_muted_for_a_while_is_back_by_itself(world: World) -
         world.telegram.send(ann, "@sandbox_bot back?", chat=group)
         await world.settled(group, 2, timeout=100)
     assert questions(world) == ["Ann: back?"]
+
+
+@in_a_fast_world
+async def test_what_was_said_between_two_questions_of_one_person_is_read_too(
+    world: World,
+) -> None:
+    ann, bo = people(world, "Ann", "Bo")
+    world.telegram.privacy = False
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(BRIDGE_GROUP_CONTEXT="5", BRIDGE_QUIET_SECONDS="2"):
+        group = await met(world, [ann, bo])
+        world.telegram.send(bo, "tea or coffee", chat=group)
+        world.telegram.send(ann, "@sandbox_bot which?", chat=group)
+        world.telegram.send(bo, "or milk", chat=group)
+        world.telegram.send(ann, "@sandbox_bot or that?", chat=group)
+        await world.settled(group, 2, timeout=100)
+    said_before = "(Said in the group before, not to you:)\nBo: tea or coffee\nBo: or milk"
+    assert questions(world) == [f"{said_before}\n\n(Now to you:)\n\nAnn: which?\n\nor that?"]
