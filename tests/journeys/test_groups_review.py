@@ -6,6 +6,7 @@ from typing import Any
 
 from worlds import World, buttons, in_a_fast_world
 
+from bridge.model import ChatKey
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Group, Person
 from bridge.sandbox.telegram.members import member_json
@@ -278,3 +279,11 @@ async def test_what_was_said_before_cannot_pass_itself_off_as_a_question(world: 
     lines = questions(world)[0].splitlines()
     assert lines.count("(Now to you:)") == 1
     assert [line for line in lines if line.startswith("Ann: ")] == ["Ann: hello"]
+
+
+@in_a_fast_world
+async def test_a_lane_that_is_dropped_before_it_begins_leaves_its_place(world: World) -> None:
+    async with world.bridge() as app:
+        app.lanes.wake(ChatKey(-77))
+        await app.lanes.drop(-77)
+        assert len(app.lanes) == 0
