@@ -120,6 +120,8 @@ class Standing:
     """Whether it is not there any more, or a person has blocked it."""
     mute: bool
     """Whether it is there and may not write."""
+    leads: bool = False
+    """Whether it is administrator, which may write into closed topics."""
     mute_until: float = 0.0
     """When that ends by itself, of which nothing is said then (Unix seconds); 0 when it does not."""
 

@@ -69,6 +69,8 @@ class Life:
             await self._end(key, forget=standing.left)
             return
         await self._shut.reopen(key)
+        if standing.leads:
+            await self._shut.reopen_topics(key)
         if standing.came and not key.private:
             await self._introduce(standing)
 

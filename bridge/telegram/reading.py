@@ -216,6 +216,7 @@ def _standing(change: ChatMemberUpdated, update_id: int) -> Item:
         came=before.status in outside and not gone,
         left=gone,
         mute=isinstance(now, ChatMemberRestricted) and now.can_send_messages is False,
+        leads=now.status == ChatMember.ADMINISTRATOR,
         mute_until=now.until_date.timestamp() if isinstance(now, ChatMemberRestricted) else 0.0,
     )
 

@@ -62,6 +62,11 @@ class Shut:
         """The topic can be written to again."""
         await self.reopen(_topic(key))
 
+    async def reopen_topics(self, key: ChatKey) -> None:
+        """All topics of the forum may be open now: that is tried."""
+        for topic in [one for one in self._places if one.whole == key and one.thread_id]:
+            await self.reopen(topic)
+
     async def reopen(self, key: ChatKey) -> None:
         """It can be written to again."""
         if self._places.pop(key, None) is not None:

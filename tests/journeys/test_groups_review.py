@@ -287,3 +287,19 @@ async def test_a_lane_that_is_dropped_before_it_begins_leaves_its_place(world: W
         app.lanes.wake(ChatKey(-77))
         await app.lanes.drop(-77)
         assert len(app.lanes) == 0
+
+
+@in_a_fast_world
+async def test_who_is_promoted_answers_in_topics_that_are_closed(world: World) -> None:
+    (ann,) = people(world, "Ann")
+    world.coze.use(saying(ANSWER))
+    async with world.bridge():
+        group = await met(world, [ann], forum=True)
+        topic = world.telegram.add_topic(group, "Ideas")
+        world.telegram.close_topic(group, topic)
+        world.telegram.send(ann, "@sandbox_bot one", chat=group, thread_id=topic)
+        await quiet(world)
+        world.telegram.invite_bot(group, admin=True)
+        world.telegram.send(ann, "@sandbox_bot two", chat=group, thread_id=topic)
+        await world.telegram.until(lambda: said(world, group, topic) == [ANSWER], 100)
+    assert questions(world) == ["Ann: two"]
