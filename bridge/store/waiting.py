@@ -78,7 +78,7 @@ async def join(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) 
         return False
     last = parts_of(own.parts)[-1]
     same_album = bool(message.album) and message.album == last.album
-    if not same_album and not _at_once(last, message):
+    if not same_album and (not _at_once(last, message) or _to_another(message)):
         return False
     await _set(tx, own.id, parts=[*own.parts, part_of(message)])
     return True
@@ -88,6 +88,11 @@ def _at_once(last: Part, message: Message) -> bool:
     if last.written_at is None or message.written_at is None:
         return False
     return 0 <= message.written_at - last.written_at <= AT_ONCE_SECONDS
+
+
+def _to_another(message: Message) -> bool:
+    """Whether it answers what somebody else wrote."""
+    return message.quote is not None and message.quote.author not in ("", message.sender.name)
 
 
 def _letters(parts: Sequence[Mapping[str, object]]) -> int:

@@ -303,3 +303,23 @@ async def test_who_is_promoted_answers_in_topics_that_are_closed(world: World) -
         world.telegram.send(ann, "@sandbox_bot two", chat=group, thread_id=topic)
         await world.telegram.until(lambda: said(world, group, topic) == [ANSWER], 100)
     assert questions(world) == ["Ann: two"]
+
+
+@in_a_fast_world
+async def test_what_one_answers_somebody_else_meanwhile_is_no_part_of_the_question(
+    world: World,
+) -> None:
+    ann, bo = people(world, "Ann", "Bo")
+    world.telegram.privacy = False
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(BRIDGE_QUIET_SECONDS="2"):
+        group = await met(world, [ann, bo])
+        lunch = world.telegram.send(bo, "lunch?", chat=group)
+        question = world.telegram.send(ann, "@sandbox_bot what is this?", chat=group)
+        world.telegram.send(ann, "yes, at noon", lunch, chat=group)
+        world.telegram.send(ann, "I mean the logo", question, chat=group)
+        await world.settled(group, 2, timeout=100)
+    asked = questions(world)[0]
+    assert asked.startswith("Ann: what is this?")
+    assert "noon" not in asked
+    assert "the logo" in asked
