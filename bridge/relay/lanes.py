@@ -161,12 +161,15 @@ class Lanes:
 
     async def drop(self, chat_id: int) -> None:
         """Break off all that runs in a group and its topics; it stays open in the store."""
-        here = [lane for key, lane in self._lanes.items() if key.chat_id == chat_id]
-        tasks = [lane.task for lane in here if lane.task is not None]
+        here = {key: lane for key, lane in self._lanes.items() if key.chat_id == chat_id}
+        tasks = [lane.task for lane in here.values() if lane.task is not None]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        for key, lane in here.items():
+            if self._lanes.get(key) is lane:  # it had not even begun, and so cleared nothing away
+                del self._lanes[key]
 
     async def close(self, grace_seconds: float) -> None:
         """Begin nothing new, let running answers end for a while, then break them off.

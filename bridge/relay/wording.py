@@ -30,8 +30,13 @@ def name(given: str) -> str:
 def _heard(lines: tuple[Line, ...]) -> list[str]:
     if not lines:
         return []
-    said = "\n".join(f"{name(line.speaker)}: {line.text}" for line in lines)
+    said = "\n".join(f"{name(line.speaker)}: {_indented(line.text)}" for line in lines)
     return [f"(Said in the group before, not to you:)\n{said}", "(Now to you:)"]
+
+
+def _indented(text: str) -> str:
+    """What somebody said, such that none of its lines looks like one of ours."""
+    return "\n".join(text.splitlines()).replace("\n", "\n  ")
 
 
 def _told(part: Part, speaker: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
+from bridge.store.access import Access
 from bridge.store.tables import access, chats, choices, members, outbox, shut, silences, turns
 
 
@@ -18,9 +19,9 @@ async def shut_places(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]
     return {ChatKey(row.chat_id, row.thread_id): (row.why, row.since) for row in rows}
 
 
-async def close(tx: AsyncConnection, key: ChatKey, why: str) -> None:
-    """Nothing can be written there from now on."""
-    values = {"why": why, "since": time.time()}
+async def close(tx: AsyncConnection, key: ChatKey, why: str, since: float) -> None:
+    """Nothing can be written there since then (Unix seconds)."""
+    values = {"why": why, "since": since}
     entry = upsert(shut).values(chat_id=key.chat_id, thread_id=key.thread_id, **values)
     again = entry.on_conflict_do_update(index_elements=["chat_id", "thread_id"], set_=values)
     await tx.execute(again)
@@ -39,38 +40,44 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
     Returns the chats in which something is open. Messages have other ids there: what is not
     answered yet is answered by new posts.
     """
-    if await _known(tx, old) is None:
-        return []
     await _make_room(tx, old, new)
     await _move_chats(tx, old, new)
-    for table in (choices, silences, shut, access):
+    await _let_decide(tx, old, new)
+    await tx.execute(update(choices).where(choices.c.chat_id == old).values(chat_id=new))
+    for table in (silences, access):
         await _rekey(tx, table, old, new)
-    await tx.execute(delete(outbox).where(outbox.c.chat_id == old))
+    for table in (outbox, shut):  # what was shut there may be open here
+        await tx.execute(delete(table).where(table.c.chat_id == old))
     query = select(turns.c.thread_id).where(
         turns.c.chat_id == new, turns.c.state.in_((State.WAITING, State.RUNNING))
     )
     return [ChatKey(new, thread) for thread in sorted(set((await tx.execute(query)).scalars()))]
 
 
-async def _known(tx: AsyncConnection, chat_id: int) -> Row[Any] | None:
-    query = select(chats).where(chats.c.chat_id == chat_id).limit(1)
-    return (await tx.execute(query)).one_or_none()
-
-
 async def _move_chats(tx: AsyncConnection, old: int, new: int) -> None:
-    """Chats, members and turns: the old memory goes on, whatever the new chat has begun with."""
-    for row in (await tx.execute(select(chats).where(chats.c.chat_id == old))).all():
-        values = row._asdict() | {"chat_id": new}
-        entry = upsert(chats).values(**values)
-        place = ["chat_id", "thread_id"]
-        await tx.execute(entry.on_conflict_do_update(index_elements=place, set_=values))
+    """Chats, members and turns: the older memory goes on, whatever has begun in either chat since.
+
+    A group is heard of once more after its move, as when somebody presses a button of an old post.
+    """
+    await _keep_older(tx, chats, old, new)
+    await _keep_older(tx, members, old, new)
     for turn in (await tx.execute(select(turns).where(turns.c.chat_id == old))).all():
         parts = [{**part, "message_id": 0} for part in turn.parts]
         await tx.execute(
             update(turns).where(turns.c.id == turn.id).values(chat_id=new, parts=parts, posts=[])
         )
-    await tx.execute(delete(chats).where(chats.c.chat_id == old))
-    await _rekey(tx, members, old, new)
+    for table in (chats, members):
+        await tx.execute(delete(table).where(table.c.chat_id == old))
+
+
+async def _keep_older(tx: AsyncConnection, table: Table, old: int, new: int) -> None:
+    """Copy the rows of a group, over those of the new chat that were made later."""
+    key = [column.name for column in table.primary_key]
+    for row in (await tx.execute(select(table).where(table.c.chat_id == old))).all():
+        values = row._asdict() | {"chat_id": new}
+        entry = upsert(table).values(**values)
+        later = table.c.created_at > row.created_at
+        await tx.execute(entry.on_conflict_do_update(index_elements=key, set_=values, where=later))
 
 
 async def _make_room(tx: AsyncConnection, old: int, new: int) -> None:
@@ -78,22 +85,29 @@ async def _make_room(tx: AsyncConnection, old: int, new: int) -> None:
 
     In a chat one turn runs and one of each person waits: two that met are asked as one.
     """
-    open_ = turns.c.state.in_((State.WAITING, State.RUNNING))
-    before = (await tx.execute(select(turns).where(turns.c.chat_id == old, open_))).all()
-    since = (await tx.execute(select(turns).where(turns.c.chat_id == new, open_))).all()
-    for turn in before:
-        same = [one for one in since if one.thread_id == turn.thread_id]
-        if turn.state == State.RUNNING and any(one.state == State.RUNNING for one in same):
-            await _ask_later(tx, turn, same)
-        elif turn.state == State.WAITING:
-            await _merge(tx, turn, [one for one in same if one.state == State.WAITING])
+    for turn in await _all_of(tx, old, State.WAITING):
+        await _merge(tx, turn, await _all_of(tx, new, State.WAITING, turn.thread_id))
+    for turn in await _all_of(tx, old, State.RUNNING):
+        if await _all_of(tx, new, State.RUNNING, turn.thread_id):
+            await _ask_later(tx, turn, old, new)
 
 
-async def _ask_later(tx: AsyncConnection, turn: Row[Any], since: Sequence[Row[Any]]) -> None:
-    """Let the words of a running turn wait in the new chat, as part of what its asker wrote."""
+async def _all_of(
+    tx: AsyncConnection, chat_id: int, state: State, thread_id: int | None = None
+) -> Sequence[Row[Any]]:
+    """The turns of a group in a state, or only those of a topic."""
+    there = () if thread_id is None else (turns.c.thread_id == thread_id,)
+    query = select(turns).where(turns.c.chat_id == chat_id, turns.c.state == state, *there)
+    return (await tx.execute(query.order_by(turns.c.id))).all()
+
+
+async def _ask_later(tx: AsyncConnection, turn: Row[Any], old: int, new: int) -> None:
+    """Let the words of a running turn wait, as part of what else its asker wrote in either chat."""
     stopped = {"state": State.STOPPED, "settled_at": time.time(), "lingers": turn.asked}
     await tx.execute(update(turns).where(turns.c.id == turn.id).values(**stopped))
-    waits = [one for one in since if one.state == State.WAITING]
+    waits = [
+        one for key in (old, new) for one in await _all_of(tx, key, State.WAITING, turn.thread_id)
+    ]
     own = next((one for one in waits if one.sender_id == turn.sender_id), None)
     parts = [{**part, "message_id": 0} for part in turn.parts]
     if own is not None:
@@ -101,7 +115,7 @@ async def _ask_later(tx: AsyncConnection, turn: Row[Any], since: Sequence[Row[An
         await tx.execute(update(turns).where(turns.c.id == own.id).values(**values))
         return
     fresh = turn._asdict() | {
-        "chat_id": since[0].chat_id,
+        "chat_id": new,
         "state": State.WAITING,
         "parts": parts,
         "posts": [],
@@ -123,6 +137,14 @@ async def _merge(tx: AsyncConnection, turn: Row[Any], waits: Sequence[Row[Any]])
     await tx.execute(update(turns).where(turns.c.id == turn.id).values(**values))
     stopped = {"state": State.STOPPED, "settled_at": time.time()}
     await tx.execute(update(turns).where(turns.c.id == own.id).values(**stopped))
+
+
+async def _let_decide(tx: AsyncConnection, old: int, new: int) -> None:
+    """What an operator has decided about a group counts, though the new chat has asked since."""
+    known = select(access.c.chat_id).where(access.c.chat_id == old)
+    if (await tx.execute(known)).first() is not None:
+        asked = (access.c.chat_id == new, access.c.state == Access.ASKED)
+        await tx.execute(delete(access).where(*asked))
 
 
 async def _rekey(tx: AsyncConnection, table: Table, old: int, new: int) -> None:

@@ -44,8 +44,8 @@ async def wait(
 ) -> Waiting:
     """Let a message wait for its answer: in the sender's waiting turn, or in a new one.
 
-    It is not taken when `most` messages wait in the chat already. A new turn keeps what was
-    `heard` before it, and belongs to a member's conversation if there is one.
+    It is not taken when `most` messages wait in the chat already. A turn keeps what was
+    `heard` before its messages, and a new one belongs to a member's conversation if there is one.
     """
     await meet(tx, message.chat)
     there = (await tx.execute(select(turns).where(*of_chat(message.chat), OPEN))).all()
@@ -55,12 +55,14 @@ async def wait(
     behind = any(own is None or row.id < own.id for row in there)
     if len(parts) >= most or _letters(parts) > MOST_LETTERS:
         return Waiting((own or waits[-1]).id, taken=False)
+    lines = [asdict(line) for line in heard]
     if own is None:
-        more = {"heard": [asdict(line) for line in heard] or None, "member_id": member_id}
+        more = {"heard": lines or None, "member_id": member_id}
         made = await _insert(tx, message.chat, message.sender, [part_of(message)], [], **more)
         return Waiting(made, taken=True, behind=behind)
     # A turn that was to be tried again into its old posts gets new ones: they stand below.
-    await _set(tx, own.id, parts=[*own.parts, part_of(message)], posts=[])
+    all_heard = [*(own.heard or ()), *lines] or None
+    await _set(tx, own.id, parts=[*own.parts, part_of(message)], posts=[], heard=all_heard)
     return Waiting(own.id, taken=True, behind=behind)
 
 
@@ -76,7 +78,7 @@ async def join(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) 
         return False
     last = parts_of(own.parts)[-1]
     same_album = bool(message.album) and message.album == last.album
-    if not same_album and not _at_once(last, message):
+    if not same_album and (not _at_once(last, message) or _to_another(message)):
         return False
     await _set(tx, own.id, parts=[*own.parts, part_of(message)])
     return True
@@ -86,6 +88,11 @@ def _at_once(last: Part, message: Message) -> bool:
     if last.written_at is None or message.written_at is None:
         return False
     return 0 <= message.written_at - last.written_at <= AT_ONCE_SECONDS
+
+
+def _to_another(message: Message) -> bool:
+    """Whether it answers what somebody else wrote."""
+    return message.quote is not None and message.quote.author not in ("", message.sender.name)
 
 
 def _letters(parts: Sequence[Mapping[str, object]]) -> int:

@@ -46,7 +46,7 @@ from bridge.telegram.outcomes import (
 from bridge.telegram.pacing import Family, Pacer
 from bridge.telegram.payload import entities, markup, shown
 from bridge.telegram.rich import Block
-from bridge.telegram.shut import Shut
+from bridge.telegram.shut import REFUSED_SECONDS, Shut
 
 log = structlog.get_logger(__name__)
 _BAD_FORMAT = re.compile("entit|parse|utf-16")
@@ -338,7 +338,10 @@ class Calls:
         try:
             return await judged(self._silence, key, doing, call)
         except ChatClosed as error:
-            await self._shut.close(key if error.topic_only else key.whole, str(error))
+            if error.topic_only:
+                await self._shut.close_topic(key, str(error), REFUSED_SECONDS)
+            else:
+                await self._shut.close(key.whole, str(error), REFUSED_SECONDS)
             raise
         except ChatMoved as error:
             self.moved.put_nowait((key.chat_id, error.new))

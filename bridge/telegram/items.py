@@ -29,6 +29,8 @@ class Edit:
     message: Message
     after_seconds: float
     """How long after it was written."""
+    heard: bool = False
+    """Whether it does not speak to us by itself."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,10 @@ class Standing:
     """Whether it is not there any more, or a person has blocked it."""
     mute: bool
     """Whether it is there and may not write."""
+    leads: bool = False
+    """Whether it is administrator, which may write into closed topics."""
+    mute_until: float = 0.0
+    """When that ends by itself, of which nothing is said then (Unix seconds); 0 when it does not."""
 
     @property
     def cause(self) -> Cause:

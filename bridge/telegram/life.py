@@ -1,5 +1,7 @@
 """The life of a group: our bot comes, goes, is muted; the group becomes a supergroup."""
 
+import time
+
 import structlog
 from telegram import Bot
 
@@ -16,7 +18,7 @@ from bridge.telegram.frame import Frame
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Moved, Standing, TopicClosed
 from bridge.telegram.rights import Rights
-from bridge.telegram.shut import Shut
+from bridge.telegram.shut import TRY_AGAIN_SECONDS, Shut
 
 log = structlog.get_logger(__name__)
 
@@ -61,10 +63,14 @@ class Life:
         key = standing.chat
         self._rights.forget(key.chat_id)
         if standing.left or standing.mute:
-            await self._shut.close(key, "muted" if standing.mute else "left")
+            why = "muted" if standing.mute else "left"
+            lasts = max(0.0, standing.mute_until - time.time()) if standing.mute_until else None
+            await self._shut.close(key, why, TRY_AGAIN_SECONDS if lasts is None else lasts)
             await self._end(key, forget=standing.left)
             return
         await self._shut.reopen(key)
+        if standing.leads:
+            await self._shut.reopen_topics(key)
         if standing.came and not key.private:
             await self._introduce(standing)
 
@@ -92,9 +98,9 @@ class Life:
     async def topic(self, change: TopicClosed) -> None:
         """A topic was closed: only administrators write there; or it was opened again."""
         if not change.closed:
-            await self._shut.reopen(change.chat)
+            await self._shut.reopen_topic(change.chat)
         elif not await self._rights.is_administrator(change.chat.chat_id, self._bot.id):
-            await self._shut.close(change.chat, "topic closed")
+            await self._shut.close_topic(change.chat, "topic closed")
 
     async def move(self, old: int, new: int) -> None:
         """A group became a supergroup, perhaps while it is answered. Raises StoreTrouble."""

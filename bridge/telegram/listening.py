@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import structlog
 
-from bridge.model import Answers, Memory, Message, Preferences
+from bridge.model import Answers, ChatKey, Memory, Message, Preferences
 from bridge.relay.lanes import Lanes
 from bridge.store import chats, inbox, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
-from bridge.telegram.addressing import wakes, without_word
+from bridge.telegram.addressing import ATTACHED, wakes, without_word
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.context import Context
@@ -49,10 +49,13 @@ class Listening:
         self._most_waiting = most_waiting
         self._stale_seconds = stale_seconds
 
+    async def meet(self, chat: ChatKey) -> None:
+        """Somebody writes or presses a button there: in private, they have not blocked us then."""
+        if chat.private:
+            await self._shut.reopen(chat)
+
     async def ask(self, arrived: Arrived, message: Message) -> None:
         """The update is settled and the turn waits: both or neither. Raises StoreTrouble."""
-        if message.chat.private:
-            await self._shut.reopen(message.chat)  # who writes has not blocked us
         if self._stale(message) or self._shut.why(message.chat) is not None:
             async with self._store.writing() as tx:
                 await inbox.skip(tx, arrived)
@@ -96,6 +99,23 @@ class Listening:
         It may belong to what its sender has just asked, or the group wants all of them answered,
         or those that begin with a word; else it is context, if the group wants that.
         """
+        if await self.joins(arrived, message):
+            return
+        chosen = await self._chosen(message)
+        if chosen.answers is Answers.EVERYTHING:
+            await self.ask(arrived, message)
+        elif _wakes(message, chosen):
+            await self.ask(arrived, _woken(message, chosen))
+        else:
+            if chosen.context and message.text and not self._stale(message):
+                self._context.note(message.chat, message.sender.name, message.text)
+            await self._done(arrived)
+
+    async def joins(self, arrived: Arrived, message: Message) -> bool:
+        """Whether it belongs to what its sender has just asked; then it is settled with that.
+
+        Raises StoreTrouble.
+        """
         async with self._store.writing() as tx:
             fresh = await inbox.is_new(tx, arrived)
             joined = fresh and await waiting.join(tx, message, self._most_waiting)
@@ -103,17 +123,12 @@ class Listening:
                 await inbox.settle(tx, arrived)
         if joined:
             self._lanes.wake(message.chat, ALBUM_SECONDS if message.album else 0.0)
-            return
+        return joined
+
+    async def as_asked(self, message: Message) -> Message:
+        """A heard message as it would be asked: without the word that wakes. Raises StoreTrouble."""
         chosen = await self._chosen(message)
-        if chosen.answers is Answers.EVERYTHING:
-            await self.ask(arrived, message)
-        elif chosen.answers is Answers.WAKE and wakes(message.text, chosen.wake_word or ""):
-            text = without_word(message.text, chosen.wake_word or "")
-            await self.ask(arrived, replace(message, text=text))
-        else:
-            if chosen.context and message.text and not self._stale(message):
-                self._context.note(message.chat, message.sender.name, message.text)
-            await self._done(arrived)
+        return _woken(message, chosen) if _wakes(message, chosen) else message
 
     async def _chosen(self, message: Message) -> Preferences:
         async with self._store.reading() as tx:
@@ -133,3 +148,15 @@ class Listening:
     async def _done(self, arrived: Arrived) -> None:
         async with self._store.writing() as tx:
             await inbox.settle(tx, arrived)
+
+
+def _wakes(message: Message, chosen: Preferences) -> bool:
+    """Whether it begins with the word that wakes, where a group has chosen one."""
+    words = message.text.removeprefix(f"{ATTACHED}\n")
+    return chosen.answers is Answers.WAKE and wakes(words, chosen.wake_word or "")
+
+
+def _woken(message: Message, chosen: Preferences) -> Message:
+    words = message.text.removeprefix(f"{ATTACHED}\n")
+    lead = message.text.removesuffix(words)
+    return replace(message, text=lead + without_word(words, chosen.wake_word or ""))

@@ -32,7 +32,7 @@ def keyboard(chosen: Preferences, default: Preferences, key: ChatKey, language: 
         (
             Button(
                 say(language, f"settings.{name}", value=_word(name, value, language)),
-                f"set:{name}:{_next(_values(name, key), value)}",
+                f"set:{name}:{_next(_offered(name, key, default), value)}",
             ),
         )
         for name, value in _now(chosen, default).items()
@@ -89,6 +89,12 @@ def _values(name: str, key: ChatKey) -> Sequence[str]:
     if not key.private:
         kinds |= {"answers": _of(Answers), "memory": _of(Memory), "context": CONTEXTS}
     return kinds.get(name, ())
+
+
+def _offered(name: str, key: ChatKey, default: Preferences) -> Sequence[str]:
+    """What the taps go through: no automatic language where another one counts by default."""
+    fixed = name == "language" and default.language
+    return [one for one in _values(name, key) if not (fixed and one == AUTOMATIC)]
 
 
 def _of(kind: type[StrEnum]) -> list[str]:

@@ -22,6 +22,7 @@ from telegram.constants import ChatType
 
 from bridge.model import ChatKey, Message, Quote, Sender
 from bridge.telegram.addressing import (
+    ATTACHED,
     TELEGRAM,
     Command,
     Us,
@@ -115,7 +116,7 @@ def _said(raw: RawMessage, sender: Sender, us: Us) -> Message:
     if not text and quote is None:  # naming us under somebody's words asks about those words
         text = _text(text_of(raw))
     if text and raw.effective_attachment:
-        text = f"{_ATTACHED}\n{text}"
+        text = f"{ATTACHED}\n{text}"
     return Message(
         _key(raw),
         _whole(raw.message_id),
@@ -127,14 +128,10 @@ def _said(raw: RawMessage, sender: Sender, us: Us) -> Message:
     )
 
 
-_ATTACHED = "(With a file that you cannot see.)"
-"""Told to the agent: only the words of such a message reach it."""
-
-
 def _wordless(said: Message, update_id: int, *, for_us: bool) -> Item:
     """A file without words; of an album, only one of the files has them."""
     if said.album:
-        said = replace(said, text=_ATTACHED)
+        said = replace(said, text=ATTACHED)
     return Unreadable(said, update_id) if for_us else Heard(said)
 
 
@@ -201,10 +198,13 @@ def _edited(raw: RawMessage, bot: Bot, update_id: int) -> Item:
     item = _message(raw, bot, update_id)
     if not isinstance(item, (Ask, Heard)) or raw.edit_date is None:
         return Nothing("an edit of no question")
-    return Edit(item.message, (raw.edit_date - raw.date).total_seconds())
+    seconds = (raw.edit_date - raw.date).total_seconds()
+    return Edit(item.message, seconds, heard=isinstance(item, Heard))
 
 
 def _standing(change: ChatMemberUpdated, update_id: int) -> Item:
+    if change.chat.type == ChatType.CHANNEL:
+        return Nothing("a channel, into which we write nothing")
     before, now = change.old_chat_member, change.new_chat_member
     outside = (ChatMember.LEFT, ChatMember.BANNED)
     gone = now.status in outside or (isinstance(now, ChatMemberRestricted) and not now.is_member)
@@ -216,6 +216,8 @@ def _standing(change: ChatMemberUpdated, update_id: int) -> Item:
         came=before.status in outside and not gone,
         left=gone,
         mute=isinstance(now, ChatMemberRestricted) and now.can_send_messages is False,
+        leads=now.status == ChatMember.ADMINISTRATOR,
+        mute_until=now.until_date.timestamp() if isinstance(now, ChatMemberRestricted) else 0.0,
     )
 
 

@@ -73,6 +73,11 @@ class Settling:
         except Exception as error:  # noqa: BLE001  # whatever a hostile update provokes
             await self.set_aside(arrived, error)
             return
+        match item:
+            case Ask(message) | Order(message=message) | Unreadable(message=message):
+                await self._listening.meet(message.chat)
+            case Press():
+                await self._listening.meet(item.chat)
         if await self._lets_in(arrived, item):
             await self._settle(arrived, item)
         else:
@@ -106,6 +111,10 @@ class Settling:
                 log.debug("a command for another bot", update=arrived.update_id)
             case Order():
                 await self._obey(await self._in_their_language(item), arrived)
+            case Unreadable(message) if message.album and await self._listening.joins(
+                arrived, message
+            ):
+                return
             case Unreadable():
                 item = await self._in_their_language(item)
                 await self._tell(item.message, "message.unsupported", item.cause)
@@ -139,6 +148,8 @@ class Settling:
     async def _take_edit(self, arrived: Arrived, edit: Edit) -> None:
         """An edited question is asked anew, and its reply rewritten."""
         message = edit.message
+        if edit.heard:
+            message = await self._listening.as_asked(message)
         what, running = waiting.Edited.NOTHING, None
         async with self._store.writing() as tx:
             settled = await inbox.settle(tx, arrived)

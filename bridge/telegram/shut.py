@@ -16,6 +16,10 @@ from bridge.store.engine import Store
 
 log = structlog.get_logger(__name__)
 TRY_AGAIN_SECONDS = 86_400.0
+REFUSED_SECONDS = 600.0
+"""The same where a call was refused: what a group allows all its members changes unheard."""
+GENERAL = 1
+"""Telegram's own number of a forum's first topic, whose messages name none: it can be shut alone."""
 
 
 class Shut:
@@ -32,21 +36,36 @@ class Shut:
 
     def why(self, key: ChatKey) -> str | None:
         """Why nothing can be written there; None when something can."""
-        for place in (key, key.whole):
+        for place in (key, _topic(key), key.whole):
             why, since = self._places.get(place, ("", 0.0))
             if why and time.time() - since < TRY_AGAIN_SECONDS:
                 return why
         return None
 
-    async def close(self, key: ChatKey, why: str) -> None:
-        """Nothing can be written there from now on."""
-        if key in self._places and self.why(key) is not None:
+    async def close(self, key: ChatKey, why: str, seconds: float = TRY_AGAIN_SECONDS) -> None:
+        """Nothing can be written there from now on; it is tried again after so many seconds."""
+        since = time.time() + seconds - TRY_AGAIN_SECONDS  # as if it were shut for so long already
+        _, known = self._places.get(key, ("", float("-inf")))
+        if since <= known:
             return
         log.info("chat closed", chat=key.chat_id, thread=key.thread_id, why=why)
-        self._places[key] = (why, time.time())
+        self._places[key] = (why, since)
         with suppress(StoreTrouble):  # then only this process knows
             async with self._store.writing() as tx:
-                await places.close(tx, key, why)
+                await places.close(tx, key, why, since)
+
+    async def close_topic(self, key: ChatKey, why: str, seconds: float = TRY_AGAIN_SECONDS) -> None:
+        """Nothing can be written into this topic; the rest of its forum is open."""
+        await self.close(_topic(key), why, seconds)
+
+    async def reopen_topic(self, key: ChatKey) -> None:
+        """The topic can be written to again."""
+        await self.reopen(_topic(key))
+
+    async def reopen_topics(self, key: ChatKey) -> None:
+        """All topics of the forum may be open now: that is tried."""
+        for topic in [one for one in self._places if one.whole == key and one.thread_id]:
+            await self.reopen(topic)
 
     async def reopen(self, key: ChatKey) -> None:
         """It can be written to again."""
@@ -55,3 +74,8 @@ class Shut:
             with suppress(StoreTrouble):
                 async with self._store.writing() as tx:
                     await places.reopen(tx, key)
+
+
+def _topic(key: ChatKey) -> ChatKey:
+    """The topic in which something without a topic's number stands: the forum's first one."""
+    return key if key.thread_id or key.private else ChatKey(key.chat_id, GENERAL)
