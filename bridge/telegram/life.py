@@ -66,18 +66,27 @@ class Life:
             why = "muted" if standing.mute else "left"
             lasts = max(0.0, standing.mute_until - time.time()) if standing.mute_until else None
             await self._shut.close(key, why, TRY_AGAIN_SECONDS if lasts is None else lasts)
-            await self._end(key, forget=standing.left)
+            if standing.left:  # else answers wait until it may write again
+                await self._end(key)
             return
         await self._shut.reopen(key)
         if standing.leads:
             await self._shut.reopen_topics(key)
+        await self._go_on(key)
         if standing.came and not key.private:
             await self._introduce(standing)
 
-    async def _end(self, key: ChatKey, *, forget: bool) -> None:
+    async def _go_on(self, key: ChatKey) -> None:
+        """What waited for this is shown and answered now."""
+        async with self._store.reading() as tx:
+            open_ = await turns.open_chats(tx)
+        for one in open_:
+            if one.chat_id == key.chat_id:
+                self._lanes.wake(one)
+
+    async def _end(self, key: ChatKey) -> None:
         """Nobody can read an answer any more: what runs is stopped, what waits is dropped."""
-        if forget:
-            self._context.forget(key.chat_id)
+        self._context.forget(key.chat_id)
         async with self._store.writing() as tx:
             open_ = [one for one in await turns.open_chats(tx) if one.chat_id == key.chat_id]
             for one in open_:
@@ -99,6 +108,7 @@ class Life:
         """A topic was closed: only administrators write there; or it was opened again."""
         if not change.closed:
             await self._shut.reopen_topic(change.chat)
+            await self._go_on(change.chat)
         elif not await self._rights.is_administrator(change.chat.chat_id, self._bot.id):
             await self._shut.close_topic(change.chat, "topic closed")
 
@@ -107,6 +117,7 @@ class Life:
         await self._lanes.drop(old)
         async with self._store.writing() as tx:
             keys = await places.move(tx, old, new)
+        await self._lanes.drop(old)  # what was begun meanwhile under the old id
         self._rights.forget(old)
         self._context.forget(old)
         for key in keys:

@@ -31,6 +31,10 @@ _CLOSED = re.compile(
     "chat not found|chat_id is empty|peer_id_invalid|not enough rights|"
     "chat_write_forbidden|chat_restricted|have no write access"
 )
+_PASSES = re.compile(
+    "muted|not enough rights|chat_write_forbidden|chat_restricted|have no write access|"
+    "topic closed|topic_closed"
+)
 _TOPIC_CLOSED = re.compile("message thread not found|topic_closed|topic_deleted")
 
 
@@ -45,6 +49,8 @@ class ChatClosed(Exception):
         super().__init__(why)
         self.topic_only = topic_only
         """Whether the rest of the forum is open."""
+        self.passes = bool(_PASSES.search(why))
+        """Whether it may be written to again, so that an answer can wait for that."""
 
 
 class ChatMoved(Exception):

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 PATIENT_SECONDS = 60.0
 """How long the end of a reply waits for Telegram here; after that it waits in the store."""
 LATER_SECONDS = 30.0
+SHUT_SECONDS = 600.0
+"""How long an answer waits where nothing can be written now, if nothing tells that this is over."""
 MOVING_SECONDS = 5.0
 """How long an answer waits for its group to be found again as a supergroup."""
 
@@ -64,7 +66,7 @@ class Posts:
     async def do(self, step: Step) -> None:
         """Make one call and remember what it changed; its slot was taken before.
 
-        Raises Dropped, Refused, TelegramUnreachable, StoreTrouble and ReplyImpossible.
+        Raises Dropped, Refused, TelegramUnreachable, StoreTrouble, ReplyLater and ReplyImpossible.
         """
         try:
             match step:
@@ -83,11 +85,18 @@ class Posts:
                 raise Refused(str(error)) from error
             await self._lose(step)
         except ChatClosed as error:
-            self.closed = True
-            raise ReplyImpossible from error
+            raise self._shut(error) from error
         except ChatMoved as error:
             self.lost = True  # the answer is given where the group is now
             raise ReplyLater(MOVING_SECONDS) from error
+
+    def _shut(self, error: ChatClosed) -> ReplyImpossible | ReplyLater:
+        """What it means for the reply that nothing can be written: never, or not now."""
+        if error.passes:
+            self.lost = True  # nothing interim follows
+            return ReplyLater(SHUT_SECONDS)
+        self.closed = True
+        return ReplyImpossible()
 
     async def insist(self, wanted: Sequence[Frame]) -> None:
         """Make the calls until everything stands. Needs `calling`.
@@ -141,8 +150,7 @@ class Posts:
                 self._turn.chat, frame, after, self._doubt, priority, over
             )
         except ChatClosed as error:
-            self.closed = True
-            raise ReplyImpossible from error
+            raise self._shut(error) from error
         except ChatMoved as error:
             raise ReplyLater(MOVING_SECONDS) from error
         if found is None:
