@@ -17,7 +17,7 @@ from bridge.coze.auth import Auth, JWTApp, StaticToken, private_key
 from bridge.coze.client import Coze
 from bridge.coze.regions import Deployment, deployment
 from bridge.errors import SettingsTrouble, StoreTrouble, TelegramTrouble, TokenRevoked
-from bridge.model import Home, Preferences, Turn
+from bridge.model import Entrance, Home, Preferences, Turn
 from bridge.relay.lanes import Lanes
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
@@ -105,9 +105,9 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         await calls.recall_silences()
         rights = Rights(bot, pacer, {*settings.bridge_operators, *await known_operators(store)})
         code = "" if rights.operators else new_code()
-        door = Door(
-            calls, store, rights, by_approval=settings.bridge_access == "approval", code=code
-        )
+        introduction = Introduction(bot, rights)
+        by_approval = settings.bridge_access is Entrance.APPROVAL
+        door = Door(calls, store, rights, introduction, by_approval=by_approval, code=code)
         lanes = Lanes(
             store,
             Answering(coze, store, home),
@@ -153,9 +153,8 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
     """What becomes of updates, and what follows the moves of groups."""
     calls, store, lanes, most = has.calls, has.store, has.lanes, settings.bridge_waiting_messages
     context = Context()
-    introduction = Introduction(has.bot, has.rights)
     commands = Commands(
-        calls, store, lanes, has.coze, has.home, has.default, has.rights, introduction
+        calls, store, lanes, has.coze, has.home, has.default, has.rights, has.door.introduction
     )
     taps = Taps(
         calls,
@@ -179,7 +178,9 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
         most_waiting=most,
         stale_seconds=settings.bridge_group_stale_seconds,
     )
-    life = Life(has.bot, calls, store, lanes, has.shut, has.rights, has.door, context, introduction)
+    life = Life(
+        has.bot, calls, store, lanes, has.shut, has.rights, has.door, context, has.door.introduction
+    )
     return Settling(has.bot, calls, store, lanes, has.door, listening, commands, taps, life), life
 
 

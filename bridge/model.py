@@ -102,6 +102,13 @@ class Streaming(StrEnum):
     """Nothing until the answer is complete."""
 
 
+class Entrance(StrEnum):
+    """Who may use the bridge."""
+
+    APPROVAL = "approval"
+    OPEN = "open"
+
+
 class Answers(StrEnum):
     """Which messages of a group are answered."""
 

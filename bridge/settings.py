@@ -21,7 +21,7 @@ from pydantic import (
 
 from bridge.coze.regions import deployment
 from bridge.errors import SettingsTrouble
-from bridge.model import Answers, Memory, Preferences, Reasoning, Streaming
+from bridge.model import Answers, Entrance, Memory, Preferences, Reasoning, Streaming
 from bridge.store.engine import database_file, database_url
 from bridge.texts import catalogues
 
@@ -30,6 +30,7 @@ _WORDS: dict[str, type[StrEnum]] = {
     "bridge_streaming": Streaming,
     "bridge_group_answers": Answers,
     "bridge_group_memory": Memory,
+    "bridge_access": Entrance,
 }
 """The settings that are one of a few words."""
 
@@ -208,8 +209,8 @@ class Settings(BaseModel):
             "is printed at the start becomes one."
         ),
     )
-    bridge_access: Literal["approval", "open"] = Field(
-        "approval",
+    bridge_access: Entrance = Field(
+        Entrance.APPROVAL,
         description="`approval`: people and groups wait for an operator's yes; or `open`.",
     )
     bridge_health_port: int = Field(
@@ -300,7 +301,7 @@ class Settings(BaseModel):
     def _level(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
 
-    @field_validator("bridge_log_format", "bridge_access", mode="before")
+    @field_validator("bridge_log_format", mode="before")
     @classmethod
     def _format(cls, form: object) -> object:
         return form.lower() if isinstance(form, str) else form

@@ -1,7 +1,7 @@
 """`bridge doctor`: try every setting live, one line each, with the cure."""
 
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -31,7 +31,7 @@ from bridge.errors import (
 )
 from bridge.ops.logs import redacted
 from bridge.settings import Settings
-from bridge.store import inbox, migrate
+from bridge.store import access, inbox, migrate
 from bridge.store.engine import Store
 
 SKEW_SECONDS = 60.0
@@ -79,12 +79,27 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     async for finding in _coze(settings):
         yield finding
     yield await _database(settings)
-    if settings.bridge_access == "approval" and not settings.bridge_operators:
+    if not settings.bridge_operators and not await _operators(settings):
         yield note(
             "Access",
-            "people and groups wait for an operator's yes, and BRIDGE_OPERATORS names none",
+            "nobody is operator yet: by approval, people and groups wait for an operator's yes",
             "Send the bot the code that bridge run prints, or set BRIDGE_OPERATORS.",
         )
+
+
+async def _operators(settings: Settings) -> Collection[int]:
+    """Who became an operator by the code; nobody where the database cannot say."""
+    try:
+        store = Store(settings.database_url)
+    except StoreTrouble:
+        return ()
+    try:
+        async with store.reading() as tx:
+            return await access.known_operators(tx)
+    except StoreTrouble:
+        return ()
+    finally:
+        await store.close()
 
 
 async def _telegram(settings: Settings) -> AsyncIterator[Finding]:

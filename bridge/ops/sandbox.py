@@ -1,6 +1,7 @@
 """`bridge sandbox`: a local Telegram with a web page, a local Coze, and the very same bridge."""
 
 import errno
+import os
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -61,7 +62,9 @@ async def neighbours(
         variables = {"BRIDGE_GRACE_SECONDS": "1", **_real("BRIDGE_")}
         if not real_telegram:
             operator = _populate(emulator)
-            variables = {"BRIDGE_ACCESS": "open", "BRIDGE_OPERATORS": str(operator)} | variables
+            variables = {"BRIDGE_ACCESS": "open"} | variables
+            if "BRIDGE_OPERATORS" not in os.environ:  # an empty one is a wish, too
+                variables.setdefault("BRIDGE_OPERATORS", str(operator))
             variables |= {"TELEGRAM_BOT_TOKEN": _BOT_TOKEN, "TELEGRAM_API_BASE_URL": address}
         else:
             variables |= _real("TELEGRAM_")

@@ -5,6 +5,8 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Thread
+from weakref import WeakSet
 
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL
@@ -35,12 +37,17 @@ _PRAGMAS = (
 _OF_THE_DATA = (DataError, IntegrityError, InterfaceError, ProgrammingError)
 
 
+LAST_STATEMENT_SECONDS = 5.0
+
+
 class Store:
     """The database behind two doors: `reading` and `writing`, each a short transaction."""
 
     def __init__(self, url: str) -> None:
         self.url = database_url(url)
         self.engine = _engine(self.url)
+        self._threads: WeakSet[Thread] = WeakSet()
+        event.listen(self.engine.sync_engine, "connect", self._note_thread)
         # SQLite lets one writer in and the others sleep and try again; our own wait here in
         # line instead. Other processes are still kept apart by SQLite itself.
         self._line = asyncio.Lock()
@@ -73,8 +80,19 @@ class Store:
             raise _trouble("Reading the database", error) from error
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and wait for the driver's threads.
+
+        One that was cancelled in the middle of a statement still has to end it, and to say so to
+        the running loop.
+        """
         await self.engine.dispose()
+        for thread in [one for one in self._threads if one.is_alive()]:
+            await asyncio.to_thread(thread.join, LAST_STATEMENT_SECONDS)
+
+    def _note_thread(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        thread = getattr(connection.driver_connection, "_thread", None)  # the driver's own
+        if isinstance(thread, Thread):
+            self._threads.add(thread)
 
 
 def database_url(text: str) -> URL:

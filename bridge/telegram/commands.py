@@ -60,7 +60,7 @@ class Commands:
         introduction: Introduction,
     ) -> None:
         self._rights = rights
-        self._introduction = introduction
+        self.introduction = introduction
         self._calls = calls
         self._store = store
         self._lanes = lanes
@@ -90,7 +90,7 @@ class Commands:
         async with self._store.writing() as tx:
             await chats.meet(tx, message.chat)
         if not message.chat.private:
-            words = await self._introduction.words(message.chat, message.sender.language)
+            words = await self.introduction.words(message.chat, message.sender.language)
             cause = Cause(f"{order.cause.name} hello", message.id)
             await self._calls.say(message.chat, Frame(Rendered(words)), cause)
             return
@@ -112,6 +112,8 @@ class Commands:
         """Say what there is."""
         language = order.message.sender.language
         lines = [f"/{one.name} – {one.description(language)}" for one in COMMANDS.values()]
+        if not order.chat.private:
+            lines += ["", say(language, "help.group", bot=self.introduction.bot_name)]
         await self._say(order, "help.intro", commands="\n".join(lines))
 
     async def new(self, order: Order, _: Arrived) -> None:

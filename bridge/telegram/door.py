@@ -7,6 +7,7 @@ import hmac
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -18,6 +19,7 @@ from bridge.store.engine import Store
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Button, Frame
+from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Press, Standing
 from bridge.telegram.rights import Rights
 from bridge.texts import DEFAULT, say
@@ -43,8 +45,16 @@ class Door:
     """Opens to those whom an operator has let in."""
 
     def __init__(
-        self, calls: Calls, store: Store, rights: Rights, *, by_approval: bool, code: str = ""
+        self,
+        calls: Calls,
+        store: Store,
+        rights: Rights,
+        introduction: Introduction,
+        *,
+        by_approval: bool,
+        code: str = "",
     ) -> None:
+        self.introduction = introduction
         self._calls = calls
         self._store = store
         self._rights = rights
@@ -104,20 +114,18 @@ class Door:
             await access.ask(tx, stranger.key.chat_id, stranger.name)
         if not stranger.key.private:
             cause = Cause(f"access {stranger.key.chat_id}", cause.message_id)
-        text = say(stranger.language, "access.wait")
+        text = say(stranger.language, "access.wait" if self._rights.operators else "access.nobody")
         await self._calls.tell(answer_in, Frame(Rendered(text)), cause)
         for operator in sorted(self._rights.operators):
             await self._show_card(operator, stranger)
 
     async def _show_card(self, operator: int, stranger: Stranger) -> None:
         language = await self._language_of(operator)
-        words = stranger.words[:MOST_SHOWN] + ("…" if len(stranger.words) > MOST_SHOWN else "")
+        cut = stranger.words[:MOST_SHOWN] + ("…" if len(stranger.words) > MOST_SHOWN else "")
+        words = f"\n\n{cut}" if cut else ""
         what = "access.card" if stranger.key.private else "access.group_card"
         text = say(language, what, name=stranger.name, id=stranger.key.chat_id, words=words)
-        row = tuple(
-            Button(say(language, f"button.{verb}"), f"access:{verb}:{stranger.key.chat_id}")
-            for verb in ("allow", "deny")
-        )
+        row = _buttons(language, stranger.key.chat_id, ("allow", "deny"))
         cause = Cause(f"card {stranger.key.chat_id} for {operator}", 0)
         await self._calls.tell(ChatKey(operator), Frame(Rendered(text), (row,)), cause)
 
@@ -135,15 +143,28 @@ class Door:
             await access.decide(tx, key.chat_id, state, name, press.sender.id)
         log.info("access decided", chat=key.chat_id, state=state.value, by=press.sender.id)
         done = say(press.sender.language, f"access.{state}", name=name)
-        await self._calls.show(press.chat, press.post_id, Frame(Rendered(done)))
-        if state is Access.ALLOWED:
-            text = say(press.sender.language, "access.welcome")
-            await self._calls.tell(key, Frame(Rendered(text)), Cause(f"welcome {key.chat_id}", 0))
+        other = "deny" if verb == "allow" else "allow"  # nothing here is for ever
+        buttons = (_buttons(press.sender.language, key.chat_id, (other,)),)
+        await self._calls.show(press.chat, press.post_id, Frame(Rendered(done), buttons))
+        await self._tell_them(key, state, press)
         return f"access.{state}_short"
+
+    async def _tell_them(self, key: ChatKey, state: Access, press: Press) -> None:
+        """Tell who asked what was decided; a group that is let in, how to address us."""
+        async with self._store.reading() as tx:
+            language = (await chats.preferences(tx, key)).language or press.sender.language
+        if state is Access.DENIED:
+            text = say(language, "access.denied_you")
+        elif key.private:
+            text = say(language, "access.welcome")
+        else:
+            text = await self.introduction.words(key, language)
+        cause = Cause(f"update {press.update_id} decided", 0)
+        await self._calls.tell(key, Frame(Rendered(text)), cause)
 
     async def _makes_operator(self, message: Message, cause: Cause) -> bool:
         """Whether it is the one-time code; then its sender is an operator from now on."""
-        sent = message.text.strip().encode()
+        sent = message.text.strip().lower().encode()  # phones like capitals
         fresh = self._code and time.monotonic() < self._code_until
         if not fresh or not hmac.compare_digest(sent, self._code.encode()):
             return False
@@ -157,7 +178,7 @@ class Door:
         async with self._store.reading() as tx:
             waiting = await access.who_ask(tx)
         for chat_id, name in waiting.items():
-            stranger = Stranger(ChatKey(chat_id), name, "…", "")
+            stranger = Stranger(ChatKey(chat_id), name, "", "")
             if chat_id != message.sender.id:
                 await self._show_card(message.sender.id, stranger)
         return True
@@ -166,6 +187,13 @@ class Door:
         """What an operator has chosen for their own chat; English else: their tag is not kept."""
         async with self._store.reading() as tx:
             return (await chats.preferences(tx, ChatKey(person_id))).language or DEFAULT
+
+
+def _buttons(language: str, chat_id: int, verbs: Sequence[str]) -> tuple[Button, ...]:
+    """What an operator can decide about a chat."""
+    return tuple(
+        Button(say(language, f"button.{verb}"), f"access:{verb}:{chat_id}") for verb in verbs
+    )
 
 
 def new_code() -> str:

@@ -15,12 +15,17 @@ class Introduction:
         self._bot = bot
         self._rights = rights
 
+    @property
+    def bot_name(self) -> str:
+        """By what people mention our bot."""
+        return self._bot.username
+
     async def words(self, key: ChatKey, language: str) -> str:
         """The introduction in somebody's language."""
-        hearing = "group.hears_all" if await self._hears_all(key) else "group.private"
+        hearing = "group.hears_all" if await self.hears_all(key) else "group.private"
         return say(language, "group.hello", bot=self._bot.username, hearing=say(language, hearing))
 
-    async def _hears_all(self, key: ChatKey) -> bool:
+    async def hears_all(self, key: ChatKey) -> bool:
         """Whether we get every message of the group, as far as can be told.
 
         That is so with privacy mode off, as BotFather's setting was when we were added, or as an

@@ -28,10 +28,11 @@ def title(key: ChatKey, language: str) -> str:
 
 def keyboard(chosen: Preferences, default: Preferences, key: ChatKey, language: str) -> Keyboard:
     """A button for each choice, with what counts now."""
+    word = chosen.over(default).wake_word or ""
     return tuple(
         (
             Button(
-                say(language, f"settings.{name}", value=_word(name, value, language)),
+                say(language, f"settings.{name}", value=_word(name, value, language, word)),
                 f"set:{name}:{_next(_offered(name, key, default), value)}",
             ),
         )
@@ -107,12 +108,13 @@ def _next(values: Sequence[str], value: str) -> str:
     return values[place % len(values)]
 
 
-def _word(name: str, value: str, language: str) -> str:
+def _word(name: str, value: str, language: str, word: str) -> str:
+    """What a button says of a choice; `word` is the group's wake word."""
     if name == "language" and value != AUTOMATIC:
         return _NAMES.get(value, value)
     if name == "context":
         return say(language, "settings.is.lines", count=value) if value != "0" else _off(language)
-    return say(language, f"settings.is.{value}")
+    return say(language, f"settings.is.{value}", word=word)
 
 
 def _off(language: str) -> str:

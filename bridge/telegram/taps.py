@@ -5,7 +5,7 @@ import structlog
 from bridge.coze.client import Coze
 from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.errors import CozeTrouble, Forbidden, NotOffered
-from bridge.model import Memory, Message, Preferences
+from bridge.model import Answers, Memory, Message, Preferences
 from bridge.relay.lanes import Lanes
 from bridge.store import chats, inbox, offers, turns, waiting
 from bridge.store.engine import Store
@@ -180,7 +180,9 @@ class Taps:
         shown = preferences.keyboard(chosen, default, press.chat, language)
         frame = Frame(Rendered(preferences.title(press.chat, language)), shown)
         await self._calls.show(press.chat, press.post_id, frame)
-        return None
+        wide = name in ("answers", "context") and value not in (Answers.MENTION, "0")
+        hidden = wide and not await self._commands.introduction.hears_all(press.chat)
+        return "settings.hidden" if hidden else None
 
 
 def _all(press: Press) -> list[Button]:

@@ -25,7 +25,7 @@ def last(world: World, group: Group) -> str:
 
 
 def is_hello(post: Message) -> bool:
-    return "/setprivacy" in post.text or "I receive all messages" in post.text
+    return "Privacy mode is on" in post.text or "I receive all messages" in post.text
 
 
 def questions(world: World) -> list[str]:

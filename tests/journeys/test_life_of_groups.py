@@ -39,7 +39,7 @@ async def test_who_is_added_says_how_to_be_addressed(world: World) -> None:
     async with world.bridge():
         group = await met(world, ann)
         assert "Mention @sandbox_bot" in world.posts(group)[0].text
-        assert "/setprivacy" in world.posts(group)[0].text
+        assert "Privacy mode is on" in world.posts(group)[0].text
         world.telegram.kick_bot(group)
         world.telegram.privacy = False
         world.telegram.invite_bot(group)
@@ -252,13 +252,15 @@ async def test_a_stranger_waits_until_an_operator_says_yes(world: World) -> None
         world.telegram.press(ann, for_bo.message_id, "Allow")
         world.telegram.press(ann, for_cleo.message_id, "Deny")
         await world.telegram.until(lambda: len(world.posts(bo)) == 2, 100)
-        await world.telegram.until(lambda: not buttons(world.posts(ann)[2]), 100)
+        await world.telegram.until(lambda: list(buttons(world.posts(ann)[2])) == ["Allow"], 100)
+        await world.telegram.until(lambda: len(world.posts(cleo)) == 2, 100)
+        assert "not to let you in" in world.posts(cleo)[1].text
         for one in (bo, cleo):
             world.telegram.send(one, "now?")
         await world.telegram.until(lambda: world.posts(bo)[-1].text == ANSWER, 100)
         await quiet(world)
     assert [one.question for one in world.coze.asked] == ["now?"]
-    assert len(world.posts(cleo)) == 1
+    assert len(world.posts(cleo)) == 2
 
 
 @in_a_fast_world

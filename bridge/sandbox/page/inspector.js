@@ -21,11 +21,7 @@ export class Inspector {
     this.clearedTo = 0;
     this.opened = new Set();
     this.fresh = [];
-    this.stuck = true;
     this.list = el("div", { class: "rows", role: "log", "aria-live": "off", "aria-label": "Calls and events", tabindex: 0 });
-    this.list.addEventListener("scroll", () => {
-      this.stuck = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40;
-    });
     root.append(this.bar(close), this.tools(), this.list);
     setInterval(() => this.count(), 1000);
     this.count();
@@ -92,9 +88,11 @@ export class Inspector {
     const rows = fresh.filter((entry) => this.shows(entry)).map((entry) => this.row(entry, true));
     if (!rows.length) return;
     this.list.querySelector(".nothing")?.remove();
+    // Asked before anything changes: rows that come and go move the list by themselves.
+    const stuck = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40;
     this.list.append(...rows);
     while (this.list.children.length > ROWS) this.list.firstChild.remove();
-    if (this.stuck) this.list.scrollTop = this.list.scrollHeight;
+    if (stuck) this.list.scrollTop = this.list.scrollHeight;
   }
 
   shows(entry) {
@@ -106,7 +104,6 @@ export class Inspector {
     this.list.replaceChildren(...rows.map((entry) => this.row(entry, false)));
     if (!rows.length) this.list.append(el("p", { class: "nothing", text: "Calls to the Bot API and events from Coze appear here." }));
     this.list.scrollTop = this.list.scrollHeight;
-    this.stuck = true;
   }
 
   setPaused(paused) {

@@ -73,9 +73,14 @@ def chosen_name(turn: Turn) -> str:
 
     Trouble and rarities have to be the first words, so that no chat runs into them by chance.
     """
-    text = turn.question.strip().lower().lstrip("/")
     if turn.earlier and turn.earlier[-1] == ("assistant", tools.NODE_QUESTION):
         return "question"
+    found = _named(turn.question.strip())
+    return found if found != "plain" else _named(plain.spoken(turn.question))
+
+
+def _named(question: str) -> str:
+    text = question.lower().lstrip("/")
     for command in _COMMANDS:
         if re.match(rf"{command}\b", text):
             return command

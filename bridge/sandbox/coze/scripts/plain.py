@@ -56,11 +56,19 @@ def follow(turn: Turn) -> Steps:
     )
 
 
+_SPEAKER = re.compile(r"\A(?![a-z])[^\n:]{1,64}: ")
+
+
+def spoken(question: str) -> str:
+    """What somebody says, without the name that stands before it where several people speak."""
+    return _SPEAKER.sub("", question.strip(), count=1)
+
+
 _TOLD = re.compile(r"^\W*(?:please\s+)?remember\b(?:\s+that\b)?[\s:,]*(.+)", re.I | re.S)
 
 
 def _facts(texts: list[str]) -> list[str]:
-    found = (_TOLD.match(text) for text in texts)
+    found = (_TOLD.match(text) or _TOLD.match(spoken(text)) for text in texts)
     return [match.group(1).strip().rstrip(".!") for match in found if match]
 
 
