@@ -37,6 +37,7 @@ from bridge.telegram.listening import Listening
 from bridge.telegram.manner import manner
 from bridge.telegram.outcomes import pauses, seconds, unreachable
 from bridge.telegram.pacing import Pacer
+from bridge.telegram.reactions import Reactions
 from bridge.telegram.reply import LiveReply, growing
 from bridge.telegram.rights import Rights
 from bridge.telegram.settling import Settling
@@ -108,16 +109,19 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         introduction = Introduction(bot, rights)
         by_approval = settings.bridge_access is Entrance.APPROVAL
         door = Door(calls, store, rights, introduction, by_approval=by_approval, code=code)
+        reactions = Reactions(calls)
         lanes = Lanes(
             store,
             Answering(coze, store, home),
-            _replies(calls, store, features, default),
+            _replies(calls, store, features, default, reactions),
             quiet_seconds=settings.bridge_quiet_seconds,
             most=settings.bridge_open_chats,
         )
         stack.push_async_callback(lanes.close, settings.bridge_grace_seconds)
         await lanes.go_on()
-        parts = _Parts(bot, store, coze, home, default, features, calls, lanes, shut, rights, door)
+        parts = _Parts(
+            bot, store, coze, home, default, features, calls, lanes, shut, rights, door, reactions
+        )
         settling, life = _settling(settings, parts)
         await stack.enter_async_context(_owned(life.follow_moves, "moves"))
         mailbox = await stack.enter_async_context(telegram_mailbox(settings))
@@ -147,6 +151,7 @@ class _Parts:
     shut: Shut
     rights: Rights
     door: Door
+    reactions: Reactions
 
 
 def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
@@ -154,7 +159,15 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
     calls, store, lanes, most = has.calls, has.store, has.lanes, settings.bridge_waiting_messages
     context = Context()
     commands = Commands(
-        calls, store, lanes, has.coze, has.home, has.default, has.rights, has.door.introduction
+        calls,
+        store,
+        lanes,
+        has.coze,
+        has.home,
+        has.default,
+        has.rights,
+        has.door.introduction,
+        has.reactions,
     )
     taps = Taps(
         calls,
@@ -174,6 +187,7 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
         lanes,
         has.shut,
         context,
+        has.reactions,
         has.default,
         most_waiting=most,
         stale_seconds=settings.bridge_group_stale_seconds,
@@ -277,12 +291,12 @@ async def _meet_telegram(bot: Bot) -> None:
 
 
 def _replies(
-    calls: Calls, store: Store, features: Features, default: Preferences
+    calls: Calls, store: Store, features: Features, default: Preferences, reactions: Reactions
 ) -> Callable[[Turn], AbstractAsyncContextManager[LiveReply]]:
     def open_reply(turn: Turn) -> AbstractAsyncContextManager[LiveReply]:
         how = manner(turn, default, features)
         reply = LiveReply(calls, turn, how, features, Ledger(store, turn))
-        return growing(reply, calls.pacer, turn)
+        return growing(reply, calls.pacer, turn, reactions)
 
     return open_reply
 

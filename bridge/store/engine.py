@@ -2,12 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from weakref import WeakSet
 
+import aiosqlite
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -45,9 +47,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = database_url(url)
-        self.engine = _engine(self.url)
         self._threads: WeakSet[Thread] = WeakSet()
-        event.listen(self.engine.sync_engine, "connect", self._note_thread)
+        self.engine = _engine(self.url, self._connect)
         # SQLite lets one writer in and the others sleep and try again; our own wait here in
         # line instead. Other processes are still kept apart by SQLite itself.
         self._line = asyncio.Lock()
@@ -89,10 +90,12 @@ class Store:
         for thread in [one for one in self._threads if one.is_alive()]:
             await asyncio.to_thread(thread.join, LAST_STATEMENT_SECONDS)
 
-    def _note_thread(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        thread = getattr(connection.driver_connection, "_thread", None)  # the driver's own
-        if isinstance(thread, Thread):
-            self._threads.add(thread)
+    def _connect(self, *where: Any, **how: Any) -> aiosqlite.Connection:
+        """The driver's own connecting, with its thread noted before that begins."""
+        connection = aiosqlite.connect(*where, **how)
+        connection._thread.daemon = True  # as SQLAlchemy would; there is no public way
+        self._threads.add(connection._thread)
+        return connection
 
 
 def database_url(text: str) -> URL:
@@ -113,12 +116,17 @@ def database_file(url: URL) -> Path | None:
     return Path(url.database) if url.database and url.database != ":memory:" else None
 
 
-def _engine(url: URL) -> AsyncEngine:
+def _engine(url: URL, connect: Callable[..., aiosqlite.Connection]) -> AsyncEngine:
     path = database_file(url)
     if path is not None:
         _make_private(path)
     # Our two doors end every transaction themselves; a second rollback is a wasted round trip.
-    engine = create_async_engine(url, pool_reset_on_return=None, hide_parameters=True)
+    engine = create_async_engine(
+        url,
+        pool_reset_on_return=None,
+        hide_parameters=True,
+        connect_args={"async_creator_fn": connect},
+    )
     event.listen(engine.sync_engine, "connect", _prepare)
     return engine
 

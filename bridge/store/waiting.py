@@ -125,15 +125,18 @@ async def wait_again(
     return True
 
 
-async def drop_waiting(tx: AsyncConnection, key: ChatKey, asker: int | None = None) -> bool:
-    """Stop what waits in the chat before it ran, or only one person's; False when nothing did."""
+async def drop_waiting(
+    tx: AsyncConnection, key: ChatKey, asker: int | None = None
+) -> Sequence[int]:
+    """Stop what waits in the chat before it ran, or only one person's; the messages' ids."""
     theirs = () if asker is None else (turns.c.sender_id == asker,)
     done = await tx.execute(
         update(turns)
         .where(*of_chat(key), turns.c.state == State.WAITING, *theirs)
         .values(state=State.STOPPED, settled_at=time.time())
+        .returning(turns.c.parts)
     )
-    return done.rowcount > 0
+    return [part.message_id for parts in done.scalars() for part in parts_of(parts)]
 
 
 async def waits(tx: AsyncConnection, key: ChatKey, asker: int) -> bool:

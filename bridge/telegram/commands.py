@@ -22,6 +22,7 @@ from bridge.telegram.frame import Frame, Layout
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Order
 from bridge.telegram.keyboards import question_buttons
+from bridge.telegram.reactions import Reactions
 from bridge.telegram.rights import Rights
 from bridge.texts import say
 
@@ -58,7 +59,9 @@ class Commands:
         default: Preferences,
         rights: Rights,
         introduction: Introduction,
+        reactions: Reactions,
     ) -> None:
+        self._reactions = reactions
         self._rights = rights
         self.introduction = introduction
         self._calls = calls
@@ -150,6 +153,7 @@ class Commands:
             return
         async with self._store.writing() as tx:
             dropped = await waiting.drop_waiting(tx, key, None if leads else sender.id)
+        await self._reactions.clear(key, dropped)
         await self._say(order, "stop.waiting" if dropped else "stop.nothing")
 
     async def _waits(self, key: ChatKey, sender: Sender) -> bool:

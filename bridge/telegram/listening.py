@@ -15,14 +15,13 @@ from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.context import Context
 from bridge.telegram.frame import Frame
+from bridge.telegram.reactions import Reactions
 from bridge.telegram.shut import Shut
 from bridge.texts import say
 
 log = structlog.get_logger(__name__)
 ALBUM_SECONDS = 1.0
 """How long an album's last part may come after the one before it."""
-SEEN = "👀"
-"""Under a question that waits for others to be answered."""
 
 
 class Listening:
@@ -35,6 +34,7 @@ class Listening:
         lanes: Lanes,
         shut: Shut,
         context: Context,
+        reactions: Reactions,
         default: Preferences,
         *,
         most_waiting: int,
@@ -45,6 +45,7 @@ class Listening:
         self._lanes = lanes
         self._shut = shut
         self._context = context
+        self._reactions = reactions
         self._default = default
         self._most_waiting = most_waiting
         self._stale_seconds = stale_seconds
@@ -72,7 +73,7 @@ class Listening:
             cause = Cause(f"crowded {waits.turn_id}", message.id)
             await self._tell(message, "message.crowded", cause)
         elif waits.behind and not message.chat.private:
-            await self._calls.react(message.chat, message.id, SEEN)
+            await self._reactions.see(message.chat, message.id)
 
     async def _wait(self, arrived: Arrived, message: Message) -> waiting.Waiting | None:
         """Let it wait in the store; None when that was done before."""

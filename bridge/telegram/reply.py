@@ -35,6 +35,7 @@ from bridge.telegram.outcomes import (
 )
 from bridge.telegram.pacing import Family, Pacer
 from bridge.telegram.posts import Posts
+from bridge.telegram.reactions import Reactions
 from bridge.texts import age, say
 
 log = structlog.get_logger(__name__)
@@ -376,8 +377,11 @@ def _late(turn: Turn, language: str) -> Sequence[str]:
 
 
 @asynccontextmanager
-async def growing(reply: LiveReply, pacer: Pacer, turn: Turn) -> AsyncIterator[LiveReply]:
+async def growing(
+    reply: LiveReply, pacer: Pacer, turn: Turn, reactions: Reactions
+) -> AsyncIterator[LiveReply]:
     """A reply that grows by itself while the context is open."""
+    await reactions.clear(turn.chat, [part.message_id for part in turn.parts])
     with pacer.growing(turn.chat.chat_id):
         task = asyncio.create_task(reply.grow(), name=f"reply of turn {turn.id}")
         try:

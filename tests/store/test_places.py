@@ -72,7 +72,7 @@ async def test_all_questions_of_one_person_survive_a_move_into_a_busy_chat(
         if waits_there:
             await waiting.wait(tx, message(NEW, 2, "waiting since"))
         await places.move(tx, OLD.chat_id, NEW.chat_id)
-        assert await waiting.drop_waiting(tx, NEW, BO.id) is False
+        assert await waiting.drop_waiting(tx, NEW, BO.id) == []
         left = await turns._open_turns(tx, NEW)
     assert {turn.id for turn in left.values()} > {running.id}
     waits = next(turn for turn in left.values() if turn.id != running.id)
