@@ -51,7 +51,7 @@ class World:
         """The bot's posts in the person's chat, or in a group."""
         return self.telegram.posts(place)
 
-    async def settled(self, place: Person | Group, posts: int, timeout: float = 5.0) -> Message:
+    async def settled(self, place: Person | Group, posts: int, timeout: float = 20.0) -> Message:
         """The newest post, once there are that many and none of them has a Stop button.
 
         `timeout` is in seconds of the wall, also where the loop's are shorter.

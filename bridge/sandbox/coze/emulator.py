@@ -259,7 +259,7 @@ class CozeEmulator:
     async def until(
         self,
         predicate: Callable[[], object],
-        timeout: float = 5.0,  # noqa: ASYNC109 - the caller says how long a test may wait
+        timeout: float = 20.0,  # noqa: ASYNC109 - the caller says how long a test may wait
         what: str = "",
     ) -> None:
         """Wait until `predicate` is true; raises TimeoutError after `timeout` loop seconds."""

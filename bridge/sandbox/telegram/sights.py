@@ -88,7 +88,7 @@ class Sights:
     async def until(
         self,
         predicate: Callable[[], bool],
-        timeout: float = 5.0,  # noqa: ASYNC109  # its message needs the number
+        timeout: float = 20.0,  # noqa: ASYNC109  # its message needs the number
         what: str = "",
     ) -> None:
         """Return when the predicate holds; it is asked again at every change here.
