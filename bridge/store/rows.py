@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Line, Message, Part, Quote, Sender, State, Turn
 from bridge.store.chats import chosen, read_preferences
@@ -85,3 +86,8 @@ def _quote(stored: object) -> Quote | None:
 
 def _time(stored: object) -> float | None:
     return stored if isinstance(stored, float) else None
+
+
+async def change(tx: AsyncConnection, turn_id: int, **values: object) -> None:
+    """Change some columns of a turn."""
+    await tx.execute(update(turns).where(turns.c.id == turn_id).values(**values))

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, End, State, Turn, before
 from bridge.store.ends import dump
-from bridge.store.rows import of_chat, parts_of, turn_of, with_chat
+from bridge.store.rows import change, of_chat, parts_of, turn_of, with_chat
 from bridge.store.tables import turns
 
 EDIT_SECONDS = 600.0
@@ -80,7 +80,7 @@ async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str) -> Turn:
 
 async def ask_anew(tx: AsyncConnection, turn_id: int) -> None:
     """Let a running turn begin again with its edited text: as a new run, into the same posts."""
-    await _set(
+    await change(
         tx,
         turn_id,
         asked=False,
@@ -94,17 +94,17 @@ async def ask_anew(tx: AsyncConnection, turn_id: int) -> None:
 
 async def not_asked(tx: AsyncConnection, turn_id: int) -> None:
     """Write down that the question certainly did not arrive: it may be asked again."""
-    await _set(tx, turn_id, asked=False)
+    await change(tx, turn_id, asked=False)
 
 
 async def began(tx: AsyncConnection, turn_id: int, run_id: str, conversation_id: str) -> None:
     """Write down the run."""
-    await _set(tx, turn_id, run_id=run_id, conversation_id=conversation_id)
+    await change(tx, turn_id, run_id=run_id, conversation_id=conversation_id)
 
 
 async def posted(tx: AsyncConnection, turn_id: int, posts: Sequence[int]) -> None:
     """Write down the reply's posts."""
-    await _set(tx, turn_id, posts=list(posts))
+    await change(tx, turn_id, posts=list(posts))
 
 
 async def stopping(tx: AsyncConnection, key: ChatKey, turn_id: int | None) -> bool:
@@ -157,7 +157,7 @@ async def lingering(tx: AsyncConnection, key: ChatKey, conversation_id: str) -> 
 
 async def let_go(tx: AsyncConnection, turn_id: int) -> None:
     """Write down that the turn's run is over, or no longer in anybody's way."""
-    await _set(tx, turn_id, lingers=False)
+    await change(tx, turn_id, lingers=False)
 
 
 async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> tuple[str, str] | None:
@@ -179,7 +179,7 @@ async def posts_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> Sequence[
 async def forget_words(tx: AsyncConnection, key: ChatKey) -> None:
     """Drop old questions of the chat's settled turns; each person's last can always be retried."""
     recent = select(turns.c.id).where(*of_chat(key)).order_by(turns.c.id.desc()).limit(RECENT_TURNS)
-    last = select(func.max(turns.c.id)).where(*of_chat(key)).group_by(turns.c.sender_id)
+    last = select(func.max(turns.c.id)).where(turns.c.id.in_(recent)).group_by(turns.c.sender_id)
     old = turns.c.settled_at < time.time() - EDIT_SECONDS
     kept = turns.c.parts.cast(Text) != "[]"
     await tx.execute(
@@ -213,7 +213,3 @@ async def _become(
         .values(state=state, **values)
     )
     return done.rowcount == 1
-
-
-async def _set(tx: AsyncConnection, turn_id: int, **values: object) -> None:
-    await tx.execute(update(turns).where(turns.c.id == turn_id).values(**values))

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Line, Message, Part, Sender, State
 from bridge.store.chats import meet
-from bridge.store.rows import of_chat, part_of, parts_of
+from bridge.store.rows import change, of_chat, part_of, parts_of
 from bridge.store.tables import turns
 from bridge.store.turns import OPEN, RECENT_TURNS, asker_of
 
@@ -62,7 +62,7 @@ async def wait(
         return Waiting(made, taken=True, behind=behind)
     # A turn that was to be tried again into its old posts gets new ones: they stand below.
     all_heard = [*(own.heard or ()), *lines] or None
-    await _set(tx, own.id, parts=[*own.parts, part_of(message)], posts=[], heard=all_heard)
+    await change(tx, own.id, parts=[*own.parts, part_of(message)], posts=[], heard=all_heard)
     return Waiting(own.id, taken=True, behind=behind)
 
 
@@ -71,16 +71,14 @@ async def join(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) 
 
     That is the rest of an album, and what follows at once upon what they asked.
     """
-    of_them = (turns.c.state == State.WAITING, turns.c.sender_id == message.sender.id)
-    query = select(turns).where(*of_chat(message.chat), *of_them)
-    own = (await tx.execute(query)).one_or_none()
+    own = await _waiting_of(tx, message.chat, message.sender.id)
     if own is None or not own.parts or len(own.parts) >= most:
         return False
     last = parts_of(own.parts)[-1]
     same_album = bool(message.album) and message.album == last.album
     if not same_album and (not _at_once(last, message) or _to_another(message)):
         return False
-    await _set(tx, own.id, parts=[*own.parts, part_of(message)])
+    await change(tx, own.id, parts=[*own.parts, part_of(message)])
     return True
 
 
@@ -141,9 +139,7 @@ async def drop_waiting(
 
 async def waits(tx: AsyncConnection, key: ChatKey, asker: int) -> bool:
     """Whether a question of somebody's waits in the chat."""
-    of_them = (turns.c.state == State.WAITING, turns.c.sender_id == asker)
-    query = select(turns.c.id).where(*of_chat(key), *of_them)
-    return (await tx.execute(query)).first() is not None
+    return await _waiting_of(tx, key, asker) is not None
 
 
 class Edited(Enum):
@@ -170,11 +166,11 @@ async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | Non
         return Edited.NOTHING, None
     if not State(found.state).settled:
         runs = State(found.state) is State.RUNNING
-        await _set(tx, found.id, parts=parts, edited=runs)
+        await change(tx, found.id, parts=parts, edited=runs)
         return (Edited.RUNS, found.id) if runs else (Edited.WAITS, None)
-    waiting = await _waiting_of(tx, message.chat, message.sender)
+    waiting = await _waiting_of(tx, message.chat, message.sender.id)
     if waiting is not None:  # it is answered together with what was written since
-        await _set(tx, waiting.id, parts=[*parts, *waiting.parts], posts=[])
+        await change(tx, waiting.id, parts=[*parts, *waiting.parts], posts=[])
     else:
         more = {"heard": found.heard, "member_id": found.member_id}
         await _insert(tx, message.chat, message.sender, parts, found.posts, **more)
@@ -224,10 +220,6 @@ async def _insert(
     return int(made.scalar_one())
 
 
-async def _waiting_of(tx: AsyncConnection, key: ChatKey, sender: Sender) -> Row[Any] | None:
-    of_them = (turns.c.state == State.WAITING, turns.c.sender_id == sender.id)
+async def _waiting_of(tx: AsyncConnection, key: ChatKey, asker: int) -> Row[Any] | None:
+    of_them = (turns.c.state == State.WAITING, turns.c.sender_id == asker)
     return (await tx.execute(select(turns).where(*of_chat(key), *of_them))).one_or_none()
-
-
-async def _set(tx: AsyncConnection, turn_id: int, **values: object) -> None:
-    await tx.execute(update(turns).where(turns.c.id == turn_id).values(**values))
