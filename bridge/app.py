@@ -35,6 +35,7 @@ from bridge.telegram.ledger import Ledger
 from bridge.telegram.life import Life
 from bridge.telegram.listening import Listening
 from bridge.telegram.manner import manner
+from bridge.telegram.operators import Operators
 from bridge.telegram.outcomes import pauses, seconds, unreachable
 from bridge.telegram.pacing import Pacer
 from bridge.telegram.reactions import Reactions
@@ -168,6 +169,7 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
         has.rights,
         has.door.introduction,
         has.reactions,
+        Operators(calls, store, has.coze, has.home, has.rights),
     )
     taps = Taps(
         calls,

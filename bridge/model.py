@@ -22,6 +22,11 @@ class ChatKey(NamedTuple):
         return self.chat_id > 0
 
     @property
+    def upgradable(self) -> bool:
+        """Whether it is a simple group, which may become a supergroup: another chat."""
+        return -1_000_000_000_000 < self.chat_id < 0
+
+    @property
     def whole(self) -> "ChatKey":
         """The group of a topic; any other chat itself."""
         return ChatKey(self.chat_id)
@@ -140,6 +145,8 @@ class Preferences:
     memory: Memory | None = None
     context: int | None = None
     """How many lines that were not for the agent it gets to read with a question."""
+    agent: str | None = None
+    """The id of the agent that answers."""
 
     def over(self, default: "Preferences") -> "Preferences":
         """These choices, and the default's where nothing was chosen."""
@@ -152,6 +159,7 @@ class Preferences:
             wake_word=self.wake_word or default.wake_word,
             memory=self.memory or default.memory,
             context=default.context if self.context is None else self.context,
+            agent=self.agent or default.agent,
         )
 
 

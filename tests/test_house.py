@@ -15,6 +15,7 @@ from bridge.model import ChatKey, Preferences
 from bridge.ops.cli import app
 from bridge.settings import Settings
 from bridge.telegram.commands import COMMANDS
+from bridge.telegram.operators import OPERATOR_COMMANDS
 from bridge.telegram.preferences import _values, keyboard
 from bridge.texts import catalogues, say
 
@@ -127,7 +128,9 @@ def test_the_example_lists_every_setting_with_its_sentence() -> None:
 
 def test_the_readme_lists_every_command_of_the_bot() -> None:
     rows = re.findall(r"^\| `/(\w+)` \| (.*) \|$", README, re.MULTILINE)
-    assert rows == [(one.name, one.description("en")) for one in COMMANDS.values()]
+    commands = [(one.name, one.description("en")) for one in COMMANDS.values()]
+    operators = [(name, say("en", f"command.{name}")) for name in OPERATOR_COMMANDS]
+    assert rows == [*commands, *operators]
 
 
 def test_the_readme_lists_every_command_line() -> None:
@@ -160,11 +163,11 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources())
     used = set(
         re.findall(
-            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge|group|access|operator|ask)\.\w+)"',
+            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge|group|access|operator|agents|ask)\.\w+)"',
             code,
         )
     )
-    used |= {f"command.{name}" for name in COMMANDS}
+    used |= {f"command.{name}" for name in (*COMMANDS, *OPERATOR_COMMANDS)}
     used |= {
         f"access.{state}{length}" for state in ("allowed", "denied") for length in ("", "_short")
     }

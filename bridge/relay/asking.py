@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.coze.client import Coze
 from bridge.coze.conversations import create_conversation
@@ -26,7 +27,7 @@ from bridge.model import Chat, Home, Picture, Turn
 from bridge.relay.progress import Progress
 from bridge.relay.recovery import let_go
 from bridge.relay.wording import worded
-from bridge.store import chats, turns
+from bridge.store import agents, chats, turns
 from bridge.store.engine import Store
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,8 @@ class Told:
 
     turn: Turn
     show: Callable[[Picture], None]
+    home: Home
+    """The agent that answers it, and where."""
     progress: Progress = field(default_factory=Progress)
     began: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: bool = False
@@ -51,12 +54,13 @@ class Told:
 
 
 class Asking:
-    """Asks turns: one agent at one Coze deployment, one store."""
+    """Asks turns: one Coze deployment, one store."""
 
     def __init__(self, coze: Coze, store: Store, home: Home, *, stream: bool = True) -> None:
         self._coze = coze
         self._store = store
-        self._home = home
+        self.home = home
+        """Of chats that have chosen no other agent."""
         self._stream = stream
 
     async def events(self, told: Told) -> AsyncGenerator[Event, None]:
@@ -91,21 +95,24 @@ class Asking:
 
     async def _attempt(self, told: Told) -> AsyncGenerator[Event, None]:
         if told.turn.asked:
-            return rejoin(self._coze, self._of(told.turn, ""), told.turn.run_id)
+            return rejoin(self._coze, self._of(told), told.turn.run_id)
         question = await self._question(told)
         return follow(self._coze, question, stream=self._stream)
 
-    def _of(self, turn: Turn, user_id: str) -> Question:
+    def _of(self, told: Told, turn: Turn | None = None, user_id: str = "") -> Question:
+        """The question of the turn, or of an earlier one in its place."""
+        turn = turn or told.turn
         place = turn.conversation_id or ""
-        return Question(self._home.agent_id, user_id, place, worded(turn), turn.mark)
+        return Question(told.home.agent_id, user_id, place, worded(turn), turn.mark)
 
     async def _question(self, told: Told) -> Question:
         """The question for Coze, written down as asked."""
         while True:
             left: Sequence[Turn] = ()
             async with self._store.writing() as tx:
+                told.home = await self._home(tx, told.turn)
                 chat = await chats.chat(tx, told.turn.chat, told.turn.member_id)
-                if chat.conversation_id and chat.home == self._home:
+                if chat.conversation_id and chat.home == told.home:
                     left = await turns.lingering(tx, chat.key, chat.conversation_id)
                     if not left:
                         turn = await turns.asking(tx, told.turn, chat.conversation_id)
@@ -113,13 +120,19 @@ class Asking:
             if left:
                 await self._let_go(told, left)
             else:
-                await self._take_conversation(chat)
+                await self._take_conversation(chat, told.home)
         told.turn = turn
-        return self._of(turn, chat.user_id)
+        return self._of(told, user_id=chat.user_id)
+
+    async def _home(self, tx: AsyncConnection, turn: Turn) -> Home:
+        """The agent that the chat has chosen, while it is offered."""
+        chosen = turn.preferences.agent
+        agent_id = await agents.counting(tx, chosen, self.home.agent_id)
+        return replace(self.home, agent_id=agent_id)
 
     async def _let_go(self, told: Told, left: Sequence[Turn]) -> None:
         """Have runs of earlier turns ended, or leave them alone in their conversation."""
-        ended = [await let_go(self._coze, self._of(turn, ""), turn.run_id) for turn in left]
+        ended = [await let_go(self._coze, self._of(told, turn), turn.run_id) for turn in left]
         async with self._store.writing() as tx:
             for turn in left:
                 await turns.let_go(tx, turn.id)
@@ -127,12 +140,12 @@ class Asking:
                 await chats.move_out(tx, told.turn.chat, told.turn.member_id)
                 told.progress = told.progress.with_notice("reply.renewed")
 
-    async def _take_conversation(self, chat: Chat) -> None:
+    async def _take_conversation(self, chat: Chat, home: Home) -> None:
         """A new conversation for a chat that has none, or has it somewhere else."""
         patience = Patience()
         while True:
             try:
-                made = await create_conversation(self._coze, self._home.agent_id)
+                made = await create_conversation(self._coze, home.agent_id)
                 break
             except CozeTrouble as trouble:
                 pause = patience.pause(trouble)
@@ -140,7 +153,7 @@ class Asking:
                     raise
                 await asyncio.sleep(pause)
         async with self._store.writing() as tx:
-            await chats.move_in(tx, chat, made.id, self._home)
+            await chats.move_in(tx, chat, made.id, home)
 
     async def _forget_asking(self, told: Told, trouble: CozeTrouble) -> None:
         """Coze certainly did not take the question: it may be asked again."""
@@ -163,7 +176,8 @@ class Asking:
             if conversation_id != turn.conversation_id:
                 chat = await chats.chat(tx, turn.chat, turn.member_id)
                 if chat.conversation_id == turn.conversation_id:  # else /new came meanwhile
-                    await chats.move_in(tx, chat, conversation_id, self._home)
+                    home = await self._home(tx, turn)
+                    await chats.move_in(tx, chat, conversation_id, home)
                 told.progress = told.progress.with_notice("reply.renewed")
         told.turn = turn.begun(run.id, conversation_id)
         told.began.set()

@@ -40,7 +40,7 @@ class _Lane:
     halt: asyncio.Future[Halt] | None = None
     """Ends the answer that is running now."""
     turn_id: int | None = None
-    """The turn that is running now."""
+    """The turn that is running now, or ran last."""
     restarts: bool = False
     """Whether the turn that was running begins anew, since its question was edited."""
     stops: bool = False
@@ -133,12 +133,12 @@ class Lanes:
     def stop(self, key: ChatKey, turn_id: int | None = None, why: Halt = Halt.STOP) -> bool:
         """End the answer that is running in the chat; False when none is, or another turn's."""
         lane = self._lanes.get(key)
-        if lane is not None and lane.restarts and why is Halt.STOP:
+        if lane is None or turn_id not in (None, lane.turn_id):
+            return False
+        if lane.restarts and why is Halt.STOP:
             lane.stops = True
             return True
-        if lane is None or lane.halt is None or lane.halt.done():
-            return False
-        if turn_id is not None and turn_id != lane.turn_id:
+        if lane.halt is None or lane.halt.done():
             return False
         lane.restarts = why is Halt.EDIT
         lane.halt.set_result(why)
@@ -281,7 +281,7 @@ class Lanes:
                     log.exception("turn broke", turn=turn.id)
                     await self._apologise(turn, reply)
         finally:
-            lane.halt = lane.turn_id = None
+            lane.halt = None
             lane.ended.set()
 
     async def _apologise(self, turn: Turn, reply: Reply) -> None:

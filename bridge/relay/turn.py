@@ -33,7 +33,7 @@ LAST_MOMENT_SECONDS = 2.0
 
 
 class Answering:
-    """Answers turns: one agent at one Coze deployment, one store."""
+    """Answers turns: one Coze deployment, one store."""
 
     def __init__(self, coze: Coze, store: Store, home: Home, *, stream: bool = True) -> None:
         self._coze = coze
@@ -47,7 +47,7 @@ class Answering:
         sentence for the person; raises StoreTrouble when nothing can be written down any more, and
         ReplyLater when the end must wait to be shown.
         """
-        told = Told(turn, reply.show, rejoined=turn.asked)
+        told = Told(turn, reply.show, self._asking.home, rejoined=turn.asked)
         if turn.edited:  # while nobody was there to begin anew
             await self._cancel(told)
             await self._begin_anew(turn)

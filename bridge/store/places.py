@@ -10,7 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
 from bridge.store.access import Access
-from bridge.store.tables import access, chats, choices, members, outbox, shut, silences, turns
+from bridge.store.tables import (
+    access,
+    chats,
+    choices,
+    members,
+    moves,
+    outbox,
+    shut,
+    silences,
+    turns,
+)
 
 
 async def shut_places(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]]:
@@ -40,6 +50,8 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
     Returns the chats in which something is open. Messages have other ids there: what is not
     answered yet is answered by new posts.
     """
+    entry = upsert(moves).values(old_id=old, new_id=new)
+    await tx.execute(entry.on_conflict_do_nothing())
     await _make_room(tx, old, new)
     await _move_chats(tx, old, new)
     await _let_decide(tx, old, new)
@@ -52,6 +64,13 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
         turns.c.chat_id == new, turns.c.state.in_((State.WAITING, State.RUNNING))
     )
     return [ChatKey(new, thread) for thread in sorted(set((await tx.execute(query)).scalars()))]
+
+
+async def moved_to(tx: AsyncConnection, old: int) -> int | None:
+    """The supergroup that a group has become; None when it has not."""
+    found = await tx.execute(select(moves.c.new_id).where(moves.c.old_id == old))
+    new: int | None = found.scalar_one_or_none()
+    return new
 
 
 async def _move_chats(tx: AsyncConnection, old: int, new: int) -> None:

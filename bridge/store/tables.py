@@ -61,6 +61,7 @@ chats = Table(
     Column("wake_word", Text),
     Column("memory", Text),
     Column("context", Integer),
+    Column("agent", Text),
 )
 """Where people meet the bot, where their memory lives at Coze, and what they have chosen. In a
 forum, what the row without a topic has chosen is the default of the topics."""
@@ -101,6 +102,23 @@ access = Table(
 )
 """Which people (by their private chats) and groups may use the bridge: `asked`, `allowed` or
 `denied`, and by whom."""
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("agent_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("since", Float, nullable=False),
+)
+"""The agents that chats can choose from."""
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("old_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("new_id", BigInteger, nullable=False),
+)
+"""Which supergroup a group has become: what is still heard of the old one belongs there."""
 
 operators = Table(
     "operators",

@@ -12,7 +12,7 @@ from bridge.coze.client import Coze
 from bridge.errors import CozeTrouble
 from bridge.model import Answers, ChatKey, Home, Memory, Picture, Preferences, Sender
 from bridge.relay.lanes import Lanes
-from bridge.store import chats, inbox, offers, turns, waiting
+from bridge.store import agents, chats, inbox, offers, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram import preferences
@@ -22,6 +22,7 @@ from bridge.telegram.frame import Frame, Layout
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Order
 from bridge.telegram.keyboards import question_buttons
+from bridge.telegram.operators import Operators
 from bridge.telegram.reactions import Reactions
 from bridge.telegram.rights import Rights
 from bridge.texts import say
@@ -60,8 +61,10 @@ class Commands:
         rights: Rights,
         introduction: Introduction,
         reactions: Reactions,
+        operators: Operators,
     ) -> None:
         self._reactions = reactions
+        self._operators = operators
         self._rights = rights
         self.introduction = introduction
         self._calls = calls
@@ -70,8 +73,13 @@ class Commands:
         self._coze = coze
         self._home = home
         self._default = default
-        self._agent: Agent | None = None
-        self._agent_read = float("-inf")
+        self._agents: dict[str, tuple[Agent, float]] = {}
+        """How agents present themselves, and when that was read."""
+
+    @property
+    def agent_id(self) -> str:
+        """The agent in the settings."""
+        return self._home.agent_id
 
     async def carry_out(self, order: Order, arrived: Arrived) -> None:
         """Do what the command says; an unknown one is told so. Raises StoreTrouble, ChatClosed.
@@ -79,10 +87,10 @@ class Commands:
         `arrived` is the update that brought it; what must not be done twice settles it.
         """
         command = COMMANDS.get(order.name)
-        if command is None:
-            await self._say(order, "command.unknown")
-        else:
+        if command is not None:
             await command.act(self, order, arrived)
+        elif not await self._operators.carry_out(order):
+            await self._say(order, "command.unknown")
 
     async def start(self, order: Order, _: Arrived) -> None:
         """Greet with the agent's own prologue, its suggested questions as buttons.
@@ -97,7 +105,7 @@ class Commands:
             cause = Cause(f"{order.cause.name} hello", message.id)
             await self._calls.say(message.chat, Frame(Rendered(words)), cause)
             return
-        agent = await self._presentation()
+        agent = await self._presentation(message.chat)
         if agent is None or not agent.prologue.strip():
             await self._say(order, "start.welcome")
             return
@@ -125,8 +133,9 @@ class Commands:
         Where each member of a group has their own, it is only theirs.
         """
         key, sender = order.message.chat, order.message.sender
-        if await self._may_end_running(key, sender):
-            await self.stop_running(key)
+        running, may = await self._may_end_running(key, sender)
+        if running is not None and may:
+            await self.stop_running(key, running)
         async with self._store.writing() as tx:
             chosen = (await chats.counting(tx, key)).over(self._default)
             own = chosen.memory is Memory.MEMBER and not key.private
@@ -145,8 +154,9 @@ class Commands:
         """
         key, sender = order.message.chat, order.message.sender
         leads = await self._rights.leads(key, sender)
-        if await self._may_end_running(key, sender):
-            if await self.stop_running(key):
+        running, may = await self._may_end_running(key, sender)
+        if may:
+            if await self.stop_running(key, running):
                 return
         elif not await self._waits(key, sender):
             await self._say(order, "stop.not_yours")
@@ -160,11 +170,13 @@ class Commands:
         async with self._store.reading() as tx:
             return await waiting.waits(tx, key, sender.id)
 
-    async def _may_end_running(self, key: ChatKey, sender: Sender) -> bool:
-        """Whether somebody may end the answer that runs; also when none does."""
+    async def _may_end_running(self, key: ChatKey, sender: Sender) -> tuple[int | None, bool]:
+        """The turn that runs, and whether somebody may end it; also when none does."""
         async with self._store.reading() as tx:
             running = await turns.running(tx, key)
-        return running is None or await self._rights.may_end(key, sender, running.sender.id)
+        if running is None:
+            return None, True
+        return running.id, await self._rights.may_end(key, sender, running.sender.id)
 
     async def stop_running(self, key: ChatKey, turn_id: int | None = None) -> bool:
         """Have the running turn stopped, also by a later process; False when none runs."""
@@ -197,10 +209,17 @@ class Commands:
                 word = " ".join(word.split())[: preferences.MOST_WORD]
                 chosen = replace(chosen, answers=Answers.WAKE, wake_word=word)
                 await chats.prefer(tx, key, chosen)
-            default = await self.default_of(tx, key)
-        buttons = preferences.keyboard(chosen, default, key, language)
-        frame = Frame(Rendered(preferences.title(key, language)), buttons)
+            frame = await self.choices(tx, key, chosen, language)
         await self._calls.say(key, frame, order.cause)
+
+    async def choices(
+        self, tx: AsyncConnection, key: ChatKey, chosen: Preferences, language: str
+    ) -> Frame:
+        """What a chat can choose, and what counts there."""
+        default = await self.default_of(tx, key)
+        offered = await agents.offered(tx, self._home.agent_id)
+        buttons = preferences.keyboard(chosen, default, key, language, offered)
+        return Frame(Rendered(preferences.title(key, language)), buttons)
 
     async def default_of(self, tx: AsyncConnection, key: ChatKey) -> Preferences:
         """What counts in a chat that has chosen nothing: its forum's choices, or everybody's."""
@@ -231,15 +250,19 @@ class Commands:
         self._lanes.wake(key)
         return None
 
-    async def _presentation(self) -> Agent | None:
-        """What the agent's maker wrote about it; None when Coze cannot say now."""
-        if self._agent is None or time.monotonic() - self._agent_read > AGENT_SECONDS:
+    async def _presentation(self, key: ChatKey) -> Agent | None:
+        """What the maker of the chat's agent wrote about it; None when Coze cannot say now."""
+        async with self._store.reading() as tx:
+            chosen = (await chats.counting(tx, key)).agent
+            agent_id = await agents.counting(tx, chosen, self._home.agent_id)
+        agent, read = self._agents.get(agent_id, (None, float("-inf")))
+        if agent is None or time.monotonic() - read > AGENT_SECONDS:
             try:
-                self._agent = await agent_information(self._coze, self._home.agent_id)
-                self._agent_read = time.monotonic()
+                agent = await agent_information(self._coze, agent_id)
+                self._agents[agent_id] = (agent, time.monotonic())
             except CozeTrouble as trouble:
                 log.warning("no greeting from the agent", trouble=str(trouble))
-        return self._agent
+        return agent
 
     async def _say(self, order: Order, key: str, **values: object) -> None:
         text = say(order.message.sender.language, key, **values)

@@ -32,11 +32,15 @@ class Context:
         if len(self._lines) > MOST_CHATS:
             self._lines.popitem(last=False)
 
-    def take(self, key: ChatKey, most: int) -> Sequence[Line]:
-        """The newest lines of the chat, at most so many; they are not told twice."""
-        lines = self._lines.pop(key, deque())
+    def newest(self, key: ChatKey, most: int) -> Sequence[Line]:
+        """The newest lines of the chat, at most so many."""
+        lines = self._lines.get(key, deque())
         fresh = [line for at, line in lines if self._clock() - at < LIFE_SECONDS]
         return fresh[-most:] if most > 0 else []
+
+    def told(self, key: ChatKey) -> None:
+        """The agent gets to read them: they are not told twice."""
+        self._lines.pop(key, None)
 
     def forget(self, chat_id: int) -> None:
         """Drop what was said in a group and its topics."""

@@ -170,5 +170,33 @@ Item = (
 Spoken = TypeVar("Spoken", Order, Unreadable, Press)
 
 
+def chat_of(item: Item) -> ChatKey | None:
+    """Where something happened; None for what happened nowhere, or between two chats."""
+    match item:
+        case Ask(message) | Heard(message) | Edit(message=message):
+            return message.chat
+        case Order() | Unreadable() | Press() | Stopped() | Standing() | TopicClosed():
+            return item.chat
+        case Moved() | Nothing():
+            return None
+
+
+def moved(item: Item, new: int) -> Item:
+    """The same in the supergroup that its group has become, where its message has another id."""
+    match item:
+        case Ask(message) | Heard(message) | Edit(message=message):
+            return replace(item, message=_in(message, new))
+        case Order() | Unreadable():
+            return replace(item, message=_in(item.message, new))
+        case Press() | Stopped():
+            return replace(item, chat=ChatKey(new, item.chat.thread_id))
+        case _:
+            return Nothing("the life of a group that is another chat by now")
+
+
+def _in(message: Message, new: int) -> Message:
+    return replace(message, chat=ChatKey(new, message.chat.thread_id), id=0)
+
+
 def _speaking(message: Message, language: str) -> Message:
     return replace(message, sender=replace(message.sender, language=language))

@@ -4,6 +4,7 @@ import time
 
 import structlog
 from telegram import Bot
+from telegram.error import ChatMigrated, TelegramError
 
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
@@ -62,6 +63,9 @@ class Life:
         """Our bot was added, removed, muted, promoted or blocked. Raises StoreTrouble."""
         key = standing.chat
         self._rights.forget(key.chat_id)
+        if standing.left and key.upgradable and (new := await self._moved_to(key.chat_id)):
+            await self.move(key.chat_id, new)
+            return
         if standing.left or standing.mute:
             why = "muted" if standing.mute else "left"
             lasts = max(0.0, standing.mute_until - time.time()) if standing.mute_until else None
@@ -75,6 +79,19 @@ class Life:
         await self._go_on(key)
         if standing.came and not key.private:
             await self._introduce(standing)
+
+    async def _moved_to(self, chat_id: int) -> int | None:
+        """The supergroup that a group has become; else we have really left it.
+
+        Whether Telegram says that our bot leaves the group that is no more is not established.
+        """
+        try:
+            await self._bot.get_chat(chat_id)
+        except ChatMigrated as error:
+            return error.new_chat_id
+        except TelegramError:
+            return None
+        return None
 
     async def _go_on(self, key: ChatKey) -> None:
         """What waited for this is shown and answered now."""

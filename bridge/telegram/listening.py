@@ -79,7 +79,7 @@ class Listening:
         """Let it wait in the store; None when that was done before."""
         chosen = await self._chosen(message)
         own = chosen.memory is Memory.MEMBER and not message.chat.private
-        heard = self._context.take(message.chat, chosen.context or 0)
+        heard = self._context.newest(message.chat, chosen.context or 0)
         async with self._store.writing() as tx:
             if not await inbox.is_new(tx, arrived):
                 return None
@@ -92,6 +92,8 @@ class Listening:
             )
             if waits.taken:
                 await inbox.settle(tx, arrived)
+        if waits.taken:
+            self._context.told(message.chat)
         return waits
 
     async def overhear(self, arrived: Arrived, message: Message) -> None:

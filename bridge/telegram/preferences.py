@@ -5,6 +5,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from bridge.model import Answers, ChatKey, Memory, Preferences, Reasoning, Streaming
+from bridge.store.agents import Listed
 from bridge.telegram.frame import Button, Keyboard
 from bridge.texts import catalogues, say
 
@@ -26,10 +27,16 @@ def title(key: ChatKey, language: str) -> str:
     return say(language, "settings.title_topic" if key.thread_id else "settings.title_group")
 
 
-def keyboard(chosen: Preferences, default: Preferences, key: ChatKey, language: str) -> Keyboard:
-    """A button for each choice, with what counts now."""
+def keyboard(
+    chosen: Preferences,
+    default: Preferences,
+    key: ChatKey,
+    language: str,
+    agents: Sequence[Listed] = (),
+) -> Keyboard:
+    """A button for each choice, with what counts now; of several agents, one is chosen."""
     word = chosen.over(default).wake_word or ""
-    return tuple(
+    rows = tuple(
         (
             Button(
                 say(language, f"settings.{name}", value=_word(name, value, language, word)),
@@ -39,13 +46,27 @@ def keyboard(chosen: Preferences, default: Preferences, key: ChatKey, language: 
         for name, value in _now(chosen, default).items()
         if not key.private or name not in _OF_GROUPS
     )
+    return (*rows, _agent(chosen.over(default).agent, language, agents)) if agents[1:] else rows
+
+
+def _agent(chosen: str | None, language: str, agents: Sequence[Listed]) -> tuple[Button, ...]:
+    """The button that says which agent answers."""
+    now = next((one for one in agents if one.id == chosen), None)
+    now = now or next((one for one in agents if one.default), agents[0])
+    text = say(language, "settings.agent", value=now.name)
+    return (Button(text, f"set:agent:{_next([one.id for one in agents], now.id)}"),)
 
 
 _OF_GROUPS = ("answers", "memory", "context")
 
 
-def changed(chosen: Preferences, name: str, value: str, key: ChatKey) -> Preferences | None:
+def changed(
+    chosen: Preferences, name: str, value: str, key: ChatKey, agents: Sequence[Listed] = ()
+) -> Preferences | None:
     """The choices after a tap; None for a forged or outdated button."""
+    if name == "agent":
+        known = value in [one.id for one in agents]
+        return replace(chosen, agent=value) if known else None
     if value not in _values(name, key):
         return None
     match name:

@@ -8,7 +8,7 @@ from telegram import Bot
 from bridge.model import Message
 from bridge.relay.lanes import Lanes
 from bridge.relay.reply import Halt
-from bridge.store import chats, inbox, turns, waiting
+from bridge.store import chats, inbox, places, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.calls import Calls, Cause
@@ -30,6 +30,8 @@ from bridge.telegram.items import (
     Stopped,
     TopicClosed,
     Unreadable,
+    chat_of,
+    moved,
 )
 from bridge.telegram.life import Life
 from bridge.telegram.listening import Listening
@@ -73,6 +75,7 @@ class Settling:
         except Exception as error:  # noqa: BLE001  # whatever a hostile update provokes
             await self.set_aside(arrived, error)
             return
+        item = await self._where_it_lives(item)
         match item:
             case Ask(message) | Order(message=message) | Unreadable(message=message):
                 await self._listening.meet(message.chat)
@@ -82,6 +85,15 @@ class Settling:
             await self._settle(arrived, item)
         else:
             await self._done(arrived)
+
+    async def _where_it_lives(self, item: Item) -> Item:
+        """What was still heard of a group belongs to the supergroup that it has become."""
+        chat = chat_of(item)
+        if chat is None or not chat.upgradable:
+            return item
+        async with self._store.reading() as tx:
+            new = await places.moved_to(tx, chat.chat_id)
+        return item if new is None else moved(item, new)
 
     async def _lets_in(self, arrived: Arrived, item: Item) -> bool:
         """Whether its sender may use the bridge; who asks for something and may not is told so."""

@@ -7,7 +7,7 @@ from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.errors import CozeTrouble, Forbidden, NotOffered
 from bridge.model import Answers, Memory, Message, Preferences
 from bridge.relay.lanes import Lanes
-from bridge.store import chats, inbox, offers, turns, waiting
+from bridge.store import agents, chats, inbox, offers, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram import preferences
@@ -170,15 +170,14 @@ class Taps:
         name, _, value = rest.partition(":")
         async with self._store.writing() as tx:
             before = await chats.preferences(tx, press.chat)
-            chosen = preferences.changed(before, name, value, press.chat)
-            if chosen is not None and chosen != before:
+            offered = await agents.offered(tx, self._commands.agent_id)
+            chosen = preferences.changed(before, name, value, press.chat, offered)
+            if chosen is None:
+                return "button.old"
+            if chosen != before:
                 await chats.prefer(tx, press.chat, chosen)
-            default = await self._commands.default_of(tx, press.chat)
-        if chosen is None:
-            return "button.old"
-        language = chosen.language or press.own_language
-        shown = preferences.keyboard(chosen, default, press.chat, language)
-        frame = Frame(Rendered(preferences.title(press.chat, language)), shown)
+            language = chosen.language or press.own_language
+            frame = await self._commands.choices(tx, press.chat, chosen, language)
         await self._calls.show(press.chat, press.post_id, frame)
         wide = name in ("answers", "context") and value not in (Answers.MENTION, "0")
         hidden = wide and not await self._commands.introduction.hears_all(press.chat)

@@ -1,6 +1,8 @@
 """Groups come and go, mute the bot, become supergroups; topics close; operators let people in."""
 
 import re
+import time
+from typing import Any
 
 from structlog.testing import capture_logs
 from worlds import World, buttons, in_a_fast_world
@@ -139,6 +141,58 @@ async def test_a_move_that_only_a_call_finds_out(world: World) -> None:
             lambda: any(post.text == LONG.strip() for post in world.posts(moved)), 1000
         )
     assert len(world.coze.asked) == 1
+
+
+@in_a_fast_world
+async def test_what_is_still_heard_of_the_old_group_belongs_to_the_new_one(world: World) -> None:
+    ann = person(world, "Ann")
+    async with world.bridge():
+        group = await answering(world, ann)
+        moved = world.telegram.migrate(group)
+        await world.settled(moved, 1, timeout=1000)
+        late = group_message(group, ann, "/ask what was that?")
+        world.telegram.inject({"message": late})
+        await world.settled(moved, 2, timeout=1000)
+    assert len({asked.conversation_id for asked in world.coze.asked}) == 1
+    assert len(world.coze.asked) == 2
+
+
+@in_a_fast_world
+async def test_leaving_the_old_group_ends_no_answer(world: World) -> None:
+    """Telegram may tell that the bot left the group that is no more, before it tells of the move."""
+    ann = person(world, "Ann")
+    async with world.bridge():
+        group = await answering(world, ann)
+        await quiet(world)
+        moved = world.telegram.migrate(group)
+        world.telegram.updates.clear()
+        world.telegram.inject({"my_chat_member": our_leaving(group, ann)})
+        await world.settled(moved, 1, timeout=1000)
+        assert world.posts(moved)[-1].text == LONG.strip()
+
+
+def group_message(group: Group, sender: Person, text: str) -> dict[str, Any]:
+    """A message in a group as an update carries it."""
+    return {
+        "message_id": 9000,
+        "date": int(time.time()),
+        "chat": {"id": group.id, "type": "group", "title": group.title},
+        "from": {"id": sender.id, "is_bot": False, "first_name": sender.first_name},
+        "text": text,
+        "entities": [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}],
+    }
+
+
+def our_leaving(group: Group, by: Person) -> dict[str, Any]:
+    """That our bot is not in a group any more, as an update says it."""
+    bot = {"id": 42, "is_bot": True, "first_name": "Sandbox"}
+    return {
+        "date": int(time.time()),
+        "chat": {"id": group.id, "type": "group", "title": group.title},
+        "from": {"id": by.id, "is_bot": False, "first_name": by.first_name},
+        "old_chat_member": {"status": "member", "user": bot},
+        "new_chat_member": {"status": "left", "user": bot},
+    }
 
 
 @in_a_fast_world

@@ -108,6 +108,8 @@ ROWS: dict[str, list[Row]] = {
     "access": [
         {"chat_id": -100, "state": "allowed", "name": "Group 😀", "decided_by": 5, "since": NOW},
     ],
+    "agents": [{"agent_id": "75", "name": "Poet", "since": NOW}],
+    "moves": [{"old_id": -5, "new_id": -1000000000005}],
     "operators": [{"person_id": 5, "name": "Ann", "since": NOW}],
     "facts": [{"name": "menu", "value": "0" * 64}],
     "silences": [{"chat_id": 5, "until": NOW + 60}],
