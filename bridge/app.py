@@ -7,21 +7,26 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
-import httpx
 import structlog
 from telegram import Bot
-from telegram.error import InvalidToken, NetworkError, RetryAfter, TelegramError
-from telegram.request import HTTPXRequest
 
-from bridge.coze.auth import Auth, JWTApp, StaticToken, private_key
 from bridge.coze.client import Coze
-from bridge.coze.regions import Deployment, deployment
-from bridge.errors import SettingsTrouble, StoreTrouble, TelegramTrouble, TokenRevoked
+from bridge.errors import StoreTrouble, TelegramTrouble
 from bridge.model import Entrance, Home, Preferences, Turn
+from bridge.neighbours import (
+    agent_home,
+    coze_client,
+    coze_place,
+    downloads,
+    meet_telegram,
+    telegram_bot,
+    telegram_mailbox,
+)
+from bridge.relay.carrying import Carrying
 from bridge.relay.lanes import Lanes
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
-from bridge.store import chats, inbox, migrate, offers, outbox
+from bridge.store import chats, inbox, migrate, offers, outbox, uploads
 from bridge.store.engine import Store
 from bridge.telegram.budget import Limits
 from bridge.telegram.calls import Calls
@@ -29,14 +34,13 @@ from bridge.telegram.commands import COMMANDS, Commands
 from bridge.telegram.context import Context
 from bridge.telegram.door import Door, known_operators, new_code
 from bridge.telegram.features import Features
-from bridge.telegram.intake import DEAF_SECONDS, Intake, Mailbox
+from bridge.telegram.intake import DEAF_SECONDS, Intake
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.ledger import Ledger
 from bridge.telegram.life import Life
 from bridge.telegram.listening import Listening
 from bridge.telegram.manner import manner
 from bridge.telegram.operators import Operators
-from bridge.telegram.outcomes import pauses, seconds, unreachable
 from bridge.telegram.pacing import Pacer
 from bridge.telegram.reactions import Reactions
 from bridge.telegram.reply import LiveReply, growing
@@ -44,9 +48,7 @@ from bridge.telegram.rights import Rights
 from bridge.telegram.settling import Settling
 from bridge.telegram.shut import Shut
 from bridge.telegram.taps import Taps
-from bridge.telegram.wire import CONNECT_SECONDS, READ_SECONDS, DirectRequest
 from bridge.texts import DEFAULT, catalogues
-from bridge.transport import direct, transport
 
 log = structlog.get_logger(__name__)
 _MENU_FACT = "telegram menu"
@@ -95,12 +97,17 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         coze = await stack.enter_async_context(coze_client(settings))
         bot = telegram_bot(settings)
         stack.push_async_callback(bot.shutdown)
-        await _meet_telegram(bot)
+        await meet_telegram(bot)
         home = agent_home(settings)
-        features = Features(judging=settings.bridge_feedback, rich=settings.bridge_rich)
+        features = Features(
+            judging=settings.bridge_feedback,
+            transcripts=settings.bridge_transcripts,
+            rich=settings.bridge_rich,
+        )
         default = settings.preferences
         default = replace(default, wake_word=default.wake_word or bot.first_name)
         pacer = Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
+        files = await stack.enter_async_context(downloads(settings, bot))
         shut = Shut(store)
         await shut.recall()
         calls = Calls(bot, pacer, store, shut)
@@ -113,7 +120,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         reactions = Reactions(calls)
         lanes = Lanes(
             store,
-            Answering(coze, store, home),
+            Answering(coze, store, home, Carrying(coze, store, files, coze_place(settings))),
             _replies(calls, store, features, default, reactions),
             quiet_seconds=settings.bridge_quiet_seconds,
             most=settings.bridge_open_chats,
@@ -200,98 +207,6 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
     return Settling(has.bot, calls, store, lanes, has.door, listening, commands, taps, life), life
 
 
-def coze_deployment(settings: Settings) -> Deployment:
-    """The Coze that the settings name."""
-    return deployment(settings.coze_api_base, settings.coze_jwt_oauth_audience)
-
-
-def coze_client(settings: Settings) -> Coze:
-    """A client of the Coze in the settings. Raises SettingsTrouble when its key is unusable."""
-    return Coze(coze_deployment(settings), _way_in(settings), proxy=settings.coze_proxy)
-
-
-def _way_in(settings: Settings) -> Auth:
-    if settings.coze_api_token is not None:
-        return StaticToken(settings.coze_api_token.get_secret_value())
-    path = settings.coze_jwt_oauth_private_key_file_path
-    pem = settings.coze_jwt_oauth_private_key
-    try:
-        key = private_key(pem.get_secret_value() if pem else None, path)
-    except ValueError as error:
-        name = "COZE_JWT_OAUTH_PRIVATE_KEY" + ("_FILE_PATH" if path else "")
-        raise SettingsTrouble((f"{name} {error}",)) from None
-    return JWTApp(
-        coze_deployment(settings),
-        settings.coze_jwt_oauth_client_id or "",
-        settings.coze_jwt_oauth_public_key_id or "",
-        key,
-    )
-
-
-def agent_home(settings: Settings) -> Home:
-    """What the chats' conversations belong to."""
-    return Home(
-        settings.coze_bot_id,
-        coze_deployment(settings).base,
-        settings.coze_jwt_oauth_client_id or "",  # a personal token does not name its account
-    )
-
-
-def telegram_bot(settings: Settings) -> Bot:
-    """The library's bot, with time-outs above the server's own flood wait of eight seconds."""
-    root = settings.telegram_api_base_url
-    return Bot(
-        settings.telegram_bot_token.get_secret_value(),
-        base_url=f"{root}/bot",
-        base_file_url=f"{root}/file/bot",
-        request=_request(settings.telegram_proxy, connections=256),
-        get_updates_request=_request(settings.telegram_proxy, connections=1),  # it is never used
-    )
-
-
-def _request(proxy: str | None, connections: int) -> HTTPXRequest:
-    kind = DirectRequest if direct(proxy) else HTTPXRequest
-    limits = httpx.Limits(max_connections=connections, keepalive_expiry=60.0)
-    return kind(
-        connection_pool_size=connections,
-        read_timeout=READ_SECONDS,
-        write_timeout=READ_SECONDS,
-        connect_timeout=CONNECT_SECONDS,
-        pool_timeout=CONNECT_SECONDS,
-        media_write_timeout=120.0,
-        proxy=proxy,
-        httpx_kwargs={"limits": limits, "transport": transport(proxy, limits)},
-    )
-
-
-def telegram_mailbox(settings: Settings) -> Mailbox:
-    """Where the updates come from."""
-    return Mailbox(
-        settings.telegram_api_base_url,
-        settings.telegram_bot_token.get_secret_value(),
-        settings.telegram_proxy,
-    )
-
-
-async def _meet_telegram(bot: Bot) -> None:
-    """Learn who we are; without a network this waits for one. Raises TokenRevoked."""
-    doing = "Signing in to Telegram"
-    for pause in pauses():
-        try:
-            await bot.initialize()
-            return
-        except InvalidToken as error:
-            raise TokenRevoked(doing, "Telegram does not know the token") from error
-        except RetryAfter as error:
-            await asyncio.sleep(seconds(error))
-        except NetworkError as error:
-            trouble = unreachable(doing, error)
-            log.warning("no Telegram yet", trouble=str(trouble), next_try_seconds=pause)
-            await asyncio.sleep(pause)
-        except TelegramError as error:
-            raise TelegramTrouble(doing, str(error)) from error
-
-
 def _replies(
     calls: Calls, store: Store, features: Features, default: Preferences, reactions: Reactions
 ) -> Callable[[Turn], AbstractAsyncContextManager[LiveReply]]:
@@ -329,6 +244,7 @@ async def _tidy(store: Store) -> None:
             await inbox.prune(tx)
             await outbox.prune(tx)
             await offers.forget_old_offers(tx)
+            await uploads.prune(tx)
     except StoreTrouble as trouble:
         log.warning("not tidied", trouble=str(trouble))
 

@@ -193,6 +193,13 @@ class Refused(CozeTrouble):
     cure = "If it happens to harmless questions, look at the agent's configuration."
 
 
+class FileRefused(CozeTrouble):
+    """Coze does not take this file: its type, its size, or what is in it."""
+
+    sentence = "file.refused"
+    cure = "Nothing: the person was told. Coze's documentation lists the types that it takes."
+
+
 class BadRequest(CozeTrouble):
     """Coze did not accept the request as it was."""
 
@@ -264,6 +271,12 @@ class RunFailed(CozeTrouble):
     cure = "Look at the run in the agent's log in Coze, by the log id."
 
 
+class NothingToAsk(CozeTrouble):
+    """Of a message only files came, and none of them can reach the agent; `sentence` says why."""
+
+    cure = "Nothing: the person was told why."
+
+
 class TelegramTrouble(Trouble):
     """Telegram refused or could not be reached."""
 
@@ -280,6 +293,13 @@ class SecondPoller(TelegramTrouble):
     """Another program takes the bot's updates, by polling or by a webhook."""
 
     cure = "Stop the other program that uses this bot's token, or delete its webhook."
+
+
+class FileGone(TelegramTrouble):
+    """Telegram does not give us a file (any more), or it is too large for bots."""
+
+    sentence = "file.gone"
+    cure = "Nothing: the person was told."
 
 
 class TelegramUnreachable(TelegramTrouble):

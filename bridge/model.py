@@ -70,6 +70,36 @@ class Line:
         return f"Line({len(self.text)} characters)"
 
 
+class Kind(StrEnum):
+    """What the agent can do with a file, in Coze's words but for the last."""
+
+    IMAGE = "image"
+    AUDIO = "audio"
+    FILE = "file"
+    VOICE = "voice"
+    """Somebody speaks: it is written down, and the words are asked."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that came with a message; it is fetched when its turn is asked."""
+
+    file_id: str
+    """By which Telegram gives it to our bot."""
+    key: str
+    """Names its content, whoever sends it."""
+    kind: Kind
+    name: str
+    """Its name with an extension: Coze judges by that."""
+    size: int = 0
+    """Bytes; 0 when Telegram does not tell."""
+    said: str = ""
+    """What is said in it, once it was written down."""
+
+    def __repr__(self) -> str:
+        return f"Attachment({self.kind}, {self.size} bytes)"
+
+
 @dataclass(frozen=True)
 class Message:
     """What one person put into a chat, as we understand it."""
@@ -83,6 +113,8 @@ class Message:
     quote: Quote | None = None
     album: str = ""
     """Of several files that are shown together, each is a message of its own with this name."""
+    attachments: tuple[Attachment, ...] = ()
+    """Its own files, and those of the message that it answers."""
 
     def __repr__(self) -> str:
         return f"Message(chat={self.chat}, id={self.id}, {len(self.text)} characters)"
@@ -215,6 +247,8 @@ class Picture:
     can_retry: bool = False
     answer_id: str | None = None
     """Coze's id of the last answer, by which people can judge it."""
+    transcript: str = ""
+    """What was said in the voice messages that ask."""
     keeps: int = 0
     """So many posts of the reply stay above this as they are: nobody knows any more what they say."""
 
@@ -251,6 +285,7 @@ class Part:
     """When, in Unix seconds; None when the turn is asked once more."""
     quote: Quote | None = None
     album: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
     def __repr__(self) -> str:
         return f"Part(message_id={self.message_id})"
@@ -285,6 +320,12 @@ class Turn:
     """What was written in the group before it."""
     member_id: int = 0
     """Whose conversation it belongs to; 0 for the one that all share."""
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files of all its messages, each once."""
+        found = {one.key: one for part in self.parts for one in part.attachments}
+        return tuple(found.values())
 
     def late(self, now: float) -> float:
         """How many seconds ago its last message was written; 0 when that does not count."""

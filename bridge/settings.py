@@ -1,8 +1,7 @@
 """Every setting once: its name, type, default and sentence; all faults are told at once."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,13 +13,11 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
 
 from bridge.coze.regions import deployment
-from bridge.errors import SettingsTrouble
 from bridge.model import Answers, Entrance, Memory, Preferences, Reasoning, Streaming
 from bridge.store.engine import database_file, database_url
 from bridge.texts import catalogues
@@ -157,6 +154,9 @@ class Settings(BaseModel):
             "Whether answers with tables, tasks or formulas become rich messages, which older "
             "Telegram clients cannot show."
         ),
+    )
+    bridge_transcripts: bool = Field(
+        True, description="Whether it is shown what was heard in a voice message."
     )
     bridge_language: str | None = Field(
         None, description="Language of the bridge's own sentences, when not the person's."
@@ -305,89 +305,3 @@ class Settings(BaseModel):
     @classmethod
     def _format(cls, form: object) -> object:
         return form.lower() if isinstance(form, str) else form
-
-
-def settings_from(variables: Mapping[str, str]) -> Settings:
-    """The settings in a set of variables. Raises SettingsTrouble with every fault at once."""
-    values = {name.lower(): value.strip() for name, value in variables.items() if value.strip()}
-    faults = [*_unknown(variables), *_ways_in(values)]
-    try:
-        made = Settings.model_validate(values)
-    except ValidationError as error:
-        first = {one["loc"][0]: one for one in reversed(error.errors())}  # one a variable
-        told = [_worded(one["loc"], one["type"], one["msg"]) for one in first.values()]
-        faults = [*reversed(told), *faults]
-    if faults:
-        faults += _near_misses(variables)
-        raise SettingsTrouble(tuple(faults))
-    return made
-
-
-def _unknown(variables: Mapping[str, str]) -> list[str]:
-    """Names that begin like ours and are none: a typing error would change nothing in silence."""
-    ours = [name.upper() for name in Settings.model_fields]
-    return [
-        f"{name} is not a setting; {_meant(name, ours)}"
-        for name in variables
-        if name.startswith("BRIDGE_")
-        and name.lower() not in Settings.model_fields
-        and not name.startswith("BRIDGE_TEST_")
-    ]
-
-
-def _meant(name: str, known: Sequence[str]) -> str:
-    close = get_close_matches(name, known, n=1, cutoff=0.75)
-    return f"is {close[0]} meant?" if close else "look for a typing error"
-
-
-def _near_misses(variables: Mapping[str, str]) -> list[str]:
-    """Names of others that look like one of ours; worth a word only when something is wrong."""
-    known = [name.upper() for name in Settings.model_fields]
-    found = []
-    for name in variables:
-        if name in known or not name.startswith(("COZE_", "TELEGRAM_")):
-            continue
-        close = get_close_matches(name, known, n=1, cutoff=0.75)
-        found += [f"{name} is not a setting; is {close[0]} meant?"] if close else []
-    return found
-
-
-def _ways_in(values: Mapping[str, str]) -> list[str]:
-    """There must be one way into Coze, and it must be whole."""
-    jwt = {name for name in values if name.startswith("coze_jwt_oauth_")} - {
-        "coze_jwt_oauth_audience"
-    }
-    if "coze_api_token" in values and jwt:
-        return ["COZE_API_TOKEN and COZE_JWT_OAUTH_… are both set; keep one of the two ways"]
-    if "coze_api_token" in values:
-        return []
-    if not jwt:
-        return ["COZE_API_TOKEN is missing; set it, or the COZE_JWT_OAUTH_… settings"]
-    needed = ["coze_jwt_oauth_client_id", "coze_jwt_oauth_public_key_id"]
-    faults = [
-        f"{name.upper()} is missing; the JWT way needs it" for name in needed if name not in jwt
-    ]
-    keys = jwt & {"coze_jwt_oauth_private_key", "coze_jwt_oauth_private_key_file_path"}
-    if len(keys) != 1:
-        word = "is missing" if not keys else "and …_FILE_PATH are both set"
-        faults.append(f"COZE_JWT_OAUTH_PRIVATE_KEY {word}; set the key or the file, one of them")
-    return faults
-
-
-def _worded(place: tuple[int | str, ...], kind: str, message: str) -> str:
-    """A fault with its variable's name, without the value."""
-    name = str(place[0]).upper()
-    if kind == "missing" and len(place) == 1:
-        sentence = Settings.model_fields[name.lower()].description or ""
-        return f"{name} is missing. {sentence.removesuffix(' Required.')}"
-    if kind == "value_error":
-        return f"{name} {message.removeprefix('Value error, ')}"
-    field = Settings.model_fields[name.lower()]
-    if name == "BRIDGE_OPERATORS":
-        return f"{name} needs Telegram ids, which are numbers, such as 1234567,7654321"
-    if "PACE" in name:
-        example = ",".join(f"{number:g}" for number in field.default)
-        return f"{name} needs six numbers above 0 (the last may be 0), such as {example}"
-    if kind == "bool_parsing":
-        return f"{name} must be true or false. {field.description}"
-    return f"{name} cannot be used ({message}). {field.description}"

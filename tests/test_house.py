@@ -35,12 +35,13 @@ ARROWS: dict[str, set[str]] = {
     "store": {"model", "errors"},
     "relay": {"model", "errors", "coze", "store"},
     "telegram": {"model", "errors", "relay", "store", "coze", "texts", "transport", "crashing"},
-    "environment": {"errors"},
+    "environment": {"errors", "settings"},
     "settings": {"model", "errors", "texts", "coze", "store"},
+    "neighbours": {"model", "errors", "settings", "coze", "telegram", "transport"},
     "app": {"model", "errors", "texts", "settings", "coze", "store", "relay", "telegram",
-            "transport"},
+            "neighbours"},
     "ops": {"model", "errors", "texts", "settings", "environment", "coze", "store", "relay",
-            "telegram", "app", "sandbox", "__version__"},
+            "telegram", "neighbours", "app", "sandbox", "__version__"},
     "__main__": {"ops"},
     "__init__": set(),
 }  # fmt: skip
@@ -163,7 +164,7 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources())
     used = set(
         re.findall(
-            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge|group|access|operator|agents|ask)\.\w+)"',
+            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge|group|access|operator|agents|ask|file|speech)\.\w+)"',
             code,
         )
     )

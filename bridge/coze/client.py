@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, BinaryIO, Self
 
 import httpx
 
@@ -76,17 +76,34 @@ class Coze:
         *,
         query: Mapping[str, str | int] | None = None,
         body: Json | None = None,
+        file: tuple[str, BinaryIO] | None = None,
     ) -> Json:
-        """Call an endpoint and return its whole envelope.
+        """Call an endpoint and return its whole envelope; a file goes out piece by piece.
 
         `doing` is the operator's word for it. Raises the CozeTrouble that the answer means.
         """
+        files = {"file": file} if file else None
+        response = await self._send(doing, method, path, params=query, json=body, files=files)
+        return _envelope(doing, response)
+
+    async def fetch(self, doing: str, path: str, body: Json, kind: str) -> bytes:
+        """Call an endpoint that answers with content of a kind, such as `audio/`.
+
+        Raises the CozeTrouble that any other answer means.
+        """
+        response = await self._send(doing, "POST", path, json=body)
+        if response.is_success and response.headers.get("content-type", "").startswith(kind):
+            return response.content
+        _envelope(doing, response)
+        raise Garbled(doing, "the answer is of another kind", log_id=log_id_of(response))
+
+    async def _send(self, doing: str, method: str, path: str, **parts: Any) -> httpx.Response:
+        """`parts` are httpx's own parameters of a request."""
         try:
             with outside(path):
-                response = await self._http.request(method, path, params=query, json=body)
+                return await self._http.request(method, path, **parts)
         except httpx.HTTPError as error:
             raise _transport(doing, error) from error
-        return _envelope(doing, response)
 
     @asynccontextmanager
     async def stream(

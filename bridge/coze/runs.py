@@ -33,6 +33,8 @@ class Question:
     text: str
     mark: str
     """Our own id of the turn, by which the run is found when its start was not heard of."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Uploads that go with it: of each its kind (`image`, `file` or `audio`) and its id."""
 
     def __repr__(self) -> str:
         return f"Question(mark={self.mark!r}, {len(self.text)} characters)"
@@ -43,8 +45,8 @@ def _body(question: Question, *, stream: bool) -> Json:
     message = {
         "role": "user",
         "type": "question",
-        "content": question.text,
-        "content_type": "text",
+        "content": _content(question),
+        "content_type": "object_string" if question.files else "text",
         "meta_data": mark,
     }
     return {
@@ -55,6 +57,14 @@ def _body(question: Question, *, stream: bool) -> Json:
         "additional_messages": [message],
         "meta_data": mark,
     }
+
+
+def _content(question: Question) -> str:
+    """The text, or with files a list as JSON: one text at most, and no text alone."""
+    if not question.files:
+        return question.text
+    items = [{"type": kind, "file_id": file_id} for kind, file_id in question.files]
+    return json.dumps([{"type": "text", "text": question.text}, *items], ensure_ascii=False)
 
 
 def stream_run(coze: Coze, question: Question) -> AbstractAsyncContextManager[AsyncIterator[Event]]:

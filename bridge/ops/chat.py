@@ -12,8 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bridge.app import agent_home, coze_client
 from bridge.model import ChatKey, Message, Picture, Sender
+from bridge.neighbours import agent_home, coze_client
 from bridge.relay.reply import Halt
 from bridge.relay.turn import Answering
 from bridge.settings import Settings

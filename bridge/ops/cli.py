@@ -94,9 +94,8 @@ def chat(
     ] = False,
 ) -> None:
     """Talk to the agent in the terminal."""
-    from bridge.environment import environment
+    from bridge.environment import environment, settings_from
     from bridge.ops.chat import chat as talk
-    from bridge.settings import settings_from
 
     variables = {**environment(), "TELEGRAM_BOT_TOKEN": "1:unused"}  # no Telegram is needed
     logs.set_up("WARNING", "console")
@@ -185,8 +184,7 @@ def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool 
 
 
 def _settings() -> "Settings":
-    from bridge.environment import environment
-    from bridge.settings import settings_from
+    from bridge.environment import environment, settings_from
 
     return settings_from(environment())
 

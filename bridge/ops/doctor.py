@@ -12,7 +12,6 @@ from rich.console import Console
 from telegram import Bot
 from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError
 
-from bridge.app import coze_client, telegram_bot
 from bridge.coze.agents import account_id, agent_information
 from bridge.coze.client import Coze
 from bridge.coze.conversations import create_conversation
@@ -29,6 +28,7 @@ from bridge.errors import (
     StoreTrouble,
     Unreachable,
 )
+from bridge.neighbours import coze_client, telegram_bot
 from bridge.ops.logs import redacted
 from bridge.settings import Settings
 from bridge.store import access, inbox, migrate

@@ -11,7 +11,7 @@ import typer
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from bridge.environment import environment
+from bridge.environment import environment, settings_from
 from bridge.errors import Trouble
 from bridge.ops.run import until_signal
 from bridge.sandbox import page
@@ -19,7 +19,6 @@ from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
 from bridge.sandbox.journal import Journal
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import TelegramEmulator
-from bridge.settings import settings_from
 
 _BOT_TOKEN = "42:SANDBOX"
 _COZE_TOKEN = "pat_sandbox"

@@ -14,6 +14,7 @@ from bridge.coze.events import Event, Run
 from bridge.coze.follow import follow, rejoin
 from bridge.coze.runs import Question
 from bridge.errors import (
+    BadRequest,
     Busy,
     ConversationLost,
     CozeTrouble,
@@ -24,9 +25,10 @@ from bridge.errors import (
     Unreachable,
 )
 from bridge.model import Chat, Home, Picture, Turn
+from bridge.relay.carrying import Carried, Carrying
 from bridge.relay.progress import Progress
 from bridge.relay.recovery import let_go
-from bridge.relay.wording import worded
+from bridge.relay.wording import transcript, worded
 from bridge.store import agents, chats, turns
 from bridge.store.engine import Store
 
@@ -49,6 +51,8 @@ class Told:
     """Whether its run is known to be over."""
     rejoined: bool = False
     """Whether it was asked before this process took it up."""
+    carried: Carried | None = None
+    """What became of its files, once they were brought to the agent."""
     renewed: bool = False
     """Whether it got another conversation, since the old one stayed busy."""
 
@@ -56,7 +60,16 @@ class Told:
 class Asking:
     """Asks turns: one Coze deployment, one store."""
 
-    def __init__(self, coze: Coze, store: Store, home: Home, *, stream: bool = True) -> None:
+    def __init__(
+        self,
+        coze: Coze,
+        store: Store,
+        home: Home,
+        carrying: Carrying | None = None,
+        *,
+        stream: bool = True,
+    ) -> None:
+        self._carrying = carrying
         self._coze = coze
         self._store = store
         self.home = home
@@ -80,6 +93,8 @@ class Asking:
                 pause = patience.pause(trouble)
                 if trouble.happened is not Happened.NO or told.turn.run_id is not None:
                     raise
+                if isinstance(trouble, BadRequest) and await self._forget_uploads(told):
+                    pause = 0.0
                 if isinstance(trouble, Busy) and pause is None and not told.renewed:
                     told.renewed, pause = True, 0.0
                 if pause is None:
@@ -101,12 +116,15 @@ class Asking:
 
     def _of(self, told: Told, turn: Turn | None = None, user_id: str = "") -> Question:
         """The question of the turn, or of an earlier one in its place."""
-        turn = turn or told.turn
+        turn, carried = turn or told.turn, told.carried
         place = turn.conversation_id or ""
-        return Question(told.home.agent_id, user_id, place, worded(turn), turn.mark)
+        text = worded(turn, carried.texts if carried else None)
+        files = carried.files if carried else ()
+        return Question(told.home.agent_id, user_id, place, text, turn.mark, files)
 
     async def _question(self, told: Told) -> Question:
         """The question for Coze, written down as asked."""
+        await self._carry(told)
         while True:
             left: Sequence[Turn] = ()
             async with self._store.writing() as tx:
@@ -129,6 +147,32 @@ class Asking:
         chosen = turn.preferences.agent
         agent_id = await agents.counting(tx, chosen, self.home.agent_id)
         return replace(self.home, agent_id=agent_id)
+
+    async def _carry(self, told: Told) -> None:
+        """Bring the turn's files to the agent."""
+        if not told.turn.attachments or told.carried is not None or self._carrying is None:
+            return
+
+        def begin() -> None:
+            told.progress = told.progress.with_status("status.files")
+            told.show(told.progress.picture())
+
+        told.carried = await self._carrying.carry(told.turn, begin)
+        told.turn = told.carried.turn
+        told.progress = replace(
+            told.progress,
+            doing=None,
+            transcript=transcript(told.turn),
+            notices=(*told.progress.notices, *told.carried.notices),
+        )
+
+    async def _forget_uploads(self, told: Told) -> bool:
+        """Whether uploads of before were used: then they may be what Coze refuses, and go anew."""
+        if self._carrying is None or told.carried is None or not told.carried.known:
+            return False
+        await self._carrying.forget(told.carried)
+        told.carried = None
+        return True
 
     async def _let_go(self, told: Told, left: Sequence[Turn]) -> None:
         """Have runs of earlier turns ended, or leave them alone in their conversation."""

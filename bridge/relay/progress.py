@@ -70,6 +70,8 @@ class Progress:
     """Whether Coze said that all answers are given."""
     card: bool = False
     """Whether there was a card without a word."""
+    transcript: str = ""
+    """What was said in the voice messages that ask."""
     ended: Status | None = None
     usage: Usage = field(default_factory=Usage)
 
@@ -118,6 +120,7 @@ class Progress:
             self.doing or thinking,
             self.notices,
             whole=self.complete and bool(answers),
+            transcript=self.transcript,
         )
 
     def finished(self) -> Picture:

@@ -19,7 +19,9 @@ from bridge.coze.runs import cancel_run
 from bridge.errors import CozeTrouble, Happened, StoreTrouble, Trouble
 from bridge.model import End, Home, Picture, State, Turn
 from bridge.relay.asking import Asking, Told
+from bridge.relay.carrying import Carrying
 from bridge.relay.reply import Halt, Reply, ReplyImpossible
+from bridge.relay.wording import transcript
 from bridge.store import turns
 from bridge.store.engine import Store
 
@@ -35,10 +37,18 @@ LAST_MOMENT_SECONDS = 2.0
 class Answering:
     """Answers turns: one Coze deployment, one store."""
 
-    def __init__(self, coze: Coze, store: Store, home: Home, *, stream: bool = True) -> None:
+    def __init__(
+        self,
+        coze: Coze,
+        store: Store,
+        home: Home,
+        carrying: Carrying | None = None,
+        *,
+        stream: bool = True,
+    ) -> None:
         self._coze = coze
         self._store = store
-        self._asking = Asking(coze, store, home, stream=stream)
+        self._asking = Asking(coze, store, home, carrying, stream=stream)
 
     async def answer(self, turn: Turn, reply: Reply, halt: asyncio.Future[Halt]) -> None:
         """Run the turn and settle it; `halt` ends it early.
@@ -48,6 +58,7 @@ class Answering:
         ReplyLater when the end must wait to be shown.
         """
         told = Told(turn, reply.show, self._asking.home, rejoined=turn.asked)
+        told.progress = replace(told.progress, transcript=transcript(turn))
         if turn.edited:  # while nobody was there to begin anew
             await self._cancel(told)
             await self._begin_anew(turn)

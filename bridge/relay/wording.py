@@ -4,6 +4,9 @@ Coze knows one user for a whole group, so a message brings its speaker's name al
 chat nothing is added to what the person wrote but what they quoted.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from bridge.model import Line, Part, Quote, Turn
 
 MOST_QUOTED = 1000
@@ -13,12 +16,26 @@ MOST_QUOTED_OF_OURS = 200
 MOST_NAME = 64
 
 
-def worded(turn: Turn) -> str:
-    """The question as the agent reads it."""
+def worded(turn: Turn, texts: Mapping[str, str] | None = None) -> str:
+    """The question as the agent reads it; `texts` is what stands there for files, by their keys."""
     speaker = "" if turn.chat.private else name(turn.sender.name)
-    first, *more = turn.parts
-    told = [_told(first, speaker), *(_told(part, "") for part in more)]
+    first, *more = [_with_files(part, texts or {}) for part in turn.parts]
+    if not any(part.text or part.quote for part in (first, *more)) and turn.attachments:
+        names = ", ".join(one.name for one in turn.attachments)
+        first = replace(first, text=f"({names})")  # Coze takes no files without a text
+    told = [_told(first, speaker), *(_told(part, "") for part in more if part.text or part.quote)]
     return "\n\n".join([*_heard(turn.heard), *told])
+
+
+def transcript(turn: Turn) -> str:
+    """What was said in the turn's voice messages."""
+    return "\n\n".join(one.said for one in turn.attachments if one.said)
+
+
+def _with_files(part: Part, texts: Mapping[str, str]) -> Part:
+    """A message with what is said and written in its files."""
+    inside = [one.said or texts.get(one.key, "") for one in part.attachments]
+    return replace(part, text="\n\n".join(text for text in (part.text, *inside) if text))
 
 
 def name(given: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChatKey, Line, Message, Part, Quote, Sender, State, Turn
+from bridge.model import Attachment, ChatKey, Kind, Line, Message, Part, Quote, Sender, State, Turn
 from bridge.store.chats import chosen, read_preferences
 from bridge.store.ends import load
 from bridge.store.tables import chats, turns
@@ -39,6 +39,8 @@ def part_of(message: Message) -> dict[str, object]:
         part["quote"] = asdict(message.quote)
     if message.album:
         part["album"] = message.album
+    if message.attachments:
+        part["attachments"] = [asdict(one) for one in message.attachments]
     return part
 
 
@@ -73,6 +75,7 @@ def parts_of(stored: Sequence[Mapping[str, object]]) -> tuple[Part, ...]:
             _time(part.get("written_at")),
             _quote(part.get("quote")),
             str(part.get("album", "")),
+            _attachments(part.get("attachments")),
         )
         for part in stored
     )
@@ -82,6 +85,12 @@ def _quote(stored: object) -> Quote | None:
     if not isinstance(stored, dict):
         return None
     return Quote(str(stored["author"]), str(stored["text"]))
+
+
+def _attachments(stored: object) -> tuple[Attachment, ...]:
+    if not isinstance(stored, list):
+        return ()
+    return tuple(Attachment(**{**one, "kind": Kind(one["kind"])}) for one in stored)
 
 
 def _time(stored: object) -> float | None:

@@ -62,6 +62,7 @@ chats = Table(
     Column("memory", Text),
     Column("context", Integer),
     Column("agent", Text),
+    Column("speech", Text),
 )
 """Where people meet the bot, where their memory lives at Coze, and what they have chosen. In a
 forum, what the row without a topic has chosen is the default of the topics."""
@@ -102,6 +103,29 @@ access = Table(
 )
 """Which people (by their private chats) and groups may use the bridge: `asked`, `allowed` or
 `denied`, and by whom."""
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("file_id", Text, nullable=False),
+    Column("since", Float, nullable=False),
+    Index(None, "since"),
+)
+"""Files that lie at Coze already: by the account's place there, and what names their content."""
+
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("file_id", Text, nullable=False),
+    Column("since", Float, nullable=False),
+    Index(None, "since"),
+)
+"""Files of answers that lie at Telegram already: by a digest of their address or content."""
 
 agents = Table(
     "agents",

@@ -102,6 +102,17 @@ async def began(tx: AsyncConnection, turn_id: int, run_id: str, conversation_id:
     await change(tx, turn_id, run_id=run_id, conversation_id=conversation_id)
 
 
+async def written_down(tx: AsyncConnection, turn_id: int, key: str, said: str) -> Turn:
+    """Keep what is said in a file of the turn, with its question; returns the turn with it."""
+    row = (await tx.execute(with_chat().where(turns.c.id == turn_id))).one()
+    parts = [dict(part) for part in row.parts]
+    for part in parts:
+        files = part.get("attachments", [])
+        part["attachments"] = [{**one, "said": said} if one["key"] == key else one for one in files]
+    await change(tx, turn_id, parts=parts)
+    return replace(turn_of(row), parts=parts_of(parts))
+
+
 async def posted(tx: AsyncConnection, turn_id: int, posts: Sequence[int]) -> None:
     """Write down the reply's posts."""
     await change(tx, turn_id, posts=list(posts))

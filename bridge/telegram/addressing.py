@@ -15,9 +15,6 @@ ANONYMOUS_ADMIN, CHANNEL_BOT, TELEGRAM = 1087968824, 136817688, 777000
 """Telegram's stand-ins as the author: for an administrator who writes in the group's name, for a
 channel, and for a channel's post that Telegram forwards by itself."""
 
-ATTACHED = "(With a file that you cannot see.)"
-"""Stands above a caption for the agent: only the words of such a message reach it."""
-
 
 @dataclass(frozen=True)
 class Us:

@@ -11,5 +11,7 @@ class Features:
     """Whether answers are judged with 👍 and 👎."""
     drafts: bool = True
     """Whether Telegram shows drafts."""
+    transcripts: bool = True
+    """Whether it is shown what was heard in voice messages, as the operator decides."""
     rich: bool = False
     """Whether finished answers may become rich messages."""

@@ -9,6 +9,8 @@ from bridge.telegram.markup import Growing, joined, render
 from bridge.telegram.paging import Pages
 from bridge.texts import say
 
+MOST_TRANSCRIPT = 3000
+"""Characters of what was said that are shown: an answer follows it."""
 BRIEF_UNITS = 280
 """How much of the agent's reasoning is shown when it is to be brief."""
 
@@ -37,9 +39,15 @@ class Layout:
     """Draws the pictures of one reply; it remembers what cannot change any more."""
 
     def __init__(
-        self, language: str, reasoning: Reasoning = Reasoning.OFF, sentences: Sequence[str] = ()
+        self,
+        language: str,
+        reasoning: Reasoning = Reasoning.OFF,
+        sentences: Sequence[str] = (),
+        *,
+        transcripts: bool = True,
     ) -> None:
         self._language = language
+        self._transcripts = transcripts
         self._reasoning = reasoning
         self._sentences = sentences
         """What the bridge itself says above the answer."""
@@ -84,10 +92,17 @@ class Layout:
         """What stands above the answer. Nothing, while there would be nothing else to see."""
         said = [say(self._language, key) for key in picture.notices]
         asides = [aside(sentence) for sentence in (*self._sentences, *said)]
-        thoughts = self._thoughts(picture.reasoning)
-        if not answers and not thoughts and not picture.over and not picture.status:
+        thoughts, heard = self._thoughts(picture.reasoning), self._heard(picture.transcript)
+        if not answers and not thoughts and not heard and not picture.over and not picture.status:
             return []
-        return [*asides, *([thoughts] if thoughts else [])]
+        return [*(one for one in (heard,) if one), *asides, *(one for one in (thoughts,) if one)]
+
+    def _heard(self, transcript: str) -> Rendered | None:
+        """What was said in a voice message, as a quotation that opens when it is tapped."""
+        if not self._transcripts or not transcript.strip():
+            return None
+        text = f"🎤 {shortened(transcript.strip(), MOST_TRANSCRIPT)}"
+        return Rendered(text, (Entity("expandable_blockquote", 0, units(text)),))
 
     def _thoughts(self, reasoning: str) -> Rendered | None:
         """The agent's reasoning as a quotation that opens when it is tapped."""

@@ -10,7 +10,8 @@ from bridge.relay.lanes import Lanes
 from bridge.store import chats, inbox, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
-from bridge.telegram.addressing import ATTACHED, wakes, without_word
+from bridge.telegram.addressing import wakes, without_word
+from bridge.telegram.albums import Albums
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.context import Context
@@ -47,6 +48,7 @@ class Listening:
         self._context = context
         self._reactions = reactions
         self._default = default
+        self._albums = Albums()
         self._most_waiting = most_waiting
         self._stale_seconds = stale_seconds
 
@@ -62,7 +64,7 @@ class Listening:
                 await inbox.skip(tx, arrived)
             log.info("message skipped", chat=message.chat.chat_id, update=arrived.update_id)
             return
-        waits = await self._wait(arrived, message)
+        waits = await self._wait(arrived, self._albums.completed(message))
         if waits is None:
             return
         room = self._lanes.wake(message.chat, ALBUM_SECONDS if message.album else 0.0)
@@ -110,8 +112,10 @@ class Listening:
         elif _wakes(message, chosen):
             await self.ask(arrived, _woken(message, chosen))
         else:
-            if chosen.context and message.text and not self._stale(message):
-                self._context.note(message.chat, message.sender.name, message.text)
+            self._albums.note(message)
+            words = message.text or ", ".join(f"({one.name})" for one in message.attachments)
+            if chosen.context and words and not self._stale(message):
+                self._context.note(message.chat, message.sender.name, words)
             await self._done(arrived)
 
     async def joins(self, arrived: Arrived, message: Message) -> bool:
@@ -155,11 +159,8 @@ class Listening:
 
 def _wakes(message: Message, chosen: Preferences) -> bool:
     """Whether it begins with the word that wakes, where a group has chosen one."""
-    words = message.text.removeprefix(f"{ATTACHED}\n")
-    return chosen.answers is Answers.WAKE and wakes(words, chosen.wake_word or "")
+    return chosen.answers is Answers.WAKE and wakes(message.text, chosen.wake_word or "")
 
 
 def _woken(message: Message, chosen: Preferences) -> Message:
-    words = message.text.removeprefix(f"{ATTACHED}\n")
-    lead = message.text.removesuffix(words)
-    return replace(message, text=lead + without_word(words, chosen.wake_word or ""))
+    return replace(message, text=without_word(message.text, chosen.wake_word or ""))

@@ -16,6 +16,8 @@ class Manner:
     streaming: Streaming = Streaming.EDITS
     judged: bool = False
     """Whether people are asked what they think of an answer."""
+    transcripts: bool = True
+    """Whether it is shown what was heard in a voice message."""
     rich: bool = False
     """Whether a finished answer may become a rich message."""
 
@@ -32,5 +34,6 @@ def manner(turn: Turn, default: Preferences, features: Features) -> Manner:
         suggestions=chosen.suggestions is not False,
         streaming=streaming,
         judged=features.judging,
+        transcripts=features.transcripts,
         rich=features.rich,
     )

@@ -22,7 +22,6 @@ from telegram.constants import ChatType
 
 from bridge.model import ChatKey, Message, Quote, Sender
 from bridge.telegram.addressing import (
-    ATTACHED,
     TELEGRAM,
     Command,
     Us,
@@ -31,6 +30,7 @@ from bridge.telegram.addressing import (
     text_of,
     without_name,
 )
+from bridge.telegram.attached import attachments, in_words
 from bridge.telegram.frame import Button, Keyboard
 from bridge.telegram.items import (
     Ask,
@@ -97,26 +97,29 @@ def _message(raw: RawMessage, bot: Bot, update_id: int) -> Item:
         return Nothing("not from a person")
     us, private = Us(bot.id, bot.username), raw.chat.type == ChatType.PRIVATE
     said = _said(raw, sender, us)
-    if not said.text and not text_of(raw):
-        return (
-            Nothing("no content")
-            if not raw.effective_attachment
-            else _wordless(said, update_id, for_us=private or addressed(raw, us))
-        )
+    for_us = private or addressed(raw, us)
+    if not said.text and not said.attachments and not text_of(raw):
+        if raw.effective_attachment is None and not _OTHER_KINDS & raw.api_kwargs.keys():
+            return Nothing("no content")
+        return Unreadable(said, update_id) if for_us else Nothing("a kind that we cannot read")
     order = command(raw, us)
     if order is not None:
         return _order(order, raw, said, us, update_id)
-    return Ask(said) if private or addressed(raw, us) else Heard(said)
+    return Ask(said) if for_us else Heard(said)
+
+
+_OTHER_KINDS = {"checklist", "rich_message", "live_photo"}
+"""Kinds of messages that the library does not know yet."""
 
 
 def _said(raw: RawMessage, sender: Sender, us: Us) -> Message:
     """What the message says, without our name where that only calls us."""
     text = _text(text_of(raw) if raw.chat.type == ChatType.PRIVATE else without_name(raw, us))
-    quote = _quote(raw, us)
-    if not text and quote is None:  # naming us under somebody's words asks about those words
-        text = _text(text_of(raw))
-    if text and raw.effective_attachment:
-        text = f"{ATTACHED}\n{text}"
+    text = "\n".join(part for part in (_text(in_words(raw)), text) if part)
+    quote, answered = _quote(raw, us), _answered(raw)
+    files = attachments(raw) + (attachments(answered) if answered is not None else ())
+    if not text and quote is None and not files:
+        text = _text(text_of(raw))  # naming us under somebody's words asks about those words
     return Message(
         _key(raw),
         _whole(raw.message_id),
@@ -125,14 +128,8 @@ def _said(raw: RawMessage, sender: Sender, us: Us) -> Message:
         raw.date.timestamp(),
         quote,
         _text(raw.media_group_id or ""),
+        files,
     )
-
-
-def _wordless(said: Message, update_id: int, *, for_us: bool) -> Item:
-    """A file without words; of an album, only one of the files has them."""
-    if said.album:
-        said = replace(said, text=ATTACHED)
-    return Unreadable(said, update_id) if for_us else Heard(said)
 
 
 def _passed_on(raw: RawMessage, text: str) -> str:
@@ -150,12 +147,10 @@ def _passed_on(raw: RawMessage, text: str) -> str:
 
 
 def _quote(raw: RawMessage, us: Us) -> Quote | None:
-    """What the message answers, as far as it has words: the part that was chosen, or all of it."""
-    answered = raw.reply_to_message
-    if answered is not None and answered.forum_topic_created is not None:
-        answered = None  # it merely stands in the topic
+    """What the message answers: the part that was chosen, or all of it, or which file it is."""
+    answered = _answered(raw)
     chosen = _text(raw.quote.text) if raw.quote is not None else ""
-    words = chosen or (_text(text_of(answered)) if answered is not None else "")
+    words = chosen or (_words_of(answered) if answered is not None else "")
     if not words:
         return None
     if answered is None or answered.from_user is None:
@@ -164,6 +159,18 @@ def _quote(raw: RawMessage, us: Us) -> Quote | None:
         return Quote("", words)
     author = _author(answered)
     return Quote(author.name if author is not None else answered.from_user.full_name, words)
+
+
+def _answered(raw: RawMessage) -> RawMessage | None:
+    """What the message answers; in a topic, every one merely stands below its first."""
+    answered = raw.reply_to_message
+    return None if answered is None or answered.forum_topic_created is not None else answered
+
+
+def _words_of(raw: RawMessage) -> str:
+    """Its words, or which file it is."""
+    names = ", ".join(one.name for one in attachments(raw))
+    return _text(text_of(raw) or in_words(raw)) or (f"({names})" if names else "")
 
 
 def _event(raw: RawMessage) -> Item | None:
@@ -226,7 +233,7 @@ def _order(order: Command, raw: RawMessage, said: Message, us: Us, update_id: in
     if order.addressee and order.addressee.casefold() != us.username.casefold():
         return Nothing("a command for another bot")
     argument = _text(order.argument)
-    if order.name == "ask" and (argument or said.quote is not None):
+    if order.name == "ask" and (argument or said.quote is not None or said.attachments):
         return Ask(replace(said, text=argument))
     surely = said.chat.private or addressed(raw, us)
     return Order(said, update_id, order.name, argument, surely)

@@ -71,7 +71,10 @@ class LiveReply:
         self._manner = manner
         self._ledger = ledger
         self._posts = Posts(calls, turn, ledger)
-        self._layout = Layout(manner.language, manner.reasoning, _late(turn, manner.language))
+        late = _late(turn, manner.language)
+        self._layout = Layout(
+            manner.language, manner.reasoning, late, transcripts=manner.transcripts
+        )
         self._picture = Picture()
         self._changed = asyncio.Event()
         self._whole = asyncio.Event()

@@ -123,10 +123,6 @@ class Settling:
                 log.debug("a command for another bot", update=arrived.update_id)
             case Order():
                 await self._obey(await self._in_their_language(item), arrived)
-            case Unreadable(message) if message.album and await self._listening.joins(
-                arrived, message
-            ):
-                return
             case Unreadable():
                 item = await self._in_their_language(item)
                 await self._tell(item.message, "message.unsupported", item.cause)

@@ -1,5 +1,7 @@
 """What the commands do, as the person sees it and as Coze hears it."""
 
+import time
+
 from worlds import World, buttons, is_running
 
 from bridge.sandbox.coze import Pace, saying
@@ -121,13 +123,12 @@ async def test_forged_buttons_do_nothing(world: World) -> None:
 async def test_what_is_not_text_is_declined_kindly(world: World) -> None:
     ann = world.telegram.add_person("Ann")
     async with world.bridge():
-        world.telegram.send_document(ann, "a.pdf", b"%PDF", "application/pdf")
-        assert "text only" in (await world.settled(ann, 1)).text
-        world.telegram.send_album(ann, [b"1", b"2", b"3"])
-        assert "text only" in (await world.settled(ann, 2)).text
-        assert world.coze.asked == []
-        world.telegram.send_document(ann, "a.pdf", b"%PDF", "application/pdf", "What is this?")
-        await world.settled(ann, 3)
-    assert len(world.posts(ann)) == 3
-    cannot = "(With a file that you cannot see.)"
-    assert [one.question for one in world.coze.asked] == [f"{cannot}\nWhat is this?"]
+        game = {"title": "Snake", "description": "A game.", "photo": []}
+        chat = {"id": ann.id, "type": "private", "first_name": ann.first_name}
+        sender = {"id": ann.id, "is_bot": False, "first_name": ann.first_name}
+        one = {"message_id": 9, "date": int(time.time()), "chat": chat, "from": sender}
+        world.telegram.send(ann, "/help")
+        await world.settled(ann, 1)
+        world.telegram.inject({"message": one | {"game": game}})
+        assert "messages of this kind" in (await world.settled(ann, 2)).text
+    assert world.coze.asked == []

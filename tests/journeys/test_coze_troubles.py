@@ -18,7 +18,11 @@ CODES = (
     720701013, 720702002, 720702004, 720702011, 720702085, 720702089, "720702204", 720702250,
     720712033, 701231, 788788103, 777777775, 999999,
 )  # fmt: skip
-SENTENCES = {text for key, text in catalogues()["en"].items() if key.startswith("trouble.")}
+SENTENCES = {
+    text
+    for key, text in catalogues()["en"].items()
+    if key.startswith("trouble.") or key == "file.refused"
+}
 
 
 @pytest.mark.parametrize("form", [False, "first", "mid", "failed"])

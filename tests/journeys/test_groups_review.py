@@ -165,7 +165,7 @@ async def test_a_word_wakes_under_a_photo_too(world: World) -> None:
         group = await met(world, [ann])
         world.telegram.send_photo(ann, b"1", "Sandbox, what is it?", chat=group)
         await world.settled(group, 2, timeout=100)
-    assert questions(world) == ["Ann: (With a file that you cannot see.)\nwhat is it?"]
+    assert questions(world) == ["Ann: what is it?"]
 
 
 @in_a_fast_world
@@ -183,7 +183,8 @@ async def test_an_album_that_answers_us_is_one_question(world: World) -> None:
             world.telegram.updates.inject({"message": one})
         await world.settled(group, 2, timeout=200)
         await quiet(world)
-    assert said(world, group) == [ANSWER]
+    (answer,) = said(world, group)  # the files are none of Telegram's
+    assert answer.endswith(ANSWER)
     assert len(questions(world)) == 1
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from fast import run_fast
 from worlds import World, a_world, in_a_fast_world
 
+from bridge.environment import settings_from
 from bridge.ops.doctor import Finding, Health, examine
 from bridge.ops.logs import redacted
-from bridge.settings import settings_from
 
 
 async def examined(world: World, **variables: str) -> list[Finding]:

@@ -108,6 +108,10 @@ ROWS: dict[str, list[Row]] = {
     "access": [
         {"chat_id": -100, "state": "allowed", "name": "Group 😀", "decided_by": 5, "since": NOW},
     ],
+    "uploads": [{"place": "https://api.coze.com ab", "key": "k", "file_id": "738", "since": NOW}],
+    "pictures": [
+        {"bot_id": 42, "key": "k", "kind": "photo", "file_id": "AgAC", "since": NOW},
+    ],
     "agents": [{"agent_id": "75", "name": "Poet", "since": NOW}],
     "moves": [{"old_id": -5, "new_id": -1000000000005}],
     "operators": [{"person_id": 5, "name": "Ann", "since": NOW}],

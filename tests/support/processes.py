@@ -14,9 +14,9 @@ from fast import run_fast_together
 from worlds import eventually
 
 from bridge.crashing import VARIABLE
+from bridge.environment import settings_from
 from bridge.ops import logs
 from bridge.ops.run import run
-from bridge.settings import settings_from
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["processes"])

@@ -70,6 +70,7 @@ def recorded() -> tuple[Update, ...]:
     found += [
         {"message": bare | {"sticker": sticker}},
         {"message": bare | {"venue": place}},
+        {"message": bare | {"game": {"title": "x", "description": "y", "photo": photo["photo"]}}},
         {"message": bare | {"pinned_message": bare | {"date": 0}}},
         {"stopped_message_generation": {"chat": bare["chat"], "draft_id": 7}},
     ]

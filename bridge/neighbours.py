@@ -1,0 +1,131 @@
+"""Our two neighbours, as the settings name them: clients of Coze and of Telegram."""
+
+import asyncio
+import hashlib
+
+import httpx
+import structlog
+from telegram import Bot
+from telegram.error import InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.request import HTTPXRequest
+
+from bridge.coze.auth import Auth, JWTApp, StaticToken, private_key
+from bridge.coze.client import Coze
+from bridge.coze.regions import Deployment, deployment
+from bridge.errors import SettingsTrouble, TelegramTrouble, TokenRevoked
+from bridge.model import Home
+from bridge.settings import Settings
+from bridge.telegram.intake import Mailbox
+from bridge.telegram.media import Downloads
+from bridge.telegram.outcomes import pauses, seconds, unreachable
+from bridge.telegram.wire import CONNECT_SECONDS, READ_SECONDS, DirectRequest
+from bridge.transport import direct, transport
+
+log = structlog.get_logger(__name__)
+
+
+def coze_deployment(settings: Settings) -> Deployment:
+    """The Coze that the settings name."""
+    return deployment(settings.coze_api_base, settings.coze_jwt_oauth_audience)
+
+
+def coze_client(settings: Settings) -> Coze:
+    """A client of the Coze in the settings. Raises SettingsTrouble when its key is unusable."""
+    return Coze(coze_deployment(settings), _way_in(settings), proxy=settings.coze_proxy)
+
+
+def _way_in(settings: Settings) -> Auth:
+    if settings.coze_api_token is not None:
+        return StaticToken(settings.coze_api_token.get_secret_value())
+    path = settings.coze_jwt_oauth_private_key_file_path
+    pem = settings.coze_jwt_oauth_private_key
+    try:
+        key = private_key(pem.get_secret_value() if pem else None, path)
+    except ValueError as error:
+        name = "COZE_JWT_OAUTH_PRIVATE_KEY" + ("_FILE_PATH" if path else "")
+        raise SettingsTrouble((f"{name} {error}",)) from None
+    return JWTApp(
+        coze_deployment(settings),
+        settings.coze_jwt_oauth_client_id or "",
+        settings.coze_jwt_oauth_public_key_id or "",
+        key,
+    )
+
+
+def agent_home(settings: Settings) -> Home:
+    """What the chats' conversations belong to."""
+    return Home(
+        settings.coze_bot_id,
+        coze_deployment(settings).base,
+        settings.coze_jwt_oauth_client_id or "",  # a personal token does not name its account
+    )
+
+
+def coze_place(settings: Settings) -> str:
+    """Names the Coze account: what is uploaded there is known there only."""
+    key = settings.coze_api_token
+    owner = key.get_secret_value() if key else settings.coze_jwt_oauth_client_id or ""
+    digest = hashlib.sha256(owner.encode()).hexdigest()[:16]
+    return f"{coze_deployment(settings).base} {digest}"
+
+
+def downloads(settings: Settings, bot: Bot) -> Downloads:
+    """Where the files lie that people send."""
+    root, token = settings.telegram_api_base_url, settings.telegram_bot_token.get_secret_value()
+    public = root == Settings.model_fields["telegram_api_base_url"].default
+    return Downloads(bot, f"{root}/file/bot{token}", settings.telegram_proxy, public=public)
+
+
+def telegram_bot(settings: Settings) -> Bot:
+    """The library's bot, with time-outs above the server's own flood wait of eight seconds."""
+    root = settings.telegram_api_base_url
+    return Bot(
+        settings.telegram_bot_token.get_secret_value(),
+        base_url=f"{root}/bot",
+        base_file_url=f"{root}/file/bot",
+        request=_request(settings.telegram_proxy, connections=256),
+        get_updates_request=_request(settings.telegram_proxy, connections=1),  # it is never used
+    )
+
+
+def _request(proxy: str | None, connections: int) -> HTTPXRequest:
+    kind = DirectRequest if direct(proxy) else HTTPXRequest
+    limits = httpx.Limits(max_connections=connections, keepalive_expiry=60.0)
+    return kind(
+        connection_pool_size=connections,
+        read_timeout=READ_SECONDS,
+        write_timeout=READ_SECONDS,
+        connect_timeout=CONNECT_SECONDS,
+        pool_timeout=CONNECT_SECONDS,
+        media_write_timeout=120.0,
+        proxy=proxy,
+        httpx_kwargs={"limits": limits, "transport": transport(proxy, limits)},
+    )
+
+
+def telegram_mailbox(settings: Settings) -> Mailbox:
+    """Where the updates come from."""
+    return Mailbox(
+        settings.telegram_api_base_url,
+        settings.telegram_bot_token.get_secret_value(),
+        settings.telegram_proxy,
+    )
+
+
+async def meet_telegram(bot: Bot) -> None:
+    """Learn who we are; without a network this waits for one. Raises TokenRevoked."""
+    doing = "Signing in to Telegram"
+    for pause in pauses():
+        try:
+            await bot.initialize()
+            return
+        except InvalidToken as error:
+            raise TokenRevoked(doing, "Telegram does not know the token") from error
+        except RetryAfter as error:
+            await asyncio.sleep(seconds(error))
+        except NetworkError as error:
+            trouble = unreachable(doing, error)
+            log.warning("no Telegram yet", trouble=str(trouble), next_try_seconds=pause)
+            await asyncio.sleep(pause)
+        except TelegramError as error:
+            raise TelegramTrouble(doing, str(error)) from error

@@ -1,0 +1,192 @@
+"""Bring a turn's files to the agent: written down, read into the question, or uploaded."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from bridge.coze.audio import MOST_HEARD_BYTES, transcribe
+from bridge.coze.client import Coze
+from bridge.coze.files import taken, upload
+from bridge.errors import (
+    CozeTrouble,
+    FileGone,
+    FileRefused,
+    Forbidden,
+    NothingToAsk,
+    NotOffered,
+    Retry,
+    Trouble,
+)
+from bridge.model import Attachment, Kind, Turn
+from bridge.relay.files import Files
+from bridge.relay.plaintext import fenced, plain_text
+from bridge.store import turns, uploads
+from bridge.store.engine import Store
+
+log = structlog.get_logger(__name__)
+AT_ONCE = 3
+"""Files on their way at a time: a plan allows Coze ten uploads a second."""
+SMALL_BYTES = 64 * 1024
+"""A text up to this size stands in the question, whatever its name."""
+MOST_CHARACTERS = 20_000
+"""Of all texts of a question together; the agent's model has to read them."""
+
+
+@dataclass
+class Carried:
+    """What became of a turn's files."""
+
+    turn: Turn
+    """With what is said in its voice messages."""
+    uploads: dict[str, tuple[Kind, str]] = field(default_factory=dict)
+    """Of each file at Coze its kind and id."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """What stands in the question for a file."""
+    notices: list[str] = field(default_factory=list)
+    """Keys of sentences about what could not be passed on."""
+    known: list[str] = field(default_factory=list)
+    """The files that were uploaded for an earlier question."""
+    refused: list[str] = field(default_factory=list)
+    """The files that the agent does not get."""
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """What goes with the question, in the order of the messages."""
+        keys = [one.key for one in self.turn.attachments if one.key in self.uploads]
+        return tuple(self.uploads[key] for key in keys)
+
+
+class Carrying:
+    """Brings files to one Coze account."""
+
+    def __init__(self, coze: Coze, store: Store, files: Files, place: str) -> None:
+        """`place` names the account: elsewhere an upload's id means nothing."""
+        self._coze = coze
+        self._store = store
+        self._files = files
+        self._place = place
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def carry(self, turn: Turn, begin: Callable[[], None]) -> Carried:
+        """Do it for all files of a turn; `begin` is called when that takes time.
+
+        What cannot be passed on is noted. Raises NothingToAsk when nothing else was asked, and the
+        Trouble that kept files from being fetched or uploaded.
+        """
+        carried = Carried(turn)
+        async with self._store.reading() as tx:
+            keys = [one.key for one in turn.attachments]
+            known = await uploads.at_coze(tx, self._place, keys)
+        new = []
+        for one in turn.attachments:
+            if one.key in known and one.kind is not Kind.VOICE:
+                carried.uploads[one.key] = (one.kind, known[one.key])
+                carried.known.append(one.key)
+            elif not one.said:
+                new.append(one)
+        if new:
+            begin()
+            await self._carry_all(new, carried)
+        _is_something(carried)
+        return carried
+
+    async def forget(self, carried: Carried) -> None:
+        """Coze refused a question with uploads of before: they may be gone."""
+        async with self._store.writing() as tx:
+            await uploads.forget(tx, self._place, carried.known)
+
+    async def _carry_all(self, files: list[Attachment], carried: Carried) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for one in files:
+                    group.create_task(self._carry(one, carried), name="a file for Coze")
+        except* Trouble as troubles:
+            raise troubles.exceptions[0] from None
+
+    async def _carry(self, attachment: Attachment, carried: Carried) -> None:
+        """Bring one file there, or note why not."""
+        async with self._room:
+            try:
+                await self._bring(attachment, carried)
+            except (FileGone, FileRefused, NotOffered) as trouble:
+                said = trouble.sentence
+                if isinstance(trouble, NotOffered):
+                    said = "file.missing" if attachment.kind is not Kind.VOICE else "speech.missing"
+                _note(carried, attachment, said, trouble)
+            except Forbidden as trouble:
+                voice = attachment.kind is Kind.VOICE
+                right = "createTranscription" if voice else "uploadFile"
+                trouble.cure = f"Give the token the permission {right} in Coze."
+                said = "speech.closed" if voice else "file.closed"
+                _note(carried, attachment, said, trouble)
+
+    async def _bring(self, attachment: Attachment, carried: Carried) -> None:
+        if attachment.kind is Kind.VOICE:
+            await self._write_down(attachment, carried)
+            return
+        async with self._files.opened(attachment) as path:
+            if attachment.kind is Kind.FILE:
+                text = await asyncio.to_thread(_text_of, path)
+                small = path.stat().st_size <= SMALL_BYTES
+                if text is not None and (small or not taken(attachment.name)):
+                    _inline(attachment, text, carried)
+                    return
+            if not taken(attachment.name):
+                raise FileRefused("Passing on a file", "its type", sentence="file.type")
+            file_id = await self._patiently(path, attachment)
+        async with self._store.writing() as tx:
+            await uploads.uploaded(tx, self._place, attachment.key, file_id)
+        carried.uploads[attachment.key] = (attachment.kind, file_id)
+
+    async def _patiently(self, path: Path, attachment: Attachment) -> str:
+        """Upload, again after a pause: another copy at Coze harms nobody."""
+        for pause in (1.0, 4.0):
+            try:
+                return await upload(self._coze, path, attachment.name)
+            except CozeTrouble as trouble:
+                if trouble.retry is not Retry.WAIT and trouble.permanent:
+                    raise
+                log.info("a file is uploaded again", trouble=str(trouble))
+                await asyncio.sleep(pause)
+        return await upload(self._coze, path, attachment.name)
+
+    async def _write_down(self, attachment: Attachment, carried: Carried) -> None:
+        if attachment.size > MOST_HEARD_BYTES:
+            raise FileGone("Writing down a voice message", "its size", sentence="speech.too_long")
+        async with self._files.opened(attachment) as path:
+            said = await transcribe(self._coze, path, attachment.name)
+        if not said:
+            raise FileGone("Writing down a voice message", "no word", sentence="speech.empty")
+        async with self._store.writing() as tx:
+            carried.turn = await turns.written_down(tx, carried.turn.id, attachment.key, said)
+
+
+def _text_of(path: Path) -> str | None:
+    """The beginning of a file, if it is text."""
+    with path.open("rb") as file:
+        return plain_text(file.read(4 * MOST_CHARACTERS))
+
+
+def _inline(attachment: Attachment, text: str, carried: Carried) -> None:
+    room = MOST_CHARACTERS - sum(len(one) for one in carried.texts.values())
+    if len(text) > room:
+        text = text[: max(0, room)]
+        carried.notices.append("file.cut")
+    carried.texts[attachment.key] = fenced(attachment.name, text)
+
+
+def _note(carried: Carried, attachment: Attachment, said: str, trouble: Trouble) -> None:
+    log.warning("a file was not passed on", turn=carried.turn.id, trouble=str(trouble))
+    carried.refused.append(attachment.key)
+    if said not in carried.notices:
+        carried.notices.append(said)
+
+
+def _is_something(carried: Carried) -> None:
+    """Raises NothingToAsk when only files came, and none of them can be passed on."""
+    words = any(part.text.strip() or part.quote for part in carried.turn.parts)
+    if carried.refused and len(carried.refused) == len(carried.turn.attachments) and not words:
+        raise NothingToAsk("Passing on files", "none can be", sentence=carried.notices[0])

@@ -1,0 +1,64 @@
+"""Files that lie somewhere already, and need not be sent there again."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.store.tables import pictures, uploads
+
+KEPT_SECONDS = 80 * 86400.0
+"""Coze keeps an upload for three months; Telegram's ids are good for longer."""
+
+
+async def at_coze(tx: AsyncConnection, place: str, keys: Sequence[str]) -> Mapping[str, str]:
+    """The ids at Coze of what was uploaded there lately."""
+    fresh = uploads.c.since > time.time() - KEPT_SECONDS
+    query = select(uploads).where(uploads.c.place == place, uploads.c.key.in_(keys), fresh)
+    return {row.key: row.file_id for row in (await tx.execute(query)).all()}
+
+
+async def uploaded(tx: AsyncConnection, place: str, key: str, file_id: str) -> None:
+    """Remember an upload to Coze."""
+    values = {"file_id": file_id, "since": time.time()}
+    entry = insert(uploads).values(place=place, key=key, **values)
+    again = entry.on_conflict_do_update(index_elements=["place", "key"], set_=values)
+    await tx.execute(again)
+
+
+async def forget(tx: AsyncConnection, place: str, keys: Collection[str]) -> None:
+    """Coze does not know them any more."""
+    await tx.execute(delete(uploads).where(uploads.c.place == place, uploads.c.key.in_(keys)))
+
+
+async def at_telegram(tx: AsyncConnection, bot_id: int, key: str) -> tuple[str, str] | None:
+    """The kind and the id at Telegram of a file of an answer; None when it is not there."""
+    here = (pictures.c.bot_id == bot_id, pictures.c.key == key)
+    row = (await tx.execute(select(pictures).where(*here))).one_or_none()
+    return (row.kind, row.file_id) if row else None
+
+
+async def sent(
+    tx: AsyncConnection, bot_id: int, keys: Sequence[str], kind: str, file_id: str
+) -> None:
+    """Remember a file that Telegram has: by each of the keys."""
+    values = {"kind": kind, "file_id": file_id, "since": time.time()}
+    for key in keys:
+        entry = insert(pictures).values(bot_id=bot_id, key=key, **values)
+        again = entry.on_conflict_do_update(index_elements=["bot_id", "key"], set_=values)
+        await tx.execute(again)
+
+
+async def not_there(tx: AsyncConnection, bot_id: int, keys: Collection[str]) -> None:
+    """Telegram does not know them any more."""
+    here = (pictures.c.bot_id == bot_id, pictures.c.key.in_(keys))
+    await tx.execute(delete(pictures).where(*here))
+
+
+async def prune(tx: AsyncConnection) -> None:
+    """Forget what is too old to be good."""
+    old = time.time() - KEPT_SECONDS
+    for table in (uploads, pictures):
+        await tx.execute(delete(table).where(table.c.since < old))

@@ -1,0 +1,148 @@
+"""Files down to us: from Telegram's server into a temporary file, piece by piece."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path, PurePath
+from types import TracebackType
+from typing import Self
+
+import httpx
+import structlog
+from telegram import Bot
+from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
+
+from bridge.crashing import outside
+from bridge.errors import FileGone, TelegramUnreachable
+from bridge.model import Attachment
+from bridge.telegram.attached import MOST_BYTES
+from bridge.telegram.outcomes import Result, seconds
+from bridge.transport import plain, transport
+
+log = structlog.get_logger(__name__)
+_DOING = "Fetching a file from Telegram"
+TRIES = 4
+PAUSE_SECONDS = 2.0
+"""Telegram says of a file that is too new or just busy that it is unavailable; once more helps."""
+SILENCE_SECONDS = 30.0
+
+
+class Downloads:
+    """Opens what people sent. Use it as an async context."""
+
+    def __init__(self, bot: Bot, root: str, proxy: str | None, *, public: bool) -> None:
+        """`root` is where files lie, with the token; `public` says that it is Telegram's server.
+
+        A server of one's own has no limit of 20 MB, and may name paths on this very machine.
+        """
+        self._bot = bot
+        self._root = root
+        self._public = public
+        limits = httpx.Limits(max_connections=16, keepalive_expiry=60.0)
+        timeout = httpx.Timeout(SILENCE_SECONDS, connect=10.0, pool=600.0)
+        self._http = plain(
+            httpx.AsyncClient(
+                proxy=proxy, transport=transport(proxy, limits), timeout=timeout, limits=limits
+            )
+        )
+
+    async def __aenter__(self) -> Self:
+        """Open the connection pool."""
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close every connection."""
+        await self._http.__aexit__(kind, error, trace)
+
+    @asynccontextmanager
+    async def opened(self, attachment: Attachment) -> AsyncIterator[Path]:
+        """A copy on the disk, gone with the context. Raises FileGone and TelegramUnreachable."""
+        if self._public and attachment.size > MOST_BYTES:
+            raise FileGone(_DOING, "it is larger than 20 MB", sentence="file.too_large")
+        address = await _again(lambda: self._address(attachment))
+        if not self._public and os.path.isabs(address):
+            yield Path(address)
+            return
+        suffix = PurePath(attachment.name).suffix
+        with tempfile.TemporaryDirectory(prefix="bridge-") as folder:
+            path = Path(folder) / f"file{suffix}"
+            await _again(lambda: self._download(address, path))
+            yield path
+
+    async def _address(self, attachment: Attachment) -> str:
+        """Where it lies on the server, which tells once more each time: the link ends in an hour."""
+        try:
+            found = await self._bot.do_api_request(
+                "getfile", api_kwargs={"file_id": attachment.file_id}
+            )
+        except RetryAfter as error:
+            raise _Later(seconds(error)) from error
+        except BadRequest as error:
+            what = str(error).casefold()
+            if "too big" in what:
+                raise FileGone(_DOING, what, sentence="file.too_large") from error
+            raise _Later(PAUSE_SECONDS, FileGone(_DOING, what)) from error
+        except NetworkError as error:
+            raise _Later(PAUSE_SECONDS) from error
+        except TelegramError as error:
+            raise FileGone(_DOING, type(error).__name__) from error
+        path = found.get("file_path") if isinstance(found, dict) else None
+        if not isinstance(path, str) or not path:
+            raise FileGone(_DOING, "the server does not say where it lies")
+        return path
+
+    async def _download(self, address: str, path: Path) -> None:
+        try:
+            with outside("file"):
+                async with self._http.stream("GET", f"{self._root}/{address}") as response:
+                    if response.status_code == 404:
+                        raise _Later(PAUSE_SECONDS, FileGone(_DOING, "HTTP 404"))
+                    if not response.is_success:
+                        raise _Later(PAUSE_SECONDS)
+                    await _save(response, path)
+        except httpx.HTTPError as error:  # its words may hold the token
+            raise _Later(PAUSE_SECONDS) from error
+
+
+class _Later(Exception):
+    """It may work after a pause; when it never does, `trouble` is why."""
+
+    def __init__(self, pause: float, trouble: FileGone | None = None) -> None:
+        super().__init__(pause)
+        self.pause = pause
+        self.trouble = trouble
+
+
+async def _again(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """Try a few times. Raises what the last try ended in."""
+    for left in range(TRIES - 1, -1, -1):
+        try:
+            return await attempt()
+        except _Later as later:
+            if not left:
+                what = type(later.__cause__).__name__ if later.__cause__ else "no answer"
+                raise later.trouble or TelegramUnreachable(
+                    _DOING, what, sentence="file.gone"
+                ) from later
+            log.info("a file is fetched again", pause=later.pause)
+            await asyncio.sleep(later.pause)
+    raise AssertionError("there is a last try")
+
+
+async def _save(response: httpx.Response, path: Path) -> None:
+    """Write an answer to a file as it arrives; one that ends early is not all of it."""
+    size, expected = 0, response.headers.get("content-length", "")
+    with path.open("wb") as file:
+        async for piece in response.aiter_bytes(65_536):
+            size += len(piece)
+            file.write(piece)
+    if expected.isdecimal() and int(expected) != size:
+        raise _Later(PAUSE_SECONDS)
