@@ -80,7 +80,10 @@ def photo(
         if shown is None:
             raise
         sizes = [Picture(*shown, content)]
-    kept = [store(world, "photo", each.content, mime="image/jpeg", size=size) for each in sizes]
+    kept = [
+        store(world, "photo", each.content, mime="image/jpeg", size=size if last else None)
+        for last, each in zip([*[False] * (len(sizes) - 1), True], sizes, strict=True)
+    ]
     described: list[Json] = [
         _described(stored) | {"width": each.width, "height": each.height}
         for stored, each in zip(kept, sizes, strict=True)

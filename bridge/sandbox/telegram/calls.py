@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bridge.sandbox.telegram.budgets import Family, RateModel
 from bridge.sandbox.telegram.entities import Entity, read_entities
+from bridge.sandbox.telegram.faults import Faults
 from bridge.sandbox.telegram.params import Broken, Params
 from bridge.sandbox.telegram.refusals import bad_request, forbidden, moved, too_many_requests
 from bridge.sandbox.telegram.rich import read_rich
@@ -52,6 +53,7 @@ class MethodCall:
     world: World
     updates: UpdateQueue
     rates: Rates
+    faults: Faults
     params: Params
     hung_up: Callable[[], Awaitable[None]]
     """Ends when the client has closed the connection."""

@@ -15,13 +15,14 @@ from starlette.types import Receive, Scope, Send
 
 from bridge.sandbox.journal import Journal
 from bridge.sandbox.telegram import crowd, groups, guises
+from bridge.sandbox.telegram.breaking import TRANSPORT
 from bridge.sandbox.telegram.budgets import Budgets, RateModel
 from bridge.sandbox.telegram.calls import Rates
 from bridge.sandbox.telegram.crowd import Where
 from bridge.sandbox.telegram.entities import Entity
 from bridge.sandbox.telegram.mischief import Mischief
 from bridge.sandbox.telegram.people import PeopleSide
-from bridge.sandbox.telegram.server import TRANSPORT, BotServer, json_response
+from bridge.sandbox.telegram.server import BotServer, json_response
 from bridge.sandbox.telegram.sharing import Sharing
 from bridge.sandbox.telegram.sights import Place, Sights, chat_id_of
 from bridge.sandbox.telegram.updates import UpdateQueue

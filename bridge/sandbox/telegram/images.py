@@ -51,12 +51,13 @@ def photo_sizes(content: bytes) -> list[Picture]:
     width, height = image.size
     if width + height > MOST_SIDES or max(width, height) > MOST_RATIO * min(width, height):
         raise WrongDimensions(f"{width} x {height}")
-    kept = image.format == "JPEG" and max(width, height) <= LONGEST_SIDE
     try:
         image.load()
         plain = _on_white(image)
     except (OSError, ValueError, SyntaxError) as problem:
         raise NoPicture(str(problem)) from problem
+    upright = plain.size == image.size
+    kept = image.format == "JPEG" and max(width, height) <= LONGEST_SIDE and upright
     smaller = [_scaled(plain, side) for side in LONGEST_SIDES if side < max(width, height)]
     original = Picture(width, height, content) if kept else _scaled(plain, LONGEST_SIDE)
     return [*smaller, original]

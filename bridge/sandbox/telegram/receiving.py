@@ -135,6 +135,8 @@ async def get_file(call: MethodCall) -> object:
         raise bad_request("invalid file_id")
     if stored.size > MOST_DOWNLOAD_BYTES:
         raise bad_request("file is too big")
+    if call.faults.take_withheld(stored.file_id):
+        raise bad_request("wrong file_id or the file is temporarily unavailable")
     call.world.linked[stored.path] = stored
     return {
         "file_id": stored.file_id,
