@@ -18,6 +18,9 @@ from bridge.sandbox.telegram.world import Attachment, Json, StoredFile, World
 StickerKind = Literal["static", "animated", "video"]
 OLD_SIZE = (800, 600)
 """Of a picture that cannot be read and of which nobody said more, in pixels."""
+MOST_IN_ALBUM = 10
+APART = ("document", "audio")
+"""Kinds that stand in an album only with their own."""
 _PLACES = {
     "photo": ("AgAC", "photos", "jpg"),
     "document": ("BQAC", "documents", "bin"),
@@ -56,6 +59,12 @@ def store(
     )
     world.files[stored.file_id] = stored
     return stored
+
+
+def new_album(world: World) -> str:
+    """The `media_group_id` of one more album."""
+    world.albums += 1
+    return str(13_000_000_000_000_000 + world.albums)
 
 
 def document(

@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bridge.sandbox.telegram import attachments, crowd
-from bridge.sandbox.telegram.attachments import OLD_SIZE, StickerKind
+from bridge.sandbox.telegram.attachments import (
+    APART,
+    MOST_IN_ALBUM,
+    OLD_SIZE,
+    StickerKind,
+    new_album,
+)
 from bridge.sandbox.telegram.contents import UNKNOWN
 from bridge.sandbox.telegram.crowd import Where
 from bridge.sandbox.telegram.sights import Place, chat_id_of
 from bridge.sandbox.telegram.updates import UpdateQueue
 from bridge.sandbox.telegram.world import Attachment, Person, World
-
-MOST_IN_ALBUM = 10
-_APART = ("document", "audio")
-"""Kinds that stand in an album only with their own."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def share_album(
     if not 2 <= len(items) <= MOST_IN_ALBUM:
         raise ValueError(f"An album has 2 to {MOST_IN_ALBUM} files, not {len(items)}.")
     kinds = {each.kind for each in items}
-    if len(kinds) > 1 and kinds.intersection(_APART):
+    if len(kinds) > 1 and kinds.intersection(APART):
         raise ValueError(f"Telegram does not mix {' and '.join(sorted(kinds))} in an album.")
     album = new_album(world)
     return [
@@ -76,12 +78,6 @@ def share_album(
         ).message_id
         for each in items
     ]
-
-
-def new_album(world: World) -> str:
-    """The `media_group_id` of one more album."""
-    world.albums += 1
-    return str(13_000_000_000_000_000 + world.albums)
 
 
 class Sharing:
