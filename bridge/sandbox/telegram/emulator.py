@@ -22,6 +22,7 @@ from bridge.sandbox.telegram.crowd import Where
 from bridge.sandbox.telegram.entities import Entity
 from bridge.sandbox.telegram.mischief import Mischief
 from bridge.sandbox.telegram.people import PeopleSide
+from bridge.sandbox.telegram.people_files import PeopleFiles
 from bridge.sandbox.telegram.server import BotServer, json_response
 from bridge.sandbox.telegram.sharing import Sharing
 from bridge.sandbox.telegram.sights import Place, Sights, chat_id_of
@@ -67,6 +68,7 @@ class TelegramEmulator(Sights, Mischief, Sharing):
         self.app: Starlette = _Application(
             routes=[
                 *page.routes(),
+                *PeopleFiles(self.world, self.updates).routes(),
                 Route("/bot{rest:path}", self._server.answer, methods=["GET", "POST"]),
                 Route("/file/bot{rest:path}", self._server.download, methods=["GET"]),
             ],
@@ -260,8 +262,17 @@ class TelegramEmulator(Sights, Mischief, Sharing):
         message = self.world.message(self.world.chat(chat_id_of(chat)), message_id)
         if message is None:
             raise ValueError(f"There is no message {message_id} to pass on.")
-        guise = guises.forwarded(self.world, message)
-        return self._write_as(guise, person, message.text, to)
+        guise, where = guises.forwarded(self.world, message), Where(chat_id_of(to))
+        sent = crowd.write(
+            self.world,
+            self.updates,
+            person,
+            message.text,
+            where,
+            attachment=message.attachment,
+            guise=guise,
+        )
+        return sent.message_id
 
     def _write_as(
         self, guise: Guise, person: Person, text: str, chat: Place, reply_to: int | None = None
