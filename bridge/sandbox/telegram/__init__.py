@@ -5,12 +5,25 @@ from bridge.sandbox.telegram.emulator import TelegramEmulator
 from bridge.sandbox.telegram.entities import Entity
 from bridge.sandbox.telegram.rich import plain_text
 from bridge.sandbox.telegram.server import Call
-from bridge.sandbox.telegram.world import Bot, Draft, Frame, Group, Message, Person
+from bridge.sandbox.telegram.sharing import AlbumItem
+from bridge.sandbox.telegram.world import (
+    Action,
+    Attachment,
+    Bot,
+    Draft,
+    Frame,
+    Group,
+    Message,
+    Person,
+)
 
 Post = Message
 """One message of the bot, as `TelegramEmulator.posts` lists them."""
 
 __all__ = [
+    "Action",
+    "AlbumItem",
+    "Attachment",
     "Bot",
     "Budgets",
     "Call",

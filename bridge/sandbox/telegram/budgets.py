@@ -47,10 +47,10 @@ class Bucket:
     level: float
     at: float
 
-    def drawn(self, capacity: int, every: float, now: float) -> Bucket | None:
-        """The bucket with one token less, or None when it is empty."""
+    def drawn(self, capacity: int, every: float, now: float, count: int = 1) -> Bucket | None:
+        """The bucket with so many tokens less, or None when it has too few."""
         level = min(float(capacity), self.level + (now - self.at) / every)
-        return Bucket(level - 1, now) if level >= 1 - 1e-9 else None
+        return Bucket(level - count, now) if level >= count - 1e-9 else None
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class Ban:
     """Whether the client can know; the call that finds out does not count as disobedience."""
 
 
-def within(times: tuple[float, ...], limit: int, window: float, now: float) -> bool:
-    """Whether one more call fits into a sliding window."""
-    return sum(now - each < window for each in times) < limit
+def within(times: tuple[float, ...], limit: int, window: float, now: float, count: int = 1) -> bool:
+    """Whether so many more calls fit into a sliding window."""
+    return sum(now - each < window for each in times) + count <= limit
 
 
 class RateModel:
@@ -83,12 +83,17 @@ class RateModel:
         for family in FAMILIES:
             self._bans[chat_id, family] = Ban(now + seconds, seconds, told=False)
 
-    def charge(self, chat_id: int, family: Family, now: float, *, new: bool = False) -> float:
-        """Let one call pass (0), or say for how many seconds it should not have come."""
+    def charge(
+        self, chat_id: int, family: Family, now: float, *, new: bool = False, count: int = 1
+    ) -> float:
+        """Let one call pass (0), or say for how many seconds it should not have come.
+
+        An album is one call that makes `count` messages.
+        """
         ban = self._bans.get((chat_id, family))
         if ban is not None and now < ban.until - 1e-6:
             ban = self._called_during(ban, now)
-        elif self._affords(chat_id, family, now, new=new):
+        elif self._affords(chat_id, family, now, new=new, count=count):
             return 0.0
         else:
             wait = self.budgets.first_wait if self.budgets else 0.0
@@ -103,33 +108,42 @@ class RateModel:
         wait = ban.wait * LATER_IS_WORSE
         return Ban(now + wait, wait, told=True)
 
-    def _affords(self, chat_id: int, family: Family, now: float, *, new: bool) -> bool:
+    def _affords(self, chat_id: int, family: Family, now: float, *, new: bool, count: int) -> bool:
         limits = self.budgets
         if limits is None or family == "other":
             return True
         if family == "actions":
             return self._fits((chat_id, "actions"), limits.action_windows, now)
         overall = ((limits.new_messages_limit, limits.new_messages_window),)
-        if new and not self._fits((0, "new"), overall, now):
+        if new and not self._fits((0, "new"), overall, now, count):
             return False
         if chat_id < 0:
-            return self._fits((chat_id, "group"), ((limits.group_limit, limits.group_window),), now)
-        stock = self._draw((chat_id, "stock"), limits.private_capacity, limits.private_refill, now)
-        return stock and self._draw((chat_id, "gap"), limits.private_burst, limits.private_gap, now)
+            windows = ((limits.group_limit, limits.group_window),)
+            return self._fits((chat_id, "group"), windows, now, count)
+        stock = (limits.private_capacity, limits.private_refill)
+        gap = (limits.private_burst, limits.private_gap)  # one call, however many it makes
+        drawn = self._draw((chat_id, "stock"), *stock, now, count)
+        return drawn and self._draw((chat_id, "gap"), *gap, now)
 
-    def _draw(self, key: tuple[int, str], capacity: int, every: float, now: float) -> bool:
-        drawn = self._buckets.get(key, Bucket(capacity, now)).drawn(capacity, every, now)
+    def _draw(
+        self, key: tuple[int, str], capacity: int, every: float, now: float, count: int = 1
+    ) -> bool:
+        drawn = self._buckets.get(key, Bucket(capacity, now)).drawn(capacity, every, now, count)
         if drawn is None:
             return False
         self._buckets[key] = drawn
         return True
 
     def _fits(
-        self, key: tuple[int, str], windows: tuple[tuple[int, float], ...], now: float
+        self,
+        key: tuple[int, str],
+        windows: tuple[tuple[int, float], ...],
+        now: float,
+        count: int = 1,
     ) -> bool:
         longest = max(window for _, window in windows)
         times = tuple(each for each in self._times.get(key, ()) if now - each < longest)
-        if not all(within(times, limit, window, now) for limit, window in windows):
+        if not all(within(times, limit, window, now, count) for limit, window in windows):
             return False
-        self._times[key] = (*times, now)
+        self._times[key] = (*times, *[now] * count)
         return True

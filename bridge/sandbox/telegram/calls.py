@@ -6,12 +6,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bridge.sandbox.telegram.budgets import Family, RateModel
-from bridge.sandbox.telegram.entities import Entity, read_entities
+from bridge.sandbox.telegram.entities import read_entities
+from bridge.sandbox.telegram.faults import Faults
 from bridge.sandbox.telegram.params import Broken, Params
 from bridge.sandbox.telegram.refusals import bad_request, forbidden, moved, too_many_requests
 from bridge.sandbox.telegram.rich import read_rich
 from bridge.sandbox.telegram.shapes import entities_json, message_json
-from bridge.sandbox.telegram.text import Formatted, check_size, formatted
+from bridge.sandbox.telegram.text import (
+    MOST_CAPTION_CHARACTERS,
+    Formatted,
+    check_size,
+    formatted,
+    utf16_length,
+)
 from bridge.sandbox.telegram.updates import UpdateQueue
 from bridge.sandbox.telegram.world import Chat, Frame, Json, Message, World, loop_time
 
@@ -31,14 +38,16 @@ class Rates:
         self.model = model
         self._pause = pause
 
-    async def admit(self, chat_id: int, family: Family, *, new: bool = False) -> None:
-        """Return when the call may happen. Raises Refused (429)."""
+    async def admit(
+        self, chat_id: int, family: Family, *, new: bool = False, count: int = 1
+    ) -> None:
+        """Return when the call, which makes `count` messages, may happen. Raises Refused (429)."""
         limits = self.model.budgets
         patience = 0.0
         if limits is not None:
             patience = limits.inner_wait_actions if family == "actions" else limits.inner_wait
         waited = 0.0
-        while (wait := self.model.charge(chat_id, family, loop_time(), new=new)) > 0:
+        while wait := self.model.charge(chat_id, family, loop_time(), new=new, count=count):
             if waited + wait > patience:
                 raise too_many_requests(wait)
             await self._pause(wait)
@@ -52,6 +61,7 @@ class MethodCall:
     world: World
     updates: UpdateQueue
     rates: Rates
+    faults: Faults
     params: Params
     hung_up: Callable[[], Awaitable[None]]
     """Ends when the client has closed the connection."""
@@ -151,14 +161,51 @@ def text_of(call: MethodCall, *, may_be_empty: bool = False) -> Formatted:
     raw = call.params.text("text")
     if not raw and not may_be_empty:
         raise bad_request("Message text is empty")
-    check_size(raw)
-    if call.params.text("parse_mode").lower() not in ("", "none"):
+    return _formatted(
+        call,
+        Words(raw, _decoded(call.params, "entities"), _mode(call.params)),
+        may_be_empty=may_be_empty,
+    )
+
+
+@dataclass(frozen=True)
+class Words:
+    """A text or caption as a client sent it."""
+
+    raw: str
+    entities: object
+    """Decoded JSON."""
+    parse_mode: str = ""
+
+
+def caption_of(call: MethodCall) -> Formatted:
+    """The call's caption with its entities, perhaps empty. Raises Refused."""
+    entities = _decoded(call.params, "caption_entities")
+    return checked_caption(call, Words(call.params.text("caption"), entities, _mode(call.params)))
+
+
+def checked_caption(call: MethodCall, words: Words) -> Formatted:
+    """A caption as the server keeps it. Raises Refused."""
+    caption = _formatted(call, words, may_be_empty=True)
+    # the server counts characters, apps count UTF-16 units: only what suits both is let through
+    if utf16_length(caption.text) > MOST_CAPTION_CHARACTERS:
+        raise bad_request("Message caption is too long")
+    return caption
+
+
+def _mode(params: Params) -> str:
+    return params.text("parse_mode")
+
+
+def _formatted(call: MethodCall, words: Words, *, may_be_empty: bool = False) -> Formatted:
+    check_size(words.raw)
+    if words.parse_mode.lower() not in ("", "none"):
         raise bad_request("Unsupported parse_mode")
-    entities = sent_entities(call.params)
+    entities = read_entities(words.entities)
     for entity in entities:
         if entity.user_id and not _has_met(call.world, entity.user_id):
             raise bad_request("User not found")
-    return formatted(raw, entities, may_be_empty=may_be_empty)
+    return formatted(words.raw, entities, may_be_empty=may_be_empty)
 
 
 def rich_of(call: MethodCall, *, draft: bool = False) -> Json | None:
@@ -182,12 +229,12 @@ def _has_met(world: World, person_id: int) -> bool:
     return any(chat.known and person_id in chat.members for chat in world.chats.values())
 
 
-def sent_entities(params: Params) -> list[Entity]:
-    """The `entities` of a call; broken JSON counts as none."""
+def _decoded(params: Params, name: str) -> object:
+    """Entities as sent; broken JSON counts as none."""
     try:
-        return read_entities(params.decoded("entities"))
+        return params.decoded(name)
     except Broken:
-        return []
+        return None
 
 
 def object_of(params: Params, name: str, title: str) -> Json | None:

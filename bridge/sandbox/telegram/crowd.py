@@ -6,7 +6,6 @@ let a person do.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 
 from bridge.sandbox.telegram.calls import reply_thread
@@ -41,7 +40,6 @@ from bridge.sandbox.telegram.world import (
     Message,
     Person,
     Query,
-    StoredFile,
     World,
     loop_time,
 )
@@ -66,6 +64,7 @@ def write(
     *,
     entities: tuple[Entity, ...] = (),
     attachment: Attachment | None = None,
+    album: str = "",
     guise: Guise = PLAIN,
 ) -> Message:
     """A person writes a message, or a caption under a file; perhaps in another's name."""
@@ -76,9 +75,7 @@ def write(
     for entity in entities:
         if entity.user_id not in (0, world.bot.id):
             world.person(entity.user_id)
-    caption = attachment is not None
-    most = MOST_CAPTION_CHARACTERS if caption else MOST_CHARACTERS
-    shown = _written(text, entities, most, may_be_empty=caption)
+    shown = _written(text, entities, attachment)
     message = Message(
         message_id=chat.last_message_id + 1,
         chat_id=chat.id,
@@ -89,6 +86,7 @@ def write(
         reply_to_message_id=where.reply_to,
         thread_id=thread_id,
         attachment=attachment,
+        media_group_id=album,
         guise=guise,
     )
     world.add_message(chat, message)
@@ -113,9 +111,7 @@ def rewrite(
     message = _existing(world, chat, message_id)
     if message.by_bot or message.sender_id != person.id:
         raise ValueError(f"Message {message_id} is not {person.first_name}'s.")
-    caption = message.attachment is not None
-    most = MOST_CAPTION_CHARACTERS if caption else MOST_CHARACTERS
-    frame = _frame(world, _written(text, (), most, may_be_empty=caption))
+    frame = _frame(world, _written(text, (), message.attachment))
     if frame.text == message.text:
         raise ValueError("The new text is the old one.")
     message.history.append(frame)
@@ -219,48 +215,6 @@ def stop_draft(world: World, updates: UpdateQueue, person: Person, thread_id: in
     return draft.draft_id
 
 
-def store(world: World, folder: str, name: str, content: bytes, mime_type: str) -> StoredFile:
-    """Keep a file that a person sends; the bot may fetch it by its id."""
-    number = len(world.files)
-    digest = hashlib.sha256(f"{world.bot.id}/{number}/{name}".encode()).hexdigest()
-    ending = name.rpartition(".")[2] if "." in name else "bin"
-    stored = StoredFile(
-        file_id=f"BQACAgIAAxkB{digest[:48]}",
-        file_unique_id=f"AgAD{digest[48:60]}",
-        path=f"{folder}/file_{number}.{ending}",
-        mime_type=mime_type,
-        content=content,
-    )
-    world.files[stored.file_id] = stored
-    return stored
-
-
-def document(stored: StoredFile, name: str) -> Attachment:
-    """A stored file as a message's document."""
-    return Attachment(
-        "document",
-        {
-            "file_name": name,
-            "mime_type": stored.mime_type,
-            "file_id": stored.file_id,
-            "file_unique_id": stored.file_unique_id,
-            "file_size": len(stored.content),
-        },
-    )
-
-
-def photo(stored: StoredFile, width: int, height: int) -> Attachment:
-    """A stored file as a message's photo, in one size."""
-    size: Json = {
-        "file_id": stored.file_id,
-        "file_unique_id": stored.file_unique_id,
-        "file_size": len(stored.content),
-        "width": width,
-        "height": height,
-    }
-    return Attachment("photo", [size])
-
-
 def page_person(world: World, person: Person) -> Json:
     """A person as the page gets them."""
     return {
@@ -311,13 +265,15 @@ def _data(button: Json) -> str:
     return data
 
 
-def _written(
-    text: str, entities: tuple[Entity, ...], most: int, *, may_be_empty: bool
-) -> Formatted:
+def _written(text: str, entities: tuple[Entity, ...], attachment: Attachment | None) -> Formatted:
+    """A text, or the caption of an attachment, as Telegram's apps send it."""
     try:
-        shown = formatted(text, entities, may_be_empty=may_be_empty)
+        shown = formatted(text, entities, may_be_empty=attachment is not None)
     except Refused as refused:
         raise ValueError(f"Telegram's apps do not send this: {refused.description}.") from None
+    if attachment is not None and not attachment.captioned and shown.text:
+        raise ValueError(f"Nothing can be written under a {attachment.kind}.")
+    most = MOST_CHARACTERS if attachment is None else MOST_CAPTION_CHARACTERS
     if len(shown.text) > most:
         raise ValueError(f"A person's message has at most {most} characters.")
     return shown

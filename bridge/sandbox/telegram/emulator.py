@@ -15,13 +15,16 @@ from starlette.types import Receive, Scope, Send
 
 from bridge.sandbox.journal import Journal
 from bridge.sandbox.telegram import crowd, groups, guises
+from bridge.sandbox.telegram.breaking import TRANSPORT
 from bridge.sandbox.telegram.budgets import Budgets, RateModel
 from bridge.sandbox.telegram.calls import Rates
 from bridge.sandbox.telegram.crowd import Where
 from bridge.sandbox.telegram.entities import Entity
 from bridge.sandbox.telegram.mischief import Mischief
 from bridge.sandbox.telegram.people import PeopleSide
-from bridge.sandbox.telegram.server import TRANSPORT, BotServer, json_response
+from bridge.sandbox.telegram.people_files import PeopleFiles
+from bridge.sandbox.telegram.server import BotServer, json_response
+from bridge.sandbox.telegram.sharing import Sharing
 from bridge.sandbox.telegram.sights import Place, Sights, chat_id_of
 from bridge.sandbox.telegram.updates import UpdateQueue
 from bridge.sandbox.telegram.world import (
@@ -36,7 +39,7 @@ from bridge.sandbox.telegram.world import (
 )
 
 
-class TelegramEmulator(Sights, Mischief):
+class TelegramEmulator(Sights, Mischief, Sharing):
     """One bot's Telegram.
 
     `clock` gives Unix time in seconds, for dates and life times; rates and waits go by the running
@@ -65,6 +68,7 @@ class TelegramEmulator(Sights, Mischief):
         self.app: Starlette = _Application(
             routes=[
                 *page.routes(),
+                *PeopleFiles(self.world, self.updates).routes(),
                 Route("/bot{rest:path}", self._server.answer, methods=["GET", "POST"]),
                 Route("/file/bot{rest:path}", self._server.download, methods=["GET"]),
             ],
@@ -258,76 +262,23 @@ class TelegramEmulator(Sights, Mischief):
         message = self.world.message(self.world.chat(chat_id_of(chat)), message_id)
         if message is None:
             raise ValueError(f"There is no message {message_id} to pass on.")
-        guise = guises.forwarded(self.world, message)
-        return self._write_as(guise, person, message.text, to)
+        guise, where = guises.forwarded(self.world, message), Where(chat_id_of(to))
+        sent = crowd.write(
+            self.world,
+            self.updates,
+            person,
+            message.text,
+            where,
+            attachment=message.attachment,
+            guise=guise,
+        )
+        return sent.message_id
 
     def _write_as(
         self, guise: Guise, person: Person, text: str, chat: Place, reply_to: int | None = None
     ) -> int:
         where = Where(chat_id_of(chat), 0, reply_to)
         return crowd.write(self.world, self.updates, person, text, where, guise=guise).message_id
-
-    def send_album(
-        self,
-        person: Person,
-        photos: Iterable[bytes],
-        caption: str = "",
-        *,
-        chat: Place | None = None,
-        thread_id: int = 0,
-    ) -> list[int]:
-        """A person sends photos as one album, whose first has the caption; the messages' ids."""
-        where, found = Where(_place(chat), thread_id), list[int]()
-        guise = guises.in_album(str(13_000_000_000_000_000 + len(self.world.files)))
-        for content in photos:
-            stored = crowd.store(self.world, "photos", "photo.jpg", content, "image/jpeg")
-            text = "" if found else caption
-            sent = crowd.write(
-                self.world,
-                self.updates,
-                person,
-                text,
-                where,
-                attachment=crowd.photo(stored, 800, 600),
-                guise=guise,
-            )
-            found.append(sent.message_id)
-        return found
-
-    def send_document(
-        self,
-        person: Person,
-        name: str,
-        content: bytes,
-        mime: str = "application/octet-stream",
-        caption: str = "",
-        *,
-        chat: Place | None = None,
-        thread_id: int = 0,
-    ) -> int:
-        """A person sends a file; the id of the message."""
-        stored = crowd.store(self.world, "documents", name, content, mime)
-        where = Where(_place(chat), thread_id)
-        attachment = crowd.document(stored, name)
-        sent = crowd.write(self.world, self.updates, person, caption, where, attachment=attachment)
-        return sent.message_id
-
-    def send_photo(
-        self,
-        person: Person,
-        content: bytes,
-        caption: str = "",
-        size: tuple[int, int] = (800, 600),
-        *,
-        chat: Place | None = None,
-        thread_id: int = 0,
-    ) -> int:
-        """A person sends a photo of this width and height; the id of the message."""
-        stored = crowd.store(self.world, "photos", "photo.jpg", content, "image/jpeg")
-        where = Where(_place(chat), thread_id)
-        attachment = crowd.photo(stored, *size)
-        sent = crowd.write(self.world, self.updates, person, caption, where, attachment=attachment)
-        return sent.message_id
 
     def edit(
         self, person: Person, message_id: int, text: str, *, chat: Place | None = None

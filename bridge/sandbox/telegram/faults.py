@@ -43,6 +43,30 @@ class Delay:
     times: int
 
 
+@dataclass(frozen=True)
+class Withheld:
+    """A file, or with an empty id any, that is not to be had for the moment."""
+
+    file_id: str
+    times: int | None
+    """None: for ever."""
+
+
+@dataclass(frozen=True)
+class BadDownload:
+    """A download that goes wrong after so many bytes of the file."""
+
+    after: int
+    times: int
+    seconds: float = 0.0
+    """How long it stands still there."""
+    breaks: bool = False
+    """Whether the connection breaks there."""
+
+
+GOOD_DOWNLOAD = BadDownload(0, 1)
+
+
 def failure(
     method: str, status: int, times: int, body: str | dict[str, object] | None, after: bool
 ) -> Failure:
@@ -68,22 +92,47 @@ class Faults:
     def __init__(self) -> None:
         self._failures: list[Failure] = []
         self._delays: list[Delay] = []
+        self._withheld: list[Withheld] = []
+        self._downloads: list[BadDownload] = []
         self.missing: set[str] = set()
         """Methods that this server is too old for."""
         self.ignored: set[str] = set()
         """Parameters that it is too old for."""
 
-    def add(self, fault: Failure | Delay) -> None:
+    def add(self, fault: Failure | Delay | Withheld | BadDownload) -> None:
         """Switch one on, behind those that are on already."""
-        if isinstance(fault, Failure):
-            self._failures.append(fault)
-        else:
-            self._delays.append(fault)
+        match fault:
+            case Failure():
+                self._failures.append(fault)
+            case Delay():
+                self._delays.append(fault)
+            case Withheld():
+                self._withheld.append(fault)
+            case BadDownload():
+                self._downloads.append(fault)
 
     def mend(self) -> None:
         """Switch off those that come and go; what the server is too old for stays missing."""
-        self._failures.clear()
-        self._delays.clear()
+        for switched_on in (self._failures, self._delays, self._withheld, self._downloads):
+            switched_on.clear()
+
+    def take_withheld(self, file_id: str) -> bool:
+        """Whether getFile cannot give this file now."""
+        for place, fault in enumerate(self._withheld):
+            if fault.file_id in ("", file_id):
+                if fault.times is not None:
+                    left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+                    self._withheld[place : place + 1] = left
+                return True
+        return False
+
+    def take_download(self) -> BadDownload:
+        """What the next download should meet."""
+        if not self._downloads:
+            return GOOD_DOWNLOAD
+        fault = self._downloads[0]
+        self._downloads[:1] = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+        return fault
 
     def take_failure(self, method: str) -> Failure | None:
         """What this call should meet; it is used up by this."""

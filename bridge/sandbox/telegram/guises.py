@@ -59,10 +59,5 @@ def forwarded(world: World, message: Message) -> Guise:
     return Guise(extra={"forward_origin": origin})
 
 
-def in_album(album_id: str) -> Guise:
-    """One of several files that are shown together."""
-    return Guise(extra={"media_group_id": album_id})
-
-
 def _channel(title: str) -> Json:
     return {"id": CHANNEL_ID - sum(map(ord, title)), "title": title, "type": "channel"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bridge.sandbox.telegram import drafts, members, posting, profile, receiving
+from bridge.sandbox.telegram import drafts, media, members, posting, profile, receiving
 from bridge.sandbox.telegram.calls import MethodCall
 
 Method = Callable[[MethodCall], Awaitable[object]]
@@ -27,6 +27,14 @@ METHODS: dict[str, Method] = {
     "answerCallbackQuery": receiving.answer_callback_query,
     "getFile": receiving.get_file,
     "sendMessage": posting.send_message,
+    "sendPhoto": media.send_photo,
+    "sendDocument": media.send_document,
+    "sendVoice": media.send_voice,
+    "sendAudio": media.send_audio,
+    "sendVideo": media.send_video,
+    "sendAnimation": media.send_animation,
+    "sendMediaGroup": media.send_media_group,
+    "editMessageCaption": media.edit_message_caption,
     "editMessageText": posting.edit_message_text,
     "editMessageReplyMarkup": posting.edit_message_reply_markup,
     "deleteMessage": posting.delete_message,

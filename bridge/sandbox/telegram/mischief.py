@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.sandbox.telegram.budgets import RateModel
-from bridge.sandbox.telegram.faults import Delay, failure
+from bridge.sandbox.telegram.faults import BadDownload, Delay, Withheld, failure
 from bridge.sandbox.telegram.methods import FEATURES, proper_name
 from bridge.sandbox.telegram.refusals import unauthorized
 from bridge.sandbox.telegram.server import BotServer
@@ -50,8 +50,20 @@ class Mischief:
         """
         self._server.faults.add(Delay(method, seconds, times))
 
+    def withhold_files(self, times: int | None = 1, file_id: str = "") -> None:
+        """The next calls of getFile, with None all, find one file, or any, unavailable."""
+        self._server.faults.add(Withheld(file_id, times))
+
+    def break_downloads(self, after: int, times: int = 1) -> None:
+        """The next downloads of files break off after so many bytes."""
+        self._server.faults.add(BadDownload(after, times, breaks=True))
+
+    def slow_downloads(self, seconds: float, after: int = 0, times: int = 1) -> None:
+        """The next downloads of files stand still for so long after so many bytes."""
+        self._server.faults.add(BadDownload(after, times, seconds))
+
     def mend(self) -> None:
-        """Take back every failure and delay that was ordered and did not come yet."""
+        """Take back everything of the above that was ordered and did not come yet."""
         self._server.faults.mend()
 
     def revoke(self, token: str) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -20,19 +19,23 @@ from bridge.sandbox.telegram.world import Json
 
 MOST_BYTES = 1 << 20
 """Of everything but files in one request."""
+MOST_FILES = 50
+MOST_FILE_BYTES = 50 << 20
 _TRUE = ("true", "yes", "1")
 _INTEGER = re.compile(r"\s*(-?[0-9]{1,30})")
 _JSON_NAMES = frozenset(
-    {"allowed_updates", "commands", "entities", "link_preview_options", "reaction"}
+    {"allowed_updates", "caption_entities", "commands", "entities", "link_preview_options"}
+    | {"media", "reaction"}
     | {"reply_markup", "reply_parameters", "rich_message", "scope"}
 )
 _INTEGER_NAMES = frozenset(
     {"chat_id", "draft_id", "limit", "max_connections", "message_id", "message_thread_id"}
-    | {"offset", "reply_to_message_id", "timeout", "user_id"}
+    | {"duration", "height", "offset", "reply_to_message_id", "timeout", "user_id", "width"}
 )
 _BOOLEAN_NAMES = frozenset(
     {"allow_sending_without_reply", "can_stop", "disable_notification", "drop_pending_updates"}
-    | {"is_big", "keep_on_stop", "protect_content", "show_alert"}
+    | {"disable_content_type_detection", "is_big", "keep_on_stop", "protect_content"}
+    | {"show_alert"}
 )
 
 
@@ -41,10 +44,21 @@ class Broken(ValueError):
 
 
 @dataclass(frozen=True)
+class Upload:
+    """A file that came with a call."""
+
+    name: str
+    mime_type: str
+    """As the client said."""
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Params:
-    """Named texts, and how to read them."""
+    """Named texts, and how to read them; and named files."""
 
     values: Mapping[str, str]
+    files: Mapping[str, Upload] = field(default_factory=dict)
 
     def has(self, name: str) -> bool:
         """Whether it was sent and is not empty."""
@@ -78,11 +92,19 @@ class Params:
 
     def without(self, names: Set[str]) -> Params:
         """The others, as a server sees them that does not know these."""
-        return Params({name: value for name, value in self.values.items() if name not in names})
+        kept = {name: value for name, value in self.values.items() if name not in names}
+        return Params(kept, self.files)
 
     def shown(self) -> Json:
-        """All of it with numbers, booleans and JSON in place of their text, where they parse."""
-        return {name: self._shown(name) for name in self.values}
+        """All of it with numbers, booleans and JSON in place of their text, where they parse.
+
+        Of a file only its name and its size in bytes.
+        """
+        files: Json = {
+            name: {"file_name": file.name, "file_size": len(file.content)}
+            for name, file in self.files.items()
+        }
+        return {name: self._shown(name) for name in self.values} | files
 
     def _shown(self, name: str) -> object:
         value = self.values[name]
@@ -103,26 +125,34 @@ def _no_constant(name: str) -> object:
 async def read_params(request: Request) -> Params:
     """The parameters of a request; a name that occurs twice keeps its first value.
 
-    Raises Refused for a body that is not what its content type says, or is over 1 MiB.
+    Raises Refused for a body that is not what its content type says, for one that has over 1 MiB
+    beside its files, for more than 50 files and for a file over 50 MB.
     """
+    sent = await _body(request)
     values: dict[str, str] = {}
-    for name, value in [*_pairs(request.scope["query_string"]), *await _body(request)]:
+    for name, value in [*_pairs(request.scope["query_string"]), *sent.pairs]:
         values.setdefault(name, value)
-    return Params(values)
+    return Params(values, sent.files)
 
 
-async def _body(request: Request) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class _Body:
+    pairs: list[tuple[str, str]]
+    files: dict[str, Upload] = field(default_factory=dict)
+
+
+async def _body(request: Request) -> _Body:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return await _multipart(request)
     body = await request.body()
     if len(body) > MOST_BYTES:
-        raise Refused(413, "Request Entity Too Large")
+        raise _too_large()
     if kind == "application/x-www-form-urlencoded":
-        return _pairs(body)
+        return _Body(_pairs(body))
     if kind == "application/json":
-        return _object(body)
-    return []
+        return _Body(_object(body))
+    return _Body([])
 
 
 def _pairs(encoded: bytes) -> list[tuple[str, str]]:
@@ -130,13 +160,32 @@ def _pairs(encoded: bytes) -> list[tuple[str, str]]:
     return parse_qsl(encoded.decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
 
 
-async def _multipart(request: Request) -> list[tuple[str, str]]:
+async def _multipart(request: Request) -> _Body:
+    body = _Body([])
+    files = 0
     try:
-        async with request.form() as form:
-            fields = form.multi_items()
-            return [(n, v) for n, v in fields if not isinstance(v, UploadFile)]
+        async with request.form(max_files=10 * MOST_FILES, max_part_size=2 * MOST_BYTES) as form:
+            for name, value in form.multi_items():
+                if isinstance(value, str):
+                    body.pairs.append((name, value))
+                    continue
+                files += 1
+                if (value.size or 0) > MOST_FILE_BYTES or files > MOST_FILES:
+                    raise _too_large()
+                kind = (value.content_type or "").partition(";")[0].strip().lower()
+                file = Upload(value.filename or "", kind, await value.read())
+                body.files.setdefault(name, file)
     except HTTPException as problem:
+        if "exceeded maximum size" in problem.detail or problem.detail.startswith("Too many"):
+            raise _too_large() from problem
         raise bad_request(problem.detail) from problem
+    if sum(len(name) + len(value.encode()) for name, value in body.pairs) > MOST_BYTES:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> Refused:
+    return Refused(413, "Request Entity Too Large")
 
 
 def _object(body: bytes) -> list[tuple[str, str]]:

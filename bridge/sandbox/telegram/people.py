@@ -1,7 +1,7 @@
 """The people's side over HTTP, for a web page: what there is, what happens, and what people do.
 
-Only a page of this very server may use it: other sites a browser visits can reach the loopback
-address too, so the Host must be local, an Origin must be our own, and a POST must be JSON.
+Only a page of this very server may use it (see `wishes`), and a POST must be JSON, which other
+sites cannot send unasked.
 """
 
 from __future__ import annotations
@@ -24,17 +24,12 @@ from bridge.sandbox.telegram.profile import menu
 from bridge.sandbox.telegram.server import json_response
 from bridge.sandbox.telegram.shapes import bot_json, page_message
 from bridge.sandbox.telegram.updates import UpdateQueue
+from bridge.sandbox.telegram.wishes import Wrong, guarded, label, number, text, where_of
 from bridge.sandbox.telegram.world import Json, Person, Standing, World
 
 NEWEST_ENTRIES = 200
-_LOCAL_HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
-_NOT_IN_A_NAME = re.compile("[\x00-\x1f\ud800-\udfff]")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 Act = Callable[[Json], Json]
-
-
-class Wrong(ValueError):
-    """What a page sent cannot be done; the message is a sentence for its reader."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +54,10 @@ class PeopleSide:
             "bot": self.set_bot,
         }
         return [
-            Route("/sandbox/state", self._guarded(self.state), methods=["GET"]),
-            Route("/sandbox/feed", self._guarded(self.feed), methods=["GET"]),
+            Route("/sandbox/state", guarded(self.state), methods=["GET"]),
+            Route("/sandbox/feed", guarded(self.feed), methods=["GET"]),
             *[
-                Route(f"/sandbox/{name}", self._guarded(_doing(act)), methods=["POST"])
+                Route(f"/sandbox/{name}", guarded(_doing(act)), methods=["POST"])
                 for name, act in acts.items()
             ],
         ]
@@ -131,33 +126,29 @@ class PeopleSide:
     def send(self, wish: Json) -> Json:
         """A person writes."""
         person = self._person(wish)
-        where = crowd.Where(
-            _number(wish, "chat_id"),
-            _number(wish, "thread_id") if wish.get("thread_id") else 0,
-            _number(wish, "reply_to_message_id") if wish.get("reply_to_message_id") else None,
-        )
-        message = crowd.write(self.world, self.updates, person, _text(wish, "text"), where)
+        said, where = text(wish, "text"), where_of(wish)
+        message = crowd.write(self.world, self.updates, person, said, where)
         return {"message_id": message.message_id}
 
     def edit(self, wish: Json) -> Json:
         """A person edits."""
-        person, number = self._person(wish), _number(wish, "message_id")
-        text, chat_id = _text(wish, "text"), _number(wish, "chat_id")
-        crowd.rewrite(self.world, self.updates, person, number, text, chat_id=chat_id)
-        return {"message_id": number}
+        person, message_id = self._person(wish), number(wish, "message_id")
+        said, chat_id = text(wish, "text"), number(wish, "chat_id")
+        crowd.rewrite(self.world, self.updates, person, message_id, said, chat_id=chat_id)
+        return {"message_id": message_id}
 
     def press(self, wish: Json) -> Json:
         """A person presses a button; row and column count from 0."""
-        place = (_number(wish, "row"), _number(wish, "column"))
-        chat_id, message_id = _number(wish, "chat_id"), _number(wish, "message_id")
+        place = (number(wish, "row"), number(wish, "column"))
+        chat_id, message_id = number(wish, "chat_id"), number(wish, "message_id")
         person = self._person(wish)
         query_id = crowd.press_at(self.world, self.updates, person, chat_id, message_id, place)
         return {"query_id": query_id}
 
     def add_person(self, wish: Json) -> Json:
         """Somebody new comes."""
-        name = _label(wish, "first_name", "A first name")
-        language = _text(wish, "language_code") if wish.get("language_code") else ""
+        name = label(wish, "first_name", "A first name")
+        language = text(wish, "language_code") if wish.get("language_code") else ""
         if language and not _LANGUAGE.fullmatch(language):
             raise Wrong("A language code looks like en or zh-hans.")
         person = self.world.add_person(name, "", language, None)
@@ -176,7 +167,7 @@ class PeopleSide:
 
     def stop(self, wish: Json) -> Json:
         """A person presses Stop under a draft."""
-        thread_id = _number(wish, "thread_id") if wish.get("thread_id") else 0
+        thread_id = number(wish, "thread_id") if wish.get("thread_id") else 0
         person = self._person(wish)
         return {"draft_id": crowd.stop_draft(self.world, self.updates, person, thread_id)}
 
@@ -187,7 +178,7 @@ class PeopleSide:
         if not isinstance(wanted, list) or not isinstance(forum, bool):
             raise Wrong("members must be a list of ids, forum true or false.")
         others = [self.world.person(each) for each in dict.fromkeys(wanted) if each != person.id]
-        title = _label(wish, "title", "A title")
+        title = label(wish, "title", "A title")
         members = [person, *others]
         chat = groups.add_group(self.world, title, members, (), forum=forum)
         groups.set_standing(self.world, self.updates, chat, "member", person)
@@ -196,15 +187,15 @@ class PeopleSide:
     def add_topic(self, wish: Json) -> Json:
         """A person opens a topic."""
         person = self._person(wish)
-        chat = crowd.open_chat(self.world, person, _number(wish, "chat_id"))
-        name = _label(wish, "name", "A name")
+        chat = crowd.open_chat(self.world, person, number(wish, "chat_id"))
+        name = label(wish, "name", "A name")
         return {"thread_id": groups.add_topic(self.world, self.updates, chat, name, person).id}
 
     def set_bot(self, wish: Json) -> Json:
         """A person throws the bot out of a group, adds it again, mutes or promotes it."""
         standing = _standing(wish)
         person = self._person(wish)
-        chat = crowd.open_chat(self.world, person, _number(wish, "chat_id"))
+        chat = crowd.open_chat(self.world, person, number(wish, "chat_id"))
         if chat.type == "private":
             raise Wrong("In a private chat one blocks the bot.")
         groups.set_standing(self.world, self.updates, chat, standing, person)
@@ -213,20 +204,7 @@ class PeopleSide:
     def _person(self, wish: Json) -> Person:
         if not self.world.bots:
             raise Wrong("There is no bot yet.")
-        return self.world.person(_number(wish, "person_id"))
-
-    def _guarded(
-        self, endpoint: Callable[[Request], Awaitable[Response]]
-    ) -> Callable[[Request], Awaitable[Response]]:
-        async def guarded(request: Request) -> Response:
-            host, origin = request.headers.get("host", ""), request.headers.get("origin")
-            if not _LOCAL_HOST.fullmatch(host):
-                return json_response({"error": "This address is local only."}, 403)
-            if origin is not None and origin != f"http://{host}":
-                return json_response({"error": "Other sites may not use this."}, 403)
-            return await endpoint(request)
-
-        return guarded
+        return self.world.person(number(wish, "person_id"))
 
 
 def _doing(act: Act) -> Callable[[Request], Awaitable[Response]]:
@@ -256,28 +234,6 @@ def _standing(wish: Json) -> Standing:
         case "member" | "administrator" | "restricted" as standing:
             return standing
     raise Wrong("inside must be true or false, or standing member, administrator or restricted.")
-
-
-def _number(wish: Json, name: str) -> int:
-    value = wish.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Wrong(f"{name} must be a whole number.")
-    return value
-
-
-def _text(wish: Json, name: str) -> str:
-    value = wish.get(name)
-    if not isinstance(value, str):
-        raise Wrong(f"{name} must be a text.")
-    return value
-
-
-def _label(wish: Json, name: str, title: str) -> str:
-    """Something to be called."""
-    label = _text(wish, name).strip()
-    if not 1 <= len(label) <= 64 or _NOT_IN_A_NAME.search(label):
-        raise Wrong(f"{title} has 1 to 64 characters, no control characters.")
-    return label
 
 
 def _entry(entry: Entry) -> Json:

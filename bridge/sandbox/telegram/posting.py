@@ -26,7 +26,7 @@ from bridge.sandbox.telegram.params import Broken
 from bridge.sandbox.telegram.refusals import bad_request, too_many_requests
 from bridge.sandbox.telegram.shapes import page_message
 from bridge.sandbox.telegram.text import Formatted, check_length
-from bridge.sandbox.telegram.world import Action, Chat, Frame, Json, Message, loop_time
+from bridge.sandbox.telegram.world import Action, Attachment, Chat, Frame, Json, Message, loop_time
 
 DELETABLE_FOR = 48 * 3600
 NOT_MODIFIED = (
@@ -53,9 +53,10 @@ async def send_message(call: MethodCall) -> object:
     markup = read_markup(call.params)
     chat = writable_chat_of(call)
     check_may_send(chat, "text messages")
-    place = _place(call, chat)
+    place = place_of(call, chat)
     check_length(text.text)
-    return await _post(call, chat, place, frame_of(call, text, markup))
+    await admit(call, chat)
+    return shown(call, put(call, chat, place, frame_of(call, text, markup)))
 
 
 async def send_rich_message(call: MethodCall) -> object:
@@ -64,12 +65,13 @@ async def send_rich_message(call: MethodCall) -> object:
     markup = read_markup(call.params)
     chat = writable_chat_of(call)
     check_may_send(chat, "the rich message")
-    place = _place(call, chat)
-    return await _post(call, chat, place, rich_frame(rich, markup))
+    place = place_of(call, chat)
+    await admit(call, chat)
+    return shown(call, put(call, chat, place, rich_frame(rich, markup)))
 
 
 @dataclass(frozen=True)
-class _Place:
+class Spot:
     """Where in its chat a new message stands."""
 
     thread_id: int
@@ -77,10 +79,11 @@ class _Place:
     quote: Json | None
 
 
-def _place(call: MethodCall, chat: Chat) -> _Place:
+def place_of(call: MethodCall, chat: Chat) -> Spot:
+    """Where the call wants a new message to stand. Raises Refused."""
     target, quote = _reply_target(call, chat)
     thread_id = thread_of(call, chat, target)
-    return _Place(thread_id, None if target is None else target.message_id, quote)
+    return Spot(thread_id, None if target is None else target.message_id, quote)
 
 
 def _check_slow_mode(chat: Chat) -> None:
@@ -93,9 +96,21 @@ def _check_slow_mode(chat: Chat) -> None:
         raise too_many_requests(left)
 
 
-async def _post(call: MethodCall, chat: Chat, place: _Place, frame: Frame) -> Json:
+async def admit(call: MethodCall, chat: Chat, count: int = 1) -> None:
+    """Return when so many new messages may come. Raises Refused (429)."""
     _check_slow_mode(chat)
-    await call.rates.admit(chat.id, "messages", new=True)
+    await call.rates.admit(chat.id, "messages", new=True, count=count)
+
+
+def put(
+    call: MethodCall,
+    chat: Chat,
+    spot: Spot,
+    frame: Frame,
+    attachment: Attachment | None = None,
+    album: str = "",
+) -> Message:
+    """A new message of the bot at the end of its chat; a draft there is gone."""
     message = Message(
         message_id=chat.last_message_id + 1,
         chat_id=chat.id,
@@ -103,16 +118,18 @@ async def _post(call: MethodCall, chat: Chat, place: _Place, frame: Frame) -> Js
         by_bot=True,
         date=call.world.now(),
         history=[replace(frame, at_loop_time=loop_time())],
-        reply_to_message_id=place.target_id,
-        thread_id=place.thread_id,
-        quote=place.quote,
+        reply_to_message_id=spot.target_id,
+        thread_id=spot.thread_id,
+        quote=spot.quote,
+        attachment=attachment,
+        media_group_id=album,
         protected=call.params.boolean("protect_content"),
     )
     call.world.add_message(chat, message)
     chat.bot_wrote = True
-    drop_draft(call.world, chat, place.thread_id)
+    drop_draft(call.world, chat, spot.thread_id)
     call.world.feed.tell("message", page_message(call.world, message))
-    return shown(call, message)
+    return message
 
 
 async def edit_message_text(call: MethodCall) -> object:
@@ -123,24 +140,27 @@ async def edit_message_text(call: MethodCall) -> object:
         raise bad_request("Only one of text and rich_message may be used")
     text = text_of(call) if rich is None else Formatted("")
     markup = read_inline_markup(call.params)
-    _refuse_inline_message(call)
+    refuse_inline_message(call)
     chat = writable_chat_of(call)
     message = own_message_of(call, chat)
+    if message.attachment is not None:
+        raise bad_request("there is no text in the message to edit")
     check_length(text.text)
     frame = frame_of(call, text, markup) if rich is None else rich_frame(rich, markup)
-    return await _show(call, chat, message, frame)
+    return await show(call, chat, message, frame)
 
 
 async def edit_message_reply_markup(call: MethodCall) -> object:
     """Another keyboard, or none, under a message of the bot."""
     markup = read_inline_markup(call.params)
-    _refuse_inline_message(call)
+    refuse_inline_message(call)
     chat = writable_chat_of(call)
     message = own_message_of(call, chat)
-    return await _show(call, chat, message, replace(message.frame, reply_markup=markup))
+    return await show(call, chat, message, replace(message.frame, reply_markup=markup))
 
 
-async def _show(call: MethodCall, chat: Chat, message: Message, frame: Frame) -> Json:
+async def show(call: MethodCall, chat: Chat, message: Message, frame: Frame) -> Json:
+    """Another look of a message of the bot. Raises Refused, also when nothing would change."""
     await call.rates.admit(chat.id, "messages")
     if message.deleted:
         raise bad_request("message to edit not found")
@@ -160,7 +180,8 @@ def _same(old: Frame, new: Frame) -> bool:
     return previews and before == (new.text, new.formatting, new.reply_markup, new.rich)
 
 
-def _refuse_inline_message(call: MethodCall) -> None:
+def refuse_inline_message(call: MethodCall) -> None:
+    """Raises Refused: there are no inline messages here."""
     if call.params.has("inline_message_id") and not call.params.has("chat_id"):
         raise bad_request("MESSAGE_ID_INVALID")
 

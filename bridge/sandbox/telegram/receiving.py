@@ -133,12 +133,14 @@ async def get_file(call: MethodCall) -> object:
     stored = call.world.files.get(call.params.text("file_id"))
     if stored is None:
         raise bad_request("invalid file_id")
-    if len(stored.content) > MOST_DOWNLOAD_BYTES:
+    if stored.size > MOST_DOWNLOAD_BYTES:
         raise bad_request("file is too big")
+    if call.faults.take_withheld(stored.file_id):
+        raise bad_request("wrong file_id or the file is temporarily unavailable")
     call.world.linked[stored.path] = stored
     return {
         "file_id": stored.file_id,
         "file_unique_id": stored.file_unique_id,
-        "file_size": len(stored.content),
+        "file_size": stored.size,
         "file_path": stored.path,
     }

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from bridge.sandbox.journal import Journal
+from bridge.sandbox.telegram.breaking import LostAnswer
 from bridge.sandbox.telegram.calls import Described, MethodCall, Rates
+from bridge.sandbox.telegram.downloads import Download
 from bridge.sandbox.telegram.faults import Failure, Faults
 from bridge.sandbox.telegram.methods import METHODS, proper_name
 from bridge.sandbox.telegram.params import Params, read_params
@@ -21,8 +21,6 @@ from bridge.sandbox.telegram.world import Json, World, loop_time
 
 LONGEST_TOKEN = 80
 SHOWN_CHARACTERS = 300
-TRANSPORT = "bridge.sandbox.transport"
-"""Where the application keeps the connection of a request, to be able to break it."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +38,6 @@ class Call:
     chat_id: int | None
     seconds: float
     """From its coming to its answer."""
-
-
-class LostAnswer(Response):
-    """No answer: the connection breaks."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Break it, and return when the server has noticed."""
-        transport = scope.get(TRANSPORT)
-        if not isinstance(transport, asyncio.Transport):
-            raise ConnectionResetError("The answer is lost.")
-        transport.abort()
-        while (await receive())["type"] != "http.disconnect":
-            pass
 
 
 class BotServer:
@@ -120,7 +105,14 @@ class BotServer:
         if failure is not None and not failure.after_executing:
             return failure
         params = params.without(self.faults.ignored)
-        call = MethodCall(self.world, self.updates, self.rates, params, lambda: _hung_up(request))
+        call = MethodCall(
+            self.world,
+            self.updates,
+            self.rates,
+            self.faults,
+            params,
+            lambda: _hung_up(request),
+        )
         try:
             result = await METHODS[name](call)
         except Refused:
@@ -140,7 +132,7 @@ class BotServer:
             self.journal.note("telegram", "download", refused.description, path=path)
             return _refusal(refused)
         self.journal.note("telegram", "download", "ok", path=path, bytes=len(stored.content))
-        return Response(stored.content, media_type="application/octet-stream")
+        return Download(stored.content, self.faults.take_download(), self.world.closing.pause)
 
     def _check_token(self, token: str, method: str) -> None:
         if ":" not in token or len(token) > LONGEST_TOKEN:

@@ -129,7 +129,10 @@ def _content(message: Message) -> Json:
     text, entities = ("text", "entities")
     if message.attachment is not None:
         text, entities = ("caption", "caption_entities")
+        shape |= message.attachment.also
         shape[message.attachment.kind] = message.attachment.description
+    if message.media_group_id:
+        shape["media_group_id"] = message.media_group_id
     if message.rich is not None:
         shape["rich_message"] = message.rich
     if message.text:

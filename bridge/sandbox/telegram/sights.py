@@ -9,7 +9,7 @@ from contextlib import suppress
 from bridge.sandbox.telegram.budgets import RateModel
 from bridge.sandbox.telegram.server import BotServer, Call
 from bridge.sandbox.telegram.updates import UpdateQueue
-from bridge.sandbox.telegram.world import Draft, Group, Json, Message, Person, World
+from bridge.sandbox.telegram.world import Action, Draft, Group, Json, Message, Person, World
 
 Place = Person | Group | int
 """A chat: a private one by its person, a group, or any by its id."""
@@ -36,10 +36,20 @@ class Sights:
         """The bot's messages in order, without the deleted ones."""
         return [each for each in self.messages(chat, thread_id) if each.by_bot]
 
+    def content_of(self, message: Message) -> bytes:
+        """The bytes of a message's file as they were sent. Raises ValueError without a file."""
+        if message.attachment is None or not message.attachment.content:
+            raise ValueError(f"Message {message.message_id} carries no file.")
+        return message.attachment.content
+
+    def actions(self, chat: Place, thread_id: int | None = None) -> list[Action]:
+        """The bot's chat actions with their names and loop times."""
+        actions = self.world.chat(chat_id_of(chat)).actions
+        return [each for each in actions if _within(thread_id, each.thread_id)]
+
     def typing(self, chat: Place, thread_id: int | None = None) -> list[float]:
         """Loop times of the chat actions."""
-        actions = self.world.chat(chat_id_of(chat)).actions
-        return [each.at_loop_time for each in actions if _within(thread_id, each.thread_id)]
+        return [each.at_loop_time for each in self.actions(chat, thread_id)]
 
     def draft(self, chat: Place, thread_id: int = 0) -> Draft | None:
         """The draft that shows now, outside of topics or in one."""

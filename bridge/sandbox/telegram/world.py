@@ -20,6 +20,8 @@ FIRST_GROUP_ID = -1_002_000_000_001
 FIRST_BASIC_GROUP_ID = -5_000_000_001
 Standing = Literal["creator", "administrator", "member", "restricted", "left", "kicked"]
 """What somebody is in a chat; `restricted`: present, and not allowed to write."""
+CAPTIONED = ("photo", "video", "animation", "audio", "document", "voice")
+"""The attachments under which words can stand."""
 OUTSIDE: tuple[Standing, ...] = ("left", "kicked")
 
 
@@ -78,12 +80,21 @@ class Frame:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file that a person sent along."""
+    """What a message carries beside words: a file mostly, perhaps a place or a person."""
 
     kind: str
-    """`document` or `photo`, the field of the message that describes it."""
+    """`document`, `photo`, `voice` …: the field of the message that describes it."""
     description: object
     """That field's value in the Bot API."""
+    also: Json = field(default_factory=dict)
+    """Fields that say the same again, such as `document` beside `animation`."""
+    content: bytes = b""
+    """The bytes as somebody sent them; a photo is kept in other sizes than that."""
+
+    @property
+    def captioned(self) -> bool:
+        """Whether words can stand under it."""
+        return self.kind in CAPTIONED
 
 
 @dataclass(frozen=True)
@@ -123,6 +134,8 @@ class Message:
     quote: Json | None = None
     guise: Guise = PLAIN
     attachment: Attachment | None = None
+    media_group_id: str = ""
+    """What the messages of one album have in common."""
     protected: bool = False
     edit_date: int | None = None
     deleted: bool = False
@@ -190,7 +203,7 @@ class Query:
 
 @dataclass(frozen=True)
 class StoredFile:
-    """Bytes that a person sent."""
+    """A file that one of the sides sent; of a photo, one of its sizes."""
 
     file_id: str
     file_unique_id: str
@@ -198,6 +211,8 @@ class StoredFile:
     """Below `/file/bot<token>/`."""
     mime_type: str
     content: bytes
+    size: int
+    """In bytes; of a file that is only said to be large, `content` holds nothing."""
 
 
 @dataclass(frozen=True)
@@ -264,8 +279,13 @@ class World:
         self.chats: dict[int, Chat] = {}
         self.files: dict[str, StoredFile] = {}
         """By file_id."""
+        self.attached: dict[str, Attachment] = {}
+        """What a file_id stands for when the bot sends it again."""
         self.linked: dict[str, StoredFile] = {}
         """By path, from the first getFile on."""
+        self.albums = 0
+        self.refusing_voice: set[int] = set()
+        """The ids of people who take no voice messages."""
         self.queries: dict[str, Query] = {}
         self.answers: dict[str, str] = {}
         self.commands: dict[tuple[str, str], list[Json]] = {}

@@ -1,5 +1,6 @@
 """One emulator, one real client, and a loop whose seconds pass quickly."""
 
+import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,10 +11,12 @@ import httpx
 import pytest
 import telegram as ptb
 from fast import run_fast
+from PIL import Image
 from telegram.request import HTTPXRequest
 
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Person, TelegramEmulator
+from bridge.sandbox.telegram.contents import ogg_checksum
 
 TOKEN = "42:SANDBOX"
 FASTER = 50.0
@@ -48,6 +51,47 @@ class Stage:
         _, answer = await self.call(method, **params)
         assert answer["ok"] is True, answer
         return answer["result"]
+
+
+class Made:
+    """Real files, small ones."""
+
+    def picture(
+        self, width: int = 400, height: int = 300, kind: str = "JPEG", mode: str = "RGB"
+    ) -> bytes:
+        """A picture of one colour."""
+        written = io.BytesIO()
+        Image.new(mode, (width, height), "teal").save(written, kind)
+        return written.getvalue()
+
+    def voice(self, seconds: float = 1.0, codec: bytes = b"OpusHead") -> bytes:
+        """OGG with silent packets of 20 ms."""
+        head = codec + bytes([1, 1, 0, 0]) + (48_000).to_bytes(4, "little") + bytes(3)
+        tags = b"OpusTags" + (4).to_bytes(4, "little") + b"test" + bytes(4)
+        pages = [self.page(0, 2, 0, [head]), self.page(1, 0, 0, [tags])]
+        count = round(seconds * 50)
+        for number, at in enumerate(range(0, count, 50), 2):
+            packets = [b"\xf8\xff\xfe"] * min(50, count - at)
+            done = at + len(packets)
+            pages.append(self.page(number, 4 if done == count else 0, done * 960, packets))
+        return b"".join(pages)
+
+    def page(self, number: int, flags: int, granule: int, packets: list[bytes]) -> bytes:
+        """One page of OGG; no packet is longer than 254 bytes."""
+        page = b"OggS" + bytes([0, flags]) + granule.to_bytes(8, "little") + b"\7\0\0\0"
+        page += number.to_bytes(4, "little") + bytes(4) + bytes([len(packets)])
+        page += bytes(len(each) for each in packets) + b"".join(packets)
+        return page[:22] + ogg_checksum(page).to_bytes(4, "little") + page[26:]
+
+    pdf = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
+    mp3 = b"ID3\x04" + bytes(40)
+    mp4 = b"\0\0\0\x18ftypisom" + bytes(12)
+
+
+@pytest.fixture(scope="session")
+def made() -> Made:
+    """Files to send."""
+    return Made()
 
 
 @asynccontextmanager

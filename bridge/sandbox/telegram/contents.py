@@ -1,0 +1,91 @@
+"""What bytes are, whatever their name says: kinds of files, and how long a voice message is. Pure."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+UNKNOWN = "application/octet-stream"
+OPUS_RATE = 48_000
+"""Samples per second in which OGG/Opus counts, whatever was recorded."""
+_FIXED = 27
+"""Bytes of a page of OGG before its list of segments."""
+_BEGINNINGS = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF8", "image/gif"),
+    (b"%PDF-", "application/pdf"),
+    (b"OggS", "audio/ogg"),
+    (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", "audio/mpeg"),
+    (b"\xff\xf3", "audio/mpeg"),
+    (b"fLaC", "audio/flac"),
+    (b"\x1a\x45\xdf\xa3", "video/webm"),
+)
+_IN_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/x-wav"}
+_AUDIO_BRANDS = (b"M4A ", b"M4B ")
+
+
+def mime_of(content: bytes, name: str = "", said: str = "") -> str:
+    """The MIME type: by the content, else by the name, else as somebody said."""
+    for beginning, mime in _BEGINNINGS:
+        if content.startswith(beginning):
+            return mime
+    if content.startswith(b"RIFF") and content[8:12] in _IN_RIFF:
+        return _IN_RIFF[content[8:12]]
+    if content[4:8] == b"ftyp":
+        return "audio/mp4" if content[8:12] in _AUDIO_BRANDS else "video/mp4"
+    return mimetypes.guess_type(name)[0] or said or UNKNOWN
+
+
+@dataclass(frozen=True)
+class _Page:
+    """One page of OGG."""
+
+    granule: int
+    body: bytes
+
+
+def opus_seconds(content: bytes) -> float | None:
+    """How long OGG/Opus sounds; None for anything else, also when its checksums are wrong."""
+    last = skipped = -1
+    for page in _pages(content):
+        if skipped < 0:
+            if not page.body.startswith(b"OpusHead") or len(page.body) < 19:
+                return None
+            skipped = int.from_bytes(page.body[10:12], "little")
+        last = max(last, page.granule)
+    return None if skipped < 0 else max(0, last - skipped) / OPUS_RATE
+
+
+def _pages(content: bytes) -> Iterator[_Page]:
+    """The pages up to the first that is broken."""
+    at = 0
+    while content[at : at + 4] == b"OggS" and len(content) >= at + _FIXED:
+        segments = content[at + _FIXED : at + _FIXED + content[at + 26]]
+        begin = at + _FIXED + len(segments)
+        end = begin + sum(segments)
+        page = content[at:end]
+        if len(page) < end - at or ogg_checksum(page) != int.from_bytes(page[22:26], "little"):
+            return
+        yield _Page(int.from_bytes(page[6:14], "little", signed=True), content[begin:end])
+        at = end
+
+
+def ogg_checksum(page: bytes) -> int:
+    """The checksum of a page of OGG, in which its own place counts as zeros."""
+    crc = 0
+    for byte in page[:22] + bytes(4) + page[26:]:
+        crc = ((crc << 8) & 0xFFFFFFFF) ^ _TABLE[crc >> 24 ^ byte]
+    return crc
+
+
+def _row(byte: int) -> int:
+    crc = byte << 24
+    for _ in range(8):
+        crc = (crc << 1 ^ (0x04C11DB7 if crc & 0x80000000 else 0)) & 0xFFFFFFFF
+    return crc
+
+
+_TABLE = tuple(_row(byte) for byte in range(256))
