@@ -8,7 +8,9 @@ from bridge.sandbox.coze.emulator import CozeEmulator
 from bridge.sandbox.coze.refusals import OCCUPIED
 from bridge.sandbox.coze.runs import Pace, Run
 from bridge.sandbox.coze.scripts import SCRIPTS, Script, Turn, fixed, saying
+from bridge.sandbox.coze.scripts.steps import Attachment
 from bridge.sandbox.coze.state import Asked, Request
+from bridge.sandbox.coze.uploads import Upload
 
 __all__ = [
     "DEFAULT_BOT_ID",
@@ -16,6 +18,7 @@ __all__ = [
     "SCRIPTS",
     "Agent",
     "Asked",
+    "Attachment",
     "Conversation",
     "CozeEmulator",
     "Exchange",
@@ -27,6 +30,7 @@ __all__ = [
     "Script",
     "Token",
     "Turn",
+    "Upload",
     "fixed",
     "saying",
 ]

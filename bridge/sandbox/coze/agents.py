@@ -19,6 +19,14 @@ class Agent:
     description: str
     created_at: int
     """Unix time in seconds."""
+    sees: bool = True
+    """Whether its model understands pictures; else it answers without having seen them."""
+    hears: bool = True
+    """The same of recordings."""
+
+    def senses(self, kind: str) -> bool:
+        """Whether it notices attachments of this kind; a `file` is read by a plugin of its."""
+        return {"image": self.sees, "audio": self.hears}.get(kind, True)
 
 
 def agent_view(agent: Agent) -> dict[str, object]:

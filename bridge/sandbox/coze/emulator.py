@@ -7,10 +7,10 @@ from typing import Literal
 
 from bridge.sandbox.coze.accounts import Accounts, Exchange, Token
 from bridge.sandbox.coze.agents import DEFAULT_BOT_ID, Agent
-from bridge.sandbox.coze.assertions import OAuthApp
+from bridge.sandbox.coze.assertions import HOME, OAuthApp
 from bridge.sandbox.coze.bell import Bell
 from bridge.sandbox.coze.conversations import Conversation
-from bridge.sandbox.coze.faults import AsEvent, Delay, Failure, StreamFault
+from bridge.sandbox.coze.faults import AsEvent, Delay, Failure, Loss, StreamFault
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.profiles import ProfileName, profile_named
 from bridge.sandbox.coze.runs import Pace, Run
@@ -18,6 +18,7 @@ from bridge.sandbox.coze.scripts import Script, script_named
 from bridge.sandbox.coze.server import CozeApp, build_app
 from bridge.sandbox.coze.state import Asked, Request, Rule, State
 from bridge.sandbox.coze.stream import Streams
+from bridge.sandbox.coze.uploads import Upload
 from bridge.sandbox.journal import Journal
 
 PROLOGUE = (
@@ -65,8 +66,13 @@ class CozeEmulator:
         suggested_questions: Sequence[str] = SUGGESTED_QUESTIONS,
         published: bool = True,
         description: str = "Answers without knowing anything.",
+        sees: bool = True,
+        hears: bool = True,
     ) -> Agent:
-        """Add an agent, or replace the one with that id."""
+        """Add an agent, or replace the one with that id.
+
+        Without `sees` or `hears` it answers as if no picture or no recording had been sent.
+        """
         agent = Agent(
             bot_id,
             name,
@@ -75,23 +81,35 @@ class CozeEmulator:
             published,
             description,
             self.state.now(),
+            sees,
+            hears,
         )
         self.state.agents[bot_id] = agent
         return agent
 
-    def add_token(self, value: str, permissions: Collection[str] | None = None) -> Token:
-        """Accept a personal access token; `permissions` None gives it all of them."""
-        return self.state.accounts.add_token(value, permissions)
+    def add_token(
+        self, value: str, permissions: Collection[str] | None = None, account: str = HOME
+    ) -> Token:
+        """Accept a personal access token; `permissions` None gives it all of them.
+
+        Another `account` sees neither the files nor the conversations of this one.
+        """
+        return self.state.accounts.add_token(value, permissions, account)
 
     def remove_token(self, value: str) -> None:
         """Accept this token no longer."""
         self.state.accounts.tokens.pop(value, None)
 
     def add_oauth_app(
-        self, client_id: str, public_key_pem: str, kid: str = "kid-1", active: bool = True
+        self,
+        client_id: str,
+        public_key_pem: str,
+        kid: str = "kid-1",
+        active: bool = True,
+        account: str = HOME,
     ) -> OAuthApp:
         """Register a public key of a JWT service app; call it again for its further keys."""
-        return self.state.accounts.add_app(client_id, public_key_pem, kid, active)
+        return self.state.accounts.add_app(client_id, public_key_pem, kid, active, account)
 
     def revoke_tokens(self) -> None:
         """Every access token that came from an exchange is invalid from now on."""
@@ -122,6 +140,11 @@ class CozeEmulator:
     def asked(self) -> list[Asked]:
         """The chat requests that started a run, oldest first."""
         return self.state.asked
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """Every uploaded file, oldest first."""
+        return list(self.state.uploads.values())
 
     @property
     def runs(self) -> dict[str, Run]:
@@ -225,6 +248,10 @@ class CozeEmulator:
         """Hold the headers of the next `times` answers of `path` back, in seconds of the loop."""
         self.state.faults.delays.append(Delay(path, seconds, times))
 
+    def lose_answer(self, path: str, times: int = 1) -> None:
+        """Carry out the next `times` requests of `path`, and reset the connection unanswered."""
+        self.state.faults.losses.append(Loss(path, times))
+
     def drop_stream(
         self,
         after_events: int | None = None,
@@ -251,7 +278,7 @@ class CozeEmulator:
     def mend(self) -> None:
         """Take back every fault that was ordered and did not come yet."""
         faults = self.state.faults
-        for ordered in (faults.failures, faults.delays, faults.streams):
+        for ordered in (faults.failures, faults.delays, faults.losses, faults.streams):
             ordered.clear()
 
     # --- waiting and ending ---

@@ -51,7 +51,7 @@ def read_chat(state: State, call: Call) -> ChatRequest:
     saved = flag(body, "auto_save_history", True) or studio
     check_rest(body)
     pairs = meta_data(body)
-    messages = incoming_messages(message_items(body), state.file_name, 100)
+    messages = incoming_messages(message_items(body), state.shelf(call.token), 100)
     if messages and messages[-1].role != "user":
         raise bad("the last message must have the role user")
     if not stream and not saved:

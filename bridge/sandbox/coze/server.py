@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from bridge.sandbox.coze import (
     routes_chat,
     routes_conversations,
+    routes_files,
     routes_messages,
     routes_oauth,
     routes_rest,
@@ -25,6 +26,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *routes_chat.ENDPOINTS,
     *routes_conversations.ENDPOINTS,
     *routes_messages.ENDPOINTS,
+    *routes_files.ENDPOINTS,
     *routes_rest.ENDPOINTS,
 )
 

@@ -67,7 +67,7 @@ class EventStream(Response):
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if closing.done() and not writing.done():
-                await _reset(scope)
+                await reset(scope)
         finally:
             for task in tasks:
                 task.cancel()
@@ -92,7 +92,7 @@ class EventStream(Response):
                 await send(_body(b"", more=False))
                 return
             if how == "reset":
-                await _reset(scope)
+                await reset(scope)
                 return
 
     async def _write_frames(self, frames: list[Frame], send: Send) -> str:
@@ -135,6 +135,14 @@ class EventStream(Response):
             waiting.clear()
 
 
+class Lost(Response):
+    """No answer at all: the connection is reset."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Reset the connection."""
+        await reset(scope)
+
+
 def _body(data: bytes, more: bool) -> AsgiMessage:
     return {"type": "http.response.body", "body": data, "more_body": more}
 
@@ -144,7 +152,7 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def _reset(scope: Scope) -> None:
+async def reset(scope: Scope) -> None:
     """Reset the TCP connection (RST), so that the client sees a broken one and no end."""
     connection = getattr(scope.get(RAW_SEND), "__self__", None)
     transport = getattr(connection, "transport", None)

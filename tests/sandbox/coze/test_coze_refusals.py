@@ -170,35 +170,6 @@ async def test_a_path_that_does_not_exist(api, method, path):
 
 
 @pytest.mark.parametrize(
-    ("files", "code"),
-    [
-        ({"file": ("cat.png", b"x")}, 0),
-        ({"file": ("cat.png", b"")}, 4300),
-        ({"other": ("cat.png", b"x")}, 4300),
-        ([("file", ("a.png", b"x")), ("file", ("b.png", b"x"))], 4301),
-        ({"file": ("cat.png", b"x" * 101)}, 4302),
-        ({"file": ("notes.txt", b"x")}, 4303),
-        ({"file": ("README", b"x")}, 4303),
-    ],
-)
-async def test_an_upload(api, coze: CozeEmulator, files, code):
-    coze.state.largest_file = 100
-    assert await api.code("POST", "/v1/files/upload", files=files) == code
-
-
-async def test_an_upload_that_is_no_form(api):
-    assert await api.code("POST", "/v1/files/upload", content=b"x") == 4304
-
-
-async def test_an_uploaded_file_is_named_in_the_answer(api, read_events):
-    uploaded = await api.json("POST", "/v1/files/upload", files={"file": ("cat.png", b"x")})
-    item = {"type": "image", "file_id": uploaded["data"]["id"]}
-    message = media({"type": "text", "text": "who is this?"}, item)
-    answer = await api.answer("-", additional_messages=[message])
-    assert "> who is this?\n> 🖼 cat.png" in answer
-
-
-@pytest.mark.parametrize(
     ("outputs", "code"),
     [
         ([], 4000),

@@ -187,8 +187,6 @@ async def test_the_rest_of_the_api(sdk):
     assert (await sdk.workspaces.list()).total == 1
     agent = await sdk.bots.retrieve(bot_id=BOT)
     assert agent.name == "Sandbox agent"
-    uploaded = await sdk.files.upload(file=("cat.png", b"\x89PNG"))
-    assert (await sdk.files.retrieve(file_id=uploaded.id)).file_name == "cat.png"
 
 
 async def test_the_style_of_a_jwt_client_without_an_sdk(coze: CozeEmulator, base, http, keys):

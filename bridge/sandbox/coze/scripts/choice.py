@@ -4,6 +4,7 @@ import re
 
 from bridge.sandbox.coze.scripts import plain, tools, trouble
 from bridge.sandbox.coze.scripts.plain import PLAIN_FOLLOW_UPS, of_text
+from bridge.sandbox.coze.scripts.seeing import noticing
 from bridge.sandbox.coze.scripts.steps import Script, Turn
 
 SCRIPTS: dict[str, Script] = {
@@ -98,5 +99,6 @@ def script_named(name: str) -> Script:
 
 
 def chosen(turn: Turn) -> Script:
-    """The script the question itself asks for."""
-    return SCRIPTS[chosen_name(turn)]
+    """The script the question itself asks for; it says first what the agent was given."""
+    script = SCRIPTS[chosen_name(turn)]
+    return noticing(script) if turn.attachments else script

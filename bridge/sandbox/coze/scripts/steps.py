@@ -124,12 +124,24 @@ Step = (
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """One media item of a multimodal message."""
+
+    kind: str
+    """`image`, `file` or `audio`."""
+    name: str
+    """The uploaded file's name, or the address it lies at."""
+    file_id: str = ""
+    """"" when it was given by its address."""
+
+
+@dataclass(frozen=True)
 class Turn:
     """What a script may look at."""
 
     question: str
-    attachments: tuple[tuple[str, str], ...] = ()
-    """Kind and name of each media item."""
+    attachments: tuple[Attachment, ...] = ()
+    """The media items that the agent sees."""
     earlier: tuple[tuple[str, str], ...] = ()
     """Role and text of every message of this context before the question, oldest first."""
     agent_name: str = ""
