@@ -5,6 +5,7 @@ from bridge.sandbox.coze.agents import DEFAULT_BOT_ID, Agent
 from bridge.sandbox.coze.assertions import OAuthApp
 from bridge.sandbox.coze.conversations import Conversation, Message
 from bridge.sandbox.coze.emulator import CozeEmulator
+from bridge.sandbox.coze.hearing import Heard, Spoken
 from bridge.sandbox.coze.refusals import OCCUPIED
 from bridge.sandbox.coze.runs import Pace, Run
 from bridge.sandbox.coze.scripts import SCRIPTS, Script, Turn, fixed, saying
@@ -22,12 +23,14 @@ __all__ = [
     "Conversation",
     "CozeEmulator",
     "Exchange",
+    "Heard",
     "Message",
     "OAuthApp",
     "Pace",
     "Request",
     "Run",
     "Script",
+    "Spoken",
     "Token",
     "Turn",
     "Upload",

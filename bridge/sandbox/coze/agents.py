@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bridge.sandbox.coze.voices import AGENT_VOICES
+
 DEFAULT_BOT_ID = "7379462189365198898"
 
 
@@ -42,7 +44,10 @@ def agent_view(agent: Agent) -> dict[str, object]:
         "suggest_reply_info": {"reply_mode": "enable"},
         "default_user_input_type": "text",
         "variables": [],
-        "voice_info_list": [],
+        "voice_info_list": [
+            {"voice_id": voice.voice_id, "language_code": voice.language_code}
+            for voice in AGENT_VOICES
+        ],
     }
 
 

@@ -49,6 +49,14 @@ class Envelope:
 
 
 @dataclass(frozen=True)
+class Binary:
+    """The answer as bytes without any envelope."""
+
+    content: bytes
+    content_type: str
+
+
+@dataclass(frozen=True)
 class Streamed:
     """The answer as the stream of a run, from the frame number `start`."""
 
@@ -65,7 +73,7 @@ class ErrorStream:
     data: str
 
 
-Answer = Envelope | Streamed | ErrorStream
+Answer = Envelope | Binary | Streamed | ErrorStream
 Answering = Callable[[State, Call], Awaitable[Answer]]
 
 
@@ -192,6 +200,8 @@ class Visit:
             self.state.journal.note("coze", "error", detail=answer.data[:200], chat_id="")
             return Response(content, 200, {**headers, "content-type": "text/event-stream"})
         self.wrote(0)
+        if isinstance(answer, Binary):
+            return Response(answer.content, 200, headers, answer.content_type)
         body: dict[str, object] = {} if not answer.with_code else {"code": 0}
         body["msg"] = ""
         if answer.data is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
+from hashlib import sha256
 from typing import Literal
 
 from bridge.sandbox.coze.accounts import Accounts, Exchange, Token
@@ -11,6 +12,7 @@ from bridge.sandbox.coze.assertions import HOME, OAuthApp
 from bridge.sandbox.coze.bell import Bell
 from bridge.sandbox.coze.conversations import Conversation
 from bridge.sandbox.coze.faults import AsEvent, Delay, Failure, Loss, StreamFault
+from bridge.sandbox.coze.hearing import Heard, Spoken
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.profiles import ProfileName, profile_named
 from bridge.sandbox.coze.runs import Pace, Run
@@ -147,6 +149,16 @@ class CozeEmulator:
         return list(self.state.uploads.values())
 
     @property
+    def heard(self) -> list[Heard]:
+        """Every recording that was written down, oldest first."""
+        return self.state.hearing.heard
+
+    @property
+    def spoken(self) -> list[Spoken]:
+        """Every text that was read aloud, oldest first."""
+        return self.state.hearing.spoken
+
+    @property
     def runs(self) -> dict[str, Run]:
         """Every run by its chat id."""
         return self.state.runs
@@ -217,6 +229,15 @@ class CozeEmulator:
             return
         chosen = script_named(script) if isinstance(script, str) else script
         self.state.rules.append(Rule(chosen, for_text, times))
+
+    def transcript(self, recording: bytes | str, text: str) -> None:
+        """Say what a recording says, which is given by its content or its SHA-256."""
+        digest = recording if isinstance(recording, str) else sha256(recording).hexdigest()
+        self.state.hearing.by_content[digest] = text
+
+    def next_transcript(self, text: str) -> None:
+        """Say what the next recording says that has no transcript of its own."""
+        self.state.hearing.coming.append(text)
 
     def fail(
         self,

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from bridge.sandbox.coze import (
+    routes_audio,
     routes_chat,
     routes_conversations,
     routes_files,
@@ -27,6 +28,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *routes_conversations.ENDPOINTS,
     *routes_messages.ENDPOINTS,
     *routes_files.ENDPOINTS,
+    *routes_audio.ENDPOINTS,
     *routes_rest.ENDPOINTS,
 )
 

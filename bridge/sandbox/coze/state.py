@@ -10,6 +10,7 @@ from bridge.sandbox.coze.agents import Agent
 from bridge.sandbox.coze.bell import Bell
 from bridge.sandbox.coze.conversations import Conversation, Message
 from bridge.sandbox.coze.faults import Faults
+from bridge.sandbox.coze.hearing import Hearing
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.incoming import ChatRequest, Incoming
 from bridge.sandbox.coze.profiles import Profile
@@ -81,6 +82,7 @@ class State:
     requests: list[Request] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     feedback: dict[str, str] = field(default_factory=dict)
+    hearing: Hearing = field(default_factory=Hearing)
     rules: list[Rule] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     pace: Pace = field(default_factory=Pace)

@@ -157,7 +157,7 @@ async def test_a_run_without_history_cannot_be_retrieved(api, coze: CozeEmulator
         ("GET", "/v3/chat"),
         ("HEAD", "/v1/users/me"),
         ("GET", "/v1/users/me/"),
-        ("POST", "/v1/audio/speech"),
+        ("GET", "/v1/audio/speech"),
     ],
 )
 async def test_a_path_that_does_not_exist(api, method, path):
@@ -235,6 +235,10 @@ async def test_feedback(api, coze: CozeEmulator):
         ("GET", "/v1/bots/1", {}, 4200),
         ("GET", "/v1/bot/get_online_info", {}, 4000),
         ("GET", "/v1/files/retrieve", {"params": {"file_id": "1"}}, 4200),
+        ("GET", "/v1/audio/voices", {"params": {"page_size": "101"}}, 4000),
+        ("GET", "/v1/audio/voices", {"params": {"model_type": "huge"}}, 4000),
+        ("GET", "/v1/audio/voices", {"params": {"voice_state": "lost"}}, 4000),
+        ("GET", "/v1/audio/voices", {"params": {"filter_system_voice": "1"}}, 4000),
         ("GET", "/v1/workspaces", {"params": {"page_size": "51"}}, 4000),
     ],
 )
