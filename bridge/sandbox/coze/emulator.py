@@ -11,6 +11,8 @@ from bridge.sandbox.coze.agents import DEFAULT_BOT_ID, Agent
 from bridge.sandbox.coze.assertions import HOME, OAuthApp
 from bridge.sandbox.coze.bell import Bell
 from bridge.sandbox.coze.conversations import Conversation
+from bridge.sandbox.coze.downloads import DownloadFault, Downloads, Fetch
+from bridge.sandbox.coze.exhibits import Exhibit
 from bridge.sandbox.coze.faults import AsEvent, Delay, Failure, Loss, StreamFault
 from bridge.sandbox.coze.hearing import Heard, Spoken
 from bridge.sandbox.coze.ids import Ids
@@ -55,6 +57,7 @@ class CozeEmulator:
             bell=bell,
             accounts=Accounts(clock),
             streams=Streams(bell),
+            downloads=Downloads(clock),
         )
         self.app: CozeApp = build_app(self.state)
 
@@ -159,6 +162,11 @@ class CozeEmulator:
         return self.state.hearing.spoken
 
     @property
+    def fetched(self) -> list[Fetch]:
+        """Every request for a signed link, oldest first."""
+        return self.state.downloads.fetched
+
+    @property
     def runs(self) -> dict[str, Run]:
         """Every run by its chat id."""
         return self.state.runs
@@ -201,6 +209,23 @@ class CozeEmulator:
     @expired_code.setter
     def expired_code(self, code: int) -> None:
         self.state.accounts.expired_code = code
+
+    @property
+    def link_seconds(self) -> float:
+        """How long the signed links of new answers are valid, by the emulator's clock."""
+        return self.state.downloads.seconds
+
+    @link_seconds.setter
+    def link_seconds(self, seconds: float) -> None:
+        self.state.downloads.seconds = seconds
+
+    def publish(self, name: str, content: bytes, content_type: str) -> None:
+        """Put a file where signed links lead, beside the ones of the scripts or in their place."""
+        self.state.downloads.published[name] = Exhibit(content, content_type)
+
+    def link(self, base: str, name: str) -> str:
+        """A signed link to a file; `base` is the emulator's address, without a trailing slash."""
+        return self.state.downloads.link(base, name)
 
     @property
     def unknown_agent_code(self) -> int:
@@ -296,11 +321,29 @@ class CozeEmulator:
         fault = StreamFault(after_events, stall_seconds=seconds)
         self.state.faults.streams.extend([fault] * times)
 
+    def spoil_downloads(
+        self,
+        times: int = 1,
+        *,
+        after_bytes: int | None = None,
+        content_type: str = "",
+        endless: bool = False,
+        stall_seconds: float = 0.0,
+    ) -> None:
+        """Let the next `times` downloads go wrong.
+
+        The connection is reset after n bytes; they are said to be of another type; they never end
+        and do not say how long they are; they pause in the middle, in seconds of the loop.
+        """
+        fault = DownloadFault(after_bytes, content_type, endless, stall_seconds)
+        self.state.downloads.faults.extend([fault] * times)
+
     def mend(self) -> None:
         """Take back every fault that was ordered and did not come yet."""
         faults = self.state.faults
         for ordered in (faults.failures, faults.delays, faults.losses, faults.streams):
             ordered.clear()
+        self.state.downloads.faults.clear()
 
     # --- waiting and ending ---
 

@@ -95,7 +95,8 @@ async def chat(state: State, call: Call) -> Answer:
         if request.stream:
             return error_event(4016, OCCUPIED)
         raise Refusal(4016, OCCUPIED)
-    run = state.start(conversation, agent, request, _wrapping(failure))
+    base = f"{call.http.url.scheme}://{call.http.headers.get('host', '')}"
+    run = state.start(conversation, agent, request, _wrapping(failure), base)
     if request.stream:
         return Streamed(run, 0, state.faults.stream())
     return Envelope(started_view(run))

@@ -19,6 +19,8 @@ from bridge.sandbox.coze import (
     routes_rest,
 )
 from bridge.sandbox.coze.door import Endpoint, entered, served
+from bridge.sandbox.coze.downloads import PATH as DOWNLOAD_PATH
+from bridge.sandbox.coze.downloads import download
 from bridge.sandbox.coze.refusals import no_endpoint
 from bridge.sandbox.coze.state import State
 from bridge.sandbox.coze.stream import RAW_SEND
@@ -53,6 +55,8 @@ def build_app(state: State) -> CozeApp:
     if not studio:
         exchange = routes_oauth.token_exchange(state)
         routes += [_route(path, exchange, ("POST",)) for path in routes_oauth.PATHS]
+    fetching = download(state.downloads, state.journal, state.bell.ring)
+    routes.append(_route(DOWNLOAD_PATH, fetching, ("GET",)))
     unknown = _unknown(state)
     app = CozeApp(routes=routes, exception_handlers={404: unknown, 405: unknown})
     app.router.redirect_slashes = False

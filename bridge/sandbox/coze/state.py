@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 
 from bridge.sandbox.coze.accounts import Accounts, Token
 from bridge.sandbox.coze.agents import Agent
 from bridge.sandbox.coze.bell import Bell
 from bridge.sandbox.coze.conversations import Conversation, Message
+from bridge.sandbox.coze.downloads import Downloads
 from bridge.sandbox.coze.faults import Faults
 from bridge.sandbox.coze.hearing import Hearing
 from bridge.sandbox.coze.ids import Ids
@@ -74,6 +76,7 @@ class State:
     bell: Bell
     accounts: Accounts
     streams: Streams
+    downloads: Downloads
     agents: dict[str, Agent] = field(default_factory=dict)
     conversations: dict[str, Conversation] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
@@ -188,9 +191,11 @@ class State:
         agent: Agent,
         request: ChatRequest,
         wrap: Callable[[Script], Script],
+        base: str,
     ) -> Run:
-        """Start a run as a task of its own."""
-        turn = _turn_of(conversation, request, agent)
+        """Start a run as a task of its own; `base` is where its links lead."""
+        link = partial(self.downloads.link, base)
+        turn = replace(_turn_of(conversation, request, agent), link=link)
         run = Run(
             chat_id=self.ids.take(),
             conversation=conversation,

@@ -61,7 +61,7 @@ class EventStream(Response):
         """Write until the stream ends, breaks, or the client goes away."""
         self._streams.writing.add(self)
         writing = asyncio.create_task(self._write(scope, send))
-        leaving = asyncio.create_task(_gone(receive))
+        leaving = asyncio.create_task(gone(receive))
         closing = asyncio.create_task(self._streams.closing.wait())
         tasks = (writing, leaving, closing)
         try:
@@ -89,7 +89,7 @@ class EventStream(Response):
                 continue
             how = how or await self._write_frames(frames, send)
             if how == "eof":
-                await send(_body(b"", more=False))
+                await send(body_message(b"", more=False))
                 return
             if how == "reset":
                 await reset(scope)
@@ -131,7 +131,7 @@ class EventStream(Response):
     async def _flush(self, waiting: bytearray, send: Send) -> None:
         if waiting:
             self._bytes += len(waiting)
-            await send(_body(bytes(waiting), more=True))
+            await send(body_message(bytes(waiting), more=True))
             waiting.clear()
 
 
@@ -143,11 +143,13 @@ class Lost(Response):
         await reset(scope)
 
 
-def _body(data: bytes, more: bool) -> AsgiMessage:
+def body_message(data: bytes, more: bool) -> AsgiMessage:
+    """A piece of a response's body."""
     return {"type": "http.response.body", "body": data, "more_body": more}
 
 
-async def _gone(receive: Receive) -> None:
+async def gone(receive: Receive) -> None:
+    """Wait until the client goes away."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

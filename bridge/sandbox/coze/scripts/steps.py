@@ -135,6 +135,15 @@ class Attachment:
     """"" when it was given by its address."""
 
 
+Link = Callable[[str], str]
+"""The address of a file that an answer shows."""
+
+
+def unsigned(name: str) -> str:
+    """The address for a script that is played without a server."""
+    return f"http://127.0.0.1/signed/{name}?x-expires=0&x-signature=0"
+
+
 @dataclass(frozen=True)
 class Turn:
     """What a script may look at."""
@@ -145,6 +154,7 @@ class Turn:
     earlier: tuple[tuple[str, str], ...] = ()
     """Role and text of every message of this context before the question, oldest first."""
     agent_name: str = ""
+    link: Link = unsigned
 
 
 Outputs = Mapping[str, str]
