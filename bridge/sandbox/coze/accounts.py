@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from bridge.sandbox.coze.assertions import OAuthApp, OAuthRefusal, verify
+from bridge.sandbox.coze.assertions import HOME, OAuthApp, OAuthRefusal, verify
 from bridge.sandbox.coze.fields import Fields, object_field, texts
 from bridge.sandbox.coze.refusals import (
     STUDIO_TOKEN_INVALID,
@@ -30,6 +30,8 @@ class Token:
     """Histories are kept apart by this claim of the JWT."""
     agents: frozenset[str] | None = None
     """The agents it was narrowed to at the exchange, None when it was not."""
+    account: str = HOME
+    """Whose files and conversations it sees."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,20 @@ class Accounts:
     expired_code: int = 4100
     _used: set[tuple[str, str]] = field(default_factory=set)
 
-    def add_token(self, value: str, permissions: Collection[str] | None) -> Token:
+    def add_token(
+        self, value: str, permissions: Collection[str] | None, account: str = HOME
+    ) -> Token:
         """Accept a personal access token from now on."""
         allowed = None if permissions is None else frozenset(permissions)
-        token = Token(value, allowed)
+        token = Token(value, allowed, account=account)
         self.tokens[value] = token
         return token
 
-    def add_app(self, client_id: str, public_key_pem: str, kid: str, active: bool) -> OAuthApp:
+    def add_app(
+        self, client_id: str, public_key_pem: str, kid: str, active: bool, account: str = HOME
+    ) -> OAuthApp:
         """Register a service app's public key under `kid`."""
-        app = OAuthApp(client_id, public_key_pem, kid, active)
+        app = OAuthApp(client_id, public_key_pem, kid, active, account)
         self.apps[kid] = app
         return app
 
@@ -133,6 +139,7 @@ class Accounts:
             expires_at=self.clock() + seconds,
             session_name=claims.session_name,
             agents=agents,
+            account=claims.account,
         )
         self.tokens[token.value] = token
         return token

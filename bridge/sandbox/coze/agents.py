@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bridge.sandbox.coze.voices import AGENT_VOICES
+
 DEFAULT_BOT_ID = "7379462189365198898"
 
 
@@ -19,6 +21,14 @@ class Agent:
     description: str
     created_at: int
     """Unix time in seconds."""
+    sees: bool = True
+    """Whether its model understands pictures; else it answers without having seen them."""
+    hears: bool = True
+    """The same of recordings."""
+
+    def senses(self, kind: str) -> bool:
+        """Whether it notices attachments of this kind; a `file` is read by a plugin of its."""
+        return {"image": self.sees, "audio": self.hears}.get(kind, True)
 
 
 def agent_view(agent: Agent) -> dict[str, object]:
@@ -34,7 +44,10 @@ def agent_view(agent: Agent) -> dict[str, object]:
         "suggest_reply_info": {"reply_mode": "enable"},
         "default_user_input_type": "text",
         "variables": [],
-        "voice_info_list": [],
+        "voice_info_list": [
+            {"voice_id": voice.voice_id, "language_code": voice.language_code}
+            for voice in AGENT_VOICES
+        ],
     }
 
 

@@ -10,6 +10,9 @@ from jwt.types import Options
 SKEW_SECONDS = 10
 """How far in the future `iat` may lie."""
 
+HOME = "sandbox"
+"""The account that everything belongs to unless it is said otherwise."""
+
 
 @dataclass(frozen=True)
 class OAuthApp:
@@ -19,6 +22,7 @@ class OAuthApp:
     public_key_pem: str
     kid: str
     active: bool = True
+    account: str = HOME
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Claims:
     client_id: str
     jti: str
     session_name: str | None
+    account: str
 
 
 class OAuthRefusal(Exception):
@@ -70,7 +75,7 @@ def verify(
         raise OAuthRefusal(
             "access_deny", f"app: {app.client_id} is currently deactivated by the owner"
         )
-    return Claims(app.client_id, jti, session or None)
+    return Claims(app.client_id, jti, session or None, app.account)
 
 
 def _invalid(why: str) -> OAuthRefusal:

@@ -35,6 +35,7 @@ class Conversation:
 
     id: str
     bot_id: str
+    account: str
     session_name: str | None
     section_id: str
     created_at: int
@@ -45,6 +46,10 @@ class Conversation:
     messages: list[Message] = field(default_factory=list)
     left_out: set[str] = field(default_factory=set)
     """The ids of canceled chats: their question and answer are no context."""
+
+    def belongs(self, account: str, session_name: str | None) -> bool:
+        """Whether it is this account's, and of this session where there are such."""
+        return (self.account, self.session_name) == (account, session_name)
 
     def context(self, user_id: str) -> list[Message]:
         """What the agent remembers for this user: the section's questions and answers, in order."""

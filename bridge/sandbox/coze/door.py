@@ -3,9 +3,10 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -14,10 +15,11 @@ from bridge.sandbox.coze.accounts import Token, allow
 from bridge.sandbox.coze.assertions import OAuthRefusal
 from bridge.sandbox.coze.faults import Failure, StreamFault
 from bridge.sandbox.coze.fields import Fields, parse_object
+from bridge.sandbox.coze.forms import TooLarge, limited, read_form
 from bridge.sandbox.coze.refusals import Refusal
 from bridge.sandbox.coze.runs import Run
 from bridge.sandbox.coze.state import Request, State
-from bridge.sandbox.coze.stream import EventStream
+from bridge.sandbox.coze.stream import EventStream, Lost
 from bridge.sandbox.coze.wire import Frame, error_data, event_bytes
 
 
@@ -30,7 +32,8 @@ class Call:
     path: Mapping[str, str]
     body: Fields
     http: HttpRequest
-    raw: bytes
+    form: FormData
+    """The parts of a multipart body, empty for an endpoint that takes none."""
     failure: Failure | None
 
 
@@ -43,6 +46,14 @@ class Envelope:
     extra: Mapping[str, object] = field(default_factory=dict)
     """Members beside `data`."""
     with_code: bool = True
+
+
+@dataclass(frozen=True)
+class Binary:
+    """The answer as bytes without any envelope."""
+
+    content: bytes
+    content_type: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +73,7 @@ class ErrorStream:
     data: str
 
 
-Answer = Envelope | Streamed | ErrorStream
+Answer = Envelope | Binary | Streamed | ErrorStream
 Answering = Callable[[State, Call], Awaitable[Answer]]
 
 
@@ -76,22 +87,8 @@ class Endpoint:
     permissions: tuple[str, ...] = ()
     studio: bool = False
     """Whether the self-hosted server has it."""
-    json_body: bool = True
-    """Whether its body, if any, is JSON."""
-
-
-class TooLarge(Exception):
-    """The body is larger than the gateway lets through."""
-
-
-async def read_body(request: HttpRequest, largest: int) -> bytes:
-    """The whole body; raises TooLarge as soon as it exceeds `largest` bytes."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > largest:
-            raise TooLarge
-    return bytes(body)
+    form: bool = False
+    """Whether its body is a multipart form in place of JSON."""
 
 
 def gateway_page(status: int, reason: str) -> Response:
@@ -112,20 +109,24 @@ class Visit:
     http: HttpRequest
     logid: str
     began: float = field(default_factory=time.perf_counter)
-    raw: bytes = b""
     body: Fields = field(default_factory=dict)
+    form: FormData = field(default_factory=FormData)
     broken: Refusal | None = None
-    """The body is no JSON object."""
+    """The body is not what the endpoint takes."""
 
-    async def read(self) -> None:
+    async def read(self, form: bool) -> None:
         """Read the body; a broken one is refused after the token was looked at."""
-        self.raw = await read_body(self.http, self.state.largest_body)
-        if self.http.headers.get("content-type", "").startswith("multipart/"):
-            return
+        chunks = limited(self.http.stream(), self.state.largest_body)
         try:
-            self.body = parse_object(self.raw)
+            if form:
+                self.form = await read_form(self.http.headers, chunks)
+            elif self.http.headers.get("content-type", "").startswith("multipart/"):
+                await _skip(chunks)
+            else:
+                self.body = parse_object(b"".join([chunk async for chunk in chunks]))
         except Refusal as refusal:
             self.broken = refusal
+            await _skip(chunks)
 
     def wrote(self, code: int | str, msg: str = "") -> None:
         """Write the request down, with how it was answered."""
@@ -199,6 +200,8 @@ class Visit:
             self.state.journal.note("coze", "error", detail=answer.data[:200], chat_id="")
             return Response(content, 200, {**headers, "content-type": "text/event-stream"})
         self.wrote(0)
+        if isinstance(answer, Binary):
+            return Response(answer.content, 200, headers, answer.content_type)
         body: dict[str, object] = {} if not answer.with_code else {"code": 0}
         body["msg"] = ""
         if answer.data is not None:
@@ -218,6 +221,11 @@ class Visit:
         if self.state.profile.studio:
             headers["X-Accel-Buffering"] = "no"
         return EventStream(run, answer.start, answer.fault, self.state.streams, note, headers)
+
+
+async def _skip(chunks: AsyncIterator[bytes]) -> None:
+    async for _ in chunks:
+        pass
 
 
 def _question(body: Fields) -> str:
@@ -244,14 +252,17 @@ def failure_response(visit: Visit, failure: Failure) -> Response:
     return visit.response(content, failure.http)
 
 
-async def entered(state: State, http: HttpRequest) -> Visit | Response:
-    """The request with its body read, or the gateway's answer to a body that is too large."""
+async def entered(state: State, http: HttpRequest, form: bool = False) -> Visit | Response:
+    """The request with its body read, or the gateway's answer to a body that is too large.
+
+    The caller closes a `form`.
+    """
     visit = Visit(state, http, state.ids.log())
     delay = state.faults.delay(http.method, http.url.path)
     if delay:
         await asyncio.sleep(delay)
     try:
-        await visit.read()
+        await visit.read(form)
     except TooLarge:
         visit.wrote(413, "Request Entity Too Large")
         return gateway_page(413, "Request Entity Too Large")
@@ -264,25 +275,34 @@ def served(state: State, endpoint: Endpoint) -> Callable[[HttpRequest], Awaitabl
     """The Starlette endpoint around an endpoint of the API."""
 
     async def serve(http: HttpRequest) -> Response:
-        visit = await entered(state, http)
+        visit = await entered(state, http, endpoint.form)
         if isinstance(visit, Response):
             return visit
-        failure = state.faults.failure(http.method, http.url.path)
-        if failure is not None and failure.as_event is None:
-            return failure_response(visit, failure)
         try:
-            token = state.accounts.check(http.headers.get("authorization"), state.profile.studio)
-            allow(token, endpoint.permissions)
-            if visit.broken is not None and endpoint.json_body:
-                raise visit.broken
-            query = dict(http.query_params)
-            path = {name: str(value) for name, value in http.path_params.items()}
-            call = Call(token, query, path, visit.body, http, visit.raw, failure)
-            return visit.answered(await endpoint.answer(state, call))
-        except Refusal as refusal:
-            return visit.refused(refusal)
+            response = await _answered(visit, endpoint)
+        finally:
+            await visit.form.close()
+        return Lost() if state.faults.lost(http.method, http.url.path) else response
 
     return serve
+
+
+async def _answered(visit: Visit, endpoint: Endpoint) -> Response:
+    state, http = visit.state, visit.http
+    failure = state.faults.failure(http.method, http.url.path)
+    if failure is not None and failure.as_event is None:
+        return failure_response(visit, failure)
+    try:
+        token = state.accounts.check(http.headers.get("authorization"), state.profile.studio)
+        allow(token, endpoint.permissions)
+        if visit.broken is not None:
+            raise visit.broken
+        query = dict(http.query_params)
+        path = {name: str(value) for name, value in http.path_params.items()}
+        call = Call(token, query, path, visit.body, http, visit.form, failure)
+        return visit.answered(await endpoint.answer(state, call))
+    except Refusal as refusal:
+        return visit.refused(refusal)
 
 
 def error_event(code: int | str, msg: str) -> ErrorStream:

@@ -3,14 +3,18 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
+from hashlib import sha256
 from typing import Literal
 
 from bridge.sandbox.coze.accounts import Accounts, Exchange, Token
 from bridge.sandbox.coze.agents import DEFAULT_BOT_ID, Agent
-from bridge.sandbox.coze.assertions import OAuthApp
+from bridge.sandbox.coze.assertions import HOME, OAuthApp
 from bridge.sandbox.coze.bell import Bell
 from bridge.sandbox.coze.conversations import Conversation
-from bridge.sandbox.coze.faults import AsEvent, Delay, Failure, StreamFault
+from bridge.sandbox.coze.downloads import DownloadFault, Downloads, Fetch
+from bridge.sandbox.coze.exhibits import Exhibit
+from bridge.sandbox.coze.faults import AsEvent, Delay, Failure, Loss, StreamFault
+from bridge.sandbox.coze.hearing import Heard, Spoken
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.profiles import ProfileName, profile_named
 from bridge.sandbox.coze.runs import Pace, Run
@@ -18,6 +22,7 @@ from bridge.sandbox.coze.scripts import Script, script_named
 from bridge.sandbox.coze.server import CozeApp, build_app
 from bridge.sandbox.coze.state import Asked, Request, Rule, State
 from bridge.sandbox.coze.stream import Streams
+from bridge.sandbox.coze.uploads import Upload
 from bridge.sandbox.journal import Journal
 
 PROLOGUE = (
@@ -52,6 +57,7 @@ class CozeEmulator:
             bell=bell,
             accounts=Accounts(clock),
             streams=Streams(bell),
+            downloads=Downloads(clock),
         )
         self.app: CozeApp = build_app(self.state)
 
@@ -65,8 +71,13 @@ class CozeEmulator:
         suggested_questions: Sequence[str] = SUGGESTED_QUESTIONS,
         published: bool = True,
         description: str = "Answers without knowing anything.",
+        sees: bool = True,
+        hears: bool = True,
     ) -> Agent:
-        """Add an agent, or replace the one with that id."""
+        """Add an agent, or replace the one with that id.
+
+        Without `sees` or `hears` it answers as if no picture or no recording had been sent.
+        """
         agent = Agent(
             bot_id,
             name,
@@ -75,23 +86,35 @@ class CozeEmulator:
             published,
             description,
             self.state.now(),
+            sees,
+            hears,
         )
         self.state.agents[bot_id] = agent
         return agent
 
-    def add_token(self, value: str, permissions: Collection[str] | None = None) -> Token:
-        """Accept a personal access token; `permissions` None gives it all of them."""
-        return self.state.accounts.add_token(value, permissions)
+    def add_token(
+        self, value: str, permissions: Collection[str] | None = None, account: str = HOME
+    ) -> Token:
+        """Accept a personal access token; `permissions` None gives it all of them.
+
+        Another `account` sees neither the files nor the conversations of this one.
+        """
+        return self.state.accounts.add_token(value, permissions, account)
 
     def remove_token(self, value: str) -> None:
         """Accept this token no longer."""
         self.state.accounts.tokens.pop(value, None)
 
     def add_oauth_app(
-        self, client_id: str, public_key_pem: str, kid: str = "kid-1", active: bool = True
+        self,
+        client_id: str,
+        public_key_pem: str,
+        kid: str = "kid-1",
+        active: bool = True,
+        account: str = HOME,
     ) -> OAuthApp:
         """Register a public key of a JWT service app; call it again for its further keys."""
-        return self.state.accounts.add_app(client_id, public_key_pem, kid, active)
+        return self.state.accounts.add_app(client_id, public_key_pem, kid, active, account)
 
     def revoke_tokens(self) -> None:
         """Every access token that came from an exchange is invalid from now on."""
@@ -122,6 +145,26 @@ class CozeEmulator:
     def asked(self) -> list[Asked]:
         """The chat requests that started a run, oldest first."""
         return self.state.asked
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """Every uploaded file, oldest first."""
+        return list(self.state.uploads.values())
+
+    @property
+    def heard(self) -> list[Heard]:
+        """Every recording that was written down, oldest first."""
+        return self.state.hearing.heard
+
+    @property
+    def spoken(self) -> list[Spoken]:
+        """Every text that was read aloud, oldest first."""
+        return self.state.hearing.spoken
+
+    @property
+    def fetched(self) -> list[Fetch]:
+        """Every request for a signed link, oldest first."""
+        return self.state.downloads.fetched
 
     @property
     def runs(self) -> dict[str, Run]:
@@ -168,6 +211,23 @@ class CozeEmulator:
         self.state.accounts.expired_code = code
 
     @property
+    def link_seconds(self) -> float:
+        """How long the signed links of new answers are valid, by the emulator's clock."""
+        return self.state.downloads.seconds
+
+    @link_seconds.setter
+    def link_seconds(self, seconds: float) -> None:
+        self.state.downloads.seconds = seconds
+
+    def publish(self, name: str, content: bytes, content_type: str) -> None:
+        """Put a file where signed links lead, beside the ones of the scripts or in their place."""
+        self.state.downloads.published[name] = Exhibit(content, content_type)
+
+    def link(self, base: str, name: str) -> str:
+        """A signed link to a file; `base` is the emulator's address, without a trailing slash."""
+        return self.state.downloads.link(base, name)
+
+    @property
     def unknown_agent_code(self) -> int:
         """How an unknown agent is refused: 4200, or 4006."""
         return self.state.unknown_agent_code
@@ -194,6 +254,15 @@ class CozeEmulator:
             return
         chosen = script_named(script) if isinstance(script, str) else script
         self.state.rules.append(Rule(chosen, for_text, times))
+
+    def transcript(self, recording: bytes | str, text: str) -> None:
+        """Say what a recording says, which is given by its content or its SHA-256."""
+        digest = recording if isinstance(recording, str) else sha256(recording).hexdigest()
+        self.state.hearing.by_content[digest] = text
+
+    def next_transcript(self, text: str) -> None:
+        """Say what the next recording says that has no transcript of its own."""
+        self.state.hearing.coming.append(text)
 
     def fail(
         self,
@@ -225,6 +294,10 @@ class CozeEmulator:
         """Hold the headers of the next `times` answers of `path` back, in seconds of the loop."""
         self.state.faults.delays.append(Delay(path, seconds, times))
 
+    def lose_answer(self, path: str, times: int = 1) -> None:
+        """Carry out the next `times` requests of `path`, and reset the connection unanswered."""
+        self.state.faults.losses.append(Loss(path, times))
+
     def drop_stream(
         self,
         after_events: int | None = None,
@@ -248,11 +321,29 @@ class CozeEmulator:
         fault = StreamFault(after_events, stall_seconds=seconds)
         self.state.faults.streams.extend([fault] * times)
 
+    def spoil_downloads(
+        self,
+        times: int = 1,
+        *,
+        after_bytes: int | None = None,
+        content_type: str = "",
+        endless: bool = False,
+        stall_seconds: float = 0.0,
+    ) -> None:
+        """Let the next `times` downloads go wrong.
+
+        The connection is reset after n bytes; they are said to be of another type; they never end
+        and do not say how long they are; they pause in the middle, in seconds of the loop.
+        """
+        fault = DownloadFault(after_bytes, content_type, endless, stall_seconds)
+        self.state.downloads.faults.extend([fault] * times)
+
     def mend(self) -> None:
         """Take back every fault that was ordered and did not come yet."""
         faults = self.state.faults
-        for ordered in (faults.failures, faults.delays, faults.streams):
+        for ordered in (faults.failures, faults.delays, faults.losses, faults.streams):
             ordered.clear()
+        self.state.downloads.faults.clear()
 
     # --- waiting and ending ---
 

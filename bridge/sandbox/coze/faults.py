@@ -1,7 +1,8 @@
 """Faults to order: refused requests, error events, broken and stalled streams."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 AsEvent = Literal["first", "mid", "failed", "failed_bare", "failed_string_code", "empty"]
 RUN_SHAPES: dict[str, Literal["chat", "bare", "string", "event"]] = {
@@ -36,6 +37,14 @@ class Delay:
     times: int
 
 
+@dataclass(eq=False)
+class Loss:
+    """An answer that never arrives, although the request was carried out."""
+
+    path: str
+    times: int
+
+
 @dataclass(frozen=True)
 class StreamFault:
     """How the next stream goes wrong."""
@@ -53,24 +62,33 @@ class Faults:
 
     failures: list[Failure] = field(default_factory=list)
     delays: list[Delay] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
     streams: list[StreamFault] = field(default_factory=list)
 
     def failure(self, method: str, path: str) -> Failure | None:
         """Take the failure ordered for this request."""
-        for failure in self.failures:
-            if failure.times > 0 and failure.path in (path, f"{method} {path}"):
-                failure.times -= 1
-                return failure
-        return None
+        return _taken(self.failures, method, path)
 
     def delay(self, method: str, path: str) -> float:
         """Take the seconds ordered for this request, 0 when none."""
-        for delay in self.delays:
-            if delay.times > 0 and delay.path in (path, f"{method} {path}"):
-                delay.times -= 1
-                return delay.seconds
-        return 0.0
+        delay = _taken(self.delays, method, path)
+        return 0.0 if delay is None else delay.seconds
+
+    def lost(self, method: str, path: str) -> bool:
+        """Take whether the answer to this request is lost."""
+        return _taken(self.losses, method, path) is not None
 
     def stream(self) -> StreamFault | None:
         """Take the fault ordered for the stream that begins now."""
         return self.streams.pop(0) if self.streams else None
+
+
+Ordered = TypeVar("Ordered", Failure, Delay, Loss)
+
+
+def _taken(ordered: Sequence[Ordered], method: str, path: str) -> Ordered | None:
+    for fault in ordered:
+        if fault.times > 0 and fault.path in (path, f"{method} {path}"):
+            fault.times -= 1
+            return fault
+    return None

@@ -70,6 +70,18 @@ def whole(fields: Fields, name: str, default: int, low: int, high: int) -> int:
     return value
 
 
+def number(fields: Fields, name: str, default: float, low: float, high: float) -> float:
+    """A number, with or without a fraction, within `low`..`high`."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise not_json()
+    if not low <= value <= high:
+        raise bad(f"{name} must be within {low:g} and {high:g}")
+    return float(value)
+
+
 def whole_in_query(query: Mapping[str, str], name: str, default: int, high: int) -> int:
     """A positive integer of the query string, at most `high`."""
     text = query.get(name)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,21 +16,13 @@ from bridge.sandbox.coze.fields import (
     text_map,
 )
 from bridge.sandbox.coze.refusals import Refusal, bad
+from bridge.sandbox.coze.scripts.steps import Attachment
+from bridge.sandbox.coze.uploads import Shelf
 
 ROLES = ("user", "assistant")
 TYPES = ("question", "answer", "function_call", "tool_output", "tool_response")
 CONTENT_TYPES = ("text", "object_string")
 MEDIA = ("image", "file", "audio")
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """One media item of a multimodal message."""
-
-    kind: str
-    """`image`, `file` or `audio`."""
-    name: str
-    """The uploaded file's name, or the address it lies at."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +40,7 @@ class Incoming:
     attachments: tuple[Attachment, ...] = ()
 
 
-FileName = Callable[[str], str | None]
-"""The name of an uploaded file, None when no such file exists."""
-
-
-def incoming(fields: Fields, file_name: FileName) -> Incoming:
+def incoming(fields: Fields, shelf: Shelf) -> Incoming:
     """One message of a request; raises Refusal 4000, 4003 or 4005."""
     role = optional_text(fields, "role") or ""
     if role not in ROLES:
@@ -68,25 +56,25 @@ def incoming(fields: Fields, file_name: FileName) -> Incoming:
         raise Refusal(4005, "message content is empty")
     text, attachments = content, tuple[Attachment, ...]()
     if content_type == "object_string":
-        text, attachments = _objects(content, file_name)
+        text, attachments = _objects(content, shelf)
     return Incoming(role, kind, content, content_type, meta_data(fields), text, attachments)
 
 
-def incoming_messages(items: Sequence[Fields], file_name: FileName, most: int) -> list[Incoming]:
+def incoming_messages(items: Sequence[Fields], shelf: Shelf, most: int) -> list[Incoming]:
     """The messages of one request, at most `most`, else Refusal 4004.
 
     A message of media alone needs a text message beside it, else Refusal 4000.
     """
     if len(items) > most:
         raise Refusal(4004, f"the number of messages exceeds {most}")
-    messages = [incoming(item, file_name) for item in items]
+    messages = [incoming(item, shelf) for item in items]
     alone = any(message.attachments and not message.text for message in messages)
     if alone and not any(message.content_type == "text" for message in messages):
         raise bad("a message of files only must be sent together with a text message")
     return messages
 
 
-def _objects(content: str, file_name: FileName) -> tuple[str, tuple[Attachment, ...]]:
+def _objects(content: str, shelf: Shelf) -> tuple[str, tuple[Attachment, ...]]:
     try:
         parsed: object = json.loads(content)
     except ValueError:
@@ -94,19 +82,24 @@ def _objects(content: str, file_name: FileName) -> tuple[str, tuple[Attachment, 
     if not isinstance(parsed, list) or not parsed:
         raise Refusal(4005, "content is not a valid object_string")
     texts: list[str] = []
-    attachments: list[Attachment] = []
+    media: list[tuple[str, Fields]] = []
     for item in cast("list[object]", parsed):
         fields = as_object(item)
         kind = optional_text(fields, "type") or ""
         if kind == "text":
             texts.append(_text_item(fields))
         elif kind in MEDIA:
-            attachments.append(_media_item(fields, kind, file_name))
+            media.append((kind, fields))
         else:
             raise Refusal(4005, f"object_string item type {kind!r} is not supported")
     if len(texts) > 1:
         raise bad("object_string may hold one text item only")
-    if not attachments:
+    attachments = [
+        _media_item(fields, kind, shelf)
+        for kind, fields in media
+        if not (shelf.deaf and kind == "audio")
+    ]
+    if not media:
         raise bad("object_string with a text item needs at least one file or image item")
     return (texts[0] if texts else ""), tuple(attachments)
 
@@ -118,13 +111,15 @@ def _text_item(fields: Fields) -> str:
     return text
 
 
-def _media_item(fields: Fields, kind: str, file_name: FileName) -> Attachment:
+def _media_item(fields: Fields, kind: str, shelf: Shelf) -> Attachment:
     file_id, url = optional_text(fields, "file_id"), optional_text(fields, "file_url")
     if file_id:
-        name = file_name(file_id)
-        if name is None:
+        upload = shelf.find(file_id)
+        if upload is None:
             raise bad(f"file_id {file_id} does not exist")
-        return Attachment(kind, name)
+        if kind not in ("file", upload.kind):
+            raise bad(f"file_id {file_id} is no {kind} file")
+        return Attachment(kind, upload.name, file_id)
     if url:
         if not re.match(r"https?://[^\s/]+", url):
             raise bad("file_url is not a valid address")

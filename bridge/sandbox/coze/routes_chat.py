@@ -51,7 +51,7 @@ def read_chat(state: State, call: Call) -> ChatRequest:
     saved = flag(body, "auto_save_history", True) or studio
     check_rest(body)
     pairs = meta_data(body)
-    messages = incoming_messages(message_items(body), state.file_name, 100)
+    messages = incoming_messages(message_items(body), state.shelf(call.token), 100)
     if messages and messages[-1].role != "user":
         raise bad("the last message must have the role user")
     if not stream and not saved:
@@ -95,7 +95,8 @@ async def chat(state: State, call: Call) -> Answer:
         if request.stream:
             return error_event(4016, OCCUPIED)
         raise Refusal(4016, OCCUPIED)
-    run = state.start(conversation, agent, request, _wrapping(failure))
+    base = f"{call.http.url.scheme}://{call.http.headers.get('host', '')}"
+    run = state.start(conversation, agent, request, _wrapping(failure), base)
     if request.stream:
         return Streamed(run, 0, state.faults.stream())
     return Envelope(started_view(run))

@@ -23,7 +23,7 @@ async def create(state: State, call: Call) -> Answer:
     if bot_id and bot_id not in state.agents:
         raise Refusal(5000, SERVER_ISSUES)
     items = objects(call.body, "messages")
-    messages = incoming_messages(items, state.file_name, MOST_MESSAGES)
+    messages = incoming_messages(items, state.shelf(call.token), MOST_MESSAGES)
     conversation = state.new_conversation(
         bot_id,
         call.token,
@@ -65,7 +65,7 @@ async def list_conversations(state: State, call: Call) -> Answer:
         conversation
         for conversation in state.conversations.values()
         if conversation.bot_id == bot_id
-        and conversation.session_name == call.token.session_name
+        and conversation.belongs(call.token.account, call.token.session_name)
         and conversation.connector_id == connector
     ]
     if order == "DESC":

@@ -32,7 +32,7 @@ def _message(state: State, call: Call) -> tuple[Conversation, Message]:
 async def create(state: State, call: Call) -> Answer:
     """Insert a message by hand; it is part of everybody's context."""
     conversation = _conversation(state, call)
-    message = incoming(call.body, state.file_name)
+    message = incoming(call.body, state.shelf(call.token))
     return Envelope(stored_view(state.store(conversation, message, user_id="", chat_id="")))
 
 

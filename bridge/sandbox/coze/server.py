@@ -10,13 +10,17 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from bridge.sandbox.coze import (
+    routes_audio,
     routes_chat,
     routes_conversations,
+    routes_files,
     routes_messages,
     routes_oauth,
     routes_rest,
 )
 from bridge.sandbox.coze.door import Endpoint, entered, served
+from bridge.sandbox.coze.downloads import PATH as DOWNLOAD_PATH
+from bridge.sandbox.coze.downloads import download
 from bridge.sandbox.coze.refusals import no_endpoint
 from bridge.sandbox.coze.state import State
 from bridge.sandbox.coze.stream import RAW_SEND
@@ -25,6 +29,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *routes_chat.ENDPOINTS,
     *routes_conversations.ENDPOINTS,
     *routes_messages.ENDPOINTS,
+    *routes_files.ENDPOINTS,
+    *routes_audio.ENDPOINTS,
     *routes_rest.ENDPOINTS,
 )
 
@@ -49,6 +55,8 @@ def build_app(state: State) -> CozeApp:
     if not studio:
         exchange = routes_oauth.token_exchange(state)
         routes += [_route(path, exchange, ("POST",)) for path in routes_oauth.PATHS]
+    fetching = download(state.downloads, state.journal, state.bell.ring)
+    routes.append(_route(DOWNLOAD_PATH, fetching, ("GET",)))
     unknown = _unknown(state)
     app = CozeApp(routes=routes, exception_handlers={404: unknown, 405: unknown})
     app.router.redirect_slashes = False

@@ -3,19 +3,25 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import takewhile
 
 from bridge.sandbox.coze.accounts import Accounts, Token
 from bridge.sandbox.coze.agents import Agent
 from bridge.sandbox.coze.bell import Bell
 from bridge.sandbox.coze.conversations import Conversation, Message
+from bridge.sandbox.coze.downloads import Downloads
 from bridge.sandbox.coze.faults import Faults
+from bridge.sandbox.coze.hearing import Hearing
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.incoming import ChatRequest, Incoming
 from bridge.sandbox.coze.profiles import Profile
 from bridge.sandbox.coze.refusals import Refusal, no_agent, no_chat, no_conversation
 from bridge.sandbox.coze.runs import RUNNING, Pace, Performance, Run
 from bridge.sandbox.coze.scripts import Script, Turn, chosen
+from bridge.sandbox.coze.scripts.steps import Attachment
 from bridge.sandbox.coze.stream import Streams
+from bridge.sandbox.coze.uploads import Shelf, Upload
 from bridge.sandbox.journal import Journal
 
 
@@ -45,16 +51,8 @@ class Asked:
     chat_id: str
     user_id: str
     stream: bool
-
-
-@dataclass(frozen=True)
-class Upload:
-    """An uploaded file; its content is not kept."""
-
-    id: str
-    file_name: str
-    bytes: int
-    created_at: int
+    attachments: tuple[Attachment, ...] = ()
+    """The media items of the question, whether the agent notices them or not."""
 
 
 @dataclass(eq=False)
@@ -78,6 +76,7 @@ class State:
     bell: Bell
     accounts: Accounts
     streams: Streams
+    downloads: Downloads
     agents: dict[str, Agent] = field(default_factory=dict)
     conversations: dict[str, Conversation] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
@@ -86,6 +85,7 @@ class State:
     requests: list[Request] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     feedback: dict[str, str] = field(default_factory=dict)
+    hearing: Hearing = field(default_factory=Hearing)
     rules: list[Rule] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     pace: Pace = field(default_factory=Pace)
@@ -98,10 +98,9 @@ class State:
         """Unix time in whole seconds."""
         return int(self.clock())
 
-    def file_name(self, file_id: str) -> str | None:
-        """The name of an uploaded file, None when there is no such file."""
-        upload = self.uploads.get(file_id)
-        return None if upload is None else upload.file_name
+    def shelf(self, token: Token) -> Shelf:
+        """The uploads this token's account may name."""
+        return Shelf(self.uploads, token.account, deaf=self.profile.studio)
 
     def agent(self, bot_id: str, token: Token) -> Agent:
         """The published agent of that id; raises Refusal 4200 (or 4006), 4015 or 4101."""
@@ -119,7 +118,7 @@ class State:
     def conversation(self, conversation_id: str, token: Token) -> Conversation:
         """A conversation of this token's owner; raises Refusal 4002."""
         found = self.conversations.get(conversation_id)
-        if found is None or found.session_name != token.session_name:
+        if found is None or not found.belongs(token.account, token.session_name):
             raise no_conversation(conversation_id)
         return found
 
@@ -145,6 +144,7 @@ class State:
         conversation = Conversation(
             id=new_id,
             bot_id=bot_id,
+            account=token.account,
             session_name=token.session_name,
             section_id=new_id,
             created_at=self.now(),
@@ -191,9 +191,11 @@ class State:
         agent: Agent,
         request: ChatRequest,
         wrap: Callable[[Script], Script],
+        base: str,
     ) -> Run:
-        """Start a run as a task of its own."""
-        turn = _turn_of(conversation, request, agent.name)
+        """Start a run as a task of its own; `base` is where its links lead."""
+        link = partial(self.downloads.link, base)
+        turn = replace(_turn_of(conversation, request, agent), link=link)
         run = Run(
             chat_id=self.ids.take(),
             conversation=conversation,
@@ -217,8 +219,9 @@ class State:
         self.runs[run.chat_id] = run
         self.performances[run.chat_id] = performance
         run.task = asyncio.create_task(performance.play())
+        given = _given(request)
         self.asked.append(
-            Asked(run.question, conversation.id, run.chat_id, run.user_id, run.stream)
+            Asked(run.question, conversation.id, run.chat_id, run.user_id, run.stream, given)
         )
         self.bell.ring()
         return run
@@ -246,7 +249,7 @@ def typed(message: Incoming) -> Incoming:
     return replace(message, type="question" if message.role == "user" else "answer")
 
 
-def _turn_of(conversation: Conversation, request: ChatRequest, agent_name: str) -> Turn:
+def _turn_of(conversation: Conversation, request: ChatRequest, agent: Agent) -> Turn:
     """The question, and what came before it.
 
     Without messages in the request the last stored message is the question. A message of files
@@ -258,11 +261,17 @@ def _turn_of(conversation: Conversation, request: ChatRequest, agent_name: str) 
         if message.type in ("question", "answer", "")
     ]
     if not request.messages:
-        return Turn(earlier[-1][1], (), tuple(earlier[:-1]), agent_name)
+        return Turn(earlier[-1][1], (), tuple(earlier[:-1]), agent.name)
     earlier += [(message.role, message.text) for message in request.messages[:-1]]
     last = request.messages[-1]
     question = last.text
     if not question and len(request.messages) > 1:
         _, question = earlier.pop()
-    attachments = tuple((item.kind, item.name) for item in last.attachments)
-    return Turn(question, attachments, tuple(earlier), agent_name)
+    noticed = tuple(item for item in _given(request) if agent.senses(item.kind))
+    return Turn(question, noticed, tuple(earlier), agent.name)
+
+
+def _given(request: ChatRequest) -> tuple[Attachment, ...]:
+    """The attachments of the question: of the user's messages at the end of the request."""
+    said = takewhile(lambda message: message.role == "user", reversed(request.messages))
+    return tuple(item for message in reversed(list(said)) for item in message.attachments)

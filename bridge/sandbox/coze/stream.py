@@ -61,13 +61,13 @@ class EventStream(Response):
         """Write until the stream ends, breaks, or the client goes away."""
         self._streams.writing.add(self)
         writing = asyncio.create_task(self._write(scope, send))
-        leaving = asyncio.create_task(_gone(receive))
+        leaving = asyncio.create_task(gone(receive))
         closing = asyncio.create_task(self._streams.closing.wait())
         tasks = (writing, leaving, closing)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if closing.done() and not writing.done():
-                await _reset(scope)
+                await reset(scope)
         finally:
             for task in tasks:
                 task.cancel()
@@ -89,10 +89,10 @@ class EventStream(Response):
                 continue
             how = how or await self._write_frames(frames, send)
             if how == "eof":
-                await send(_body(b"", more=False))
+                await send(body_message(b"", more=False))
                 return
             if how == "reset":
-                await _reset(scope)
+                await reset(scope)
                 return
 
     async def _write_frames(self, frames: list[Frame], send: Send) -> str:
@@ -131,20 +131,30 @@ class EventStream(Response):
     async def _flush(self, waiting: bytearray, send: Send) -> None:
         if waiting:
             self._bytes += len(waiting)
-            await send(_body(bytes(waiting), more=True))
+            await send(body_message(bytes(waiting), more=True))
             waiting.clear()
 
 
-def _body(data: bytes, more: bool) -> AsgiMessage:
+class Lost(Response):
+    """No answer at all: the connection is reset."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Reset the connection."""
+        await reset(scope)
+
+
+def body_message(data: bytes, more: bool) -> AsgiMessage:
+    """A piece of a response's body."""
     return {"type": "http.response.body", "body": data, "more_body": more}
 
 
-async def _gone(receive: Receive) -> None:
+async def gone(receive: Receive) -> None:
+    """Wait until the client goes away."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _reset(scope: Scope) -> None:
+async def reset(scope: Scope) -> None:
     """Reset the TCP connection (RST), so that the client sees a broken one and no end."""
     connection = getattr(scope.get(RAW_SEND), "__self__", None)
     transport = getattr(connection, "transport", None)

@@ -13,6 +13,7 @@ from bridge.sandbox.serving import serving
 
 BOT = "7379462189365198898"
 PAT = "pat_sandbox"
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,16 @@ class Client:
     async def conversation(self) -> str:
         created = await self.json("POST", "/v1/conversation/create", json={"bot_id": BOT})
         return str(created["data"]["id"])
+
+    async def uploaded(self, name: str, content: bytes = PNG) -> str:
+        answer = await self.json("POST", "/v1/files/upload", files={"file": (name, content)})
+        return str(answer["data"]["id"])
+
+    async def shown(self, text: str, *items: dict[str, str]) -> str:
+        """The answer to a question with media items."""
+        content = json.dumps([{"type": "text", "text": text}, *items])
+        message = {"role": "user", "content": content, "content_type": "object_string"}
+        return await self.answer(text, additional_messages=[message])
 
     def ask(self, text: str, conversation: str | None = None, **body: Any) -> dict[str, Any]:
         """The arguments of a chat request."""

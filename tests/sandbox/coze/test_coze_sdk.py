@@ -12,6 +12,7 @@ import pytest
 from cozepy import (
     AsyncCoze,
     AsyncTokenAuth,
+    AudioFormat,
     ChatEventType,
     ChatStatus,
     Coze,
@@ -19,6 +20,7 @@ from cozepy import (
     JWTAuth,
     JWTOAuthApp,
     Message,
+    MessageObjectString,
     TokenAuth,
     ToolOutput,
 )
@@ -187,8 +189,6 @@ async def test_the_rest_of_the_api(sdk):
     assert (await sdk.workspaces.list()).total == 1
     agent = await sdk.bots.retrieve(bot_id=BOT)
     assert agent.name == "Sandbox agent"
-    uploaded = await sdk.files.upload(file=("cat.png", b"\x89PNG"))
-    assert (await sdk.files.retrieve(file_id=uploaded.id)).file_name == "cat.png"
 
 
 async def test_the_style_of_a_jwt_client_without_an_sdk(coze: CozeEmulator, base, http, keys):
@@ -259,3 +259,33 @@ async def test_the_style_of_a_polling_client_without_an_sdk(coze: CozeEmulator, 
     assert seen[0] == "in_progress"
     listed = await http.post(f"{base}/v3/chat/message/list", headers=auth, params=query)
     assert "> hi" in listed.json()["data"][1]["content"]
+
+
+async def test_files_and_sounds(sdk, coze: CozeEmulator):
+    uploaded = await sdk.files.upload(file=("cat.png", b"\x89PNG\r\n\x1a\n"))
+    assert (await sdk.files.retrieve(file_id=uploaded.id)).file_name == "cat.png"
+    asked = [
+        MessageObjectString.build_text("who is this?"),
+        MessageObjectString.build_image(file_id=uploaded.id),
+    ]
+    chat = await sdk.chat.create(
+        bot_id=BOT,
+        user_id="tg-1",
+        additional_messages=[Message.build_user_question_objects(asked)],
+    )
+    assert [item.name for item in coze.asked[0].attachments] == ["cat.png"]
+    assert chat.id in coze.runs
+    agent = await sdk.bots.retrieve(bot_id=BOT, use_api_version=2)
+    voices = [voice async for voice in await sdk.audio.voices.list(page_size=2)]
+    assert agent.voice_info_list[0].voice_id == voices[0].voice_id
+    assert [voice.language_code for voice in voices] == ["en", "zh", "zh", "en"]
+    for form in (AudioFormat.OGG_OPUS, AudioFormat.MP3):
+        speech = await sdk.audio.speech.create(
+            input="hello there", voice_id=voices[0].voice_id, response_format=form
+        )
+        content = b"".join([chunk async for chunk in speech._raw_response.aiter_bytes()])
+        text = (await sdk.audio.transcriptions.create(file=("voice", content))).text
+        assert text.startswith("This is a recording of")
+    with pytest.raises(CozeAPIError) as refused:
+        await sdk.audio.transcriptions.create(file=("voice.ogg", b"words"))
+    assert refused.value.code == 4303

@@ -37,6 +37,10 @@ async def test_an_unknown_conversation_becomes_a_new_one(studio_api, studio: Coz
         ("POST", "/v1/conversation/message/create"),
         ("GET", "/v1/users/me"),
         ("GET", "/v1/workspaces"),
+        ("GET", "/v1/files/retrieve"),
+        ("POST", "/v1/audio/speech"),
+        ("POST", "/v1/audio/transcriptions"),
+        ("GET", "/v1/audio/voices"),
     ],
 )
 async def test_what_it_lacks(studio_api, method, path):

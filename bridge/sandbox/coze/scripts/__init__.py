@@ -1,6 +1,16 @@
 """Scripts: what the sandbox agent answers, as pure generators of steps."""
 
-from bridge.sandbox.coze.scripts.choice import SCRIPTS, chosen, chosen_name, script_named
+from bridge.sandbox.coze.scripts.choice import SCRIPTS, SHOWS, chosen, chosen_name, script_named
 from bridge.sandbox.coze.scripts.steps import Script, Turn, fixed, saying
 
-__all__ = ["SCRIPTS", "Script", "Turn", "chosen", "chosen_name", "fixed", "saying", "script_named"]
+__all__ = [
+    "SCRIPTS",
+    "SHOWS",
+    "Script",
+    "Turn",
+    "chosen",
+    "chosen_name",
+    "fixed",
+    "saying",
+    "script_named",
+]

@@ -2,8 +2,9 @@
 
 import re
 
-from bridge.sandbox.coze.scripts import plain, tools, trouble
+from bridge.sandbox.coze.scripts import plain, shows, tools, trouble
 from bridge.sandbox.coze.scripts.plain import PLAIN_FOLLOW_UPS, of_text
+from bridge.sandbox.coze.scripts.seeing import noticing
 from bridge.sandbox.coze.scripts.steps import Script, Turn
 
 SCRIPTS: dict[str, Script] = {
@@ -34,8 +35,17 @@ SCRIPTS: dict[str, Script] = {
     "cut": trouble.cut,
     "noise": trouble.noise,
 }
+SHOWS: dict[str, Script] = {
+    "picture": shows.picture,
+    "pictures": shows.pictures,
+    "file": shows.file,
+    "longcode": shows.long_code,
+    "bigtable": shows.big_table,
+}
+"""Scripts whose answers hold links that differ each time, or are too large to be read."""
 
 _COMMANDS = (
+    *SHOWS,
     "fail bare",
     "fail string",
     "fail",
@@ -53,6 +63,11 @@ _COMMANDS = (
 )
 _ANYWHERE: tuple[tuple[str, str], ...] = (
     (r"\bremember\b|记得|记住", "memory"),
+    (r"\bdraw\b.*\bpictures\b", "pictures"),
+    (r"\bdraw\b|画一?[张幅]", "picture"),
+    (r"\b(pdf|csv)\b", "file"),
+    (r"\bbig table\b", "bigtable"),
+    (r"\blong code\b", "longcode"),
     (r"\blocal[ -]tool\b", "local tool"),
     (r"\b(tools?|weather)\b", "tool"),
     (r"<think>|\bthink[ -]tag\b", "think tag"),
@@ -92,11 +107,13 @@ def _named(question: str) -> str:
 
 def script_named(name: str) -> Script:
     """The script of that name; raises ValueError when there is none."""
-    if name not in SCRIPTS:
-        raise ValueError(f"no script {name!r}; there are: {', '.join(SCRIPTS)}")
-    return SCRIPTS[name]
+    found = SCRIPTS.get(name) or SHOWS.get(name)
+    if found is None:
+        raise ValueError(f"no script {name!r}; there are: {', '.join((*SCRIPTS, *SHOWS))}")
+    return found
 
 
 def chosen(turn: Turn) -> Script:
-    """The script the question itself asks for."""
-    return SCRIPTS[chosen_name(turn)]
+    """The script the question itself asks for; it says first what the agent was given."""
+    script = script_named(chosen_name(turn))
+    return noticing(script) if turn.attachments else script

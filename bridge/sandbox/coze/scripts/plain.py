@@ -13,11 +13,8 @@ PLAIN_FOLLOW_UPS = (
 
 
 def _quoted(turn: Turn) -> str:
-    """The question as a block quote, with what was attached to it."""
-    lines = turn.question.splitlines() or ["(no words)"]
-    marks = {"image": "🖼", "audio": "🎧"}
-    lines += [f"{marks.get(kind, '📎')} {name}" for kind, name in turn.attachments]
-    return "\n> ".join(lines)
+    """The question as a block quote."""
+    return "\n> ".join(turn.question.splitlines() or ["(no words)"])
 
 
 def _filled(name: str, turn: Turn) -> str:

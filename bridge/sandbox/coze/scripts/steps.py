@@ -124,15 +124,37 @@ Step = (
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """One media item of a multimodal message."""
+
+    kind: str
+    """`image`, `file` or `audio`."""
+    name: str
+    """The uploaded file's name, or the address it lies at."""
+    file_id: str = ""
+    """"" when it was given by its address."""
+
+
+Link = Callable[[str], str]
+"""The address of a file that an answer shows."""
+
+
+def unsigned(name: str) -> str:
+    """The address for a script that is played without a server."""
+    return f"http://127.0.0.1/signed/{name}?x-expires=0&x-signature=0"
+
+
+@dataclass(frozen=True)
 class Turn:
     """What a script may look at."""
 
     question: str
-    attachments: tuple[tuple[str, str], ...] = ()
-    """Kind and name of each media item."""
+    attachments: tuple[Attachment, ...] = ()
+    """The media items that the agent sees."""
     earlier: tuple[tuple[str, str], ...] = ()
     """Role and text of every message of this context before the question, oldest first."""
     agent_name: str = ""
+    link: Link = unsigned
 
 
 Outputs = Mapping[str, str]

@@ -1,0 +1,51 @@
+"""The voices of the speech endpoint."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One voice."""
+
+    voice_id: str
+    name: str
+    language_code: str
+    language_name: str
+    preview_text: str
+    model_type: str
+    """`big` or `small`."""
+    system: bool = True
+    """False for one that was cloned."""
+
+
+VOICES = (
+    Voice("7468512265134932019", "Emily", "en", "English", "Hello, nice to meet you.", "big"),
+    Voice("7426720361733046281", "邻家女孩", "zh", "中文", "你好，很高兴认识你。", "big"),
+    Voice("7426720361733013513", "温暖少年", "zh", "中文", "你好，今天过得怎么样？", "small"),
+    Voice("7468518846874271795", "My own", "en", "English", "This is my voice.", "big", False),
+)
+AGENT_VOICES = (VOICES[0], VOICES[1])
+"""The voices that were chosen for every agent, one of each language."""
+
+
+def voice_of(voice_id: str) -> Voice | None:
+    """The voice of that id, None for an unknown one."""
+    return next((voice for voice in VOICES if voice.voice_id == voice_id), None)
+
+
+def voice_view(voice: Voice) -> dict[str, object]:
+    """A voice as the list shows it."""
+    return {
+        "voice_id": voice.voice_id,
+        "name": voice.name,
+        "is_system_voice": voice.system,
+        "language_code": voice.language_code,
+        "language_name": voice.language_name,
+        "preview_text": voice.preview_text,
+        "preview_audio": "",
+        "available_training_times": 0 if voice.system else 9,
+        "create_time": 1735689600,
+        "update_time": 1735689600,
+        "model_type": voice.model_type,
+        "state": "init" if voice.system else "cloned",
+    }
