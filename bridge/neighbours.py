@@ -72,8 +72,8 @@ def coze_place(settings: Settings) -> str:
 def downloads(settings: Settings, bot: Bot) -> Downloads:
     """Where the files lie that people send."""
     root, token = settings.telegram_api_base_url, settings.telegram_bot_token.get_secret_value()
-    public = root == Settings.model_fields["telegram_api_base_url"].default
-    return Downloads(bot, f"{root}/file/bot{token}", settings.telegram_proxy, public=public)
+    local = settings.bridge_local_files
+    return Downloads(bot, f"{root}/file/bot{token}", settings.telegram_proxy, local=local)
 
 
 def telegram_bot(settings: Settings) -> Bot:

@@ -158,6 +158,11 @@ class Settings(BaseModel):
     bridge_transcripts: bool = Field(
         True, description="Whether it is shown what was heard in a voice message."
     )
+    bridge_local_files: bool = Field(
+        False,
+        description="Whether `TELEGRAM_API_BASE_URL` is a server of yours with `--local` on this "
+        "machine: then files over 20 MB can be read, from its disk.",
+    )
     bridge_language: str | None = Field(
         None, description="Language of the bridge's own sentences, when not the person's."
     )

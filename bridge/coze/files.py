@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from bridge.coze.client import Coze
 from bridge.coze.events import object_of, text_of
-from bridge.errors import Garbled
+from bridge.errors import BadRequest, FileRefused, Garbled
 
 _DOING = "Uploading a file"
 _TYPES = """
@@ -18,13 +18,21 @@ _TYPES = """
 """
 TYPES = frozenset(_TYPES.split())
 """The extensions that Coze documents; others are refused (4303)."""
-KEPT_SECONDS = 80 * 86400.0
-"""How long an upload is good for, with some days to spare."""
+_WRITTEN = frozenset(["csv", "cpp", "py", "java", "c"])
+
+
+def written(name: str) -> bool:
+    """Whether files of that name hold plain text, as far as the name tells."""
+    return _extension(name) in _WRITTEN or not taken(name)
+
+
+def _extension(name: str) -> str:
+    return PurePath(name).suffix.lower().removeprefix(".")
 
 
 def taken(name: str) -> bool:
     """Whether Coze takes files of that name."""
-    return PurePath(name).suffix.lower().removeprefix(".") in TYPES
+    return _extension(name) in TYPES
 
 
 async def upload(coze: Coze, path: Path, name: str) -> str:
@@ -33,7 +41,10 @@ async def upload(coze: Coze, path: Path, name: str) -> str:
     To repeat it is harmless: another copy is kept.
     """
     with path.open("rb") as content:
-        answer = await coze.call(_DOING, "POST", "/v1/files/upload", file=(name, content))
+        try:
+            answer = await coze.call(_DOING, "POST", "/v1/files/upload", file=(name, content))
+        except BadRequest as error:  # such as a gateway's 413
+            raise FileRefused(_DOING, error.what, code=error.code, log_id=error.log_id) from error
     found = text_of(object_of(answer, "data"), "id")
     if not found:
         raise Garbled(_DOING, "the answer holds no file")

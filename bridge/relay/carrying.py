@@ -9,7 +9,7 @@ import structlog
 
 from bridge.coze.audio import MOST_HEARD_BYTES, transcribe
 from bridge.coze.client import Coze
-from bridge.coze.files import taken, upload
+from bridge.coze.files import taken, upload, written
 from bridge.errors import (
     CozeTrouble,
     FileGone,
@@ -128,7 +128,7 @@ class Carrying:
             await self._write_down(attachment, carried)
             return
         async with self._files.opened(attachment) as path:
-            if attachment.kind is Kind.FILE:
+            if attachment.kind is Kind.FILE and written(attachment.name):
                 text = await asyncio.to_thread(_text_of, path)
                 small = path.stat().st_size <= SMALL_BYTES
                 if text is not None and (small or not taken(attachment.name)):

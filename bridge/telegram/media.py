@@ -32,14 +32,15 @@ SILENCE_SECONDS = 30.0
 class Downloads:
     """Opens what people sent. Use it as an async context."""
 
-    def __init__(self, bot: Bot, root: str, proxy: str | None, *, public: bool) -> None:
-        """`root` is where files lie, with the token; `public` says that it is Telegram's server.
+    def __init__(self, bot: Bot, root: str, proxy: str | None, *, local: bool) -> None:
+        """`root` is where files lie, with the token.
 
-        A server of one's own has no limit of 20 MB, and may name paths on this very machine.
+        A `local` server is one of our own on this machine: it has no limit of 20 MB, and names
+        paths on the disk.
         """
         self._bot = bot
         self._root = root
-        self._public = public
+        self._local = local
         limits = httpx.Limits(max_connections=16, keepalive_expiry=60.0)
         timeout = httpx.Timeout(SILENCE_SECONDS, connect=10.0, pool=600.0)
         self._http = plain(
@@ -65,10 +66,10 @@ class Downloads:
     @asynccontextmanager
     async def opened(self, attachment: Attachment) -> AsyncIterator[Path]:
         """A copy on the disk, gone with the context. Raises FileGone and TelegramUnreachable."""
-        if self._public and attachment.size > MOST_BYTES:
+        if not self._local and attachment.size > MOST_BYTES:
             raise FileGone(_DOING, "it is larger than 20 MB", sentence="file.too_large")
         address = await _again(lambda: self._address(attachment))
-        if not self._public and os.path.isabs(address):
+        if self._local and os.path.isabs(address):
             yield Path(address)
             return
         suffix = PurePath(attachment.name).suffix
