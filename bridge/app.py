@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -12,7 +12,7 @@ from telegram import Bot
 
 from bridge.coze.client import Coze
 from bridge.errors import StoreTrouble, TelegramTrouble
-from bridge.model import Entrance, Home, Preferences, Turn
+from bridge.model import Entrance, Home, Preferences
 from bridge.neighbours import (
     agent_home,
     coze_client,
@@ -33,17 +33,17 @@ from bridge.telegram.calls import Calls
 from bridge.telegram.commands import COMMANDS, Commands
 from bridge.telegram.context import Context
 from bridge.telegram.door import Door, known_operators, new_code
+from bridge.telegram.enclosing import Enclosing
 from bridge.telegram.features import Features
+from bridge.telegram.fetching import Fetching
 from bridge.telegram.intake import DEAF_SECONDS, Intake
 from bridge.telegram.introduction import Introduction
-from bridge.telegram.ledger import Ledger
 from bridge.telegram.life import Life
 from bridge.telegram.listening import Listening
-from bridge.telegram.manner import manner
+from bridge.telegram.opening import Replies
 from bridge.telegram.operators import Operators
 from bridge.telegram.pacing import Pacer
 from bridge.telegram.reactions import Reactions
-from bridge.telegram.reply import LiveReply, growing
 from bridge.telegram.rights import Rights
 from bridge.telegram.settling import Settling
 from bridge.telegram.shut import Shut
@@ -118,10 +118,12 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         by_approval = settings.bridge_access is Entrance.APPROVAL
         door = Door(calls, store, rights, introduction, by_approval=by_approval, code=code)
         reactions = Reactions(calls)
+        fetching = Fetching(settings.bridge_picture_hosts)
+        enclosing = Enclosing(store, fetching, bot.id, settings.bridge_file_characters)
         lanes = Lanes(
             store,
             Answering(coze, store, home, Carrying(coze, store, files, coze_place(settings))),
-            _replies(calls, store, features, default, reactions),
+            Replies(calls, store, features, default, reactions, enclosing).open,
             quiet_seconds=settings.bridge_quiet_seconds,
             most=settings.bridge_open_chats,
         )
@@ -205,17 +207,6 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
         has.bot, calls, store, lanes, has.shut, has.rights, has.door, context, has.door.introduction
     )
     return Settling(has.bot, calls, store, lanes, has.door, listening, commands, taps, life), life
-
-
-def _replies(
-    calls: Calls, store: Store, features: Features, default: Preferences, reactions: Reactions
-) -> Callable[[Turn], AbstractAsyncContextManager[LiveReply]]:
-    def open_reply(turn: Turn) -> AbstractAsyncContextManager[LiveReply]:
-        how = manner(turn, default, features)
-        reply = LiveReply(calls, turn, how, features, Ledger(store, turn))
-        return growing(reply, calls.pacer, turn, reactions)
-
-    return open_reply
 
 
 async def _set_menu(calls: Calls, store: Store) -> None:

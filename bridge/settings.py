@@ -32,8 +32,8 @@ _WORDS: dict[str, type[StrEnum]] = {
 """The settings that are one of a few words."""
 
 
-def _numbers(text: object) -> object:
-    """`10, 2.5, 1.2, 1` as four numbers."""
+def _listed(text: object) -> object:
+    """`10, 2.5, 1.2, 1` as four words."""
     return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
 
 
@@ -62,7 +62,7 @@ Pace = Annotated[
         Annotated[float, Field(ge=1)],
         Annotated[int, Field(ge=0)],
     ],
-    BeforeValidator(_numbers),
+    BeforeValidator(_listed),
     AfterValidator(_sensible),
 ]
 """The fields of `bridge.telegram.budget.Limits`, in their order."""
@@ -70,7 +70,7 @@ Pace = Annotated[
 
 Operators = Annotated[
     tuple[Annotated[int, Field(gt=0)], ...],
-    BeforeValidator(_numbers),
+    BeforeValidator(_listed),
 ]
 """Telegram ids of people."""
 
@@ -162,6 +162,17 @@ class Settings(BaseModel):
         False,
         description="Whether `TELEGRAM_API_BASE_URL` is a server of yours with `--local` on this "
         "machine: then files over 20 MB can be read, from its disk.",
+    )
+    bridge_file_characters: int = Field(
+        3000,
+        ge=0,
+        description="Blocks of code and tables of more characters than this come as files, too; "
+        "0 for none.",
+    )
+    bridge_picture_hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (),
+        description="Hosts on your own network (`name` or `name:port`, comma-separated) from "
+        "which pictures in answers may be fetched, such as the storage of a coze-studio.",
     )
     bridge_language: str | None = Field(
         None, description="Language of the bridge's own sentences, when not the person's."

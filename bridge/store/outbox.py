@@ -69,6 +69,15 @@ async def of(tx: AsyncConnection, cause: str) -> Sent | None:
     return Sent(row.message_id, row.created_at) if row else None
 
 
+async def beginning(tx: AsyncConnection, lead: str) -> Sequence[Sent]:
+    """What is known of all messages whose causes begin like this."""
+    query = select(outbox.c.cause, outbox.c.message_id, outbox.c.created_at).where(
+        outbox.c.cause.startswith(lead, autoescape=True)
+    )
+    rows = (await tx.execute(query.order_by(outbox.c.id))).all()
+    return [Sent(row.message_id, row.created_at, row.cause) for row in rows]
+
+
 async def lost(tx: AsyncConnection, cause: str, chat_id: int) -> None:
     """Write down that a message may stand in the chat of which nobody will know."""
     name = f"{cause} lost {time.time()}"

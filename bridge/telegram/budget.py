@@ -76,14 +76,14 @@ class Bucket:
         """Seconds until there are that many, or as many as it can hold."""
         return max(0.0, min(needed, self.capacity) - self.level(now)) * self._refill_seconds
 
-    def take(self, now: float) -> None:
-        """Take one."""
-        self._tokens = self.level(now) - 1
+    def take(self, now: float, count: int = 1) -> None:
+        """Take some; what is not there yet is owed."""
+        self._tokens = self.level(now) - count
         self._counted = now
 
-    def give_back(self) -> None:
+    def give_back(self, count: int = 1) -> None:
         """Undo a take that was not used."""
-        self._tokens += 1
+        self._tokens += count
 
 
 class Window:
@@ -93,18 +93,19 @@ class Window:
         self._seconds = seconds
         self._times: deque[float] = deque([float("-inf")] * most, maxlen=most)
 
-    def wait(self, now: float) -> float:
-        """Seconds until one more may go; 0 means now."""
-        return max(0.0, self._times[0] + self._seconds - now)
+    def wait(self, now: float, count: int = 1) -> float:
+        """Seconds until so many more may go; 0 means now."""
+        return max(0.0, self._times[count - 1] + self._seconds - now)
 
-    def take(self, now: float) -> None:
-        """Count one that goes out now."""
-        self._times.append(now)
+    def take(self, now: float, count: int = 1) -> None:
+        """Count some that go out now."""
+        self._times.extend([now] * count)
 
-    def give_back(self) -> None:
+    def give_back(self, count: int = 1) -> None:
         """Undo the last count: the call was not made."""
-        self._times.pop()
-        self._times.appendleft(float("-inf"))
+        for _ in range(count):
+            self._times.pop()
+            self._times.appendleft(float("-inf"))
 
 
 class Closable:
@@ -134,15 +135,15 @@ class Budget(Closable):
         self._last = self._before_last = float("-inf")
         self._minute: deque[float] = deque(maxlen=limits.a_minute)
 
-    def wait(self, now: float, priority: Priority) -> float:
-        """Seconds until a call of that priority may go; 0 means now."""
+    def wait(self, now: float, priority: Priority, count: int = 1) -> float:
+        """Seconds until a call of that priority may go, which makes `count` messages; 0 means now."""
         kept = 0.0 if priority.durable else max(self._limits.reserve, self.replies)
         waits = [
             self.closed_until - now,
-            self._stock.wait(now, 1 + kept),
+            self._stock.wait(now, count + kept),
             self._burst.wait(now, 1 if priority.durable else 1 + max(1, self.replies)),
         ]
-        place = self._limits.a_minute - int(kept)
+        place = self._limits.a_minute and max(1, self._limits.a_minute + 1 - count - int(kept))
         if len(self._minute) >= place > 0:
             waits.append(self._minute[-place] + MINUTE_SECONDS - now)
         if priority >= Priority.INTERIM:
@@ -150,18 +151,18 @@ class Budget(Closable):
             waits.append(self._last + gap - now)
         return max(0.0, *waits)
 
-    def spend(self, now: float) -> None:
+    def spend(self, now: float, count: int = 1) -> None:
         """Count a call that goes out now."""
-        self._stock.take(now)
+        self._stock.take(now, count)
         self._burst.take(now)
         self._before_last, self._last = self._last, now
-        self._minute.append(now)
+        self._minute.extend([now] * count)
 
-    def give_back(self) -> None:
+    def give_back(self, count: int = 1) -> None:
         """Undo the last count: the call was not made."""
-        if self._minute:
+        for _ in range(min(count, len(self._minute))):
             self._minute.pop()
-        self._stock.give_back()
+        self._stock.give_back(count)
         self._burst.give_back()
         self._last = self._before_last
 
@@ -197,7 +198,7 @@ class Actions(Closable):
         self._begun = float("-inf")
         """When the calls without a longer pause between them began."""
 
-    def wait(self, now: float, _priority: Priority) -> float:
+    def wait(self, now: float, _priority: Priority, _count: int = 1) -> float:
         """Seconds until one more may go; 0 means now."""
         waits = [0.0, self.closed_until - now]
         for most, window in self._limits.windows:
@@ -212,14 +213,14 @@ class Actions(Closable):
         gap = self._limits.gap_seconds if early else self._limits.later_gap_seconds
         return gap * (2 if now < self.slow_until else 1)
 
-    def spend(self, now: float) -> None:
+    def spend(self, now: float, _count: int = 1) -> None:
         """Count one that goes out now."""
         if not self._times or now - self._times[-1] > LONG_BURST_SECONDS:
             self._begun = now
         most = max(most for most, _ in self._limits.windows)
         self._times = [*self._times[1 - most :], now]
 
-    def give_back(self) -> None:
+    def give_back(self, _count: int = 1) -> None:
         """Undo the last count: the call was not made."""
         self._times.pop()
 

@@ -5,7 +5,6 @@ edits are repeated freely, sends only when they did not happen, as far as that c
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -39,6 +38,7 @@ from bridge.telegram.outcomes import (
     Refused,
     Result,
     RichImpossible,
+    formatted,
     judged,
     pauses,
     seconds,
@@ -49,7 +49,6 @@ from bridge.telegram.rich import Block
 from bridge.telegram.shut import REFUSED_SECONDS, Shut
 
 log = structlog.get_logger(__name__)
-_BAD_FORMAT = re.compile("entit|parse|utf-16")
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Calls:
         answers = {"message_id": reply_to, "allow_sending_without_reply": True}
 
         async def call(content: Rendered) -> int:
-            sent = await self._raw(
+            sent = await self.raw(
                 "sendmessage",
                 chat_id=key.chat_id,
                 message_thread_id=key.thread_id or None,
@@ -90,7 +89,7 @@ class Calls:
             )
             return int(sent["message_id"])
 
-        return await self._judged(key, "Sending a message", _formatted(call, frame.content))
+        return await self.judged(key, "Sending a message", formatted(call, frame.content))
 
     async def edit(self, key: ChatKey, post: int, frame: Frame) -> None:
         """Show a frame in a post; the slot was taken before. Safe to repeat.
@@ -100,7 +99,7 @@ class Calls:
 
         async def call(content: Rendered) -> None:
             try:
-                await self._raw(
+                await self.raw(
                     "editmessagetext",
                     chat_id=key.chat_id,
                     message_id=post,
@@ -110,7 +109,7 @@ class Calls:
                 if "message is not modified" not in str(error).casefold():
                     raise
 
-        await self._judged(key, "Editing a message", _formatted(call, frame.content))
+        await self.judged(key, "Editing a message", formatted(call, frame.content))
 
     async def show_buttons(self, key: ChatKey, post: int, keyboard: Keyboard) -> None:
         """Change the buttons of a post; that it failed matters to nobody."""
@@ -134,7 +133,7 @@ class Calls:
         Raises ChatClosed, Dropped and TelegramUnreachable. Safe to repeat.
         """
         with suppress(PostGone, Refused):
-            await self._judged(
+            await self.judged(
                 key,
                 "Deleting a message",
                 lambda: self._bot.delete_message(key.chat_id, post),
@@ -151,7 +150,7 @@ class Calls:
 
         async def call() -> None:
             try:
-                await self._raw(
+                await self.raw(
                     "editmessagetext",
                     chat_id=key.chat_id,
                     message_id=post,
@@ -164,7 +163,7 @@ class Calls:
                 raise
 
         async with self.pacer.slot(key.chat_id, Priority.COMMAND):
-            await self._judged(key, "Making a message rich", call)
+            await self.judged(key, "Making a message rich", call)
 
     async def draft(self, key: ChatKey, draft_id: int, content: Rendered) -> None:
         """Show a draft with a Stop button of Telegram's own; the slot was taken before.
@@ -174,7 +173,7 @@ class Calls:
 
         async def call() -> None:
             try:
-                await self._raw(
+                await self.raw(
                     "sendmessagedraft",
                     chat_id=key.chat_id,
                     draft_id=draft_id,
@@ -190,15 +189,15 @@ class Calls:
                     raise DraftsImpossible(str(error), everywhere=False) from error
                 raise
 
-        await self._judged(key, "Showing a draft", call)
+        await self.judged(key, "Showing a draft", call)
 
-    async def type(self, key: ChatKey) -> None:
-        """Show "typing…" for five seconds, unless the chat wants silence or has enough of it."""
+    async def act(self, key: ChatKey, action: str = ChatAction.TYPING) -> None:
+        """Show "typing…" or the like for five seconds, unless the chat has enough of it."""
         if self.pacer.may_type(key.chat_id):
             await self._quietly(
                 key,
                 lambda: self._bot.send_chat_action(
-                    key.chat_id, ChatAction.TYPING, message_thread_id=key.thread_id or None
+                    key.chat_id, action, message_thread_id=key.thread_id or None
                 ),
             )
 
@@ -275,6 +274,23 @@ class Calls:
 
         Raises ChatClosed, Dropped, TelegramUnreachable and StoreTrouble.
         """
+        return await self.look(
+            key, lambda post: self.edit(key, post, frame), after, doubt, priority, over
+        )
+
+    async def look(
+        self,
+        key: ChatKey,
+        show: Callable[[int], Awaitable[None]],
+        after: int,
+        doubt: Doubt,
+        priority: Priority,
+        over: Callable[[], bool] = lambda: False,
+    ) -> Found | None:
+        """The message that is in doubt, if it stands: the first that takes what is to be shown.
+
+        Raises ChatClosed, Dropped, TelegramUnreachable and StoreTrouble.
+        """
         looked: list[int] = []
         while True:
             if over():
@@ -293,7 +309,7 @@ class Calls:
                     return Found(None, max(looked, default=after))
                 looked.append(left[0])
                 with suppress(PostGone, Refused):
-                    await self.edit(key, left[0], frame)
+                    await show(left[0])
                     return Found(left[0], left[0])
 
     async def toast(self, query_id: str, text: str | None = None) -> None:
@@ -328,10 +344,13 @@ class Calls:
             async with self._store.writing() as tx:
                 await silences.keep(tx, chat_id, retry_after)
 
-    async def _judged(
+    async def judged(
         self, key: ChatKey, doing: str, call: Callable[[], Awaitable[Result]]
     ) -> Result:
-        """Make a call where something can be written, and remember where that is over."""
+        """Make a call where something can be written, and remember where that is over.
+
+        Raises ChatClosed, ChatMoved, Dropped, Refused, PostGone and TelegramUnreachable.
+        """
         why = self._shut.why(key)
         if why is not None:
             raise ChatClosed(why)
@@ -347,10 +366,10 @@ class Calls:
             self.moved.put_nowait((key.chat_id, error.new))
             raise
 
-    async def _raw(self, method: str, **parameters: object) -> Any:
-        """Make a call that is made for every frame, and leave its answer unread.
+    async def raw(self, method: str, **parameters: object) -> Any:
+        """Make a call by its name, and leave its answer unread.
 
-        The library's own methods build a whole message of the answer, a third of their cost. It
+        The library's own methods build a whole message of the answer, a third of a frame's cost. It
         takes any method by name, and the server any case; a small one is not taken for its own.
         """
         given = {name: value for name, value in parameters.items() if value is not None}
@@ -373,20 +392,3 @@ class Calls:
             await self._silence(key.chat_id, seconds(error))
         except TelegramError as error:
             log.debug("call failed", chat=key.chat_id, error=str(error))
-
-
-def _formatted(
-    call: Callable[[Rendered], Awaitable[Result]], content: Rendered
-) -> Callable[[], Awaitable[Result]]:
-    """The call with its entities; without them if the server does not take those."""
-
-    async def attempt() -> Result:
-        try:
-            return await call(content)
-        except BadRequest as error:
-            if not content.entities or not _BAD_FORMAT.search(str(error).casefold()):
-                raise
-            log.error("entities refused", error=str(error), entities=len(content.entities))
-            return await call(Rendered(content.text))
-
-    return attempt

@@ -19,12 +19,13 @@ from telegram.error import (
 
 from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import ChatKey
+from bridge.telegram.canvas import Rendered
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 _GONE = re.compile(
     "message to edit not found|message can't be edited|message_id_invalid|"
-    "message identifier is not specified|there is no text in the message|"
+    "message identifier is not specified|there is no text in the message|there is no caption in the message|"
     "message to delete not found|message can't be deleted"
 )
 _CLOSED = re.compile(
@@ -35,6 +36,7 @@ _PASSES = re.compile(
     "muted|not enough rights|chat_write_forbidden|chat_restricted|have no write access|"
     "topic closed|topic_closed"
 )
+_BAD_FORMAT = re.compile("entit|parse|utf-16")
 _TOPIC_CLOSED = re.compile("message thread not found|topic_closed|topic_deleted")
 
 
@@ -149,3 +151,20 @@ def _refusal(error: BadRequest) -> Exception:
         return ChatClosed(what, topic_only=True)
     log.error("Telegram refused a message", error=str(error))
     return Refused(what)
+
+
+def formatted(
+    call: Callable[[Rendered], Awaitable[Result]], content: Rendered
+) -> Callable[[], Awaitable[Result]]:
+    """The call with its entities; without them if the server does not take those."""
+
+    async def attempt() -> Result:
+        try:
+            return await call(content)
+        except BadRequest as error:
+            if not content.entities or not _BAD_FORMAT.search(str(error).casefold()):
+                raise
+            log.error("entities refused", error=str(error), entities=len(content.entities))
+            return await call(Rendered(content.text))
+
+    return attempt

@@ -62,6 +62,8 @@ class Ticket:
     family: Family = field(compare=False, default=Family.MESSAGE)
     new: bool = field(compare=False, default=False)
     """Whether it makes a new message."""
+    count: int = field(compare=False, default=1)
+    """How many: an album is one call and several messages."""
     withdrawn: bool = field(compare=False, default=False)
 
 
@@ -109,12 +111,12 @@ class Pacing:
         *,
         family: Family = Family.MESSAGE,
         new: bool = False,
+        count: int = 1,
         since: float | None = None,
     ) -> Ticket:
         """Get in line."""
-        ticket = Ticket(
-            priority, now if since is None else since, next(self._numbers), chat_id, family, new
-        )
+        begun = now if since is None else since
+        ticket = Ticket(priority, begun, next(self._numbers), chat_id, family, new, count)
         key = (chat_id, family)
         chat = self._chat(now, key)
         heappush(chat.waiting, ticket)
@@ -142,7 +144,7 @@ class Pacing:
                 return ticket
         waits = [self._later[0][0] - now] if self._later else []
         if self._ready[1]:
-            waits.append(self._new.wait(now))
+            waits.append(self._new.wait(now, self._ready[1][0][0].count))
         return max(_INSTANT, min(waits)) if waits else None
 
     def at_once(self, now: float, chat_id: int, priority: Priority, family: Family) -> bool:
@@ -165,9 +167,9 @@ class Pacing:
         chat = self._chats.get(key)
         if chat is None or chat.budget is None:
             return
-        chat.budget.give_back()
+        chat.budget.give_back(ticket.count)
         if ticket.new:
-            self._new.give_back()
+            self._new.give_back(ticket.count)
         self._line_up(now, key)
 
     def refused(self, now: float, chat_id: int, retry_after: float) -> None:
@@ -200,7 +202,7 @@ class Pacing:
     def _best(self, now: float) -> list[tuple[Ticket, int, _Key]] | None:
         """The line whose first ticket goes next, if any may."""
         edits, news = self._ready
-        if not news or self._new.wait(now) > _INSTANT:
+        if not news or self._new.wait(now, news[0][0].count) > _INSTANT:
             return edits or None
         return edits if edits and edits[0] < news[0] else news
 
@@ -213,9 +215,9 @@ class Pacing:
         if ticket is not None and self._wait(now, chat, ticket) <= 0:
             heappop(chat.waiting)
             if chat.budget is not None:
-                chat.budget.spend(now)
+                chat.budget.spend(now, ticket.count)
             if ticket.new:
-                self._new.take(now)
+                self._new.take(now, ticket.count)
             self.in_flight += 1
         else:
             ticket = None
@@ -236,7 +238,8 @@ class Pacing:
             heappush(self._ready[ticket.new], (ticket, chat.place, key))
 
     def _wait(self, now: float, chat: _Chat, ticket: Ticket) -> float:
-        wait = chat.budget.wait(now, ticket.priority) if chat.budget else 0.0
+        budget = chat.budget
+        wait = budget.wait(now, ticket.priority, ticket.count) if budget else 0.0
         return wait if wait > _INSTANT else 0.0
 
     def _chat(self, now: float, key: _Key) -> _Chat:
@@ -292,12 +295,13 @@ class Pacer:
         *,
         family: Family = Family.MESSAGE,
         new: bool = False,
+        count: int = 1,
         since: float | None = None,
     ) -> AsyncIterator[Slot]:
         """The slot for one call, which is made inside; `since` is on the loop's clock."""
         loop = asyncio.get_running_loop()
         ticket = self._pacing.ask(
-            loop.time(), chat_id, priority, family=family, new=new, since=since
+            loop.time(), chat_id, priority, family=family, new=new, count=count, since=since
         )
         granted = self._granted[ticket.number] = loop.create_future()
         self._pump()

@@ -11,6 +11,7 @@ from contextlib import (
 from dataclasses import replace
 
 import structlog
+from telegram.constants import ChatAction
 
 from bridge.errors import TelegramUnreachable
 from bridge.model import ChatKey, Picture, Reasoning, Streaming, Turn
@@ -20,6 +21,7 @@ from bridge.telegram.budget import Priority
 from bridge.telegram.calls import Calls
 from bridge.telegram.canvas import Rendered, units
 from bridge.telegram.drafting import Drafting
+from bridge.telegram.enclosing import Enclosing
 from bridge.telegram.features import Features
 from bridge.telegram.frame import Frame, Keyboard, Layout
 from bridge.telegram.keyboards import judging, question_buttons, retry, running
@@ -33,9 +35,9 @@ from bridge.telegram.outcomes import (
     Refused,
     RichImpossible,
 )
-from bridge.telegram.pacing import Family, Pacer
+from bridge.telegram.pacing import Family
+from bridge.telegram.posting import Posting
 from bridge.telegram.posts import Posts
-from bridge.telegram.reactions import Reactions
 from bridge.texts import age, say
 
 log = structlog.get_logger(__name__)
@@ -63,7 +65,11 @@ class LiveReply:
         manner: Manner,
         features: Features,
         ledger: Ledger,
+        enclosing: Enclosing,
+        posting: Posting,
     ) -> None:
+        self._enclosing = enclosing
+        self._posting = posting
         self._calls = calls
         self._features = features
         self._key: ChatKey = turn.chat
@@ -100,6 +106,13 @@ class LiveReply:
             raise ReplyImpossible
         self._freeze()
         keyboard = await self._last_keyboard(picture)
+        async with self._enclosing.of(self._turn, picture, self._posting) as enclosure:
+            await self._stand(enclosure.picture, keyboard)
+            if not await enclosure.send():
+                await self._stand(enclosure.picture, keyboard)
+
+    async def _stand(self, picture: Picture, keyboard: Keyboard) -> None:
+        """Show this until it stands."""
         async with self._posts.calling:  # the call in flight ends first: it must not come last
             wanted = await self._for_good(picture, keyboard)
             try:
@@ -253,7 +266,10 @@ class LiveReply:
 
     async def _type(self) -> None:
         while not self._over():
-            await self._calls.type(self._key)
+            carries = self._picture.status == "status.files"
+            await self._calls.act(
+                self._key, ChatAction.UPLOAD_DOCUMENT if carries else ChatAction.TYPING
+            )
             await asyncio.sleep(TYPING_SECONDS)
 
     async def _something_to_see(self) -> None:
@@ -377,22 +393,3 @@ def _late(turn: Turn, language: str) -> Sequence[str]:
     """A sentence for an answer that comes long after its question, as after an outage."""
     late = turn.late(time.time())
     return [say(language, "reply.late", age=age(late, language))] if late > LATE_SECONDS else []
-
-
-@asynccontextmanager
-async def growing(
-    reply: LiveReply, pacer: Pacer, turn: Turn, reactions: Reactions
-) -> AsyncIterator[LiveReply]:
-    """A reply that grows by itself while the context is open."""
-    await reactions.clear(turn.chat, [part.message_id for part in turn.parts])
-    with pacer.growing(turn.chat.chat_id):
-        task = asyncio.create_task(reply.grow(), name=f"reply of turn {turn.id}")
-        try:
-            yield reply
-        finally:
-            async with reply.quiet():
-                task.cancel()
-                (gone,) = await asyncio.gather(task, return_exceptions=True)
-            expected = (ReplyImpossible, asyncio.CancelledError)
-            if isinstance(gone, BaseException) and not isinstance(gone, expected):
-                log.error("reply stopped growing", turn=turn.id, exc_info=gone)

@@ -57,7 +57,8 @@ class DirectRequest(HTTPXRequest):
         special = any(one is not _DEFAULT for one in timeouts)
         files = request_data is not None and request_data.contains_files
         if self._session is None or special or files:
-            return await super().do_request(url, method, request_data, *timeouts)
+            with outside(url.rpartition("/")[2].casefold()):
+                return await super().do_request(url, method, request_data, *timeouts)
         parameters = request_data.parameters if request_data else {}
         body = json.dumps(parameters, ensure_ascii=False).encode("utf-8", "replace")
         try:

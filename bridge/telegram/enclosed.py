@@ -1,0 +1,171 @@
+"""What of an answer stands better in a message of its own: pictures, files, long code. Pure."""
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from markdown_it.common.normalize_url import normalizeLink
+from markdown_it.token import Token
+
+from bridge.telegram.attached import file_name
+from bridge.telegram.dialect import parse
+
+MOST_LINKS = 20
+"""In one answer; more stay links."""
+PICTURE, FILE = "🖼", "📎"
+_HOSTS = (
+    ".coze.cn",
+    ".coze.com",
+    ".byteimg.com",
+    ".bytednsdoc.com",
+    ".ibyteimg.com",
+    ".volces.com",
+)
+"""Where Coze's own tools put what they make; links there expire."""
+_LINK = re.compile(
+    r"(?P<picture>!?)\[(?P<label>(?:[^\[\]\\]|\\.|!?\[[^\[\]]*\]\([^()\s]*\))*)\]"
+    r"\(\s*<?(?P<url>[^\s<>()]+(?:\([^\s<>()]*\)[^\s<>()]*)*)>?(?:\s+(?:\"[^\"]*\"|'[^']*'))?\s*\)"
+)
+_EXTENSIONS = {
+    "python": "py", "py": "py", "javascript": "js", "js": "js", "typescript": "ts", "ts": "ts",
+    "java": "java", "c": "c", "cpp": "cpp", "c++": "cpp", "csharp": "cs", "cs": "cs", "go": "go",
+    "rust": "rs", "ruby": "rb", "php": "php", "swift": "swift", "kotlin": "kt", "scala": "scala",
+    "bash": "sh", "sh": "sh", "shell": "sh", "powershell": "ps1", "sql": "sql", "html": "html",
+    "xml": "xml", "css": "css", "json": "json", "yaml": "yaml", "yml": "yaml", "toml": "toml",
+    "ini": "ini", "markdown": "md", "md": "md", "csv": "csv", "latex": "tex", "tex": "tex",
+    "r": "r", "lua": "lua", "perl": "pl", "dart": "dart", "dockerfile": "dockerfile", "diff": "diff",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Linked:
+    """Something that an answer links to."""
+
+    address: str
+    label: str
+    picture: bool
+    """Whether the answer says that it is a picture."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A part of an answer as a file."""
+
+    name: str
+    content: str
+
+    def __repr__(self) -> str:
+        return f"Made({self.name!r}, {len(self.content)} characters)"
+
+
+def linked(answer: str) -> Sequence[Linked]:
+    """What is worth fetching: pictures, and what lies on hosts whose links expire; each once."""
+    if "](" not in answer and "]:" not in answer:
+        return []
+    found: dict[str, Linked] = {}
+    for token in parse(answer, {}):
+        for one in _links(token.children or []):
+            if _worth(one):
+                found.setdefault(one.address, one)
+    return [*found.values()][:MOST_LINKS]
+
+
+def _links(tokens: Sequence[Token]) -> Iterator[Linked]:
+    address, label = "", ""
+    for token in tokens:
+        match token.type:
+            case "image":
+                yield Linked(str(token.attrs.get("src", "")), token.content.strip(), picture=True)
+            case "link_open":
+                address, label = str(token.attrs.get("href", "")), ""
+            case "link_close":
+                yield Linked(address, label.strip(), picture=False)
+            case _:
+                label += token.content
+
+
+def _worth(link: Linked) -> bool:
+    try:
+        parts = urlsplit(link.address)
+        host, query = (parts.hostname or "").casefold(), parse_qs(parts.query)
+    except ValueError:
+        return False
+    if parts.scheme not in ("http", "https") or not host:
+        return False
+    signed = {name.casefold().removeprefix("x-") for name in query} >= {"expires", "signature"}
+    return link.picture or signed or host.endswith(_HOSTS)
+
+
+def without(answer: str, pictures: Collection[str], files: Collection[str] = ()) -> str:
+    """The answer with labels where it linked to what is sent with it."""
+    if not pictures and not files:
+        return answer
+
+    def label(found: re.Match[str]) -> str:
+        address = normalizeLink(found["url"].replace("&amp;", "&"))
+        mark = PICTURE if address in pictures else FILE if address in files else ""
+        words = found["label"].strip()
+        return f"{mark} {words}".rstrip() if mark else found[0]
+
+    return _LINK.sub(label, answer)
+
+
+def name_of(link: Linked, media_type: str) -> str:
+    """What a file is called: as in its address, else as the answer calls it."""
+    last = unquote(urlsplit(link.address).path, errors="replace").rpartition("/")[2]
+    return file_name(last if "." in last else link.label, media_type, fallback="file")
+
+
+def made(answer: str, most: int) -> Sequence[Made]:
+    """Its blocks of code and tables of more than `most` characters; none for 0."""
+    if not most or len(answer) <= most:
+        return []
+    tokens = parse(answer, {})
+    found = [*_code(tokens, most), *_tables(tokens, most)]
+    return [
+        Made(_numbered(one.name, sum(two.name == one.name for two in found[:place])), one.content)
+        for place, one in enumerate(found)
+    ][:MOST_LINKS]
+
+
+def _code(tokens: Sequence[Token], most: int) -> Iterator[Made]:
+    for token in tokens:
+        if token.type in ("fence", "code_block") and len(token.content) > most:
+            language = (token.info.split() or [""])[0].casefold()
+            yield Made(f"answer.{_EXTENSIONS.get(language, 'txt')}", token.content)
+
+
+def _tables(tokens: Sequence[Token], most: int) -> Iterator[Made]:
+    """Each table as CSV, with the mark by which spreadsheets know the encoding."""
+    rows: list[list[str]] = []
+    for token in tokens:
+        match token.type:
+            case "table_open":
+                rows = []
+            case "tr_open":
+                rows.append([])
+            case "inline" if rows and token.level >= 3:
+                rows[-1].append(_plain(token))
+            case "table_close":
+                written = io.StringIO()
+                csv.writer(written).writerows([_harmless(cell) for cell in row] for row in rows)
+                if len(written.getvalue()) > most:
+                    yield Made("table.csv", f"\ufeff{written.getvalue()}")
+                rows = []
+
+
+def _plain(token: Token) -> str:
+    return "".join(" " if one.type == "softbreak" else one.content for one in token.children or [])
+
+
+def _harmless(cell: str) -> str:
+    """A cell that a spreadsheet does not take for a formula."""
+    return f"'{cell}" if cell[:1] in ("=", "+", "@", "\t") else cell
+
+
+def _numbered(name: str, before: int) -> str:
+    stem, _, extension = name.rpartition(".")
+    return f"{stem}-{before + 1}.{extension}" if before else name

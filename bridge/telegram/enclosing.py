@@ -1,0 +1,200 @@
+"""What goes with an answer, below its text: pictures and files that it links to, long code, speech.
+
+Links to what an agent made expire, so they are fetched when the answer is complete. Each call is
+written down before it is made: after a crash, what stands there is not sent again.
+"""
+
+import asyncio
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+
+from bridge.model import Picture, Turn
+from bridge.store import uploads
+from bridge.store.engine import Store
+from bridge.telegram.enclosed import Linked, Made, linked, made, name_of, without
+from bridge.telegram.fetching import Fetching, NotFetched
+from bridge.telegram.images import shape_of
+from bridge.telegram.outgoing import Batch, Outgoing, Shape, batches
+from bridge.telegram.posting import Posting
+
+log = structlog.get_logger(__name__)
+MOST_BYTES = 20 * 1024 * 1024
+"""Of one file; Telegram takes up to 50 MB from bots."""
+AT_ONCE = 4
+_PAGES = ("text/html", "application/xhtml+xml")
+
+
+@dataclass(frozen=True)
+class Lying:
+    """A file that lies on the disk or at Telegram, or that it was sent already."""
+
+    file: Outgoing
+    sent: bool = False
+
+
+class Enclosing:
+    """Finds and sends what goes with answers."""
+
+    def __init__(self, store: Store, fetching: Fetching, bot_id: int, file_characters: int) -> None:
+        self._store = store
+        self._fetching = fetching
+        self._bot_id = bot_id
+        self._file_characters = file_characters
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    @asynccontextmanager
+    async def of(
+        self, turn: Turn, picture: Picture, posting: Posting
+    ) -> AsyncIterator["Enclosure"]:
+        """What goes with a final picture; its temporary files are gone with the context."""
+        answer = picture.text if picture.note is None else ""
+        links, parts = linked(answer), made(answer, self._file_characters)
+        async with AsyncExitStack() as stack:
+            found: Sequence[Lying] = ()
+            if links or parts:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-")))
+                sent = await posting.sent()
+                tasks = [self._lying(link, folder / str(n), sent) for n, link in enumerate(links)]
+                fetched = [one for one in await asyncio.gather(*tasks) if one is not None]
+                written = [_write(*pair, folder) for pair in enumerate(parts)]
+                found = [*fetched, *(Lying(one, one.key in sent) for one in written)]
+            yield Enclosure(self, picture, found, posting)
+
+    async def _lying(self, link: Linked, path: Path, sent: set[str]) -> Lying | None:
+        """Get hold of something linked; None when it stays a link."""
+        key = _digest(link.address)
+        if key in sent:
+            shape = Shape.PHOTO if link.picture else Shape.DOCUMENT
+            return Lying(Outgoing(key, shape, link.label, address=link.address), sent=True)
+        known_as = f"url:{key}"
+        async with self._store.reading() as tx:
+            known = await uploads.at_telegram(tx, self._bot_id, known_as)
+        if known is not None:
+            shape, file_id = Shape(known[0]), known[1]
+            caption = link.label if shape is not Shape.DOCUMENT else ""
+            file = Outgoing(key, shape, link.label, caption, None, file_id, link.address)
+            return Lying(replace(file, known_as=(known_as,)))
+        return await self._fetched(link, path)
+
+    async def _fetched(self, link: Linked, path: Path) -> Lying | None:
+        """Fetch something linked; None when it stays a link."""
+        async with self._room:
+            try:
+                found = await self._fetching.fetch(link.address, path, MOST_BYTES)
+            except NotFetched as error:
+                log.info("a link stays a link", why=str(error))
+                return None
+        if found.media_type in _PAGES:
+            return None
+        shape = await asyncio.to_thread(shape_of, found.path)
+        key = _digest(link.address)
+        content = await asyncio.to_thread(_sum_of, found.path)
+        async with self._store.reading() as tx:
+            known = await uploads.at_telegram(tx, self._bot_id, content)
+        file = Outgoing(
+            key,
+            shape,
+            name_of(link, found.media_type),
+            link.label if shape is not Shape.DOCUMENT else "",
+            found.path,
+            known[1] if known and known[0] == shape else "",
+            link.address,
+            (f"url:{key}", content),
+        )
+        return Lying(file)
+
+    async def note(self, batch: Batch, file_ids: Sequence[str]) -> None:
+        """Remember by what Telegram knows the files now."""
+        async with self._store.writing() as tx:
+            for one, file_id in zip(batch, file_ids, strict=True):
+                if file_id and one.known_as:
+                    await uploads.sent(tx, self._bot_id, one.known_as, one.shape, file_id)
+
+    async def forget(self, batch: Batch) -> None:
+        """Telegram refused what it was said to have."""
+        async with self._store.writing() as tx:
+            for one in batch:
+                await uploads.not_there(tx, self._bot_id, one.known_as)
+
+
+class Enclosure:
+    """What goes with one answer."""
+
+    def __init__(
+        self, maker: Enclosing, picture: Picture, found: Sequence[Lying], posting: Posting
+    ) -> None:
+        self._maker = maker
+        self._picture = picture
+        self._found = list(found)
+        self._posting = posting
+
+    @property
+    def picture(self) -> Picture:
+        """What the reply shows: labels in place of links to what goes with it."""
+        addresses: dict[bool, set[str]] = {True: set(), False: set()}
+        for one in self._found:
+            if one.file.address:
+                addresses[one.file.shape is not Shape.DOCUMENT].add(one.file.address)
+        if not self._found:
+            return self._picture
+        answers = (
+            without(text, addresses[True], addresses[False]) for text in self._picture.answers
+        )
+        return replace(self._picture, answers=tuple(answers))
+
+    async def send(self) -> bool:
+        """Send what was not sent; False when something was refused, and stays a link.
+
+        Raises what `Posting.post` raises.
+        """
+        before = len(self._found)
+        for batch in batches([one.file for one in self._found if not one.sent]):
+            await self._send(batch)
+        return len(self._found) == before
+
+    async def _send(self, batch: Batch) -> None:
+        """Send it together; if Telegram does not take that, each as it can be taken."""
+        file_ids = await self._posting.post(batch)
+        if file_ids is not None:
+            await self._maker.note(batch, file_ids)
+            return
+        if any(one.file_id for one in batch):
+            await self._maker.forget(batch)
+        for one in batch:
+            if not await self._send_otherwise(one, alone=len(batch) == 1):
+                self._found = [each for each in self._found if each.file.key != one.key]
+
+    async def _send_otherwise(self, one: Outgoing, *, alone: bool) -> bool:
+        """Send what was refused: by itself, as a file from the disk, at last as a document."""
+        tries = [] if alone and not one.file_id else [replace(one, file_id="")]
+        if one.shape is not Shape.DOCUMENT:
+            tries.append(replace(one, shape=Shape.DOCUMENT, file_id=""))
+        for attempt in tries:
+            if attempt.path is None:
+                break
+            file_ids = await self._posting.post((attempt,))
+            if file_ids is not None:
+                await self._maker.note((attempt,), file_ids)
+                return True
+        return False
+
+
+def _write(number: int, part: Made, folder: Path) -> Outgoing:
+    path = folder / f"made-{number}"
+    path.write_text(part.content, encoding="utf-8")
+    return Outgoing(f"made-{number}", Shape.DOCUMENT, part.name, path=path)
+
+
+def _digest(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()[:24]
+
+
+def _sum_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sum:{hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -1,0 +1,183 @@
+"""Fetch what an agent's answer links to, and nothing of the operator's own network.
+
+An agent's words are hostile: a link may name this machine, a router or a cloud's own addresses, also
+in odd spellings, by a name that resolves there, or by a redirect. So names are resolved here, only
+public addresses are connected to, those very ones, and each redirect begins anew.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+MOST_REDIRECTS = 3
+WHOLE_SECONDS = 25.0
+"""How long one file may take: people wait for the end of an answer."""
+SILENCE_SECONDS = 10.0
+MOST_ADDRESS = 2048
+"""Characters of an address."""
+_IP = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_USER_AGENT = "coze-telegram-bridge"
+
+
+class NotFetched(Exception):
+    """It cannot or must not be fetched; the text says why, without the address."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that an answer links to."""
+
+    path: Path
+    media_type: str
+    """As its server says, in lower case, without parameters."""
+    size: int
+    """Bytes."""
+
+
+class Fetching:
+    """Fetches from public addresses, and from hosts that the operator has named."""
+
+    def __init__(
+        self,
+        own_hosts: Collection[str] = (),
+        resolver: AbstractResolver | None = None,
+        whole_seconds: float = WHOLE_SECONDS,
+    ) -> None:
+        """`own_hosts` (`name` or `name:port`) may be anywhere: a storage beside a self-hosted Coze."""
+        self._own_hosts = frozenset(host.casefold() for host in own_hosts)
+        self._resolver = resolver
+        self._whole_seconds = whole_seconds
+
+    async def fetch(self, address: str, path: Path, most_bytes: int) -> Fetched:
+        """Save what lies at an address. Raises NotFetched."""
+        try:
+            async with asyncio.timeout(self._whole_seconds):
+                for _ in range(MOST_REDIRECTS + 1):
+                    found = await self._one(address, path, most_bytes)
+                    if isinstance(found, Fetched):
+                        return found
+                    address = urljoin(address, found)
+        except TimeoutError as error:
+            raise NotFetched("it took too long") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # its words name the address
+            raise NotFetched(type(error).__name__) from error
+        raise NotFetched("too many redirects")
+
+    async def _one(self, address: str, path: Path, most_bytes: int) -> Fetched | str:
+        """Follow no redirect: where it leads is judged like the first address."""
+        own = self._judge(address)
+        connector = aiohttp.TCPConnector(
+            resolver=self._resolver if own else _PublicOnly(self._resolver),
+            use_dns_cache=False,
+            force_close=True,
+        )
+        timeout = aiohttp.ClientTimeout(total=None, connect=10.0, sock_read=SILENCE_SECONDS)
+        async with (
+            aiohttp.ClientSession(
+                connector=connector,
+                timeout=timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": _USER_AGENT, "Accept": "*/*"},
+                trust_env=False,
+                auto_decompress=False,
+            ) as session,
+            session.get(address, allow_redirects=False) as answer,
+        ):
+            if answer.status in (301, 302, 303, 307, 308):
+                return answer.headers.get("Location", "")
+            if answer.status != 200:
+                raise NotFetched(f"HTTP {answer.status}")
+            if answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise NotFetched("it is packed")
+            return await _save(answer, path, most_bytes)
+
+    def _judge(self, address: str) -> bool:
+        """Whether it is at one of the operator's own hosts. Raises NotFetched for what is nowhere."""
+        if len(address) > MOST_ADDRESS:
+            raise NotFetched("its address is too long")
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https"):
+            raise NotFetched("neither http nor https")
+        if "@" in parts.netloc or not parts.hostname:
+            raise NotFetched("credentials, or no host")
+        host, port = parts.hostname.casefold(), parts.port
+        if self._own_hosts & {host, f"{host}:{port}", parts.netloc.casefold()}:
+            return True
+        number = _number(host)
+        if number is not None and not public(number):
+            raise NotFetched("not a public address")
+        return False
+
+
+def _number(host: str) -> _IP | None:
+    """The address that a host's spelling is, in any of the forms that systems take; else None.
+
+    Systems read `0x7f.1`, `2130706433` and `017700000001` as addresses of four numbers.
+    """
+    try:
+        return ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except (OSError, UnicodeError):
+        return None
+
+
+def public(number: _IP) -> bool:
+    """Whether an address belongs to the public Internet, also behind the forms that wrap one."""
+    if isinstance(number, ipaddress.IPv6Address):
+        inner = number.ipv4_mapped or number.sixtofour
+        if number in _NAT64:
+            inner = ipaddress.IPv4Address(int(number) & 0xFFFFFFFF)
+        if number.teredo is not None:
+            return False
+        if inner is not None:
+            return public(inner)
+    return number.is_global and not number.is_multicast and not number.is_reserved
+
+
+class _PublicOnly(AbstractResolver):
+    """Resolves names, and lets a connection know of public addresses only."""
+
+    def __init__(self, resolver: AbstractResolver | None) -> None:
+        self._resolver = resolver or aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Raises OSError when any of the name's addresses is not public: it is a trap then."""
+        found = await self._resolver.resolve(host, port, family)
+        if not found or not _all_public(found):
+            raise OSError("the name leads to no public address")
+        return found
+
+    async def close(self) -> None:
+        """Nothing is kept."""
+
+
+def _all_public(found: Sequence[ResolveResult]) -> bool:
+    return all(public(ipaddress.ip_address(one["host"].partition("%")[0])) for one in found)
+
+
+async def _save(answer: aiohttp.ClientResponse, path: Path, most_bytes: int) -> Fetched:
+    if (answer.content_length or 0) > most_bytes:
+        raise NotFetched("it is too large")
+    size = 0
+    with path.open("wb") as file:
+        async for piece in answer.content.iter_chunked(65_536):
+            size += len(piece)
+            if size > most_bytes:
+                raise NotFetched("it is too large")
+            file.write(piece)
+    if not size:
+        raise NotFetched("it is empty")
+    return Fetched(path, answer.content_type.lower(), size)
