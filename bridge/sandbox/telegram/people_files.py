@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -81,8 +80,7 @@ class PeopleFiles:
         kind = mime_of(stored.content)
         if kind in _SHOWN:
             return Response(stored.content, media_type=kind, headers=_HEADERS)
-        name = quote(stored.path.rpartition("/")[2], safe="")
-        saved = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+        saved = {"Content-Disposition": "attachment"}  # the page's link has the name
         return Response(stored.content, media_type=UNKNOWN, headers=_HEADERS | saved)
 
     async def upload(self, request: Request) -> Response:
