@@ -75,6 +75,7 @@ async def test_what_a_page_cannot_send(stage, made):
         ([("a.mp3", made.mp3)], {"as": "voice"}, "A voice message is OGG with Opus in it"),
         ([voice, voice], {"as": "voice"}, "Voice messages are sent one by one."),
         ([photo, ("a.mp3", made.mp3)], {"as": "file"}, "Telegram does not mix audio and document"),
+        ([photo, ("b.jpg", b"words")], {}, "This is no picture: send it as a file."),
         ([photo] * 11, {}, "An album has 2 to 10 files, not 11."),
         ([photo] * 12, {}, "Too many files."),
         ([photo], {"caption": "x" * 1025}, "at most 1024 characters"),
