@@ -35,6 +35,8 @@ _RIGHTS = {
     "animation": "animations",
     "audio": "music",
     "voice": "voice notes",
+    "video_note": "video notes",
+    "sticker": "stickers",
 }
 """What the server says that a muted bot may not send."""
 _IN_ALBUMS = ("photo", "video", "document", "audio")
@@ -105,9 +107,10 @@ async def send_media_group(call: MethodCall) -> object:
     """Several files of the bot that are shown together; the messages."""
     album = [_album_item(call, each) for each in _sent_items(call)]
     chat = writable_chat_of(call)
-    _check_album([each.kind for each in album])
-    for each in album:
-        check_may_send(chat, _RIGHTS[each.kind])
+    kinds = [_arriving(each) for each in album]
+    _check_album(kinds)
+    for kind in kinds:
+        check_may_send(chat, _RIGHTS[kind])
     place = place_of(call, chat)
     ready = [_attachment(call.world, chat, each) for each in album]
     await admit(call, chat, len(album))

@@ -205,8 +205,11 @@ async def test_what_the_bot_sends_is_seen(whole: Any) -> None:
     assert await shows(album.get_by_test_id("picture").last) == (320, 200)
     await whole.call("sendVoice", {"voice": ("v.ogg", silence(2))})
     player = whole.bubbles.last.get_by_test_id("audio")
-    loaded = "(it) => it.duration || new Promise((done) => {"
-    loaded += " it.onloadedmetadata = () => done(it.duration); })"
+    loaded = """(it) => new Promise((done) => {
+        const told = () => Number.isFinite(it.duration) && done(it.duration);
+        it.addEventListener("durationchange", told);
+        told();
+    })"""
     assert round(await player.evaluate(loaded)) == 2
     sent = await whole.call("sendDocument", {"document": ("answer.pdf", PDF)}, caption="read")
     await expect(whole.bubbles.last.get_by_test_id("file")).to_contain_text("answer.pdf")

@@ -267,6 +267,10 @@ async def test_albums_that_are_refused(stage, made):
         ([photo], "too few messages to send as an album"),
         ([photo] * 11, "too many messages to send as an album"),
         ([photo, paper], "document can't be mixed with other media types"),
+        (
+            [photo, {"type": "video", "media": "attach://b"}],
+            "document can't be mixed with other media types",
+        ),
         ([music, photo], "audio can't be mixed with other media types"),
         ([photo, 5], "can't parse InputMedia: expected an Object"),
         (

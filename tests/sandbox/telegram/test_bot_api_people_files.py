@@ -137,6 +137,28 @@ async def test_files_are_given_so_that_nothing_runs(stage, made, name, make, kin
         assert kept.status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "part", "said"),
+    [
+        ("bytes=0-3", 206, slice(0, 4), "bytes 0-3/{size}"),
+        ("bytes=10-", 206, slice(10, None), "bytes 10-{last}/{size}"),
+        ("bytes=-5", 206, slice(-5, None), "bytes {fifth}-{last}/{size}"),
+        ("bytes=0-99999", 206, slice(None), "bytes 0-{last}/{size}"),
+        ("bytes=99999-", 416, slice(0, 0), "bytes */{size}"),
+        ("bytes=-", 416, slice(0, 0), "bytes */{size}"),
+        ("lines=1-2", 200, slice(None), None),
+    ],
+)
+async def test_players_get_parts(stage, made, asked, status, part, said):
+    stage.telegram.send_voice(stage.ann, made.voice())
+    file_id, whole = last(stage).attachment.description["file_id"], made.voice()
+    answer = await stage.http.get(f"/sandbox/files/{file_id}", headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (status, whole[part])
+    size = len(whole)
+    shown = said and said.format(size=size, last=size - 1, fifth=size - 5)
+    assert answer.headers.get("content-range") == shown
+
+
 async def test_there_may_be_no_bytes(stage):
     stage.telegram.send_document(stage.ann, "big.bin", b"", file_size=30 << 20)
     file_id = last(stage).attachment.description["file_id"]
