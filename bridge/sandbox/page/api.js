@@ -3,22 +3,34 @@
 const EVENTS = ["message", "edited", "deleted", "action", "draft", "commands", "answer", "person", "chat", "journal"];
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 5000;
+const MOST_IN_ALBUM = 10;
 const STATE = "/sandbox/state";
 
-async function post(path, body) {
+const post = (path, body) =>
+  answered(() => fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }));
+
+async function answered(ask) {
   let response;
   try {
-    response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    });
+    response = await ask();
   } catch {
     throw new Error("The sandbox cannot be reached");
   }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(answer?.error ?? `The sandbox answered ${response.status}`);
   return answer ?? {};
+}
+
+/** Send files, as many as Telegram shows together at a time; the first message has the caption. */
+export async function upload(wish, files) {
+  let { caption } = wish;
+  for (let at = 0; at < files.length; at += MOST_IN_ALBUM) {
+    const form = new FormData();
+    form.append("wish", JSON.stringify({ ...wish, caption }));
+    for (const file of files.slice(at, at + MOST_IN_ALBUM)) form.append("file", file, file.name || "voice.ogg");
+    await answered(() => fetch("/sandbox/upload", { method: "POST", headers: { "X-Sandbox": "upload" }, body: form }));
+    caption = "";
+  }
 }
 
 export const send = (body) => post("/sandbox/send", body);

@@ -3,6 +3,7 @@
 import { el, icon, iconButton } from "/dom.js";
 import { attachment, clockTime, fullName, fullTime, initials, isJumbo, oneLine, serviceText, tint } from "/format.js";
 import { hrefOf } from "/entities.js";
+import { FILLING, mediaKey, mediaOf } from "/media.js";
 import { showRich } from "/rich.js";
 import { showText } from "/richtext.js";
 
@@ -112,16 +113,13 @@ export class Bubble {
   }
 
   showAttachment(message) {
-    const what = attachment(message);
-    const before = this.attached.dataset.label;
-    if (before === (what?.label ?? "")) return;
-    this.attached.dataset.label = what?.label ?? "";
-    this.attached.replaceChildren();
-    if (!what) return;
-    this.attached.append(
-      el("span", { class: "file-mark" }, icon("file")),
-      el("span", { class: "file-name", text: what.label }),
-    );
+    const fills = FILLING.has(attachment(message)?.kind);
+    this.bubble.classList.toggle("filled", fills);
+    this.bubble.classList.toggle("bare", fills && !message.caption);
+    const key = mediaKey(message);
+    if ((this.attached.dataset.key ?? "") === key) return;
+    this.attached.dataset.key = key;
+    this.attached.replaceChildren(...[mediaOf(message)].filter(Boolean));
   }
 
   /** Show the inline keyboard; only the spinners change while the buttons stay the same. */

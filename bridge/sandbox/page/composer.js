@@ -1,13 +1,15 @@
 /** Where one writes: text, answers to messages, edits, commands. */
 
 import { CommandsMenu } from "/commands.js";
+import { Microphone } from "/microphone.js";
+import { Tray } from "/tray.js";
 import { el, icon, iconButton } from "/dom.js";
 import { fullName, initials, oneLine, said, tint } from "/format.js";
 
 const TALLEST = 240;
 
 export class Composer {
-  /** `does`: `send(text, replyTo)`, `edit(messageId, text)`, `lastOwn()`, `unblock()`, `write(personId)`; the first two may reject. */
+  /** `does`: `send(text, replyTo)`, `upload(files, way, caption, replyTo)`, `edit(messageId, text)`, `complain(error)`, `lastOwn()`, `unblock()`, `write(personId)`; the first three may reject. */
   constructor(root, does) {
     this.root = root;
     this.does = does;
@@ -21,7 +23,10 @@ export class Composer {
     this.writers = el("select", { "aria-label": "Who writes", testid: "writer", on: { change: () => this.does.write(Number(this.writers.value)) } });
     this.face = el("span", { class: "avatar small", "aria-hidden": "true" });
     this.writer = el("span", { class: "writer", hidden: true }, this.face, this.writers);
-    const box = el("div", { class: "box" }, this.about, el("div", { class: "line" }, this.writer, this.slash, this.input));
+    this.tray = new Tray(root.closest("main"), this.input, () => this.fit());
+    this.microphone = new Microphone({ send: (voice) => this.deliverVoice(voice), complain: does.complain });
+    const line = el("div", { class: "line" }, this.writer, this.slash, this.input, this.tray.picker, this.tray.button, this.microphone.button);
+    const box = el("div", { class: "box" }, this.about, this.microphone.root, this.tray.root, line);
     this.form = el("form", { class: "composer", novalidate: true }, this.menu.list, box, this.submit);
     this.unblock = el("button", { type: "button", class: "unblock", text: "Unblock and restart", hidden: true });
     this.unblock.addEventListener("click", () => this.does.unblock());
@@ -54,6 +59,8 @@ export class Composer {
     if (key === this.chat) return;
     if (this.chat && this.mode.kind !== "edit") this.written.set(this.chat, this.input.value);
     this.chat = key;
+    this.tray.clear();
+    this.microphone.cancel();
     this.setMode({ kind: "new" });
     this.setText(this.written.get(key) ?? "");
     this.menu.close();
@@ -89,7 +96,7 @@ export class Composer {
   fit() {
     this.input.style.height = "auto";
     this.input.style.height = `${Math.min(this.input.scrollHeight, TALLEST)}px`;
-    this.submit.classList.toggle("ready", this.input.value.trim() !== "");
+    this.submit.classList.toggle("ready", this.input.value.trim() !== "" || !this.tray.empty);
   }
 
   reply(message) {
@@ -108,6 +115,7 @@ export class Composer {
 
   setMode(mode) {
     this.mode = mode;
+    this.tray.button.disabled = mode.kind === "edit";
     this.form.classList.toggle("editing", mode.kind === "edit");
     this.submit.setAttribute("aria-label", mode.kind === "edit" ? "Save" : "Send");
     this.about.hidden = mode.kind === "new";
@@ -158,8 +166,9 @@ export class Composer {
 
   /** Send or save; a text that was refused comes back unless something new was written. */
   async deliver(text = this.input.value) {
-    if (!text.trim()) return;
     const { mode } = this;
+    if (!this.tray.empty && mode.kind !== "edit") return this.deliverFiles(text);
+    if (!text.trim()) return;
     const chat = this.chat;
     this.setText("");
     this.menu.close();
@@ -172,5 +181,28 @@ export class Composer {
       this.setMode(mode);
       this.setText(text);
     }
+  }
+
+  /** Send the waiting files with the text under them; what was refused comes back. */
+  async deliverFiles(caption) {
+    const { mode, chat } = this;
+    const { files, way } = this.tray.take();
+    this.setText("");
+    this.setMode({ kind: "new" });
+    try {
+      await this.does.upload(files, way, caption.trim(), mode.message?.message_id);
+    } catch {
+      if (this.chat !== chat || !this.tray.empty || this.input.value) return;
+      this.tray.add(files);
+      this.setMode(mode);
+      this.setText(caption);
+    }
+  }
+
+  async deliverVoice(voice) {
+    const answers = this.mode.message?.message_id;
+    if (this.mode.kind === "reply") this.setMode({ kind: "new" });
+    // Why it was refused is shown already; what was said cannot be put back into the microphone.
+    await this.does.upload([new File([voice], "voice.ogg", { type: voice.type })], "voice", "", answers).catch(() => {});
   }
 }

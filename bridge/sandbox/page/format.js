@@ -71,6 +71,7 @@ export function oneLine(message) {
 
 const ATTACHMENTS = {
   photo: "Photo",
+  venue: "Place",
   sticker: "Sticker",
   voice: "Voice message",
   video: "Video",
@@ -81,14 +82,30 @@ const ATTACHMENTS = {
   location: "Location",
   contact: "Contact",
   poll: "Poll",
+  dice: "Dice",
 };
 
 /** What is attached to a message, if anything: its kind and a line to show. */
 export function attachment(message) {
   const kind = Object.keys(ATTACHMENTS).find((name) => message[name]);
   if (!kind) return null;
-  const name = message[kind].file_name ?? message[kind].emoji ?? message[kind].question;
+  const name = nameOf(kind, message[kind]);
   return { kind, label: name ? String(name) : ATTACHMENTS[kind] };
+}
+
+function nameOf(kind, it) {
+  if (kind === "location") return `${it.latitude}, ${it.longitude}`;
+  if (kind === "venue") return `${it.title}, ${it.address}`;
+  if (kind === "contact") return `${fullName(it)}, ${it.phone_number}`;
+  if (kind === "dice") return `${it.emoji} ${it.value}`;
+  return it.file_name ?? it.emoji ?? it.question;
+}
+
+/** `3.2 MB`, `14 kB` or `800 B`. */
+export function fileSize(bytes) {
+  const size = Number(bytes) || 0;
+  if (size >= 1e6) return `${(size / 1e6).toFixed(1)} MB`;
+  return size >= 1000 ? `${Math.round(size / 1000)} kB` : `${size} B`;
 }
 
 /** The sentence for a message that reports what happened in the chat, or null. */

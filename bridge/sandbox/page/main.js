@@ -95,6 +95,8 @@ class Page {
   composerActions() {
     return {
       send: (text, replyTo) => this.send(text, replyTo),
+      upload: (files, way, caption, replyTo) => this.upload(files, way, caption, replyTo),
+      complain,
       edit: (messageId, text) => this.tried(api.edit({ ...this.place(), message_id: messageId, text })),
       lastOwn: () => worlds.lastOwn(this.world, this.chatId, this.personId),
       unblock: () => this.setBlocked(false),
@@ -123,6 +125,13 @@ class Page {
     if (replyTo) body.reply_to_message_id = replyTo;
     this.timeline.toBottom();
     await this.tried(api.send(body));
+  }
+
+  async upload(files, way, caption, replyTo) {
+    const wish = { ...this.place(), as: way, caption };
+    if (replyTo) wish.reply_to_message_id = replyTo;
+    this.timeline.toBottom();
+    await this.tried(api.upload(wish, files));
   }
 
   async setBlocked(blocked) {

@@ -18,6 +18,9 @@ export function together(earlier, later) {
   );
 }
 
+/** What holds the messages of one album together. */
+const album = (bubble) => el("div", { class: `album ${bubble.own ? "own" : "theirs"}`, testid: "album" }, bubble.row);
+
 export class Timeline {
   /** `log` is the scrolling region, `stage` carries the round button. `view`: see `Bubble`. */
   constructor(log, stage, view) {
@@ -74,7 +77,8 @@ export class Timeline {
 
   /** Take a message away. */
   drop(messageId) {
-    this.bubbles.get(messageId)?.row.remove();
+    const row = this.bubbles.get(messageId)?.row;
+    (row?.parentElement.matches(".album:has(> :only-child)") ? row.parentElement : row)?.remove();
     this.bubbles.delete(messageId);
     for (const day of this.content.querySelectorAll(".day")) if (!day.querySelector(".row")) day.remove();
     this.regroup();
@@ -105,10 +109,15 @@ export class Timeline {
   place(message) {
     const bubble = new Bubble(message, this.view);
     const after = [...this.bubbles.values()].filter((one) => one.message.message_id < message.message_id).at(-1);
-    const day = this.day(message.date, after?.row.parentElement);
-    if (after?.row.parentElement === day) after.row.after(bubble.row);
-    else day.querySelector(".day-mark").after(bubble.row);
     this.bubbles.set(message.message_id, bubble);
+    if (message.media_group_id && after?.message.media_group_id === message.media_group_id) {
+      after.row.after(bubble.row);
+      return;
+    }
+    const spot = message.media_group_id ? album(bubble) : bubble.row;
+    const day = this.day(message.date, after?.row.closest(".day"));
+    if (after?.row.closest(".day") === day) (after.row.closest(".album") ?? after.row).after(spot);
+    else day.querySelector(".day-mark").after(spot);
   }
 
   /** The section of a day; made behind the section of the message before. */

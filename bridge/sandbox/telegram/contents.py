@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -74,18 +75,13 @@ def _pages(content: bytes) -> Iterator[_Page]:
 
 
 def ogg_checksum(page: bytes) -> int:
-    """The checksum of a page of OGG, in which its own place counts as zeros."""
-    crc = 0
-    for byte in page[:22] + bytes(4) + page[26:]:
-        crc = ((crc << 8) & 0xFFFFFFFF) ^ _TABLE[crc >> 24 ^ byte]
-    return crc
+    """The checksum of a page of OGG, in which its own place counts as zeros.
+
+    It is the common CRC-32 with every bit the other way round, from 0 and not inverted at the end.
+    """
+    mirrored = (page[:22] + bytes(4) + page[26:]).translate(_MIRROR)
+    crc = zlib.crc32(mirrored, 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{crc:032b}"[::-1], 2)
 
 
-def _row(byte: int) -> int:
-    crc = byte << 24
-    for _ in range(8):
-        crc = (crc << 1 ^ (0x04C11DB7 if crc & 0x80000000 else 0)) & 0xFFFFFFFF
-    return crc
-
-
-_TABLE = tuple(_row(byte) for byte in range(256))
+_MIRROR = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bridge.sandbox.telegram import attachments
 from bridge.sandbox.telegram.attachments import APART, MOST_IN_ALBUM, new_album
@@ -25,7 +25,7 @@ from bridge.sandbox.telegram.posting import admit, place_of, put, refuse_inline_
 from bridge.sandbox.telegram.refusals import bad_request
 from bridge.sandbox.telegram.text import Formatted
 from bridge.sandbox.telegram.uploads import file_of
-from bridge.sandbox.telegram.world import Attachment, Chat, World
+from bridge.sandbox.telegram.world import Attachment, Chat, Json, World
 
 MOST_PHOTO_BYTES = 10 << 20
 _RIGHTS = {
@@ -35,9 +35,15 @@ _RIGHTS = {
     "animation": "animations",
     "audio": "music",
     "voice": "voice notes",
+    "video_note": "video notes",
+    "sticker": "stickers",
 }
 """What the server says that a muted bot may not send."""
 _IN_ALBUMS = ("photo", "video", "document", "audio")
+_LOOKS = (
+    ("has_spoiler", "has_media_spoiler"),
+    ("show_caption_above_media", "show_caption_above_media"),
+)
 _VOICE_TYPES = ("audio/mpeg", "audio/mp4")
 
 
@@ -101,9 +107,10 @@ async def send_media_group(call: MethodCall) -> object:
     """Several files of the bot that are shown together; the messages."""
     album = [_album_item(call, each) for each in _sent_items(call)]
     chat = writable_chat_of(call)
-    _check_album([each.kind for each in album])
-    for each in album:
-        check_may_send(chat, _RIGHTS[each.kind])
+    kinds = [_arriving(each) for each in album]
+    _check_album(kinds)
+    for kind in kinds:
+        check_may_send(chat, _RIGHTS[kind])
     place = place_of(call, chat)
     ready = [_attachment(call.world, chat, each) for each in album]
     await admit(call, chat, len(album))
@@ -203,18 +210,30 @@ def _attachment(world: World, chat: Chat, sent: _Sent) -> Attachment:
     if kind == "voice" and chat.id in world.refusing_voice:
         raise bad_request("VOICE_MESSAGES_FORBIDDEN")
     if isinstance(sent.file, Attachment):
-        return sent.file
+        return _looking(sent.file, sent.params)
+    return _looking(_stored(world, kind, sent, sent.file), sent.params)
+
+
+def _looking(attachment: Attachment, params: Params) -> Attachment:
+    """The same as the bot wants it to look in this message."""
+    seen = attachment.kind in ("photo", "video", "animation")
+    wanted: Json = {field: True for name, field in _LOOKS if seen and params.boolean(name)}
+    return replace(attachment, also=attachment.also | wanted)
+
+
+def _stored(world: World, kind: str, sent: _Sent, file: Upload) -> Attachment:
     if kind == "photo":
-        return _photo(world, sent.file.content)
-    content, mime, params = sent.file.content, _mime(sent.file), sent.params
-    name = attachments.file_name(sent.file.name, kind, mime)
+        return _photo(world, file.content)
+    content, mime, params = file.content, _mime(file), sent.params
+    name = attachments.file_name(file.name, kind, mime)
     seconds = params.integer("duration", low=0)
     width, height = params.integer("width", low=0), params.integer("height", low=0)
     match kind:
         case "video":
             return attachments.video(world, name, content, mime, seconds, (width, height))
         case "animation":
-            return attachments.animation(world, name, content, mime, seconds)
+            size = (width, height) if width and height else None
+            return attachments.animation(world, name, content, mime, seconds, size)
         case "voice":
             known = seconds if params.has("duration") else None
             if mime in _VOICE_TYPES:

@@ -8,10 +8,10 @@ header that other sites cannot set unasked.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import quote
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -38,6 +38,7 @@ _SHOWN = frozenset(
     {"image/jpeg", "image/png", "image/gif", "image/webp", "video/mp4", "video/webm"}
     | {"audio/ogg", "audio/mpeg", "audio/mp4", "audio/x-wav", "audio/flac"}
 )
+_RANGE = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -80,9 +81,8 @@ class PeopleFiles:
             return json_response({"error": "There are no bytes of this file."}, 404)
         kind = mime_of(stored.content)
         if kind in _SHOWN:
-            return Response(stored.content, media_type=kind, headers=_HEADERS)
-        name = quote(stored.path.rpartition("/")[2], safe="")
-        saved = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+            return _part(stored.content, kind, request.headers.get("range", ""))
+        saved = {"Content-Disposition": "attachment"}  # the page's link has the name
         return Response(stored.content, media_type=UNKNOWN, headers=_HEADERS | saved)
 
     async def upload(self, request: Request) -> Response:
@@ -123,10 +123,25 @@ class PeopleFiles:
         captions = [caption, *[""] * (len(files) - 1)]
         kind = _kind_in_album if way is _media else _kind_of_file
         items = [
-            AlbumItem(kind(each), each.content, each.name, each.mime, words)
+            AlbumItem(kind(each), each.content, each.name, each.mime, words, size=None)
             for each, words in zip(files, captions, strict=True)
         ]
         return share_album(self.world, self.updates, person, where, items)
+
+
+def _part(content: bytes, kind: str, wanted: str) -> Response:
+    """All of it, or the one part that is asked for: players jump to and fro."""
+    asked = _RANGE.fullmatch(wanted)
+    if asked is None:
+        ranges = {"Accept-Ranges": "bytes"}
+        return Response(content, media_type=kind, headers=_HEADERS | ranges)
+    size, (first, last) = len(content), asked.groups()
+    begin = int(first) if first else max(0, size - int(last or 0))
+    end = min(int(last) + 1, size) if first and last else size
+    if begin >= end:
+        return Response(status_code=416, headers=_HEADERS | {"Content-Range": f"bytes */{size}"})
+    part = {"Content-Range": f"bytes {begin}-{end - 1}/{size}", "Accept-Ranges": "bytes"}
+    return Response(content[begin:end], 206, _HEADERS | part, kind)
 
 
 def _wish(form: FormData) -> Json:

@@ -31,8 +31,8 @@ class AlbumItem:
     mime: str = ""
     caption: str = ""
     seconds: int = 1
-    size: tuple[int, int] = OLD_SIZE
-    """Width and height of a video, and of a photo that is no picture."""
+    size: tuple[int, int] | None = OLD_SIZE
+    """Width and height of a video, and of a photo that is no picture; None refuses such photos."""
 
     def attached(self, world: World) -> Attachment:
         """It as a message carries it."""
@@ -40,9 +40,9 @@ class AlbumItem:
             case "photo":
                 return attachments.photo(world, self.content, self.size)
             case "video":
-                mime = self.mime or "video/mp4"
+                mime, size = self.mime or "video/mp4", self.size or OLD_SIZE
                 name = self.name
-                return attachments.video(world, name, self.content, mime, self.seconds, self.size)
+                return attachments.video(world, name, self.content, mime, self.seconds, size)
             case "audio":
                 return attachments.audio(world, self.name, self.content, self.mime, self.seconds)
             case "document":
@@ -65,18 +65,13 @@ def share_album(
     kinds = {each.kind for each in items}
     if len(kinds) > 1 and kinds.intersection(APART):
         raise ValueError(f"Telegram does not mix {' and '.join(sorted(kinds))} in an album.")
+    ready = [each.attached(world) for each in items]  # all of them or none
     album = new_album(world)
     return [
         crowd.write(
-            world,
-            updates,
-            person,
-            each.caption,
-            where,
-            attachment=each.attached(world),
-            album=album,
+            world, updates, person, each.caption, where, attachment=attachment, album=album
         ).message_id
-        for each in items
+        for each, attachment in zip(items, ready, strict=True)
     ]
 
 

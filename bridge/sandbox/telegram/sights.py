@@ -121,7 +121,8 @@ class Sights:
                 side = "bot" if message.by_bot else self.world.person(message.sender_id).first_name
                 edits = len(message.history) - 1
                 words = repr(message.text[:200]) if message.service is None else message.service
-                lines.append(f"  {message.message_id} {side} ({edits} edits): {words}")
+                carried = "" if message.attachment is None else f" [{message.attachment.kind}]"
+                lines.append(f"  {message.message_id} {side} ({edits} edits):{carried} {words}")
         refused = [f"{each.method} {each.description}" for each in self.calls if each.description]
         return "\n".join([*lines, f"refused calls: {refused[-DUMPED_MESSAGES:]}"])
 

@@ -8,18 +8,20 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Locator, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from bridge.sandbox.page import routes
 from bridge.sandbox.serving import serving
+from bridge.sandbox.telegram import Message, Person, TelegramEmulator
 
 CHROMIUM = shutil.which("chromium", path="/usr/bin") or shutil.which("chromium")
 QUIET = [
@@ -30,7 +32,11 @@ QUIET = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # a microphone that beeps, and leave to use it
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
+TOKEN = "42:SANDBOX"
 BOT = {"id": 42, "is_bot": True, "first_name": "Tester", "username": "tester_bot"}
 ANN = {"id": 101, "is_bot": False, "first_name": "Ann", "language_code": "en"}
 LI = {"id": 102, "is_bot": False, "first_name": "李雷", "language_code": "zh-hans"}
@@ -197,19 +203,100 @@ class Opened:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def tab() -> AsyncIterator[Opened]:
-    """One browser with one tab, which the tests use one after the other."""
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for all tests."""
     if not CHROMIUM:
         pytest.skip("no Chromium on this machine")
-    emulator = Emulator(state())
-    async with serving(emulator.app()) as emulator.base, async_playwright() as playwright:
+    async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def tab(browser: Browser) -> AsyncIterator[Opened]:
+    """One tab, which the tests use one after the other."""
+    emulator = Emulator(state())
+    async with serving(emulator.app()) as emulator.base:
         page = await browser.new_page()
         page.set_default_timeout(4000)
         it = Opened(page, emulator)
         it.watch()
         yield it
-        await browser.close()
+        await page.close()
+
+
+@dataclass
+class Whole:
+    """The page over the real emulator, open in the chat of one person after the other."""
+
+    telegram: TelegramEmulator
+    page: Page
+    base: str
+    http: httpx.AsyncClient
+    console: list[str] = field(default_factory=list)
+    me: Person = field(default_factory=lambda: Person(0, "Nobody"))
+
+    @property
+    def bubbles(self) -> Locator:
+        """The messages of the open chat."""
+        return self.page.get_by_test_id("message")
+
+    async def meet(self) -> None:
+        """Open the chat of somebody new, who has said hello."""
+        self.me = self.telegram.add_person("Ann")
+        self.telegram.send(self.me, "hello")
+        await self.page.locator(f'[data-testid="person"][data-key="{self.me.id}"]').click()
+        await expect(self.bubbles).to_have_count(1)
+
+    async def call(self, method: str, files: Thing | None = None, **params: str) -> Any:
+        """The bot does something in the open chat."""
+        asked = {"chat_id": str(self.me.id), **params}
+        sent: Any = {"data": asked, "files": files}
+        answer = await self.http.post(f"/bot{TOKEN}/{method}", **sent)
+        assert answer.json()["ok"], answer.text
+        return answer.json()["result"]
+
+    async def written(self, count: int = 1) -> list[Message]:
+        """What the person wrote after the hello, once there is so much."""
+
+        def mine() -> list[Message]:
+            return [each for each in self.telegram.messages(self.me) if not each.by_bot][1:]
+
+        await self.telegram.until(lambda: len(mine()) >= count, 8)
+        return mine()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def one_whole(browser: Browser) -> AsyncIterator[Whole]:
+    """The page, loaded once, over an emulator without limits on rates."""
+    telegram = TelegramEmulator(budgets=None)
+    telegram.add_bot(TOKEN)
+    telegram.add_person("Zoe")
+    app = Starlette(routes=[*routes(), Mount("/", telegram.app)])
+    async with serving(app) as base, httpx.AsyncClient(base_url=base, verify=False) as http:
+        context = await browser.new_context(permissions=["microphone"], color_scheme="light")
+        page = await context.new_page()
+        page.set_default_timeout(4000)
+        it = Whole(telegram, page, base, http)
+        loud = ("error", "warning")
+        page.on("console", lambda m: it.console.append(m.text) if m.type in loud else None)
+        page.on("pageerror", lambda error: it.console.append(str(error)))
+        await page.goto(base)
+        await page.wait_for_selector("body[data-ready]")
+        yield it
+        await context.close()
+        await telegram.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def whole(one_whole: Whole) -> AsyncIterator[Whole]:
+    """The same with the chat of somebody new; nothing may be written to the console."""
+    await one_whole.meet()
+    yield one_whole
+    complaints = one_whole.console[:]
+    one_whole.console.clear()
+    assert complaints == []
 
 
 @pytest.fixture

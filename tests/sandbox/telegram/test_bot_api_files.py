@@ -148,6 +148,14 @@ async def test_what_apps_do_not_send(stage, made):
         it.content_of(it.messages(ann)[0])
 
 
+async def test_a_file_is_passed_on(stage, made):
+    number = stage.telegram.send_photo(stage.ann, made.picture(), "one")
+    stage.telegram.forward(stage.ann, number, stage.ann, chat=stage.ann)
+    first, second = await taken(stage)
+    assert (second["photo"], second["caption"]) == (first["photo"], "one")
+    assert "forward_origin" in second
+
+
 async def test_a_caption_is_edited(stage, made):
     number = stage.telegram.send_photo(stage.ann, made.picture(), "one")
     stage.telegram.edit(stage.ann, number, "two")

@@ -72,6 +72,20 @@ async def test_every_kind_arrives_as_itself(stage, made):
     assert Image.open(io.BytesIO(kept)).format == "JPEG"
 
 
+async def test_looks_are_kept(stage, made):
+    picture = {"photo": ("a.jpg", made.picture())}
+    asked = {"chat_id": stage.ann.id, "has_spoiler": True, "show_caption_above_media": True}
+    shown = (await upload(stage, "sendPhoto", picture, **asked, caption="x"))["result"]
+    assert (shown["has_media_spoiler"], shown["show_caption_above_media"]) == (True, True)
+    file_id = shown["photo"][-1]["file_id"]
+    plain = await stage.done("sendPhoto", chat_id=stage.ann.id, photo=file_id)
+    assert "has_media_spoiler" not in plain
+    film = {"animation": ("a.mp4", made.mp4)}
+    asked = {"chat_id": stage.ann.id, "width": 64, "height": 48}
+    moving = (await upload(stage, "sendAnimation", film, **asked))["result"]["animation"]
+    assert (moving["width"], moving["height"]) == (64, 48)
+
+
 async def test_files_are_named_by_their_id(stage, made):
     chat = stage.ann.id
     stage.telegram.send_photo(stage.ann, made.picture(200, 100))
@@ -253,6 +267,10 @@ async def test_albums_that_are_refused(stage, made):
         ([photo], "too few messages to send as an album"),
         ([photo] * 11, "too many messages to send as an album"),
         ([photo, paper], "document can't be mixed with other media types"),
+        (
+            [photo, {"type": "video", "media": "attach://b"}],
+            "document can't be mixed with other media types",
+        ),
         ([music, photo], "audio can't be mixed with other media types"),
         ([photo, 5], "can't parse InputMedia: expected an Object"),
         (
