@@ -28,6 +28,7 @@ from bridge.relay.turn import Answering
 from bridge.settings import Settings
 from bridge.store import chats, inbox, migrate, offers, outbox, uploads
 from bridge.store.engine import Store
+from bridge.telegram import scratch
 from bridge.telegram.budget import Limits
 from bridge.telegram.calls import Calls
 from bridge.telegram.commands import COMMANDS, Commands
@@ -230,6 +231,7 @@ async def _set_menu(calls: Calls, store: Store) -> None:
 
 async def _tidy(store: Store) -> None:
     """Forget what nothing can ask for any more."""
+    await asyncio.to_thread(scratch.sweep)
     try:
         async with store.writing() as tx:
             await inbox.prune(tx)

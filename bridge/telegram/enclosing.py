@@ -6,7 +6,6 @@ written down before it is made: after a crash, what stands there is not sent aga
 
 import asyncio
 import hashlib
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ import structlog
 from bridge.model import Picture, Turn
 from bridge.store import uploads
 from bridge.store.engine import Store
+from bridge.telegram import scratch
 from bridge.telegram.enclosed import Linked, Made, linked, made, name_of, without
 from bridge.telegram.fetching import Fetching, NotFetched
 from bridge.telegram.images import shape_of
@@ -58,7 +58,7 @@ class Enclosing:
         async with AsyncExitStack() as stack:
             found: Sequence[Lying] = ()
             if links or parts:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-")))
+                folder = stack.enter_context(scratch.folder())
                 sent = await posting.sent()
                 tasks = [self._lying(link, folder / str(n), sent) for n, link in enumerate(links)]
                 fetched = [one for one in await asyncio.gather(*tasks) if one is not None]

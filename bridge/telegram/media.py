@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePath
@@ -17,6 +16,7 @@ from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 from bridge.crashing import outside
 from bridge.errors import FileGone, TelegramUnreachable
 from bridge.model import Attachment
+from bridge.telegram import scratch
 from bridge.telegram.attached import MOST_BYTES
 from bridge.telegram.outcomes import Result, seconds
 from bridge.transport import plain, transport
@@ -73,8 +73,8 @@ class Downloads:
             yield Path(address)
             return
         suffix = PurePath(attachment.name).suffix
-        with tempfile.TemporaryDirectory(prefix="bridge-") as folder:
-            path = Path(folder) / f"file{suffix}"
+        with scratch.folder() as folder:
+            path = folder / f"file{suffix}"
             await _again(lambda: self._download(address, path))
             yield path
 

@@ -1,14 +1,13 @@
 """What people send beside words reaches the agent, or they are told why it does not."""
 
 import hashlib
-import tempfile
-from pathlib import Path
 
 from made import PDF, picture, voice
 from worlds import World, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import AlbumItem, Group, Person
+from bridge.telegram import scratch
 
 ANSWER = "An answer of some words."
 
@@ -28,7 +27,7 @@ def asked(world: World) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def nothing_left() -> bool:
     """Whether no temporary file of ours is left."""
-    return not [*Path(tempfile.gettempdir()).glob("bridge-*/file*")]
+    return scratch.left() == []
 
 
 @in_a_fast_world

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fast import run_fast
@@ -207,7 +209,9 @@ def in_a_world_of_speed(speed: float) -> Callable[[Journey], Callable[[Path], No
                 async with a_world(tmp_path) as world:
                     await journey(world)
 
-            run_fast(whole(), speed)
+            with pytest.MonkeyPatch.context() as patch:  # each can see which files are left
+                patch.setattr(tempfile, "tempdir", str(tmp_path))
+                run_fast(whole(), speed)
 
         test.__name__ = journey.__name__
         test.__doc__ = journey.__doc__
