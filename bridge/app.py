@@ -24,6 +24,7 @@ from bridge.neighbours import (
 )
 from bridge.relay.carrying import Carrying
 from bridge.relay.lanes import Lanes
+from bridge.relay.speaking import Speaking
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
 from bridge.store import chats, inbox, migrate, offers, outbox, uploads
@@ -100,11 +101,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(bot.shutdown)
         await meet_telegram(bot)
         home = agent_home(settings)
-        features = Features(
-            judging=settings.bridge_feedback,
-            transcripts=settings.bridge_transcripts,
-            rich=settings.bridge_rich,
-        )
+        features = _features(settings)
         default = settings.preferences
         default = replace(default, wake_word=default.wake_word or bot.first_name)
         pacer = Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
@@ -119,8 +116,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         by_approval = settings.bridge_access is Entrance.APPROVAL
         door = Door(calls, store, rights, introduction, by_approval=by_approval, code=code)
         reactions = Reactions(calls)
-        fetching = Fetching(settings.bridge_picture_hosts)
-        enclosing = Enclosing(store, fetching, bot.id, settings.bridge_file_characters)
+        enclosing = _enclosing(settings, store, coze, bot)
         lanes = Lanes(
             store,
             Answering(coze, store, home, Carrying(coze, store, files, coze_place(settings))),
@@ -145,6 +141,21 @@ async def running(settings: Settings) -> AsyncIterator[App]:
             log.warning("no operator yet: send the bot this code within an hour", code=code)
         log.info("ready", bot=bot.username, agent=home.agent_id, coze=home.api_base)
         yield App(bot, store, lanes, intake, taking)
+
+
+def _features(settings: Settings) -> Features:
+    return Features(
+        judging=settings.bridge_feedback,
+        transcripts=settings.bridge_transcripts,
+        rich=settings.bridge_rich,
+    )
+
+
+def _enclosing(settings: Settings, store: Store, coze: Coze, bot: Bot) -> Enclosing:
+    """What finds and sends the files that go with answers."""
+    fetching = Fetching(settings.bridge_picture_hosts)
+    speaking = Speaking(coze, settings.coze_voice_id)
+    return Enclosing(store, fetching, speaking, bot.id, settings.bridge_file_characters)
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,15 @@ class Memory(StrEnum):
     """Each has their own."""
 
 
+class Speech(StrEnum):
+    """When an answer is spoken, too."""
+
+    OFF = "off"
+    VOICE = "voice"
+    """When its question was."""
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True)
 class Preferences:
     """What a chat has chosen; None is the deployment's default."""
@@ -177,6 +186,7 @@ class Preferences:
     memory: Memory | None = None
     context: int | None = None
     """How many lines that were not for the agent it gets to read with a question."""
+    speech: Speech | None = None
     agent: str | None = None
     """The id of the agent that answers."""
 
@@ -191,6 +201,7 @@ class Preferences:
             wake_word=self.wake_word or default.wake_word,
             memory=self.memory or default.memory,
             context=default.context if self.context is None else self.context,
+            speech=self.speech or default.speech,
             agent=self.agent or default.agent,
         )
 

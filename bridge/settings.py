@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from bridge.coze.regions import deployment
-from bridge.model import Answers, Entrance, Memory, Preferences, Reasoning, Streaming
+from bridge.model import Answers, Entrance, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.store.engine import database_file, database_url
 from bridge.texts import catalogues
 
@@ -174,6 +174,14 @@ class Settings(BaseModel):
         description="Hosts on your own network (`name` or `name:port`, comma-separated) from "
         "which pictures in answers may be fetched, such as the storage of a coze-studio.",
     )
+    bridge_speech: Speech = Field(
+        Speech.OFF,
+        description="Whether answers are spoken, too: `off`, those to `voice` messages, or "
+        "`always`.",
+    )
+    coze_voice_id: str | None = Field(
+        None, description="The voice that speaks; without one, a voice of the chat's language."
+    )
     bridge_language: str | None = Field(
         None, description="Language of the bridge's own sentences, when not the person's."
     )
@@ -245,6 +253,7 @@ class Settings(BaseModel):
             self.bridge_group_wake_word,
             self.bridge_group_memory,
             self.bridge_group_context,
+            self.bridge_speech,
         )
 
     @field_validator("telegram_bot_token")

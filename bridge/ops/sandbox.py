@@ -85,6 +85,7 @@ async def _local_coze(journal: Journal) -> AsyncIterator[dict[str, str]]:
                 "COZE_API_BASE": address,
                 "COZE_API_TOKEN": _COZE_TOKEN,
                 "COZE_BOT_ID": DEFAULT_BOT_ID,
+                "BRIDGE_PICTURE_HOSTS": address.removeprefix("http://"),
             }
         finally:
             await emulator.close()

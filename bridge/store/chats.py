@@ -11,7 +11,17 @@ from sqlalchemy import ColumnElement, FromClause, Table, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Answers, Chat, ChatKey, Home, Memory, Preferences, Reasoning, Streaming
+from bridge.model import (
+    Answers,
+    Chat,
+    ChatKey,
+    Home,
+    Memory,
+    Preferences,
+    Reasoning,
+    Speech,
+    Streaming,
+)
 from bridge.store.tables import chats, facts, members
 
 
@@ -122,6 +132,7 @@ _KINDS: dict[str, type[StrEnum]] = {
     "streaming": Streaming,
     "answers": Answers,
     "memory": Memory,
+    "speech": Speech,
 }
 
 

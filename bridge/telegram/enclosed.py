@@ -148,7 +148,7 @@ def _tables(tokens: Sequence[Token], most: int) -> Iterator[Made]:
             case "tr_open":
                 rows.append([])
             case "inline" if rows and token.level >= 3:
-                rows[-1].append(_plain(token))
+                rows[-1].append(_read(token.children or []))
             case "table_close":
                 written = io.StringIO()
                 csv.writer(written).writerows([_harmless(cell) for cell in row] for row in rows)
@@ -157,13 +157,25 @@ def _tables(tokens: Sequence[Token], most: int) -> Iterator[Made]:
                 rows = []
 
 
-def _plain(token: Token) -> str:
-    return "".join(" " if one.type == "softbreak" else one.content for one in token.children or [])
-
-
 def _harmless(cell: str) -> str:
     """A cell that a spreadsheet does not take for a formula."""
     return f"'{cell}" if cell[:1] in ("=", "+", "@", "\t") else cell
+
+
+def speakable(answer: str) -> str:
+    """An answer as somebody would read it out: without code, tables and addresses."""
+    lines = list[str]()
+    inside = 0
+    for token in parse(answer, {}):
+        inside += {"table_open": 1, "table_close": -1}.get(token.type, 0)
+        if token.type == "inline" and not inside:
+            lines.append(_read(token.children or []))
+    return "\n".join(line for line in lines if line.strip())
+
+
+def _read(tokens: Sequence[Token]) -> str:
+    read = (" " if one.type in ("softbreak", "hardbreak") else one.content for one in tokens)
+    return "".join(read)
 
 
 def _numbered(name: str, before: int) -> str:

@@ -12,14 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
+from telegram.constants import ChatAction
 
-from bridge.model import Picture, Turn
+from bridge.model import Picture
+from bridge.relay.speaking import Speaking
 from bridge.store import uploads
 from bridge.store.engine import Store
 from bridge.telegram import scratch
-from bridge.telegram.enclosed import Linked, Made, linked, made, name_of, without
+from bridge.telegram.enclosed import Linked, Made, linked, made, name_of, speakable, without
 from bridge.telegram.fetching import Fetching, NotFetched
 from bridge.telegram.images import shape_of
+from bridge.telegram.manner import Manner
 from bridge.telegram.outgoing import Batch, Outgoing, Shape, batches
 from bridge.telegram.posting import Posting
 
@@ -27,6 +30,7 @@ log = structlog.get_logger(__name__)
 MOST_BYTES = 20 * 1024 * 1024
 """Of one file; Telegram takes up to 50 MB from bots."""
 AT_ONCE = 4
+_SPEECH = "speech"
 _PAGES = ("text/html", "application/xhtml+xml")
 
 
@@ -41,7 +45,15 @@ class Lying:
 class Enclosing:
     """Finds and sends what goes with answers."""
 
-    def __init__(self, store: Store, fetching: Fetching, bot_id: int, file_characters: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        fetching: Fetching,
+        speaking: Speaking,
+        bot_id: int,
+        file_characters: int,
+    ) -> None:
+        self.speaking = speaking
         self._store = store
         self._fetching = fetching
         self._bot_id = bot_id
@@ -50,21 +62,22 @@ class Enclosing:
 
     @asynccontextmanager
     async def of(
-        self, turn: Turn, picture: Picture, posting: Posting
+        self, picture: Picture, posting: Posting, manner: Manner
     ) -> AsyncIterator["Enclosure"]:
         """What goes with a final picture; its temporary files are gone with the context."""
         answer = picture.text if picture.note is None else ""
         links, parts = linked(answer), made(answer, self._file_characters)
         async with AsyncExitStack() as stack:
             found: Sequence[Lying] = ()
-            if links or parts:
+            folder = Path()
+            if links or parts or (manner.spoken and answer):
                 folder = stack.enter_context(scratch.folder())
                 sent = await posting.sent()
                 tasks = [self._lying(link, folder / str(n), sent) for n, link in enumerate(links)]
                 fetched = [one for one in await asyncio.gather(*tasks) if one is not None]
                 written = [_write(*pair, folder) for pair in enumerate(parts)]
                 found = [*fetched, *(Lying(one, one.key in sent) for one in written)]
-            yield Enclosure(self, picture, found, posting)
+            yield Enclosure(self, picture, found, posting, manner, folder)
 
     async def _lying(self, link: Linked, path: Path, sent: set[str]) -> Lying | None:
         """Get hold of something linked; None when it stays a link."""
@@ -127,8 +140,16 @@ class Enclosure:
     """What goes with one answer."""
 
     def __init__(
-        self, maker: Enclosing, picture: Picture, found: Sequence[Lying], posting: Posting
+        self,
+        maker: Enclosing,
+        picture: Picture,
+        found: Sequence[Lying],
+        posting: Posting,
+        manner: Manner,
+        folder: Path,
     ) -> None:
+        self._manner = manner
+        self._folder = folder
         self._maker = maker
         self._picture = picture
         self._found = list(found)
@@ -156,7 +177,29 @@ class Enclosure:
         before = len(self._found)
         for batch in batches([one.file for one in self._found if not one.sent]):
             await self._send(batch)
-        return len(self._found) == before
+        whole = len(self._found) == before
+        if self._manner.spoken and self._picture.note is None and not await self._speak():
+            notices = (*self._picture.notices, "speech.silent")
+            self._picture = replace(self._picture, notices=notices)
+            return False
+        return whole
+
+    async def _speak(self) -> bool:
+        """Have the answer spoken, and send that; False when it cannot be had."""
+        text = speakable(self._picture.text)
+        if _SPEECH in await self._posting.sent() or not text:
+            return True
+        await self._posting.act(ChatAction.RECORD_VOICE)
+        sound = await self._maker.speaking.spoken(text, self._manner.language)
+        if sound is None:
+            return False
+        path = self._folder / "voice.ogg"
+        await asyncio.to_thread(path.write_bytes, sound)
+        voice = Outgoing(_SPEECH, Shape.VOICE, "answer.ogg", path=path)
+        if await self._posting.post((voice,)) is not None:
+            return True
+        document = replace(voice, shape=Shape.DOCUMENT)  # some people let nobody send them voice
+        return await self._posting.post((document,)) is not None
 
     async def _send(self, batch: Batch) -> None:
         """Send it together; if Telegram does not take that, each as it can be taken."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bridge.model import Preferences, Reasoning, Streaming, Turn
+from bridge.model import Kind, Preferences, Reasoning, Speech, Streaming, Turn
 from bridge.telegram.features import Features
 
 
@@ -18,6 +18,8 @@ class Manner:
     """Whether people are asked what they think of an answer."""
     transcripts: bool = True
     """Whether it is shown what was heard in a voice message."""
+    spoken: bool = False
+    """Whether the answer is spoken, too."""
     rich: bool = False
     """Whether a finished answer may become a rich message."""
 
@@ -35,5 +37,11 @@ def manner(turn: Turn, default: Preferences, features: Features) -> Manner:
         streaming=streaming,
         judged=features.judging,
         transcripts=features.transcripts,
+        spoken=_spoken(turn, chosen),
         rich=features.rich,
     )
+
+
+def _spoken(turn: Turn, chosen: Preferences) -> bool:
+    asked = any(one.kind is Kind.VOICE for one in turn.attachments)
+    return chosen.speech is Speech.ALWAYS or (chosen.speech is Speech.VOICE and asked)

@@ -30,6 +30,10 @@ class Posting:
         self._turn = turn
         self._lead = f"turn {turn.id} files "
 
+    async def act(self, action: str) -> None:
+        """Show that something is under way."""
+        await self._calls.act(self._turn.chat, action)
+
     async def sent(self) -> set[str]:
         """The keys of the files that were sent already. Raises StoreTrouble."""
         async with self._store.reading() as tx:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from bridge.model import Answers, ChatKey, Memory, Preferences, Reasoning, Streaming
+from bridge.model import Answers, ChatKey, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.store.agents import Listed
 from bridge.telegram.frame import Button, Keyboard
 from bridge.texts import catalogues, say
@@ -80,6 +80,8 @@ def changed(
             return replace(chosen, answers=Answers(value))
         case "memory":
             return replace(chosen, memory=Memory(value))
+        case "speech":
+            return replace(chosen, speech=Speech(value))
         case "context":
             return replace(chosen, context=int(value))
         case _:
@@ -93,6 +95,7 @@ def _now(chosen: Preferences, default: Preferences) -> dict[str, str]:
         "reasoning": counts.reasoning or Reasoning.OFF,
         "suggestions": "off" if counts.suggestions is False else "on",
         "streaming": counts.streaming or Streaming.EDITS,
+        "speech": counts.speech or Speech.OFF,
         "language": counts.language or AUTOMATIC,
         "answers": counts.answers or Answers.MENTION,
         "memory": counts.memory or Memory.CHAT,
@@ -106,6 +109,7 @@ def _values(name: str, key: ChatKey) -> Sequence[str]:
         "reasoning": _of(Reasoning),
         "suggestions": ("on", "off"),
         "streaming": [one for one in _of(Streaming) if key.private or one != Streaming.DRAFTS],
+        "speech": _of(Speech),
         "language": (AUTOMATIC, *sorted(catalogues())),
     }
     if not key.private:

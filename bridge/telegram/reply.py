@@ -106,7 +106,7 @@ class LiveReply:
             raise ReplyImpossible
         self._freeze()
         keyboard = await self._last_keyboard(picture)
-        async with self._enclosing.of(self._turn, picture, self._posting) as enclosure:
+        async with self._enclosing.of(picture, self._posting, self._manner) as enclosure:
             await self._stand(enclosure.picture, keyboard)
             if not await enclosure.send():
                 await self._stand(enclosure.picture, keyboard)
