@@ -37,6 +37,8 @@ class Stage:
     telegram: TelegramEmulator
     coze: CozeEmulator
     process: asyncio.subprocess.Process
+    variables: dict[str, str] = field(default_factory=dict)
+    """The bot's settings."""
     written: dict[str, list[Step]] = field(default_factory=dict)
     """When the agent wrote how much, by question."""
 
@@ -59,8 +61,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(child: Child, answer: str, pace: Pace) -> AsyncIterator[Stage]:
-    """The emulators and the bot, which has signed in."""
+async def stage(
+    child: Child, answer: str, pace: Pace, *, fetches: bool = False
+) -> AsyncIterator[Stage]:
+    """The emulators and the bot, which has signed in, and perhaps fetches what answers link to."""
     telegram, coze = TelegramEmulator(), CozeEmulator()
     telegram.add_bot(BOT_TOKEN)
     coze.add_agent()
@@ -72,22 +76,21 @@ async def stage(child: Child, answer: str, pace: Pace) -> AsyncIterator[Stage]:
         coze_address = await stack.enter_async_context(serving(_slowed(coze.app)))
         stack.push_async_callback(telegram.close)
         stack.push_async_callback(coze.close)
-        process = await asyncio.create_subprocess_exec(
-            *child,
-            env={
-                **os.environ,
-                "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
-                "TELEGRAM_API_BASE_URL": address,
-                "COZE_API_BASE": coze_address,
-                "COZE_API_TOKEN": COZE_TOKEN,
-                "COZE_BOT_ID": DEFAULT_BOT_ID,
-                "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/benchmark.db",
-                "BRIDGE_LOG_LEVEL": "WARNING",
-                "BRIDGE_ACCESS": "open",
-            },
-        )
+        variables = {
+            "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+            "TELEGRAM_API_BASE_URL": address,
+            "COZE_API_BASE": coze_address,
+            "COZE_API_TOKEN": COZE_TOKEN,
+            "COZE_BOT_ID": DEFAULT_BOT_ID,
+            "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/benchmark.db",
+            "BRIDGE_LOG_LEVEL": "WARNING",
+            "BRIDGE_ACCESS": "open",
+        }
+        if fetches:
+            variables["BRIDGE_PICTURE_HOSTS"] = coze_address.removeprefix("http://")
+        process = await asyncio.create_subprocess_exec(*child, env={**os.environ, **variables})
         stack.push_async_callback(_end, process)
-        set_up = Stage(telegram, coze, process)
+        set_up = Stage(telegram, coze, process, variables)
         coze.use(_script(answer, set_up.written))
         await telegram.until(lambda: telegram.polling, timeout=60, what="the bot")
         yield set_up
