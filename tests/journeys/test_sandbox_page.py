@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from made import picture
 from playwright.async_api import Locator, Page, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium", path="/usr/bin") or shutil.which("chromium")
@@ -105,3 +106,18 @@ async def test_a_question_in_the_page_is_answered_by_a_streaming_formatted_messa
             grows = await ask(shown, "Write some Python code")
             await expect(grows.locator("pre")).to_contain_text("return", timeout=20_000)
             await shown.screenshot(path=picture)
+
+
+async def test_pictures_go_both_ways_in_the_page(tmp_path: Path) -> None:
+    photo = tmp_path / "dog.jpg"
+    photo.write_bytes(picture())
+    async with sandbox(tmp_path) as address, page(address) as shown:
+        await shown.locator("input[type=file]").first.set_input_files(photo)
+        answer = await ask(shown, "What is this?")
+        await expect(answer).to_contain_text("I see a picture: photo.jpg", timeout=20_000)
+        await expect(answer.get_by_text("Stop", exact=True)).to_be_hidden(timeout=20_000)
+        await ask(shown, "picture please")
+        theirs = shown.locator('[data-testid=message][data-from="bot"] img')
+        await expect(theirs.first).to_be_visible(timeout=30_000)
+        width = await theirs.first.evaluate("image => image.naturalWidth")
+        assert width > 100

@@ -7,6 +7,7 @@ import { counts, duration, durationLabel, passes, pieces, tone } from "/journal.
 const KEPT = 2000;
 const ROWS = 400;
 const LONGEST_DETAIL = 40_000;
+const DELTA = "conversation.message.delta";
 const SIDES = [
   ["all", "All"],
   ["telegram", "Telegram"],
@@ -85,12 +86,12 @@ export class Inspector {
     this.fresh = [];
     this.count();
     if (this.paused) return;
-    const rows = fresh.filter((entry) => this.shows(entry)).map((entry) => this.row(entry, true));
-    if (!rows.length) return;
+    const shown = fresh.filter((entry) => this.shows(entry));
+    if (!shown.length) return;
     this.list.querySelector(".nothing")?.remove();
     // Asked before anything changes: rows that come and go move the list by themselves.
     const stuck = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 40;
-    this.list.append(...rows);
+    this.put(shown, true);
     while (this.list.children.length > ROWS) this.list.firstChild.remove();
     if (stuck) this.list.scrollTop = this.list.scrollHeight;
   }
@@ -100,9 +101,11 @@ export class Inspector {
   }
 
   showAll() {
-    const rows = this.entries.filter((entry) => this.shows(entry)).slice(-ROWS);
-    this.list.replaceChildren(...rows.map((entry) => this.row(entry, false)));
-    if (!rows.length) this.list.append(el("p", { class: "nothing", text: "Calls to the Bot API and events from Coze appear here." }));
+    const shown = this.entries.filter((entry) => this.shows(entry));
+    this.list.replaceChildren();
+    this.put(shown, false);
+    while (this.list.children.length > ROWS) this.list.firstChild.remove();
+    if (!shown.length) this.list.append(el("p", { class: "nothing", text: "Calls to the Bot API and events from Coze appear here." }));
     this.list.scrollTop = this.list.scrollHeight;
   }
 
@@ -139,10 +142,22 @@ export class Inspector {
     );
   }
 
-  row(entry, arriving) {
+  /** Deltas that follow each other share a row, which opens to the newest: an answer has hundreds. */
+  put(entries, arriving) {
+    for (const entry of entries) {
+      const last = this.list.lastElementChild;
+      const joins = entry.name === DELTA && last?.dataset.name === DELTA && !this.opened.has(Number(last.dataset.number));
+      if (joins) last.replaceWith(this.row(entry, false, Number(last.dataset.count) + 1));
+      else this.list.append(this.row(entry, arriving));
+    }
+  }
+
+  row(entry, arriving, count = 1) {
     const row = el("div", { class: `entry ${tone(entry)}${arriving ? " arriving" : ""}`, testid: "inspector-row" });
     row.dataset.side = entry.side;
     row.dataset.number = entry.number;
+    row.dataset.name = entry.name;
+    row.dataset.count = count;
     const toggle = () => this.toggle(entry, row);
     const button = el(
       "button",
@@ -151,7 +166,7 @@ export class Inspector {
       el("span", { class: `side ${entry.side === "coze" ? "coze" : "telegram"}`, text: entry.side === "coze" ? "coze" : "tg", title: entry.side }),
       el("span", { class: "entry-name", text: entry.name, title: entry.name }),
       el("span", { class: "entry-outcome", text: entry.outcome, title: entry.outcome }),
-      el("span", { class: "entry-took", text: durationLabel(duration(entry)) }),
+      el("span", { class: "entry-took", text: count > 1 ? `× ${count}` : durationLabel(duration(entry)) }),
     );
     row.append(button);
     if (this.opened.has(entry.number)) this.open(entry, row);
