@@ -199,6 +199,7 @@ async def chaos(seed: int) -> AsyncIterator[Chaos]:
             "DATABASE_URL": f"sqlite+aiosqlite:///{Path(folder) / 'chaos.db'}",
             "BRIDGE_LOG_LEVEL": "ERROR",
             "BRIDGE_ACCESS": "open",
+            "BRIDGE_FLOOD": "100000,0.001",
         }
         made = Chaos(telegram, coze, variables, seed)
         stack.push_async_callback(made.kill)

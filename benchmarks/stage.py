@@ -85,6 +85,7 @@ async def stage(
             "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/benchmark.db",
             "BRIDGE_LOG_LEVEL": "WARNING",
             "BRIDGE_ACCESS": "open",
+            "BRIDGE_FLOOD": "100000,0.001",
         }
         if fetches:
             variables["BRIDGE_PICTURE_HOSTS"] = coze_address.removeprefix("http://")

@@ -1,8 +1,6 @@
 """The only place where everything is put together: `async with running(settings) as app:`."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -11,7 +9,7 @@ import structlog
 from telegram import Bot
 
 from bridge.coze.client import Coze
-from bridge.errors import StoreTrouble, TelegramTrouble
+from bridge.errors import StoreTrouble
 from bridge.model import Entrance, Home, Preferences
 from bridge.neighbours import (
     agent_home,
@@ -27,12 +25,14 @@ from bridge.relay.lanes import Lanes
 from bridge.relay.speaking import Speaking
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
-from bridge.store import chats, inbox, migrate, offers, outbox, uploads
+from bridge.store import audit, chats, forgetting, inbox, migrate, offers, outbox, uploads
 from bridge.store.engine import Store
 from bridge.telegram import scratch
+from bridge.telegram.alarms import Alarms
+from bridge.telegram.allowance import Allowance, Flood
 from bridge.telegram.budget import Limits
 from bridge.telegram.calls import Calls
-from bridge.telegram.commands import COMMANDS, Commands
+from bridge.telegram.commands import Commands
 from bridge.telegram.context import Context
 from bridge.telegram.door import Door, known_operators, new_code
 from bridge.telegram.enclosing import Enclosing
@@ -42,18 +42,24 @@ from bridge.telegram.intake import DEAF_SECONDS, Intake
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.life import Life
 from bridge.telegram.listening import Listening
+from bridge.telegram.media import Downloads
+from bridge.telegram.menus import Menus
 from bridge.telegram.opening import Replies
-from bridge.telegram.operators import Operators
+from bridge.telegram.operators.broadcast import Broadcasting
+from bridge.telegram.operators.desk import Controls, Desk
+from bridge.telegram.operators.doing import tell_reloaded
+from bridge.telegram.operators.table import Operators
+from bridge.telegram.own_data import OwnData
 from bridge.telegram.pacing import Pacer
+from bridge.telegram.people import People
 from bridge.telegram.reactions import Reactions
 from bridge.telegram.rights import Rights
 from bridge.telegram.settling import Settling
 from bridge.telegram.shut import Shut
 from bridge.telegram.taps import Taps
-from bridge.texts import DEFAULT, catalogues
+from bridge.telegram.vitals import Vitals
 
 log = structlog.get_logger(__name__)
-_MENU_FACT = "telegram menu"
 TIDY_SECONDS = 3600.0
 TRY_AGAIN_SECONDS = 60.0
 """After this long without another failed write, a write is tried when somebody asks."""
@@ -69,12 +75,28 @@ class App:
     intake: Intake
     taking: asyncio.Task[None]
     """Ends only with the trouble that ended the intake of updates."""
+    desk: Desk
+    alarms: Alarms
 
     async def faults(self) -> Sequence[str]:
         """What is wrong now, for the operator; empty when all is well."""
         found = []
         if self.intake.deaf_seconds > DEAF_SECONDS:
             found.append(f"Nothing heard from Telegram for {self.intake.deaf_seconds:.0f} s.")
+        return [*found, *await self._unwritable()]
+
+    async def alarming(self) -> Sequence[tuple[str, str]]:
+        """The same by their kinds. Raises StoreTrouble when the database cannot be used at all."""
+        found = []
+        if self.intake.deaf_seconds > DEAF_SECONDS:
+            cure = "Check the network, TELEGRAM_API_BASE_URL and TELEGRAM_PROXY."
+            found.append(("telegram", f"Nothing was heard from Telegram for a while. {cure}"))
+        if self.store.fault is not None:
+            found.append(("store", str(self.store.fault)))
+        return found
+
+    async def _unwritable(self) -> Sequence[str]:
+        found: list[str] = []
         now = asyncio.get_running_loop().time()
         if self.store.fault is not None and now - self.store.fault_at > TRY_AGAIN_SECONDS:
             with suppress(StoreTrouble):  # it may have passed, and nobody has written since
@@ -86,7 +108,7 @@ class App:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[App]:
+async def running(settings: Settings, controls: Controls | None = None) -> AsyncIterator[App]:
     """Start everything, and stop it in the opposite order.
 
     Raises SettingsTrouble, StoreTrouble and TokenRevoked when it cannot start.
@@ -95,52 +117,109 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         store = Store(settings.database_url)
         stack.push_async_callback(store.close)
         await migrate.upgrade(store)
-        await _tidy(store)
+        await _tidy(store, settings.bridge_retention_days)
         coze = await stack.enter_async_context(coze_client(settings))
         bot = telegram_bot(settings)
         stack.push_async_callback(bot.shutdown)
         await meet_telegram(bot)
-        home = agent_home(settings)
-        features = _features(settings)
-        default = settings.preferences
-        default = replace(default, wake_word=default.wake_word or bot.first_name)
-        pacer = Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
         files = await stack.enter_async_context(downloads(settings, bot))
-        shut = Shut(store)
-        await shut.recall()
-        calls = Calls(bot, pacer, store, shut)
-        await calls.recall_silences()
-        rights = Rights(bot, pacer, {*settings.bridge_operators, *await known_operators(store)})
-        code = "" if rights.operators else new_code()
-        introduction = Introduction(bot, rights)
-        by_approval = settings.bridge_access is Entrance.APPROVAL
-        door = Door(calls, store, rights, introduction, by_approval=by_approval, code=code)
-        reactions = Reactions(calls)
-        enclosing = _enclosing(settings, store, coze, bot)
-        lanes = Lanes(
-            store,
-            Answering(coze, store, home, Carrying(coze, store, files, coze_place(settings))),
-            Replies(calls, store, features, default, reactions, enclosing).open,
-            quiet_seconds=settings.bridge_quiet_seconds,
-            most=settings.bridge_open_chats,
-        )
-        stack.push_async_callback(lanes.close, settings.bridge_grace_seconds)
-        await lanes.go_on()
-        parts = _Parts(
-            bot, store, coze, home, default, features, calls, lanes, shut, rights, door, reactions
-        )
-        settling, life = _settling(settings, parts)
-        await stack.enter_async_context(_owned(life.follow_moves, "moves"))
+        has = await _parts(settings, store, coze, bot, files, controls or Controls())
+        stack.push_async_callback(has.lanes.close, settings.bridge_grace_seconds)
+        await has.lanes.go_on()
+        settling, life = _settling(settings, has)
         mailbox = await stack.enter_async_context(telegram_mailbox(settings))
-        intake = Intake(mailbox, bot.id, store, settling, recovered=lanes.hurry)
+        intake = Intake(mailbox, bot.id, store, settling, recovered=has.lanes.hurry)
+        has.vitals.deaf_seconds = lambda: intake.deaf_seconds
         stack.push_async_callback(intake.close)
         taking = await stack.enter_async_context(_owned(intake.run, "intake"))
-        await stack.enter_async_context(_owned(lambda: _set_menu(calls, store), "menu"))
-        await stack.enter_async_context(_owned(lambda: _tidy_each_hour(store), "housekeeping"))
-        if code:
-            log.warning("no operator yet: send the bot this code within an hour", code=code)
-        log.info("ready", bot=bot.username, agent=home.agent_id, coze=home.api_base)
-        yield App(bot, store, lanes, intake, taking)
+        app = App(bot, store, has.lanes, intake, taking, has.desk, has.alarms)
+        works: dict[str, Callable[[], Coroutine[None, None, None]]] = {
+            "moves": life.follow_moves,
+            "menu": Menus(bot, has.calls.pacer, store, has.rights).keep,
+            "housekeeping": lambda: _tidy_each_hour(store, settings.bridge_retention_days),
+            "alarms of runs": has.alarms.follow_runs,
+            "alarms": lambda: has.alarms.watch(app.alarming),
+            "broadcasts": Broadcasting(has.desk).run,
+            "reload": lambda: tell_reloaded(has.desk),
+        }
+        for name, work in works.items():
+            await stack.enter_async_context(_owned(work, name))
+        if has.code:
+            log.warning("no operator yet: send the bot this code within an hour", code=has.code)
+        log.info("ready", bot=bot.username, agent=has.home.agent_id, coze=has.home.api_base)
+        yield app
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the bridge is made of."""
+
+    bot: Bot
+    store: Store
+    coze: Coze
+    home: Home
+    default: Preferences
+    features: Features
+    calls: Calls
+    lanes: Lanes
+    shut: Shut
+    rights: Rights
+    door: Door
+    reactions: Reactions
+    people: People
+    allowance: Allowance
+    alarms: Alarms
+    vitals: Vitals
+    desk: Desk
+    own_data: OwnData
+    code: str
+    """Makes whoever sends it an operator; empty when there is one."""
+
+
+async def _parts(
+    settings: Settings,
+    store: Store,
+    coze: Coze,
+    bot: Bot,
+    files: Downloads,
+    controls: Controls,
+) -> _Parts:
+    home, features = agent_home(settings), _features(settings)
+    default = settings.preferences
+    default = replace(default, wake_word=default.wake_word or bot.first_name)
+    pacer = Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
+    shut = Shut(store)
+    await shut.recall()
+    calls = Calls(bot, pacer, store, shut)
+    await calls.recall_silences()
+    rights = Rights(bot, pacer, {*settings.bridge_operators, *await known_operators(store)})
+    code = "" if rights.operators else new_code()
+    people = People(store)
+    by_approval = settings.bridge_access is Entrance.APPROVAL
+    introduction = Introduction(bot, rights)
+    door = Door(calls, store, rights, introduction, people, by_approval=by_approval, code=code)
+    await door.recall()
+    reactions = Reactions(calls)
+    alarms = Alarms(calls, store, rights, people)
+    carrying = Carrying(coze, store, files, coze_place(settings))
+    enclosing = _enclosing(settings, store, coze, bot)
+    lanes = Lanes(
+        store,
+        Answering(coze, store, home, carrying, ended=lambda _, trouble: alarms.ended(trouble)),
+        Replies(calls, store, features, default, reactions, enclosing).open,
+        quiet_seconds=settings.bridge_quiet_seconds,
+        most=settings.bridge_open_chats,
+    )
+    vitals = Vitals(store, coze, lanes, pacer)
+    desk = Desk(
+        bot, calls, store, lanes, coze, home, rights, door, people, vitals, controls, by_approval
+    )
+    allowance = Allowance(store, rights, Flood(*settings.bridge_flood))
+    own_data = OwnData(calls, store, lanes, coze, people, settings.bridge_retention_days)
+    return _Parts(
+        bot, store, coze, home, default, features, calls, lanes, shut, rights, door, reactions,
+        people, allowance, alarms, vitals, desk, own_data, code,
+    )  # fmt: skip
 
 
 def _features(settings: Settings) -> Features:
@@ -158,24 +237,6 @@ def _enclosing(settings: Settings, store: Store, coze: Coze, bot: Bot) -> Enclos
     return Enclosing(store, fetching, speaking, bot.id, settings.bridge_file_characters)
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """What the settling of updates is made of."""
-
-    bot: Bot
-    store: Store
-    coze: Coze
-    home: Home
-    default: Preferences
-    features: Features
-    calls: Calls
-    lanes: Lanes
-    shut: Shut
-    rights: Rights
-    door: Door
-    reactions: Reactions
-
-
 def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
     """What becomes of updates, and what follows the moves of groups."""
     calls, store, lanes, most = has.calls, has.store, has.lanes, settings.bridge_waiting_messages
@@ -190,7 +251,9 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
         has.rights,
         has.door.introduction,
         has.reactions,
-        Operators(calls, store, has.coze, has.home, has.rights),
+        Operators(has.desk),
+        has.own_data,
+        has.allowance,
     )
     taps = Taps(
         calls,
@@ -202,6 +265,7 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
         has.default,
         has.rights,
         has.door,
+        has.allowance,
         most_waiting=most,
     )
     listening = Listening(
@@ -212,35 +276,19 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
         context,
         has.reactions,
         has.default,
+        has.allowance,
         most_waiting=most,
         stale_seconds=settings.bridge_group_stale_seconds,
     )
     life = Life(
         has.bot, calls, store, lanes, has.shut, has.rights, has.door, context, has.door.introduction
     )
-    return Settling(has.bot, calls, store, lanes, has.door, listening, commands, taps, life), life
+    return Settling(
+        has.bot, calls, store, lanes, has.door, listening, commands, taps, life, has.people
+    ), life
 
 
-async def _set_menu(calls: Calls, store: Store) -> None:
-    """Set the menu of commands when it is not the one that was set last: Telegram counts."""
-    menus = {
-        language: {one.name: one.description(language) for one in COMMANDS.values()}
-        for language in sorted(catalogues())
-    }
-    mark = hashlib.sha256(json.dumps(menus).encode()).hexdigest()
-    try:
-        async with store.reading() as tx:
-            if await chats.fact(tx, _MENU_FACT) == mark:
-                return
-        for language, menu in menus.items():
-            await calls.set_menu(menu, None if language == DEFAULT else language)
-        async with store.writing() as tx:
-            await chats.remember(tx, _MENU_FACT, mark)
-    except TelegramTrouble as trouble:
-        log.warning("menu not set", trouble=str(trouble))
-
-
-async def _tidy(store: Store) -> None:
+async def _tidy(store: Store, days: float) -> None:
     """Forget what nothing can ask for any more."""
     await asyncio.to_thread(scratch.sweep)
     try:
@@ -249,14 +297,16 @@ async def _tidy(store: Store) -> None:
             await outbox.prune(tx)
             await offers.forget_old_offers(tx)
             await uploads.prune(tx)
+            await audit.prune(tx)
+            await forgetting.retire(tx, days)
     except StoreTrouble as trouble:
         log.warning("not tidied", trouble=str(trouble))
 
 
-async def _tidy_each_hour(store: Store) -> None:
+async def _tidy_each_hour(store: Store, days: float) -> None:
     while True:
         await asyncio.sleep(TIDY_SECONDS)
-        await _tidy(store)
+        await _tidy(store, days)
 
 
 @asynccontextmanager

@@ -40,6 +40,7 @@ class Sender:
     name: str
     language: str = ""
     """The IETF tag that Telegram gives, e.g. `zh-hans`; empty when it gives none."""
+    username: str = ""
     leads: bool = False
     """Whether they wrote in the group's own name, as only its administrators can."""
 
@@ -284,6 +285,10 @@ class End:
     log_id: str | None = None
     lingers: bool = False
     """Whether its run may be going all the same."""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    trouble: str | None = None
+    """What the operator reads of a failure, with the cure."""
 
 
 @dataclass(frozen=True)

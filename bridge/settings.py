@@ -237,6 +237,17 @@ class Settings(BaseModel):
         Entrance.APPROVAL,
         description="`approval`: people and groups wait for an operator's yes; or `open`.",
     )
+    bridge_flood: Annotated[tuple[Positive, Positive], BeforeValidator(_listed)] = Field(
+        (20.0, 3.0),
+        description="How many messages a person may send at once, and after how many seconds one "
+        "more; further ones are not answered.",
+    )
+    bridge_retention_days: float = Field(
+        90.0,
+        gt=0,
+        description="How many days finished turns are kept, without their words; numbers for "
+        "quotas are kept for two months.",
+    )
     bridge_health_port: int = Field(
         0, ge=0, le=65535, description="Port of `/healthz` on 127.0.0.1; 0 for none."
     )

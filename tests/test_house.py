@@ -14,8 +14,10 @@ from bridge.errors import Trouble
 from bridge.model import ChatKey, Preferences
 from bridge.ops.cli import app
 from bridge.settings import Settings
+from bridge.store.access import Access
 from bridge.telegram.commands import COMMANDS
-from bridge.telegram.operators import OPERATOR_COMMANDS
+from bridge.telegram.operators.knowing import SPANS
+from bridge.telegram.operators.table import OPERATOR_COMMANDS
 from bridge.telegram.preferences import _values, keyboard
 from bridge.texts import catalogues, say
 
@@ -34,7 +36,8 @@ ARROWS: dict[str, set[str]] = {
     "coze": {"errors", "transport", "crashing"},
     "store": {"model", "errors"},
     "relay": {"model", "errors", "coze", "store"},
-    "telegram": {"model", "errors", "relay", "store", "coze", "texts", "transport", "crashing"},
+    "telegram": {"model", "errors", "relay", "store", "coze", "texts", "transport", "crashing",
+                 "__version__"},
     "environment": {"errors", "settings"},
     "settings": {"model", "errors", "texts", "coze", "store"},
     "neighbours": {"model", "errors", "settings", "coze", "telegram", "transport"},
@@ -164,7 +167,7 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources())
     used = set(
         re.findall(
-            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge|group|access|operator|agents|ask|file|speech)\.\w+)"',
+            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge|group|access|operator|agents|ask|file|speech|quota|users|chats|leave|confirm|errors|stats|audit|pause|loglevel|reload|broadcast|alarm|agent|privacy|forget)\.\w+)"',
             code,
         )
     )
@@ -172,6 +175,12 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     used |= {
         f"access.{state}{length}" for state in ("allowed", "denied") for length in ("", "_short")
     }
+    used -= {"chats.chat_id", "chats.thread_id"}  # columns
+    used |= {f"stats.{span}" for span in SPANS}
+    used |= {f"users.is_{state}" for state in Access} | {"users.how_allowed", "users.how_blocked"}
+    used |= {f"broadcast.{state}" for state in ("delivered", "blocked", "failed", "unknown")}
+    used |= {f"button.{name}" for name in ("block", "send", "cancel")}
+    used |= {"access.blocked", "access.blocked_short"}
     used |= {"button.allow", "button.deny", "settings.is.lines"}
     for key in (ChatKey(1), ChatKey(-1)):
         for row in keyboard(Preferences(), Preferences(), key, "en"):

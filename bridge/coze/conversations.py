@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bridge.coze.client import Coze
 from bridge.coze.events import Json, RunMessage, object_of, objects_of, read_message, text_of
-from bridge.errors import Garbled
+from bridge.errors import ConversationLost, Garbled
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,15 @@ async def clear_conversation(coze: Coze, conversation_id: str) -> str:
     doing = "Clearing the conversation"
     answer = await coze.call(doing, "POST", f"/v1/conversations/{conversation_id}/clear")
     return text_of(object_of(answer, "data"), "id")
+
+
+async def delete_conversation(coze: Coze, conversation_id: str) -> None:
+    """Delete it at Coze, with all that was said. One that is not there is as good as deleted."""
+    doing = "Deleting a conversation"
+    try:
+        await coze.call(doing, "DELETE", f"/v1/conversations/{conversation_id}")
+    except ConversationLost:
+        return
 
 
 async def newest_messages(

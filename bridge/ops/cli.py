@@ -59,7 +59,7 @@ def run() -> None:
 
     settings = _settings()
     logs.set_up(settings.bridge_log_level, settings.bridge_log_format)
-    _run(run_bridge(settings))
+    _run(run_bridge(settings, _settings))
 
 
 def _run(work: Coroutine[None, None, None]) -> None:

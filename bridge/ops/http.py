@@ -12,11 +12,13 @@ from bridge.app import App
 from bridge.errors import Trouble
 from bridge.ops.logs import redacted
 from bridge.sandbox.serving import serving
+from bridge.settings import Settings
 
 
 @asynccontextmanager
-async def health_page(app: App, port: int) -> AsyncIterator[None]:
-    """Serve it while the context is open; port 0 serves nothing. Raises Trouble for a taken port."""
+async def pages(app: App, settings: Settings) -> AsyncIterator[None]:
+    """Serve them while the context is open; port 0 serves nothing. Raises Trouble for a taken port."""
+    port = settings.bridge_health_port
     if not port:
         yield
         return

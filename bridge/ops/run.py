@@ -4,44 +4,100 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import structlog
 
 from bridge.app import running
-from bridge.ops.http import health_page
+from bridge.errors import SettingsTrouble
+from bridge.ops.http import pages
+from bridge.ops.logs import set_up
 from bridge.settings import Settings
+from bridge.telegram.operators.desk import Controls
 
 log = structlog.get_logger(__name__)
+RELOAD_SECONDS = 1.0
+"""What an operator reads goes out before the bridge starts anew."""
 
 
-async def run(settings: Settings) -> None:
+Reread = Callable[[], Settings]
+"""Reads the settings again. Raises SettingsTrouble."""
+
+
+async def run(settings: Settings, reread: Reread | None = None) -> None:
     """Run the bridge until SIGINT or SIGTERM.
 
     Raises the Trouble that ends it: a revoked token, or another program that takes the updates.
     """
-    await until_signal(settings, lambda: None)
+    await until_signal(settings, lambda: None, reread)
     log.info("stopped")
 
 
-async def until_signal(settings: Settings, ready: Callable[[], None]) -> None:
+class _Wishes:
+    """What an operator wants of the process: another log level, or another start."""
+
+    def __init__(self, settings: Settings, reread: Reread | None) -> None:
+        self.settings = settings
+        self.again = asyncio.Event()
+        self._reread = reread
+
+    @property
+    def controls(self) -> Controls:
+        """By which the bridge tells it."""
+        if self._reread is None:
+            return Controls(self._set_level)
+        return Controls(self._set_level, self._reload)
+
+    def _set_level(self, level: str) -> None:
+        set_up(level, self.settings.bridge_log_format)
+
+    def _reload(self) -> Sequence[str]:
+        try:
+            fresh = self._reread() if self._reread else self.settings
+        except SettingsTrouble as trouble:
+            return trouble.faults
+        self.settings = fresh
+        asyncio.get_running_loop().call_later(RELOAD_SECONDS, self.again.set)
+        return ()
+
+
+async def until_signal(
+    settings: Settings, ready: Callable[[], None], reread: Reread | None = None
+) -> None:
     """Run the bridge until a signal; `ready` is called once it has started.
 
-    A signal that comes before that ends the start. Raises the Trouble that ends the bridge.
+    A signal that comes before that ends the start. When an operator wishes so, it starts anew with
+    the settings read again. Raises the Trouble that ends the bridge.
     """
     stop = _stop_signal()
-    started = asyncio.Event()
+    wishes = _Wishes(settings, reread)
+    while True:
+        wishes.again.clear()
+        await _once(wishes, stop, ready)
+        if stop.is_set() or not wishes.again.is_set():
+            return
+        set_up(wishes.settings.bridge_log_level, wishes.settings.bridge_log_format)
+        log.info("starting anew")
+
+
+async def _once(wishes: _Wishes, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+    started, settings = asyncio.Event(), wishes.settings
 
     async def serve() -> None:
-        async with running(settings) as app:
+        async with running(settings, wishes.controls) as app:
             started.set()
             _settle_memory()
             ready()
-            stopping = asyncio.create_task(stop.wait(), name="signal")
-            async with health_page(app, settings.bridge_health_port):
-                await asyncio.wait({stopping, app.taking}, return_when=asyncio.FIRST_COMPLETED)
-            stopping.cancel()
+            awaited: set[asyncio.Task[Any]] = {
+                asyncio.create_task(stop.wait(), name="signal"),
+                asyncio.create_task(wishes.again.wait(), name="reload"),
+            }
+            async with pages(app, settings):
+                await asyncio.wait({*awaited, app.taking}, return_when=asyncio.FIRST_COMPLETED)
+            for task in awaited:
+                task.cancel()
             if app.taking.done():
                 app.taking.result()
             log.info("stopping", seconds=settings.bridge_grace_seconds)

@@ -22,6 +22,7 @@ from bridge.errors import (
     NeverAsked,
     Retry,
     ServerTrouble,
+    Trouble,
     Unreachable,
 )
 from bridge.model import Chat, Home, Picture, Turn
@@ -53,6 +54,8 @@ class Told:
     """Whether it was asked before this process took it up."""
     carried: Carried | None = None
     """What became of its files, once they were brought to the agent."""
+    trouble: Trouble | None = None
+    """What ended it."""
     renewed: bool = False
     """Whether it got another conversation, since the old one stayed busy."""
 

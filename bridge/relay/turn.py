@@ -7,6 +7,8 @@ person.
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Literal
@@ -45,7 +47,10 @@ class Answering:
         carrying: Carrying | None = None,
         *,
         stream: bool = True,
+        ended: Callable[[End, Trouble | None], None] = lambda end, trouble: None,
     ) -> None:
+        """`ended` hears of every end, with the trouble if there was one."""
+        self._heard_end = ended
         self._coze = coze
         self._store = store
         self._asking = Asking(coze, store, home, carrying, stream=stream)
@@ -66,6 +71,7 @@ class Answering:
         end = turn.final or await self._end_of(told, reply, halt)
         if end is not None:
             await self.conclude(told.turn, end, reply)
+            self._heard_end(end, told.trouble)
         elif halt.result() is Halt.EDIT:
             await self._begin_anew(turn)
 
@@ -111,6 +117,7 @@ class Answering:
             if isinstance(trouble, StoreTrouble):
                 raise
             log.warning("turn failed", turn=told.turn.id, trouble=str(trouble))
+            told.trouble = trouble
             if trouble.happened is not Happened.NO and not told.over:
                 await self._cancel(told)  # its answer would come too late for anybody
             return _end(told, State.FAILED, told.progress.broken_off(trouble.sentence), trouble)
@@ -165,7 +172,18 @@ class Answering:
                 await turns.ask_anew(tx, turn.id)
                 return
             await turns.forget_words(tx, turn.chat)
-        log.info("turn settled", turn=turn.id, state=end.state.value)
+        log.info(
+            "turn settled",
+            turn=turn.id,
+            chat=turn.chat.chat_id,
+            state=end.state.value,
+            seconds=round(turn.late(time.time()), 1),
+            run=turn.run_id,
+            code=end.code,
+            log_id=end.log_id,
+            tokens_in=end.tokens_in,
+            tokens_out=end.tokens_out,
+        )
 
     async def _begin_anew(self, turn: Turn) -> None:
         async with self._store.writing() as tx:
@@ -174,7 +192,7 @@ class Answering:
 
 def _end(told: Told, state: State, picture: Picture, trouble: Trouble | None = None) -> End:
     """How the turn ends, with what the trouble leaves behind."""
-    turn = told.turn
+    turn, usage = told.turn, told.progress.usage
     happened = trouble is None or trouble.happened is not Happened.NO
     if told.rejoined and not picture.answers:  # the posts of an earlier process say more
         picture = replace(picture, keeps=len(turn.posts))
@@ -184,6 +202,9 @@ def _end(told: Told, state: State, picture: Picture, trouble: Trouble | None = N
         code=str(trouble.code) if trouble and trouble.code is not None else None,
         log_id=trouble.log_id if trouble else None,
         lingers=turn.asked and happened and not told.over,
+        tokens_in=usage.input,
+        tokens_out=usage.output or max(0, usage.total - usage.input),
+        trouble=str(trouble) if trouble else None,
     )
 
 

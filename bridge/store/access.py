@@ -17,6 +17,8 @@ class Access(StrEnum):
     ASKED = "asked"
     ALLOWED = "allowed"
     DENIED = "denied"
+    BLOCKED = "blocked"
+    """Denied, and not told any more."""
 
 
 async def of(tx: AsyncConnection, chat_id: int) -> Access | None:
@@ -30,6 +32,13 @@ async def who_ask(tx: AsyncConnection) -> Mapping[int, str]:
     """The chats about which nothing was decided yet, with their names, oldest first."""
     query = select(access).where(access.c.state == Access.ASKED).order_by(access.c.since)
     return {row.chat_id: row.name for row in (await tx.execute(query)).all()}
+
+
+async def who_are(tx: AsyncConnection, state: Access) -> Collection[int]:
+    """The chats about which that was decided."""
+    return set(
+        (await tx.execute(select(access.c.chat_id).where(access.c.state == state))).scalars()
+    )
 
 
 async def ask(tx: AsyncConnection, chat_id: int, name: str) -> None:

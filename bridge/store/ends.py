@@ -6,6 +6,8 @@ from typing import Any
 
 from bridge.model import End, Picture, State
 
+_MORE = [one.name for one in fields(End) if one.name not in ("state", "picture")]
+
 
 def dump(end: End) -> Mapping[str, object]:
     """An end as JSON."""
@@ -19,4 +21,5 @@ def load(stored: Mapping[str, Any] | None) -> End | None:
     shown = {one.name: stored["picture"].get(one.name, one.default) for one in fields(Picture)}
     lists = {name: tuple(value) for name, value in shown.items() if isinstance(value, list)}
     picture = Picture(**{**shown, **lists})
-    return End(State(stored["state"]), picture, stored["code"], stored["log_id"], stored["lingers"])
+    more = {name: stored[name] for name in _MORE if name in stored}
+    return End(State(stored["state"]), picture, **more)

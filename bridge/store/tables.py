@@ -63,6 +63,7 @@ chats = Table(
     Column("context", Integer),
     Column("agent", Text),
     Column("speech", Text),
+    Column("title", Text),
 )
 """Where people meet the bot, where their memory lives at Coze, and what they have chosen. In a
 forum, what the row without a topic has chosen is the default of the topics."""
@@ -181,10 +182,17 @@ turns = Table(
     Column("lingers", Boolean, nullable=False, server_default=false()),
     Column("heard", JSON(none_as_null=True)),
     Column("member_id", BigInteger, nullable=False, server_default=text("0")),
+    Column("messages", Integer, nullable=False, server_default=text("1")),
+    Column("tokens_in", Integer, nullable=False, server_default=text("0")),
+    Column("tokens_out", Integer, nullable=False, server_default=text("0")),
+    Column("trouble", Text),
     Column("created_at", Float, nullable=False),
+    Column("shown_at", Float),
     Column("settled_at", Float),
     ForeignKeyConstraint(["chat_id", "thread_id"], ["chats.chat_id", "chats.thread_id"]),
     Index(None, "chat_id", "thread_id", "id"),
+    Index(None, "sender_id", "created_at"),
+    Index(None, "created_at"),
     Index(
         "ix_turns_lingers",
         "chat_id",
@@ -222,7 +230,8 @@ turns = Table(
 `final` is the end of a turn that is not shown yet; `edited` says that its words changed while it
 ran, `stopping` that the person wants it stopped; `lingers`, that it is settled and its run may be
 going all the same. `heard` is what was said in the group before it; `member_id` whose conversation
-it belongs to, 0 for the one that all share.
+it belongs to, 0 for the one that all share. What it cost are Coze's own numbers; `shown_at` is when
+its first text stood in front of the person, `trouble` what the operator reads of its failure.
 """
 
 outbox = Table(
@@ -265,3 +274,84 @@ facts = Table(
     Column("value", Text, nullable=False),
 )
 """Small things to remember across starts, such as the menu that was last set."""
+
+people = Table(
+    "people",
+    metadata,
+    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("first_seen", Float, nullable=False),
+    Column("last_seen", Float, nullable=False),
+    Index(None, "username"),
+    Index(None, "last_seen"),
+)
+"""Who has written to the bot; the username in lower case, empty for none."""
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("unit", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+"""How much is allowed: to each `person` or `chat`, or in `all`; the subject is one's id, a role, or
+empty for everybody. What was used is counted from the turns."""
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", Text, primary_key=True),
+    Column("messages", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+)
+"""What people have used whose turns were deleted at their wish: a quota does not begin anew by that."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("operator_id", BigInteger, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index(None, "at"),
+)
+"""What operators did. An id of 0 is the dashboard's."""
+
+broadcasts = Table(
+    "broadcasts",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("operator_id", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("post_id", BigInteger),
+    Column("created_at", Float, nullable=False),
+    Index(None, "state"),
+)
+"""Messages to everybody: `preview`, `sending`, `done` or `cancelled`; the post shows how far it is."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("broadcast_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Index(None, "broadcast_id", "state"),
+)
+"""`due`, then `sending`, then `delivered`, `blocked`, `failed`, or `unknown` after a crash."""
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("since", Float, nullable=False),
+)
+"""What is wrong now and was told to the operators."""

@@ -114,8 +114,10 @@ async def written_down(tx: AsyncConnection, turn_id: int, key: str, said: str) -
 
 
 async def posted(tx: AsyncConnection, turn_id: int, posts: Sequence[int]) -> None:
-    """Write down the reply's posts."""
-    await change(tx, turn_id, posts=list(posts))
+    """Write down the reply's posts; with the first one, people see something."""
+    await change(
+        tx, turn_id, posts=list(posts), shown_at=func.coalesce(turns.c.shown_at, time.time())
+    )
 
 
 async def stopping(tx: AsyncConnection, key: ChatKey, turn_id: int | None) -> bool:
@@ -151,6 +153,9 @@ async def settle(tx: AsyncConnection, turn_id: int, end: End) -> bool:
         log_id=end.log_id,
         answer_id=end.picture.answer_id,
         lingers=end.lingers,
+        tokens_in=end.tokens_in,
+        tokens_out=end.tokens_out,
+        trouble=end.trouble,
         final=None,  # it stands in Telegram now, and need not stand here
     )
 

@@ -62,7 +62,7 @@ async def wait(
         return Waiting(made, taken=True, behind=behind)
     # A turn that was to be tried again into its old posts gets new ones: they stand below.
     all_heard = [*(own.heard or ()), *lines] or None
-    await change(tx, own.id, parts=[*own.parts, part_of(message)], posts=[], heard=all_heard)
+    await _put(tx, own.id, [*own.parts, part_of(message)], posts=[], heard=all_heard)
     return Waiting(own.id, taken=True, behind=behind)
 
 
@@ -78,7 +78,7 @@ async def join(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) 
     same_album = bool(message.album) and message.album == last.album
     if not same_album and (not _at_once(last, message) or _to_another(message)):
         return False
-    await change(tx, own.id, parts=[*own.parts, part_of(message)])
+    await _put(tx, own.id, [*own.parts, part_of(message)])
     return True
 
 
@@ -170,7 +170,7 @@ async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | Non
         return (Edited.RUNS, found.id) if runs else (Edited.WAITS, None)
     waiting = await _waiting_of(tx, message.chat, message.sender.id)
     if waiting is not None:  # it is answered together with what was written since
-        await change(tx, waiting.id, parts=[*parts, *waiting.parts], posts=[])
+        await _put(tx, waiting.id, [*parts, *waiting.parts], posts=[])
     else:
         more = {"heard": found.heard, "member_id": found.member_id}
         await _insert(tx, message.chat, message.sender, parts, found.posts, **more)
@@ -206,6 +206,7 @@ async def _insert(
             thread_id=key.thread_id,
             state=State.WAITING,
             parts=parts,
+            messages=len(parts),
             sender_id=sender.id,
             sender_name=sender.name,
             language=sender.language,
@@ -218,6 +219,13 @@ async def _insert(
         .returning(turns.c.id)
     )
     return int(made.scalar_one())
+
+
+async def _put(
+    tx: AsyncConnection, turn_id: int, parts: Sequence[Mapping[str, object]], **more: object
+) -> None:
+    """Let a waiting turn have these messages."""
+    await change(tx, turn_id, parts=parts, messages=len(parts), **more)
 
 
 async def _waiting_of(tx: AsyncConnection, key: ChatKey, asker: int) -> Row[Any] | None:

@@ -30,6 +30,8 @@ class Priority(IntEnum):
     INTERIM = 3
     """A picture of an unfinished answer: a newer one will follow."""
     TYPING = 4
+    BULK = 5
+    """The same to everybody: it waits for all that people wait for."""
 
     @property
     def durable(self) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from telegram import Bot, BotCommand
+from telegram import Bot
 from telegram.constants import ChatAction
 from telegram.error import (
     BadRequest,
@@ -21,7 +21,7 @@ from telegram.error import (
     TelegramError,
 )
 
-from bridge.errors import Happened, StoreTrouble, TelegramTrouble, TelegramUnreachable
+from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
 from bridge.model import ChatKey
 from bridge.store import outbox, silences
 from bridge.store.engine import Store
@@ -319,17 +319,6 @@ class Calls:
                 await self._bot.answer_callback_query(query_id, text)
         except TelegramError as error:
             log.debug("button not answered", error=str(error))
-
-    async def set_menu(self, commands: dict[str, str], language: str | None) -> None:
-        """Set the menu of commands, for one language or for all others. Raises TelegramTrouble."""
-        menu = [BotCommand(name, description) for name, description in commands.items()]
-        try:
-            async with self.pacer.slot(0, Priority.INTERIM, family=Family.FREE):
-                await self._bot.set_my_commands(menu, language_code=language)
-        except TelegramError as error:
-            raise TelegramTrouble(
-                "Setting the menu of commands", str(error), cure="It is tried again at next start."
-            ) from error
 
     async def recall_silences(self) -> None:
         """Keep the silences that Telegram asked an earlier process for: calls make them longer."""

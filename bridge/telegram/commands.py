@@ -16,13 +16,15 @@ from bridge.store import agents, chats, inbox, offers, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram import preferences
+from bridge.telegram.allowance import Allowance
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame, Layout
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Order
 from bridge.telegram.keyboards import question_buttons
-from bridge.telegram.operators import Operators
+from bridge.telegram.operators.table import OPERATOR_COMMANDS, Operators
+from bridge.telegram.own_data import OwnData
 from bridge.telegram.reactions import Reactions
 from bridge.telegram.rights import Rights
 from bridge.texts import say
@@ -62,9 +64,13 @@ class Commands:
         introduction: Introduction,
         reactions: Reactions,
         operators: Operators,
+        own_data: OwnData,
+        allowance: Allowance,
     ) -> None:
         self._reactions = reactions
-        self._operators = operators
+        self.operators = operators
+        self.own_data = own_data
+        self._allowance = allowance
         self._rights = rights
         self.introduction = introduction
         self._calls = calls
@@ -89,7 +95,7 @@ class Commands:
         command = COMMANDS.get(order.name)
         if command is not None:
             await command.act(self, order, arrived)
-        elif not await self._operators.carry_out(order):
+        elif not await self.operators.carry_out(order):
             await self._say(order, "command.unknown")
 
     async def start(self, order: Order, _: Arrived) -> None:
@@ -123,6 +129,9 @@ class Commands:
         """Say what there is."""
         language = order.message.sender.language
         lines = [f"/{one.name} – {one.description(language)}" for one in COMMANDS.values()]
+        if order.chat.private and order.message.sender.id in self._rights.operators:
+            lines += ["", say(language, "help.operators")]
+            lines += [f"/{name} – {say(language, f'command.{name}')}" for name in OPERATOR_COMMANDS]
         if not order.chat.private:
             lines += ["", say(language, "help.group", bot=self.introduction.bot_name)]
         await self._say(order, "help.intro", commands="\n".join(lines))
@@ -190,6 +199,10 @@ class Commands:
     async def retry(self, order: Order, arrived: Arrived) -> None:
         """Ask the last question again, into the same reply."""
         key, sender = order.message.chat, order.message.sender
+        not_now = await self._allowance.refuses(key, sender)
+        if not_now is not None:
+            await self._say(order, not_now.key or "message.too_fast", **not_now.values)
+            return
         refusal = await self.try_again(key, arrived, asker=None if key.private else sender.id)
         await self._say(order, refusal or "retry.above")
 
@@ -220,6 +233,30 @@ class Commands:
         offered = await agents.offered(tx, self._home.agent_id)
         buttons = preferences.keyboard(chosen, default, key, language, offered)
         return Frame(Rendered(preferences.title(key, language)), buttons)
+
+    async def agent(self, order: Order, _: Arrived) -> None:
+        """Choose the agent of the chat; in a group, that is for those who lead it."""
+        key, language = order.chat, order.message.sender.language
+        if not await self._rights.leads(key, order.message.sender):
+            await self._say(order, "settings.not_yours")
+            return
+        async with self._store.reading() as tx:
+            chosen = (await chats.counting(tx, key)).agent
+            offered = await agents.offered(tx, self._home.agent_id)
+            counts = await agents.counting(tx, chosen, self._home.agent_id)
+        frame = Frame(
+            Rendered(say(language, "agent.title" if offered[1:] else "agent.only")),
+            preferences.agents_keyboard(offered, counts) if offered[1:] else (),
+        )
+        await self._calls.say(key, frame, order.cause)
+
+    async def privacy(self, order: Order, _: Arrived) -> None:
+        """Say what is kept of people."""
+        await self.own_data.tell(order)
+
+    async def forget(self, order: Order, _: Arrived) -> None:
+        """Delete what is kept of who asks, once they confirm it."""
+        await self.own_data.ask(order)
 
     async def default_of(self, tx: AsyncConnection, key: ChatKey) -> Preferences:
         """What counts in a chat that has chosen nothing: its forum's choices, or everybody's."""
@@ -279,5 +316,8 @@ COMMANDS: dict[str, Command] = {
         Command("stop", Commands.stop),
         Command("retry", Commands.retry),
         Command("settings", Commands.settings),
+        Command("agent", Commands.agent),
+        Command("privacy", Commands.privacy),
+        Command("forget", Commands.forget),
     )
 }

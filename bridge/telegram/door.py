@@ -7,13 +7,13 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
 
 from bridge.model import ChatKey, Message, Sender
-from bridge.store import access, chats
+from bridge.store import access, audit, chats, people
 from bridge.store.access import Access
 from bridge.store.engine import Store
 from bridge.telegram.calls import Calls, Cause
@@ -21,12 +21,14 @@ from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Button, Frame
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Press, Standing
+from bridge.telegram.people import People
 from bridge.telegram.rights import Rights
-from bridge.texts import DEFAULT, say
+from bridge.texts import say
 
 log = structlog.get_logger(__name__)
 CODE_SECONDS = 3600.0
 _CODE = re.compile(r"[0-9a-f]{6}-[0-9a-f]{6}")
+_VERBS = {"allow": Access.ALLOWED, "deny": Access.DENIED, "block": Access.BLOCKED}
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 MOST_SHOWN = 200
 """Characters of a stranger's first words on the card that operators get."""
@@ -51,11 +53,15 @@ class Door:
         store: Store,
         rights: Rights,
         introduction: Introduction,
+        people: People,
         *,
         by_approval: bool,
         code: str = "",
     ) -> None:
         self.introduction = introduction
+        self._people = people
+        self._blocked: set[int] = set()
+        """Who is let out everywhere: they are asked about with every message."""
         self._calls = calls
         self._store = store
         self._rights = rights
@@ -63,6 +69,11 @@ class Door:
         self._code = code
         """Makes the person who sends it an operator; empty when it was used or there is none."""
         self._code_until = time.monotonic() + CODE_SECONDS
+
+    async def recall(self) -> None:
+        """Take up what was decided before. Raises StoreTrouble."""
+        async with self._store.reading() as tx:
+            self._blocked = set(await access.who_are(tx, Access.BLOCKED))
 
     async def opens(self, message: Message, cause: Cause) -> bool:
         """Whether a message's chat may use the bridge; who may not is told so.
@@ -76,23 +87,27 @@ class Door:
             return True
         async with self._store.reading() as tx:
             state = await access.of(tx, key.chat_id)
-        if state is not Access.DENIED:
+        if state not in (Access.DENIED, Access.BLOCKED) and sender.id not in self._blocked:
             name = sender.name if key.private else str(key.chat_id)
             await self._ask(Stranger(key, name, message.text, sender.language), message.chat, cause)
         return False
 
     async def allows(self, key: ChatKey, sender: Sender) -> bool:
         """Whether a chat may use the bridge; nobody is told anything. Raises StoreTrouble."""
-        if not self._by_approval or (key.private and sender.id in self._rights.operators):
+        if sender.id in self._rights.operators and key.private:
+            return True
+        if self._blocked & {sender.id, key.chat_id}:
+            return False
+        if not self._by_approval:
             return True
         async with self._store.reading() as tx:
             return await access.of(tx, key.chat_id) is Access.ALLOWED
 
     async def group_opens(self, standing: Standing) -> bool:
         """Whether a group to which our bot was added may use it: at once when an operator did."""
-        if not self._by_approval:
-            return True
         key = standing.chat
+        if not self._by_approval:
+            return key.chat_id not in self._blocked
         if standing.by.id in self._rights.operators:
             async with self._store.writing() as tx:
                 await access.decide(tx, key.chat_id, Access.ALLOWED, standing.title, standing.by.id)
@@ -121,46 +136,60 @@ class Door:
             await self._show_card(operator, stranger)
 
     async def _show_card(self, operator: int, stranger: Stranger) -> None:
-        language = await self._language_of(operator)
+        language = await self._people.language_of(operator)
         cut = stranger.words[:MOST_SHOWN] + ("…" if len(stranger.words) > MOST_SHOWN else "")
         words = f"\n\n{cut}" if cut else ""
         what = "access.card" if stranger.key.private else "access.group_card"
         text = say(language, what, name=stranger.name, id=stranger.key.chat_id, words=words)
-        row = _buttons(language, stranger.key.chat_id, ("allow", "deny"))
+        row = _buttons(language, stranger.key.chat_id, _VERBS)
         cause = Cause(f"card {stranger.key.chat_id} for {operator}", 0)
         await self._calls.tell(ChatKey(operator), Frame(Rendered(text), (row,)), cause)
 
     async def decide(self, press: Press, rest: str) -> str:
         """An operator has pressed a card's button; the key of what they are told."""
         verb, _, number = rest.partition(":")
-        if press.sender.id not in self._rights.operators or verb not in ("allow", "deny"):
+        if press.sender.id not in self._rights.operators or verb not in _VERBS:
             return "button.old"
         key = ChatKey(int(number) if _NUMBER.fullmatch(number) else 0)
-        state = Access.ALLOWED if verb == "allow" else Access.DENIED
-        async with self._store.writing() as tx:
+        async with self._store.reading() as tx:
             if await access.of(tx, key.chat_id) is None:
                 return "button.old"
-            name = await access.name_of(tx, key.chat_id)
-            await access.decide(tx, key.chat_id, state, name, press.sender.id)
-        log.info("access decided", chat=key.chat_id, state=state.value, by=press.sender.id)
+        state = _VERBS[verb]
+        name = await self.rule(key, state, press.sender.id, press.sender.language)
         done = say(press.sender.language, f"access.{state}", name=name)
-        other = "deny" if verb == "allow" else "allow"  # nothing here is for ever
-        buttons = (_buttons(press.sender.language, key.chat_id, (other,)),)
+        others = [each for each in _VERBS if each != verb]  # nothing here is for ever
+        buttons = (_buttons(press.sender.language, key.chat_id, others),)
         await self._calls.show(press.chat, press.post_id, Frame(Rendered(done), buttons))
-        await self._tell_them(key, state, press)
         return f"access.{state}_short"
 
-    async def _tell_them(self, key: ChatKey, state: Access, press: Press) -> None:
+    async def rule(self, key: ChatKey, state: Access, by: int, language: str) -> str:
+        """An operator decides about a person or a group; what it is called. Raises StoreTrouble.
+
+        `language` is the operator's, for whoever has chosen none.
+        """
+        async with self._store.writing() as tx:
+            before = await access.of(tx, key.chat_id)
+            name = await people.name_of(tx, key.chat_id) or await access.name_of(tx, key.chat_id)
+            await access.decide(tx, key.chat_id, state, name, by)
+            await audit.note(tx, by, state.value, key.chat_id, name)
+        (self._blocked.add if state is Access.BLOCKED else self._blocked.discard)(key.chat_id)
+        log.info("access decided", chat=key.chat_id, state=state.value, by=by)
+        if state is not before and state is not Access.BLOCKED:
+            await self._tell_them(key, state, language)
+        return name
+
+    async def _tell_them(self, key: ChatKey, state: Access, language: str) -> None:
         """Tell who asked what was decided; a group that is let in, how to address us."""
         async with self._store.reading() as tx:
-            language = (await chats.preferences(tx, key)).language or press.sender.language
+            known = await people.language_of(tx, key.chat_id)
+            language = (await chats.preferences(tx, key)).language or known or language
         if state is Access.DENIED:
             text = say(language, "access.denied_you")
         elif key.private:
             text = say(language, "access.welcome")
         else:
             text = await self.introduction.words(key, language)
-        cause = Cause(f"update {press.update_id} decided", 0)
+        cause = Cause(f"access {key.chat_id} decided {time.time():.0f}", 0)
         await self._calls.tell(key, Frame(Rendered(text)), cause)
 
     async def _makes_operator(self, message: Message, cause: Cause) -> bool:
@@ -175,6 +204,7 @@ class Door:
                 await access.make_operator(tx, message.sender.id, message.sender.name)
             self._code = ""
             self._rights.operators.add(message.sender.id)
+            self._rights.changed.set()
             log.warning("new operator", person=message.sender.id)
         welcome = say(message.sender.language, "operator.welcome")
         await self._calls.tell(message.chat, Frame(Rendered(welcome)), cause)
@@ -186,13 +216,8 @@ class Door:
                 await self._show_card(message.sender.id, stranger)
         return True
 
-    async def _language_of(self, person_id: int) -> str:
-        """What an operator has chosen for their own chat; English else: their tag is not kept."""
-        async with self._store.reading() as tx:
-            return (await chats.preferences(tx, ChatKey(person_id))).language or DEFAULT
 
-
-def _buttons(language: str, chat_id: int, verbs: Sequence[str]) -> tuple[Button, ...]:
+def _buttons(language: str, chat_id: int, verbs: Iterable[str]) -> tuple[Button, ...]:
     """What an operator can decide about a chat."""
     return tuple(
         Button(say(language, f"button.{verb}"), f"access:{verb}:{chat_id}") for verb in verbs

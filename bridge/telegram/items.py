@@ -61,6 +61,8 @@ class Order(_Spoken):
     argument: str
     surely: bool = True
     """Whether it is for us whatever its name is: a group may have other bots."""
+    about: int = 0
+    """Who wrote what it answers, or who wrote first what was forwarded there; 0 for nobody."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.addressing import wakes, without_word
 from bridge.telegram.albums import Albums
+from bridge.telegram.allowance import Allowance
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.context import Context
@@ -37,6 +38,7 @@ class Listening:
         context: Context,
         reactions: Reactions,
         default: Preferences,
+        allowance: Allowance,
         *,
         most_waiting: int,
         stale_seconds: float,
@@ -49,6 +51,7 @@ class Listening:
         self._reactions = reactions
         self._default = default
         self._albums = Albums()
+        self._allowance = allowance
         self._most_waiting = most_waiting
         self._stale_seconds = stale_seconds
 
@@ -64,6 +67,8 @@ class Listening:
                 await inbox.skip(tx, arrived)
             log.info("message skipped", chat=message.chat.chat_id, update=arrived.update_id)
             return
+        if await self._refused(arrived, message):
+            return
         waits = await self._wait(arrived, self._albums.completed(message))
         if waits is None:
             return
@@ -76,6 +81,17 @@ class Listening:
             await self._tell(message, "message.crowded", cause)
         elif waits.behind and not message.chat.private:
             await self._reactions.see(message.chat, message.id)
+
+    async def _refused(self, arrived: Arrived, message: Message) -> bool:
+        """Whether its sender may not ask now; then they are told so."""
+        refusal = await self._allowance.refuses(message.chat, message.sender)
+        if refusal is None:
+            return False
+        if refusal.key:
+            cause = Cause(f"refused {arrived.update_id}", message.id)
+            await self._tell(message, refusal.key, cause, **refusal.values)
+        await self._done(arrived)
+        return True
 
     async def _wait(self, arrived: Arrived, message: Message) -> waiting.Waiting | None:
         """Let it wait in the store; None when that was done before."""
@@ -148,8 +164,8 @@ class Listening:
             return False
         return time.time() - written_at > self._stale_seconds
 
-    async def _tell(self, message: Message, key: str, cause: Cause) -> None:
-        frame = Frame(Rendered(say(message.sender.language, key)))
+    async def _tell(self, message: Message, key: str, cause: Cause, **values: str) -> None:
+        frame = Frame(Rendered(say(message.sender.language, key, **values)))
         await self._calls.tell(message.chat, frame, cause)
 
     async def _done(self, arrived: Arrived) -> None:

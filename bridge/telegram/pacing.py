@@ -193,6 +193,14 @@ class Pacing:
         until = budget.closed_until if budget else now
         return max(0.0, until - now, self._bot.closed_until - now)
 
+    def silences(self, now: float) -> dict[int, float]:
+        """The chats in which Telegram wants silence, and for how many seconds more."""
+        return {
+            chat_id: chat.budget.closed_until - now
+            for (chat_id, family), chat in self._chats.items()
+            if family is Family.MESSAGE and chat.budget and chat.budget.closed_until > now
+        }
+
     def grows(self, now: float, chat_id: int, by: int) -> None:
         """One reply more, or one less, is growing in the chat."""
         budget = self._chat(now, (chat_id, Family.MESSAGE)).budget
@@ -337,6 +345,15 @@ class Pacer:
     def silence(self, chat_id: int) -> float:
         """For how many seconds Telegram still wants silence in the chat; 0 for none."""
         return self._pacing.silence(asyncio.get_running_loop().time(), chat_id)
+
+    def silences(self, now: float) -> dict[int, float]:
+        """The chats in which Telegram wants silence; `now` is on the loop's clock."""
+        return self._pacing.silences(now)
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls are on their way."""
+        return self._pacing.in_flight
 
     @contextmanager
     def growing(self, chat_id: int) -> Iterator[None]:

@@ -57,6 +57,14 @@ def _agent(chosen: str | None, language: str, agents: Sequence[Listed]) -> tuple
     return (Button(text, f"set:agent:{_next([one.id for one in agents], now.id)}"),)
 
 
+def agents_keyboard(agents: Sequence[Listed], counts: str) -> Keyboard:
+    """A button for each agent; the one that answers now is marked."""
+    return tuple(
+        (Button(f"✓ {one.name}" if one.id == counts else one.name, f"set:agent:{one.id}"),)
+        for one in agents
+    )
+
+
 _OF_GROUPS = ("answers", "memory", "context")
 
 

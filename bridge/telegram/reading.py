@@ -236,7 +236,19 @@ def _order(order: Command, raw: RawMessage, said: Message, us: Us, update_id: in
     if order.name == "ask" and (argument or said.quote is not None or said.attachments):
         return Ask(replace(said, text=argument))
     surely = said.chat.private or addressed(raw, us)
-    return Order(said, update_id, order.name, argument, surely)
+    return Order(said, update_id, order.name, argument, surely, _about(raw, us))
+
+
+def _about(raw: RawMessage, us: Us) -> int:
+    """Whom a command in reply to a message is about."""
+    answered = _answered(raw)
+    if answered is None:
+        return 0
+    origin = answered.forward_origin
+    if isinstance(origin, MessageOriginUser):
+        return 0 if origin.sender_user.is_bot else _whole(origin.sender_user.id)
+    author = _author(answered)
+    return author.id if author is not None and origin is None and author.id != us.id else 0
 
 
 def _press(query: CallbackQuery, update_id: int) -> Item:
@@ -277,7 +289,8 @@ def _key(raw: RawMessage) -> ChatKey:
 
 def _sender(raw: RawUser) -> Sender:
     name = " ".join(_text(part) for part in (raw.first_name, raw.last_name) if part is not None)
-    return Sender(_whole(raw.id), name, _text(raw.language_code or ""))
+    username = _text(raw.username or "")
+    return Sender(_whole(raw.id), name, _text(raw.language_code or ""), username)
 
 
 def _whole(found: object) -> int:

@@ -4,6 +4,7 @@ Telegram is asked who leads a group, and its word is remembered for minutes: eve
 cost a call otherwise.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Collection
 
@@ -36,6 +37,8 @@ class Rights:
         self._clock = clock
         self._known: dict[tuple[int, int], tuple[float, bool]] = {}
         self.operators = set(operators)
+        self.changed = asyncio.Event()
+        """Set when there is another operator."""
 
     async def leads(self, key: ChatKey, sender: Sender) -> bool:
         """Whether somebody may decide for the chat: anybody in their private one.

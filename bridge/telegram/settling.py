@@ -1,6 +1,7 @@
 """Each stored update is settled once: it becomes a waiting turn, a command or a pressed button."""
 
 import json
+from dataclasses import replace
 
 import structlog
 from telegram import Bot
@@ -36,6 +37,7 @@ from bridge.telegram.items import (
 from bridge.telegram.life import Life
 from bridge.telegram.listening import Listening
 from bridge.telegram.outcomes import ChatClosed
+from bridge.telegram.people import People
 from bridge.telegram.reading import read
 from bridge.telegram.taps import Taps
 from bridge.texts import say
@@ -57,7 +59,9 @@ class Settling:
         commands: Commands,
         taps: Taps,
         life: Life,
+        people: People,
     ) -> None:
+        self._people = people
         self._bot = bot
         self._calls = calls
         self._store = store
@@ -79,8 +83,10 @@ class Settling:
         match item:
             case Ask(message) | Order(message=message) | Unreadable(message=message):
                 await self._listening.meet(message.chat)
+                await self._people.meet(message.sender)
             case Press():
                 await self._listening.meet(item.chat)
+                await self._people.meet(replace(item.sender, language=item.own_language))
         if await self._lets_in(arrived, item):
             await self._settle(arrived, item)
         else:

@@ -11,6 +11,7 @@ from bridge.store import agents, chats, inbox, offers, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram import preferences
+from bridge.telegram.allowance import Allowance
 from bridge.telegram.calls import Calls
 from bridge.telegram.canvas import Entity, Rendered, units
 from bridge.telegram.commands import MOMENT_SECONDS, Commands
@@ -42,9 +43,11 @@ class Taps:
         default: Preferences,
         rights: Rights,
         door: Door,
+        allowance: Allowance,
         *,
         most_waiting: int,
     ) -> None:
+        self._allowance = allowance
         self._rights = rights
         self._door = door
         self._calls = calls
@@ -97,6 +100,10 @@ class Taps:
                 return await self._choose(press, rest)
             case "access":
                 return await self._door.decide(press, rest)
+            case "op":
+                return await self._commands.operators.press(press, rest)
+            case "forget":
+                return await self._commands.own_data.press(press, rest)
             case _:
                 return "button.old"
 
@@ -116,6 +123,9 @@ class Taps:
     async def _ask_chosen(self, arrived: Arrived, press: Press, rest: str) -> str | None:
         """Ask the question behind a button, and take the buttons away."""
         token, _, number = rest.rpartition(":")
+        refusal = await self._allowance.refuses(press.chat, press.sender)
+        if refusal is not None:
+            return "button.not_now"
         async with self._store.reading() as tx:
             chosen = (await chats.counting(tx, press.chat)).over(self._default)
         own = chosen.memory is Memory.MEMBER and not press.chat.private

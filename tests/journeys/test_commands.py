@@ -5,6 +5,7 @@ import time
 from worlds import World, buttons, is_running
 
 from bridge.sandbox.coze import Pace, saying
+from bridge.telegram.commands import COMMANDS
 
 
 async def test_new_forgets_and_the_next_answer_shows_it(world: World) -> None:
@@ -98,7 +99,7 @@ async def test_the_menu_is_set_once_in_both_languages(world: World) -> None:
         async with world.bridge():
             await world.telegram.until(lambda: ("default", "zh") in world.telegram.commands)
     names = [one["command"] for one in world.telegram.commands["default", ""]]
-    assert names == ["start", "help", "new", "ask", "stop", "retry", "settings"]
+    assert names == [*COMMANDS]
     assert len([one for one in world.telegram.calls if one.method == "setMyCommands"]) == 2
 
 

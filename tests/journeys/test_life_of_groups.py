@@ -272,7 +272,11 @@ async def test_the_code_of_the_start_makes_one_operator(world: World) -> None:
                 lambda: any("operator" in one.text for one in world.posts(ann)), 100
             )
             await world.telegram.until(lambda: "Bo" in world.posts(ann)[-1].text, 100)
-            assert list(buttons(world.posts(ann)[-1])) == ["Allow", "Deny"]  # Bo had asked before
+            assert list(buttons(world.posts(ann)[-1])) == [
+                "Allow",
+                "Deny",
+                "Block",
+            ]  # Bo had asked before
             world.telegram.send(bo, code)
             await quiet(world)
             assert not [post for post in world.posts(bo) if "You are an operator" in post.text]
@@ -306,7 +310,9 @@ async def test_a_stranger_waits_until_an_operator_says_yes(world: World) -> None
         world.telegram.press(ann, for_bo.message_id, "Allow")
         world.telegram.press(ann, for_cleo.message_id, "Deny")
         await world.telegram.until(lambda: len(world.posts(bo)) == 2, 100)
-        await world.telegram.until(lambda: list(buttons(world.posts(ann)[2])) == ["Allow"], 100)
+        await world.telegram.until(
+            lambda: list(buttons(world.posts(ann)[2])) == ["Allow", "Block"], 100
+        )
         await world.telegram.until(lambda: len(world.posts(cleo)) == 2, 100)
         assert "not to let you in" in world.posts(cleo)[1].text
         for one in (bo, cleo):

@@ -1,6 +1,7 @@
 """`/healthz`: green while all is well, red with the reason while it is not, green again after."""
 
 import sqlite3
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import httpx
@@ -8,10 +9,17 @@ import pytest
 from fast import run_fast
 from worlds import World, a_world, eventually, kept_port
 
+from bridge.app import App
+from bridge.environment import settings_from
 from bridge.errors import Trouble
-from bridge.ops.http import health_page
+from bridge.ops.http import pages
 from bridge.sandbox.coze import saying
 from bridge.sandbox.serving import serving
+
+
+def served(world: World, app: App, port: int) -> AbstractAsyncContextManager[None]:
+    variables = {**world.variables, "BRIDGE_HEALTH_PORT": str(port)}
+    return pages(app, settings_from(variables))
 
 
 async def look(port: int) -> tuple[int, list[str]]:
@@ -22,7 +30,7 @@ async def look(port: int) -> tuple[int, list[str]]:
 
 def test_health_is_red_with_the_reason_while_the_database_is_locked(tmp_path: Path) -> None:
     async def journey(port: int) -> None:
-        async with a_world(tmp_path) as world, world.bridge() as app, health_page(app, port):
+        async with a_world(tmp_path) as world, world.bridge() as app, served(world, app, port):
             assert await look(port) == (200, [])
             other = sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
@@ -45,7 +53,7 @@ def test_health_is_red_with_the_reason_while_the_database_is_locked(tmp_path: Pa
 async def test_a_taken_port_is_a_clear_trouble(world: World) -> None:
     async with world.bridge() as app, serving(world.coze.app) as address:
         with pytest.raises(Trouble, match="BRIDGE_HEALTH_PORT"):
-            async with health_page(app, int(address.rpartition(":")[2])):
+            async with served(world, app, int(address.rpartition(":")[2])):
                 pass
 
 

@@ -112,6 +112,23 @@ ROWS: dict[str, list[Row]] = {
     "pictures": [
         {"bot_id": 42, "key": "k", "kind": "photo", "file_id": "AgAC", "since": NOW},
     ],
+    "people": [
+        {"person_id": 5, "name": "Ann 😀", "username": "ann", "language": "en",
+         "first_seen": NOW - 5, "last_seen": NOW},
+    ],
+    "quotas": [
+        {"scope": "person", "subject": "", "unit": "messages", "period": "day", "amount": 50},
+    ],
+    "tallies": [{"person_id": 5, "day": "2026-11-21", "messages": 3, "tokens": 4000}],
+    "audit": [
+        {"id": 1, "at": NOW, "operator_id": 5, "act": "allow", "subject": "6", "detail": ""},
+    ],
+    "broadcasts": [
+        {"id": 1, "operator_id": 5, "text": "**Hi**", "state": "sending", "post_id": 40,
+         "created_at": NOW},
+    ],
+    "deliveries": [{"broadcast_id": 1, "chat_id": 5, "state": "delivered"}],
+    "alarms": [{"kind": "quota", "what": "gone", "since": NOW}],
     "agents": [{"agent_id": "75", "name": "Poet", "since": NOW}],
     "moves": [{"old_id": -5, "new_id": -1000000000005}],
     "operators": [{"person_id": 5, "name": "Ann", "since": NOW}],

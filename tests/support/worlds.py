@@ -187,6 +187,7 @@ async def a_world(
                 "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/bridge.db",
                 "BRIDGE_QUIET_SECONDS": "0.02",
                 "BRIDGE_ACCESS": "open",
+                "BRIDGE_FLOOD": "100000,0.001",
                 **way_in,
             },
         )

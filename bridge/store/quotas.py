@@ -1,0 +1,192 @@
+"""How much people may use, and how much they have: counted from the turns, so that it always fits.
+
+Failures are not charged. What waits or runs counts as its messages already.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import State
+from bridge.store.tables import quotas, tallies, turns
+
+
+class Scope(StrEnum):
+    """To whom a quota applies."""
+
+    PERSON = "person"
+    CHAT = "chat"
+    ALL = "all"
+
+
+class Unit(StrEnum):
+    """What is counted."""
+
+    MESSAGES = "messages"
+    TOKENS = "tokens"
+
+
+class Period(StrEnum):
+    """How long one amount lasts; both begin at midnight UTC."""
+
+    DAY = "day"
+    MONTH = "month"
+
+    def began(self, now: float) -> float:
+        """When the current one began (Unix seconds)."""
+        day = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return (day if self is Period.DAY else day.replace(day=1)).timestamp()
+
+    def ends(self, now: float) -> float:
+        """When it ends (Unix seconds)."""
+        if self is Period.DAY:
+            return self.began(now) + 86400
+        first = datetime.fromtimestamp(self.began(now), UTC)
+        month = first.month % 12 + 1
+        return first.replace(year=first.year + (month == 1), month=month).timestamp()
+
+
+@dataclass(frozen=True)
+class Quota:
+    """An amount that may be used."""
+
+    scope: Scope
+    subject: str
+    """An id, a role (`operator`), or empty: everybody."""
+    unit: Unit
+    period: Period
+    amount: int
+
+
+@dataclass(frozen=True)
+class Used:
+    """What was used in a period."""
+
+    messages: int
+    tokens: int
+
+    def of(self, unit: Unit) -> int:
+        """How much of a unit."""
+        return self.messages if unit is Unit.MESSAGES else self.tokens
+
+
+async def listed(tx: AsyncConnection) -> Sequence[Quota]:
+    """All quotas."""
+    rows = (await tx.execute(select(quotas).order_by(quotas.c.scope, quotas.c.subject))).all()
+    return [
+        Quota(Scope(row.scope), row.subject, Unit(row.unit), Period(row.period), row.amount)
+        for row in rows
+    ]
+
+
+async def allow(tx: AsyncConnection, quota: Quota) -> None:
+    """Set an amount."""
+    entry = insert(quotas).values(
+        scope=quota.scope,
+        subject=quota.subject,
+        unit=quota.unit,
+        period=quota.period,
+        amount=quota.amount,
+    )
+    key = ["scope", "subject", "unit", "period"]
+    await tx.execute(entry.on_conflict_do_update(index_elements=key, set_={"amount": quota.amount}))
+
+
+async def lift(tx: AsyncConnection, quota: Quota) -> bool:
+    """Remove an amount; False when there was none."""
+    done = await tx.execute(
+        delete(quotas).where(
+            quotas.c.scope == quota.scope,
+            quotas.c.subject == quota.subject,
+            quotas.c.unit == quota.unit,
+            quotas.c.period == quota.period,
+        )
+    )
+    return done.rowcount == 1
+
+
+async def used(
+    tx: AsyncConnection, scope: Scope, subject: int, period: Period, now: float | None = None
+) -> Used:
+    """What a person, a chat or everybody (`subject` does not count then) has used."""
+    began = period.began(time.time() if now is None else now)
+    where: list[ColumnElement[bool]] = [
+        turns.c.created_at >= began,
+        turns.c.state != State.FAILED,
+    ]
+    if scope is Scope.PERSON:
+        where.append(turns.c.sender_id == subject)
+    if scope is Scope.CHAT:
+        where.append(turns.c.chat_id == subject)
+    total = (
+        func.coalesce(func.sum(turns.c.messages), 0),
+        func.coalesce(func.sum(turns.c.tokens_in + turns.c.tokens_out), 0),
+    )
+    row = (await tx.execute(select(*total).where(*where))).one()
+    messages, tokens = int(row[0]), int(row[1])
+    if scope is not Scope.CHAT:
+        more = await _deleted(tx, subject if scope is Scope.PERSON else None, began)
+        messages, tokens = messages + more.messages, tokens + more.tokens
+    return Used(messages, tokens)
+
+
+async def _deleted(tx: AsyncConnection, person_id: int | None, began: float) -> Used:
+    """What was used in turns that were deleted since."""
+    day = datetime.fromtimestamp(began, UTC).date().isoformat()
+    where: list[ColumnElement[bool]] = [tallies.c.day >= day]
+    if person_id is not None:
+        where.append(tallies.c.person_id == person_id)
+    total = (
+        func.coalesce(func.sum(tallies.c.messages), 0),
+        func.coalesce(func.sum(tallies.c.tokens), 0),
+    )
+    row = (await tx.execute(select(*total).where(*where))).one()
+    return Used(int(row[0]), int(row[1]))
+
+
+@dataclass(frozen=True)
+class Exceeded:
+    """A quota that is used up."""
+
+    quota: Quota
+    renews: float
+    """When (Unix seconds)."""
+
+
+async def exceeded(
+    tx: AsyncConnection, person_id: int, chat_id: int, *, operator: bool, now: float | None = None
+) -> Exceeded | None:
+    """The quota that keeps somebody from asking one more message; None when none does."""
+    now = time.time() if now is None else now
+    there = await listed(tx)
+    for quota in counting(there, person_id, chat_id, operator=operator):
+        subject = {Scope.PERSON: person_id, Scope.CHAT: chat_id}.get(quota.scope, 0)
+        spent = await used(tx, quota.scope, subject, quota.period, now)
+        if spent.of(quota.unit) >= quota.amount:
+            return Exceeded(quota, quota.period.ends(now))
+    return None
+
+
+def counting(
+    there: Sequence[Quota], person_id: int, chat_id: int, *, operator: bool
+) -> Sequence[Quota]:
+    """Of all quotas those that count for somebody in a chat: one's own before everybody's. Pure.
+
+    Operators are bound only by what was set for their role or for themselves.
+    """
+    found: dict[tuple[Scope, Unit, Period], Quota] = {}
+    for quota in there:
+        own = {Scope.PERSON: str(person_id), Scope.CHAT: str(chat_id)}.get(quota.scope, "")
+        ranks = {own: 3} | ({"operator": 2} if operator else {"": 1})
+        rank = ranks.get(quota.subject, 0)
+        key = (quota.scope, quota.unit, quota.period)
+        before = ranks.get(found[key].subject, 0) if key in found else 0
+        if rank > before and not (operator and quota.subject == "" and quota.scope is Scope.ALL):
+            found[key] = quota
+    return [*found.values()]

@@ -1,0 +1,143 @@
+"""What operators must know at once: told when it begins, with what to do, and when it is over."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from telegram.error import TelegramError
+
+from bridge.errors import (
+    AgentUnavailable,
+    Forbidden,
+    QuotaGone,
+    StoreTrouble,
+    Trouble,
+    Unauthorized,
+)
+from bridge.model import ChatKey
+from bridge.store import alarms
+from bridge.store.engine import Store
+from bridge.telegram.calls import Calls, Cause
+from bridge.telegram.canvas import Rendered
+from bridge.telegram.frame import Frame
+from bridge.telegram.people import People
+from bridge.telegram.rights import Rights
+from bridge.texts import age, say
+
+log = structlog.get_logger(__name__)
+LOOK_SECONDS = 15.0
+_OF_RUNS: dict[type[Trouble], str] = {
+    Unauthorized: "token",
+    Forbidden: "token",
+    AgentUnavailable: "agent",
+    QuotaGone: "quota",
+}
+"""Which troubles of a run are the operators' business; an answer says that they are over."""
+
+Faults = Callable[[], Awaitable[Sequence[tuple[str, str]]]]
+"""What is wrong with the bridge itself now: kinds and descriptions."""
+
+
+class Alarms:
+    """Tells the operators."""
+
+    def __init__(self, calls: Calls, store: Store, rights: Rights, people: People) -> None:
+        self._calls = calls
+        self._store = store
+        self._rights = rights
+        self._people = people
+        self._heard: asyncio.Queue[Trouble | None] = asyncio.Queue()
+        self._unstored: set[str] = set()
+        """What was told without the database, which is what is wrong."""
+        self._quiet = False
+        """Whether the last run was fine, and nothing of its kind is wrong."""
+
+    def ended(self, trouble: Trouble | None) -> None:
+        """A run has ended, well or not."""
+        if trouble is None and self._quiet:
+            return  # as nearly always
+        if trouble is None or _kind(trouble) is not None:
+            self._heard.put_nowait(trouble)
+
+    async def follow_runs(self) -> None:
+        """Tell, for ever, what runs ended in."""
+        while True:
+            trouble = await self._heard.get()
+            try:
+                await self._judge(trouble)
+            except StoreTrouble as error:
+                log.error("operators not told", trouble=str(error))
+
+    async def _judge(self, trouble: Trouble | None) -> None:
+        kind = _kind(trouble) if trouble else None
+        if trouble is not None and kind is not None:
+            self._quiet = False
+            await self.begin(kind, str(trouble))
+            return
+        for each in sorted(set(_OF_RUNS.values())):
+            await self.end(each)
+        self._quiet = True
+
+    async def watch(self, faults: Faults) -> None:
+        """Look, for ever, whether the bridge itself is well."""
+        known: set[str] = set()
+        async with self._store.reading() as tx:
+            known = {one.kind for one in await alarms.current(tx)} - set(_OF_RUNS.values())
+        while True:
+            try:
+                now = dict(await faults())
+                for kind, what in now.items():
+                    await self.begin(kind, what)
+                for kind in known - now.keys():
+                    await self.end(kind)
+                known = set(now)
+            except StoreTrouble as error:
+                await self._tell_unstored(str(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def begin(self, kind: str, what: str) -> None:
+        """Something is wrong: the operators hear of it once. Raises StoreTrouble."""
+        async with self._store.writing() as tx:
+            fresh = await alarms.begin(tx, kind, what)
+        if fresh:
+            log.error("alarm", kind=kind, what=what)
+            await self._tell(f"alarm {kind} {time.time():.0f}", "alarm.begins", what=what)
+
+    async def end(self, kind: str) -> None:
+        """It is over: those who heard of it hear that. Raises StoreTrouble."""
+        async with self._store.writing() as tx:
+            was = await alarms.end(tx, kind)
+        self._unstored.discard(kind)
+        if was is not None:
+            log.warning("alarm over", kind=kind)
+            seconds = max(1.0, time.time() - was.since)
+            name = f"alarm {kind} over {time.time():.0f}"
+            await self._tell(name, "alarm.over", seconds, what=was.what)
+
+    async def _tell(
+        self, name: str, key: str, seconds: float | None = None, **values: object
+    ) -> None:
+        for operator in sorted(self._rights.operators):
+            language = await self._people.language_of(operator)
+            since = {"age": age(seconds, language)} if seconds is not None else {}
+            frame = Frame(Rendered(say(language, key, **values, **since)[:4000]))
+            await self._calls.tell(ChatKey(operator), frame, Cause(f"{name} {operator}", 0))
+
+    async def _tell_unstored(self, what: str) -> None:
+        """The database itself is what is wrong: the message goes out without being written down."""
+        if "store" in self._unstored:
+            return
+        self._unstored.add("store")
+        for operator in sorted(self._rights.operators):
+            try:
+                await self._calls.raw(
+                    "sendmessage", chat_id=operator, text=say("en", "alarm.begins", what=what)
+                )
+            except TelegramError as error:
+                log.warning("operator not told", error=type(error).__name__)
+
+
+def _kind(trouble: Trouble) -> str | None:
+    found = (name for kind, name in _OF_RUNS.items() if isinstance(trouble, kind))
+    return next(found, None)

@@ -1,0 +1,198 @@
+"""`/broadcast`: a message to everybody, seen and confirmed first, paced, and resumed after a crash."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import structlog
+
+from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
+from bridge.store import broadcasts, people
+from bridge.store.broadcasts import Broadcast, Delivery
+from bridge.telegram.budget import Priority
+from bridge.telegram.calls import Cause
+from bridge.telegram.canvas import Rendered
+from bridge.telegram.frame import Button, Frame, Keyboard
+from bridge.telegram.items import Order, Press
+from bridge.telegram.markup import render
+from bridge.telegram.operators.desk import Desk, language_of, operator_of, private
+from bridge.telegram.outcomes import ChatClosed, ChatMoved, Dropped, PostGone, Refused, pauses
+from bridge.texts import say
+
+log = structlog.get_logger(__name__)
+MOST_UNITS = 3500
+AT_ONCE = 8
+TOLD_SECONDS = 3.0
+"""How often the operator sees how far it is."""
+TRIES = 5
+"""How often one message is tried when Telegram cannot be reached."""
+
+
+async def compose(desk: Desk, order: Order) -> None:
+    """Show what everybody would get, and to how many it would go."""
+    text = order.argument.strip()
+    if not text or len(text) > MOST_UNITS:
+        await desk.say(order, "broadcast.how")
+        return
+    async with desk.store.writing() as tx:
+        number = await broadcasts.preview(tx, operator_of(order), text)
+        count = len(await people.everybody(tx, approved_only=desk.by_approval))
+    await desk.calls.say(order.chat, Frame(render(text)), order.cause)
+    language = language_of(order)
+    sure = say(language, "broadcast.sure", count=count)
+    buttons = _buttons(language, ("send", number), ("cancel", number))
+    cause = Cause(f"{order.cause.name} sure", order.message.id)
+    await desk.calls.say(order.chat, Frame(Rendered(sure), buttons), cause)
+
+
+def _buttons(language: str, *verbs: tuple[str, int]) -> Keyboard:
+    return (
+        tuple(
+            Button(say(language, f"button.{verb}"), f"op:broadcast:{verb}:{number}")
+            for verb, number in verbs
+        ),
+    )
+
+
+async def press(desk: Desk, press_: Press, rest: str) -> None:
+    """Send it, or not; or not to any more people."""
+    verb, _, word = rest.partition(":")
+    if not (word.isascii() and word.isdecimal() and len(word) < 10):
+        return
+    number, who, language = int(word), operator_of(press_), language_of(press_)
+    async with desk.store.writing() as tx:
+        if verb == "cancel":
+            done = await broadcasts.cancel(tx, number, who)
+        else:
+            to = await people.everybody(tx, approved_only=desk.by_approval)
+            done = await broadcasts.begin(tx, number, who, to, press_.post_id)
+        if done:
+            await desk.note(tx, press_, f"broadcast {verb}", number)
+        report = await broadcasts.report(tx, number)
+    if not done:
+        await desk.show(press_, say(language, "broadcast.over"))
+    elif verb == "cancel":
+        await desk.show(press_, _report(report, language, "broadcast.cancelled"))
+
+
+class Broadcasting:
+    """Sends what is confirmed, also what an earlier process has begun."""
+
+    def __init__(self, desk: Desk, poll_seconds: float = 1.0) -> None:
+        self._desk = desk
+        self._poll_seconds = poll_seconds
+        self._doubted: set[int] = set()
+
+    async def run(self) -> None:
+        """For ever: look for something to send, and send it."""
+        while True:
+            try:
+                async with self._desk.store.reading() as tx:
+                    found = await broadcasts.current(tx)
+                if found is not None:
+                    await self._send(found)
+            except StoreTrouble as trouble:
+                log.error("a broadcast waits", trouble=str(trouble))
+            await asyncio.sleep(self._poll_seconds)
+
+    async def _send(self, broadcast: Broadcast) -> None:
+        desk, number = self._desk, broadcast.id
+        if number not in self._doubted:  # what was on its way when an earlier process died
+            self._doubted.add(number)
+            async with desk.store.writing() as tx:
+                await broadcasts.doubt(tx, number)
+        telling = asyncio.create_task(self._tell(broadcast), name="progress of a broadcast")
+        try:
+            await self._send_all(broadcast)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+        async with desk.store.writing() as tx:
+            state = await broadcasts.state_of(tx, number)
+            if state == "sending":
+                await broadcasts.finish(tx, number)
+        await self._show(
+            broadcast, "broadcast.done" if state == "sending" else "broadcast.cancelled"
+        )
+
+    async def _send_all(self, broadcast: Broadcast) -> None:
+        desk = self._desk
+        frame = Frame(render(broadcast.text))
+        while True:
+            async with desk.store.reading() as tx:
+                if await broadcasts.state_of(tx, broadcast.id) != "sending":
+                    return
+                chat_ids = await broadcasts.due(tx, broadcast.id, AT_ONCE)
+            if not chat_ids:
+                return
+            async with asyncio.TaskGroup() as group:
+                for chat_id in chat_ids:
+                    group.create_task(self._deliver(broadcast.id, chat_id, frame))
+
+    async def _deliver(self, number: int, chat_id: int, frame: Frame) -> None:
+        """Send it to one chat: it is written down before, and what came of it after."""
+        await self._mark(number, chat_id, Delivery.SENDING)
+        state = Delivery.FAILED
+        for tried, pause in enumerate(pauses(), 1):
+            try:
+                async with self._desk.calls.pacer.slot(chat_id, Priority.BULK, new=True):
+                    await self._desk.calls.send(private(chat_id), frame)
+                state = Delivery.DELIVERED
+                break
+            except Dropped:
+                await asyncio.sleep(min(1.0, self._desk.calls.pacer.silence(chat_id)))
+            except ChatClosed:
+                state = Delivery.BLOCKED
+                break
+            except (Refused, PostGone, ChatMoved):
+                break
+            except TelegramUnreachable as trouble:
+                if trouble.happened is not Happened.NO:
+                    state = Delivery.UNKNOWN
+                    break
+                if tried >= TRIES:
+                    break
+                await asyncio.sleep(pause)
+        await self._mark(number, chat_id, state)
+
+    async def _mark(self, number: int, chat_id: int, state: Delivery) -> None:
+        async with self._desk.store.writing() as tx:
+            await broadcasts.mark(tx, number, chat_id, state)
+
+    async def _tell(self, broadcast: Broadcast) -> None:
+        while True:
+            await self._show(broadcast, "broadcast.goes_on")
+            await asyncio.sleep(TOLD_SECONDS)
+
+    async def _show(self, broadcast: Broadcast, key: str) -> None:
+        """Show the operator how far it is."""
+        if broadcast.post_id is None:
+            return
+        desk = self._desk
+        language = await desk.people.language_of(broadcast.operator_id)
+        async with desk.store.reading() as tx:
+            report = await broadcasts.report(tx, broadcast.id)
+        buttons: Keyboard = ()
+        if key == "broadcast.goes_on":
+            buttons = _buttons(language, ("cancel", broadcast.id))
+        text = _report(report, language, key)
+        frame = Frame(Rendered(text), buttons)
+        with suppress(ChatClosed):
+            await desk.calls.show(private(broadcast.operator_id), broadcast.post_id, frame)
+
+
+def _report(report: Mapping[Delivery, int], language: str, key: str) -> str:
+    order: Sequence[Delivery] = (
+        Delivery.DELIVERED,
+        Delivery.BLOCKED,
+        Delivery.FAILED,
+        Delivery.UNKNOWN,
+    )
+    waiting = report.get(Delivery.DUE, 0) + report.get(Delivery.SENDING, 0)
+    lines = [
+        say(language, f"broadcast.{state}", count=report.get(state, 0))
+        for state in order
+        if report.get(state, 0) or state is Delivery.DELIVERED
+    ]
+    lines += [say(language, "broadcast.waiting", count=waiting)] if waiting else []
+    return "\n".join([say(language, key), *lines])

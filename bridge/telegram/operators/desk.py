@@ -1,0 +1,105 @@
+"""What the operators' commands have in common."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from telegram import Bot
+
+from bridge.coze.client import Coze
+from bridge.model import ChatKey, Home
+from bridge.relay.lanes import Lanes
+from bridge.store import audit
+from bridge.store.engine import Store
+from bridge.telegram.calls import Calls
+from bridge.telegram.canvas import Rendered
+from bridge.telegram.door import Door
+from bridge.telegram.frame import Button, Frame, Keyboard
+from bridge.telegram.items import Order, Press
+from bridge.telegram.people import People
+from bridge.telegram.rights import Rights
+from bridge.telegram.vitals import Vitals
+from bridge.texts import say
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What the process around the bridge can do."""
+
+    set_level: Callable[[str], None] = lambda level: None
+    """Log from that level on."""
+    reload: Callable[[], Sequence[str]] = lambda: ("This program cannot start itself anew.",)
+    """Start anew with the settings as they are now; the faults for which it does not."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where operators work."""
+
+    bot: Bot
+    calls: Calls
+    store: Store
+    lanes: Lanes
+    coze: Coze
+    home: Home
+    rights: Rights
+    door: Door
+    people: People
+    vitals: Vitals
+    controls: Controls
+    by_approval: bool
+
+    async def say(self, order: Order, key: str, keyboard: Keyboard = (), **values: object) -> None:
+        """Answer a command. Raises StoreTrouble and ChatClosed."""
+        await self.write(order, say(language_of(order), key, **values), keyboard)
+
+    async def write(self, order: Order, text: str, keyboard: Keyboard = ()) -> None:
+        """Answer a command with a text. Raises StoreTrouble and ChatClosed."""
+        await self.calls.say(order.chat, Frame(Rendered(text[:4000]), keyboard), order.cause)
+
+    async def show(self, press: Press, text: str, keyboard: Keyboard = ()) -> None:
+        """Change the message whose button was pressed. Raises ChatClosed."""
+        frame = Frame(Rendered(text[:4000]), keyboard)
+        await self.calls.show(press.chat, press.post_id, frame)
+
+    async def note(
+        self,
+        tx: AsyncConnection,
+        order: Order | Press,
+        act: str,
+        subject: object = "",
+        detail: object = "",
+    ) -> None:
+        """Write down what an operator does, in the transaction that does it."""
+        await audit.note(tx, operator_of(order), act, subject, detail)
+
+
+def language_of(order: Order | Press) -> str:
+    """In which language to answer."""
+    return order.message.sender.language if isinstance(order, Order) else order.sender.language
+
+
+def operator_of(order: Order | Press) -> int:
+    """Who acts."""
+    return order.message.sender.id if isinstance(order, Order) else order.sender.id
+
+
+def confirm(language: str, verb: str, rest: str) -> Keyboard:
+    """Buttons for something that cannot be undone."""
+    yes = Button(say(language, "button.yes"), f"op:{verb}:{rest}")
+    return ((yes, Button(say(language, "button.no"), "op:no:")),)
+
+
+def pages(verb: str, words: str, page: int, more: bool) -> Keyboard:
+    """Buttons to turn the pages of a list; what was searched for must fit into a button."""
+    row = []
+    if page > 0:
+        row.append(Button("‹", f"op:{verb}:{page - 1}:{words}"))
+    if more:
+        row.append(Button("›", f"op:{verb}:{page + 1}:{words}"))
+    return (tuple(row),) if row else ()
+
+
+def private(person_id: int) -> ChatKey:
+    """Somebody's private chat."""
+    return ChatKey(person_id)

@@ -1,0 +1,75 @@
+"""`/pause`, `/resume`, `/loglevel` and `/reload`."""
+
+import time
+
+from bridge.store import chats
+from bridge.telegram.allowance import PAUSED
+from bridge.telegram.calls import Cause
+from bridge.telegram.canvas import Rendered
+from bridge.telegram.frame import Frame
+from bridge.telegram.items import Order, Press
+from bridge.telegram.operators.desk import Desk, confirm, language_of, operator_of, private
+from bridge.texts import say
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+RELOADED = "reloaded by"
+"""The fact that says who is told, after a reload, that it is done."""
+
+
+async def pause(desk: Desk, order: Order) -> None:
+    """Answer nobody but operators, and say so politely."""
+    async with desk.store.writing() as tx:
+        await chats.remember(tx, PAUSED, "yes")
+        await desk.note(tx, order, "pause")
+    await desk.say(order, "pause.done")
+
+
+async def resume(desk: Desk, order: Order) -> None:
+    """Answer everybody again."""
+    async with desk.store.writing() as tx:
+        was = await chats.fact(tx, PAUSED)
+        await chats.remember(tx, PAUSED, "")
+        await desk.note(tx, order, "resume")
+    await desk.say(order, "pause.over" if was else "pause.none")
+
+
+async def loglevel(desk: Desk, order: Order) -> None:
+    """Log more or less from now on, until the next start."""
+    level = order.argument.strip().upper()
+    if level not in LEVELS:
+        await desk.say(order, "loglevel.how")
+        return
+    async with desk.store.writing() as tx:
+        await desk.note(tx, order, "loglevel", level)
+    desk.controls.set_level(level)
+    await desk.say(order, "loglevel.done", level=level)
+
+
+async def reload(desk: Desk, order: Order) -> None:
+    """Start anew with the settings as they are now, once that is confirmed."""
+    await desk.say(order, "reload.sure", confirm(language_of(order), "reload", ""))
+
+
+async def reload_now(desk: Desk, press: Press, _rest: str) -> None:
+    """Start anew; with faults in the settings, go on as before and say them."""
+    faults = desk.controls.reload()
+    language = language_of(press)
+    if faults:
+        lines = "\n".join(f"• {fault}" for fault in faults)
+        await desk.show(press, say(language, "reload.faults", faults=lines))
+        return
+    async with desk.store.writing() as tx:
+        await desk.note(tx, press, "reload")
+        await chats.remember(tx, RELOADED, str(operator_of(press)))
+    await desk.show(press, say(language, "reload.begins"))
+
+
+async def tell_reloaded(desk: Desk) -> None:
+    """Tell the operator who wished it that the bridge has started anew."""
+    async with desk.store.writing() as tx:
+        who = await chats.fact(tx, RELOADED)
+        await chats.remember(tx, RELOADED, "")
+    if who and int(who) in desk.rights.operators:
+        text = say(await desk.people.language_of(int(who)), "reload.done")
+        cause = Cause(f"reloaded {time.time():.0f}", 0)
+        await desk.calls.tell(private(int(who)), Frame(Rendered(text)), cause)

@@ -1,0 +1,92 @@
+"""`/privacy` and `/forget`: what is kept of people, and its deletion at their wish."""
+
+import structlog
+
+from bridge.coze.client import Coze
+from bridge.coze.conversations import delete_conversation
+from bridge.errors import CozeTrouble
+from bridge.relay.lanes import Lanes
+from bridge.store import forgetting, turns, waiting
+from bridge.store.engine import Store
+from bridge.telegram.calls import Calls
+from bridge.telegram.canvas import Rendered
+from bridge.telegram.frame import Button, Frame
+from bridge.telegram.items import Order, Press
+from bridge.telegram.people import People
+from bridge.texts import say
+
+log = structlog.get_logger(__name__)
+STOP_SECONDS = 10.0
+"""How long an answer that is being written has to end."""
+
+
+class OwnData:
+    """Tells people what is kept of them, and deletes it."""
+
+    def __init__(
+        self, calls: Calls, store: Store, lanes: Lanes, coze: Coze, people: People, days: float
+    ) -> None:
+        """`days` is how long finished turns are kept."""
+        self._calls = calls
+        self._store = store
+        self._lanes = lanes
+        self._coze = coze
+        self._people = people
+        self._days = days
+
+    async def tell(self, order: Order) -> None:
+        """Say what is kept, for how long, and where it goes."""
+        host = self._coze.deployment.base.removeprefix("https://").removeprefix("http://")
+        text = say(order.message.sender.language, "privacy.text", days=f"{self._days:g}", host=host)
+        await self._calls.say(order.chat, Frame(Rendered(text)), order.cause)
+
+    async def ask(self, order: Order) -> None:
+        """Ask whether they mean it."""
+        language = order.message.sender.language
+        yes = Button(say(language, "button.forget"), f"forget:{order.message.sender.id}")
+        no = Button(say(language, "button.no"), "forget:no")
+        frame = Frame(Rendered(say(language, "forget.sure")), ((yes, no),))
+        await self._calls.say(order.chat, frame, order.cause)
+
+    async def press(self, press: Press, rest: str) -> str | None:
+        """Delete what is kept of who pressed; the key of what is said in passing.
+
+        Raises StoreTrouble and ChatClosed.
+        """
+        language = press.sender.language
+        if rest == "no":
+            text = say(language, "confirm.no")
+            await self._calls.show(press.chat, press.post_id, Frame(Rendered(text)))
+            return None
+        if rest != str(press.sender.id):
+            return "forget.not_yours"
+        await self._stop(press)
+        async with self._store.writing() as tx:
+            receipt = await forgetting.forget_person(tx, press.sender.id)
+        self._people.forget(press.sender.id)
+        gone = [await self._delete(one) for one in receipt.conversations]
+        key = "forget.done" if all(gone) else "forget.done_here"
+        text = say(language, key, turns=receipt.turns, conversations=len(gone))
+        log.info("a person was forgotten", turns=receipt.turns, at_coze=all(gone))
+        await self._calls.show(press.chat, press.post_id, Frame(Rendered(text)))
+        return None
+
+    async def _stop(self, press: Press) -> None:
+        """What they have asked and was not answered is not answered any more."""
+        async with self._store.writing() as tx:
+            await waiting.drop_waiting(tx, press.chat, press.sender.id)
+            running = await turns.running(tx, press.chat)
+            theirs = running is not None and running.sender.id == press.sender.id
+            if running is not None and theirs:
+                await turns.stopping(tx, press.chat, running.id)
+        if running is not None and theirs:
+            self._lanes.stop(press.chat, running.id)
+            await self._lanes.ended(press.chat, STOP_SECONDS)
+
+    async def _delete(self, conversation_id: str) -> bool:
+        try:
+            await delete_conversation(self._coze, conversation_id)
+        except CozeTrouble as trouble:
+            log.warning("a conversation was not deleted", trouble=str(trouble))
+            return False
+        return True
