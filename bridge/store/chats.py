@@ -105,6 +105,12 @@ async def counting(tx: AsyncConnection, key: ChatKey) -> Preferences:
     return own.over(await preferences(tx, key.whole)) if key.thread_id else own
 
 
+async def entitle(tx: AsyncConnection, key: ChatKey, title: str) -> None:
+    """Remember what a group is called."""
+    await meet(tx, key)
+    await tx.execute(update(chats).where(*_here(key)).values(title=title))
+
+
 async def prefer(tx: AsyncConnection, key: ChatKey, chosen: Preferences) -> None:
     """Remember what the chat has chosen."""
     await meet(tx, key)

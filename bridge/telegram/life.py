@@ -73,6 +73,9 @@ class Life:
             if standing.left:  # else answers wait until it may write again
                 await self._end(key)
             return
+        if standing.title:
+            async with self._store.writing() as tx:
+                await chats.entitle(tx, key, standing.title)
         await self._shut.reopen(key)
         if standing.leads:
             await self._shut.reopen_topics(key)

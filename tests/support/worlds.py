@@ -25,6 +25,7 @@ from bridge.sandbox.telegram import Budgets, Group, Message, Person, TelegramEmu
 from bridge.settings import Settings
 from bridge.store import migrate
 from bridge.store.engine import Store
+from bridge.telegram.operators.desk import Controls
 
 BOT_TOKEN = "42:SANDBOX"
 COZE_TOKEN = "pat_sandbox"
@@ -45,9 +46,12 @@ class World:
         return settings_from(self.variables)
 
     @asynccontextmanager
-    async def bridge(self, **variables: str) -> AsyncIterator[App]:
+    async def bridge(
+        self, *, controls: Controls | None = None, **variables: str
+    ) -> AsyncIterator[App]:
         """The real app, running."""
-        async with running(settings_from({**self.variables, **variables})) as app:
+        settings = settings_from({**self.variables, **variables})
+        async with running(settings, controls) as app:
             yield app
 
     def posts(self, place: Person | Group) -> list[Message]:

@@ -60,16 +60,19 @@ def add_group(
 
 
 def set_standing(
-    world: World, updates: UpdateQueue, chat: Chat, standing: Standing, by: Person
+    world: World, updates: UpdateQueue, chat: Chat, standing: Standing, by: Person | None
 ) -> None:
-    """Somebody adds the bot, promotes, mutes or kicks it; nothing happens when it is so already."""
+    """Somebody adds the bot, promotes, mutes or kicks it, or (None) it leaves by itself.
+
+    Nothing happens when it is so already.
+    """
     before, chat.standing = chat.standing, standing
     if before == standing:
         return
     user = bot_json(world.bot)
     shape: Json = {
         "chat": chat_json(world, chat),
-        "from": person_json(by),
+        "from": user if by is None else person_json(by),
         "date": world.now(),
         "old_chat_member": member_json(user, before),
         "new_chat_member": member_json(user, standing),
@@ -80,7 +83,7 @@ def set_standing(
     updates.add("my_chat_member", shape)
     if chat.type == "private":
         return
-    if came:
+    if came and by is not None:
         report(world, updates, chat, by, {"new_chat_members": [user]})
     world.feed.tell("chat", page_chat(world, chat))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bridge.sandbox.telegram import drafts, media, members, posting, profile, receiving
+from bridge.sandbox.telegram import drafts, leaving, media, members, posting, profile, receiving
 from bridge.sandbox.telegram.calls import MethodCall
 
 Method = Callable[[MethodCall], Awaitable[object]]
@@ -15,6 +15,7 @@ METHODS: dict[str, Method] = {
     "getChat": profile.get_chat,
     "getChatMember": members.get_chat_member,
     "getChatAdministrators": members.get_chat_administrators,
+    "leaveChat": leaving.leave_chat,
     "setMyCommands": profile.set_my_commands,
     "getMyCommands": profile.get_my_commands,
     "deleteMyCommands": profile.delete_my_commands,

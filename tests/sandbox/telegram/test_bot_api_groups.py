@@ -330,3 +330,15 @@ async def test_a_group_is_one_budget_for_all_its_topics(limited):
     assert await stage.done("sendMessage", chat_id=stage.ann.id, text="elsewhere")
     other = stage.telegram.add_group("Other", [stage.ann])
     assert await stage.done("sendMessage", chat_id=other.id, text="elsewhere")
+
+
+async def test_the_bot_leaves_a_group(stage):
+    group = stage.telegram.add_group("Bees", [stage.ann])
+    stage.telegram.updates.clear()
+    assert await stage.done("leaveChat", chat_id=group.id) is True
+    (update,) = await stage.done("getUpdates")
+    assert update["my_chat_member"]["from"]["id"] == 42
+    assert update["my_chat_member"]["new_chat_member"]["status"] == "left"
+    assert "not a member" in await stage.refused("sendMessage", chat_id=group.id, text="x")
+    private = "Bad Request: chat member status can't be changed in private chats"
+    assert await stage.refused("leaveChat", chat_id=stage.ann.id) == private
