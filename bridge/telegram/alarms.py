@@ -92,6 +92,9 @@ class Alarms:
                 for kind in known - now.keys():
                     await self.end(kind)
                 known = set(now)
+                if not now and self._unstored:
+                    self._unstored.clear()
+                    await self._tell(f"alarm store over {time.time():.0f}", "alarm.stored")
             except StoreTrouble as error:
                 await self._tell_unstored(str(error))
             await asyncio.sleep(LOOK_SECONDS)
@@ -108,7 +111,6 @@ class Alarms:
         """It is over: those who heard of it hear that. Raises StoreTrouble."""
         async with self._store.writing() as tx:
             was = await alarms.end(tx, kind)
-        self._unstored.discard(kind)
         if was is not None:
             log.warning("alarm over", kind=kind)
             seconds = max(1.0, time.time() - was.since)

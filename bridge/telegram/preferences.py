@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
+from babel import Locale
+
 from bridge.model import Answers, ChatKey, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.store.agents import Listed
 from bridge.telegram.frame import Button, Keyboard
@@ -16,8 +18,6 @@ MOST_WORD = 32
 """Characters of a wake word."""
 CONTEXTS = ("0", "10", "30")
 """So many lines that were not for the agent it may read with a question."""
-_NAMES = {"en": "English", "zh": "中文"}
-"""What languages call themselves."""
 
 
 def title(key: ChatKey, language: str) -> str:
@@ -144,7 +144,7 @@ def _next(values: Sequence[str], value: str) -> str:
 def _word(name: str, value: str, language: str, word: str) -> str:
     """What a button says of a choice; `word` is the group's wake word."""
     if name == "language" and value != AUTOMATIC:
-        return _NAMES.get(value, value)
+        return str(Locale.parse(value).display_name).capitalize()  # as it calls itself
     if name == "context":
         return say(language, "settings.is.lines", count=value) if value != "0" else _off(language)
     return say(language, f"settings.is.{value}", word=word)
