@@ -69,15 +69,16 @@ class Enclosing:
         links, parts = linked(answer), made(answer, self._file_characters)
         async with AsyncExitStack() as stack:
             found: Sequence[Lying] = ()
-            folder = Path()
+            folder, sent = Path(), set[str]()
             if links or parts or (manner.spoken and answer):
                 folder = stack.enter_context(scratch.folder())
-                sent = await posting.sent()
+                sent = await posting.sent({_digest(one.address): one.label for one in links})
                 tasks = [self._lying(link, folder / str(n), sent) for n, link in enumerate(links)]
                 fetched = [one for one in await asyncio.gather(*tasks) if one is not None]
                 written = [_write(*pair, folder) for pair in enumerate(parts)]
                 found = [*fetched, *(Lying(one, one.key in sent) for one in written)]
-            yield Enclosure(self, picture, found, posting, manner, folder)
+            spoken = _SPEECH in sent
+            yield Enclosure(self, picture, found, posting, manner, folder, spoken=spoken)
 
     async def _lying(self, link: Linked, path: Path, sent: set[str]) -> Lying | None:
         """Get hold of something linked; None when it stays a link."""
@@ -147,7 +148,11 @@ class Enclosure:
         posting: Posting,
         manner: Manner,
         folder: Path,
+        *,
+        spoken: bool,
     ) -> None:
+        """`spoken` says that the recording was sent already."""
+        self._spoken = spoken
         self._manner = manner
         self._folder = folder
         self._maker = maker
@@ -187,7 +192,7 @@ class Enclosure:
     async def _speak(self) -> bool:
         """Have the answer spoken, and send that; False when it cannot be had."""
         text = speakable(self._picture.text)
-        if _SPEECH in await self._posting.sent() or not text:
+        if self._spoken or not text:
             return True
         await self._posting.act(ChatAction.RECORD_VOICE)
         sound = await self._maker.speaking.spoken(text, self._manner.language)

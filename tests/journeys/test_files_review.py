@@ -1,9 +1,18 @@
 """Files where something goes wrong on the way: nothing is lost, doubled or stuck."""
 
-from worlds import World, in_a_fast_world
+import asyncio
+import tempfile
+from pathlib import Path
+
+import pytest
+from fast import run_fast_together
+from processes import Bridge
+from worlds import World, a_world, in_a_fast_world
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message
+
+SPEED = 4.0
 
 
 def own(world: World) -> dict[str, str]:
@@ -39,3 +48,104 @@ async def test_a_group_that_lets_nobody_send_photos_gets_its_answers(world: Worl
         world.telegram.send(ann, "/ask again", chat=group)
         await world.telegram.until(lambda: world.posts(group)[-1].text == "Still here.", 100)
     assert kinds(world.posts(group)) == ["text"] * 3
+
+
+@in_a_fast_world
+async def test_where_no_temporary_file_can_be_made_the_answer_stands(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", "/nowhere")
+        async with world.bridge(BRIDGE_SPEECH="always", **own(world)):
+            world.telegram.send(ann, "picture please")
+            await world.settled(ann, 1)
+    (post,) = world.posts(ann)
+    assert "lighthouse" in post.text
+    assert "x-signature" in str(post.entities)
+
+
+@in_a_fast_world
+async def test_an_answer_to_an_album_that_is_not_telegrams_makes_no_second_one(
+    world: World,
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    odd = {"ok": True, "result": [{"message_id": 3}]}
+    async with world.bridge(**own(world)):
+        world.telegram.fail("sendMediaGroup", status=200, body=odd)
+        world.telegram.send(ann, "pictures please")
+        await world.telegram.until(lambda: len(world.posts(ann)) == 4, 100)
+        post = world.posts(ann)[0]
+    assert kinds(world.posts(ann)) == ["text", "photo", "photo", "photo"]
+    assert post.text.count("🖼") == 3
+
+
+@in_a_fast_world
+async def test_a_long_silence_while_a_photo_is_in_doubt_makes_no_second_one(
+    world: World,
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(**own(world)):
+        world.telegram.fail("sendPhoto", after_executing=True)
+        flood = {
+            "ok": False,
+            "error_code": 429,
+            "description": "Too Many Requests: retry after 100",
+            "parameters": {"retry_after": 100},
+        }
+        world.telegram.fail("editMessageCaption", status=429, body=flood)
+        world.telegram.send(ann, "picture please")
+        await world.telegram.until(lambda: len(world.posts(ann)) == 2, 100)
+        world.telegram.send(ann, "hello")
+        await world.telegram.until(lambda: kinds(world.posts(ann))[-1] == "text", 400)
+        await world.telegram.until(lambda: len(world.posts(ann)) >= 3, 400)
+        await world.settled(ann, 3, timeout=100)
+    assert kinds(world.posts(ann)) == ["text", "photo", "text"]
+
+
+def test_a_link_that_ends_while_an_album_is_in_doubt_makes_no_second_one(tmp_path: Path) -> None:
+    async def journey() -> None:
+        async with a_world(tmp_path) as world:
+            ann = world.telegram.add_person("Ann")
+            base = world.settings.coze_api_base
+            names = ("lighthouse.png", "waves.jpg", "chart.png")
+            links = [world.coze.link(base, name) for name in names]
+            world.coze.use(saying("\n\n".join(f"![{one}]({one})" for one in links)))
+            variables = {**world.variables, **own(world)}
+            world.telegram.send(ann, "talk")
+            first = Bridge(variables, tmp_path, "after sendmediagroup 1", speed=SPEED)
+            try:
+                assert await first.ended(400) == -9
+            finally:
+                first.kill()
+            world.coze.spoil_downloads(1, after_bytes=10)
+            second = Bridge(variables, tmp_path, speed=SPEED)
+            try:
+                await second.ready(400)
+                await world.settled(ann, 4, timeout=100)
+                world.telegram.send(ann, "hello")
+                await world.telegram.until(lambda: len(world.coze.asked) == 2, 400)
+                await world.settled(ann, 5, timeout=100)
+            finally:
+                second.terminate()
+                assert await second.ended(400) == 0
+            assert kinds(world.posts(ann))[:5] == ["text", "photo", "photo", "photo", "text"]
+
+    run_fast_together(journey(), SPEED)
+
+
+@in_a_fast_world
+async def test_an_edit_while_files_go_out_brings_the_new_answers_files(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    code = "print('{}')\n" * 60
+    world.coze.use(saying(f"```python\n{code}```".replace("{}", "old")), for_text="old")
+    world.coze.use(saying(f"Here.\n\n```python\n{code}```".replace("{}", "new")), for_text="new")
+    async with world.bridge(BRIDGE_FILE_CHARACTERS="300", BRIDGE_SPEECH="always"):
+        world.coze.fail("/v1/audio/speech", 4013, times=1)
+        world.coze.delay("/v1/audio/speech", 5.0, times=1)
+        number = world.telegram.send(ann, "old")
+        await world.telegram.until(lambda: kinds(world.posts(ann)) == ["text", "document"], 100)
+        world.telegram.edit(ann, number, "new")
+        await world.coze.until(lambda: len(world.coze.asked) == 2, 100)
+        await asyncio.sleep(60)
+    files = [post for post in world.posts(ann) if post.attachment]
+    contents = [world.telegram.content_of(post) for post in files]
+    assert any(b"new" in content for content in contents)
