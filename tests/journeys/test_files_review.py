@@ -1,6 +1,7 @@
 """Files where something goes wrong on the way: nothing is lost, doubled or stuck."""
 
 import asyncio
+import json
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from processes import Bridge
 from worlds import World, a_world, in_a_fast_world
 
 from bridge.sandbox.coze import saying
+from bridge.sandbox.coze.scripts.steps import Event, ending, fixed
 from bridge.sandbox.telegram import Message
 
 SPEED = 4.0
@@ -149,3 +151,45 @@ async def test_an_edit_while_files_go_out_brings_the_new_answers_files(world: Wo
     files = [post for post in world.posts(ann) if post.attachment]
     contents = [world.telegram.content_of(post) for post in files]
     assert any(b"new" in content for content in contents)
+
+
+@in_a_fast_world
+async def test_half_characters_break_no_answer_that_brings_files(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    code = "print('\ud83d')\n" * 60
+    text = {"type": "answer", "id": "7", "content": f"Words \ud83d.\n\n```python\n{code}```"}
+    world.coze.use(fixed(Event("conversation.message.completed", json.dumps(text)), *ending()))
+    async with world.bridge(BRIDGE_FILE_CHARACTERS="300", BRIDGE_SPEECH="always"):
+        world.telegram.send(ann, "hello")
+        await world.telegram.until(lambda: len(world.posts(ann)) == 3, 100)
+    assert kinds(world.posts(ann)) == ["text", "document", "voice"]
+
+
+@in_a_fast_world
+async def test_hosts_that_hardly_answer_keep_nobody_waiting_for_long(world: World) -> None:
+    ann, bo = (world.telegram.add_person(name) for name in ("Ann", "Bo"))
+    loop = asyncio.get_running_loop()
+
+    async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"x")
+            await asyncio.sleep(5)
+
+    server = await asyncio.start_server(trickle, "127.0.0.1", 0)
+    slow = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    links = "\n\n".join(f"![{number}](http://{slow}/{number})" for number in range(20))
+    world.coze.use(saying(links), for_text="slow")
+    world.coze.use("picture", for_text="picture")
+    hosts = f"{own(world)['BRIDGE_PICTURE_HOSTS']},{slow}"
+    async with server, world.bridge(BRIDGE_PICTURE_HOSTS=hosts):
+        begun = loop.time()
+        world.telegram.send(ann, "slow")
+        await world.telegram.until(lambda: bool(world.posts(ann)), 100)
+        await asyncio.sleep(3)
+        world.telegram.send(bo, "picture")
+        await world.telegram.until(lambda: kinds(world.posts(bo)) == ["text", "photo"], 15)
+        await world.settled(ann, 1, timeout=100)
+        assert loop.time() - begun < 60
+        await asyncio.sleep(10)  # each connection is seen to be closed
+    assert kinds(world.posts(ann)) == ["text"]
