@@ -109,9 +109,10 @@ class Enclosing:
         if key in sent:
             shape = Shape.PHOTO if link.picture else Shape.DOCUMENT
             return Lying(Outgoing(key, shape, link.label, address=link.address), sent=True)
-        known_as = f"url:{key}"
-        async with self._store.reading() as tx:
-            known = await uploads.at_telegram(tx, self._bot_id, known_as)
+        known_as, known = f"url:{key}", None
+        if link.signed:
+            async with self._store.reading() as tx:
+                known = await uploads.at_telegram(tx, self._bot_id, known_as)
         if known is not None:
             shape, file_id = Shape(known[0]), known[1]
             caption = link.label if shape is not Shape.DOCUMENT else ""
