@@ -3,16 +3,23 @@
 import asyncio
 import json
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 from fast import run_fast_together
+from made import picture
 from processes import Bridge
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from worlds import World, a_world, in_a_fast_world
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.coze.scripts.steps import Event, ending, fixed
-from bridge.sandbox.telegram import Message
+from bridge.sandbox.serving import serving
+from bridge.sandbox.telegram import AlbumItem, Message
 
 SPEED = 4.0
 
@@ -193,3 +200,83 @@ async def test_hosts_that_hardly_answer_keep_nobody_waiting_for_long(world: Worl
         assert loop.time() - begun < 60
         await asyncio.sleep(10)  # each connection is seen to be closed
     assert kinds(world.posts(ann)) == ["text"]
+
+
+@in_a_fast_world
+async def test_a_file_with_an_odd_id_blocks_no_chat(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    person = {"id": ann.id, "is_bot": False, "first_name": "Ann"}
+    odd = {"file_id": "A", "file_unique_id": "\ud800", "width": 9, "height": 9}
+    message = {
+        "message_id": 1,
+        "date": int(time.time()),
+        "chat": {"id": ann.id, "type": "private", "first_name": "Ann"},
+        "from": person,
+    }
+    async with world.bridge():
+        world.telegram.send(ann, "first")
+        await world.settled(ann, 1)
+        world.telegram.inject({"message": {**message, "photo": [odd]}})
+        await asyncio.sleep(5)
+        world.coze.use(saying("Good."))
+        world.telegram.send(ann, "hello")
+        await world.telegram.until(lambda: world.posts(ann)[-1].text.endswith("Good."), 100)
+
+
+@in_a_fast_world
+async def test_our_own_speech_is_not_written_down(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Hello."))
+    async with world.bridge(BRIDGE_SPEECH="always"):
+        world.telegram.send(ann, "one")
+        await world.telegram.until(lambda: kinds(world.posts(ann)) == ["text", "voice"], 100)
+        spoken = world.posts(ann)[1].message_id
+        world.telegram.send(ann, "shorter", reply_to=spoken)
+        await world.telegram.until(lambda: len(world.posts(ann)) == 4, 100)
+    assert world.coze.heard == []
+    assert world.posts(ann)[2].text == "Hello."
+    assert world.coze.asked[-1].question.endswith("shorter")
+
+
+@in_a_fast_world
+async def test_an_address_may_hold_another_picture_tomorrow(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    contents = [picture(60, 60, "PNG"), picture(70, 70, "PNG")]
+
+    async def give(_: Request) -> Response:
+        return Response(contents[0], media_type="image/png")
+
+    async with serving(Starlette(routes=[Route("/weather.png", give)])) as base:
+        world.coze.use(saying(f"![weather]({base}/weather.png)"))
+        async with world.bridge(BRIDGE_PICTURE_HOSTS=base.removeprefix("http://")):
+            for number, content in enumerate([*contents], 1):
+                world.telegram.send(ann, "weather?")
+                await world.telegram.until(
+                    lambda most=2 * number: len(world.posts(ann)) == most, 100
+                )
+                await world.settled(ann, 2 * number)
+                assert world.telegram.content_of(world.posts(ann)[-1]) == content
+                contents.pop(0)
+
+
+@in_a_fast_world
+async def test_an_upload_that_breaks_is_made_again(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Good."))
+    async with world.bridge():
+        world.coze.lose_answer("/v1/files/upload")
+        world.telegram.send_photo(ann, picture(), "What is this?")
+        assert (await world.settled(ann, 1, timeout=100)).text == "Good."
+    assert len(world.coze.asked) == 1
+
+
+@in_a_fast_world
+async def test_that_texts_were_cut_is_said_once(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Good."))
+    long = ("All work and no play.\n" * 2000).encode()
+    items = [AlbumItem("document", long + bytes([65 + n]), f"{n}.txt") for n in range(3)]
+    async with world.bridge():
+        world.telegram.send_album(ann, items, "Read")
+        post = await world.settled(ann, 1)
+    assert post.text.count("only its beginning") == 1
