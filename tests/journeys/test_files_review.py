@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 from fast import run_fast_together
-from made import picture
+from made import picture, voice
 from processes import Bridge
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from worlds import World, a_world, in_a_fast_world
+from worlds import World, a_world, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.coze.scripts.steps import Event, ending, fixed
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import AlbumItem, Message
+from bridge.telegram import scratch
 
 SPEED = 4.0
 
@@ -280,3 +281,108 @@ async def test_that_texts_were_cut_is_said_once(world: World) -> None:
         world.telegram.send_album(ann, items, "Read")
         post = await world.settled(ann, 1)
     assert post.text.count("only its beginning") == 1
+
+
+@in_a_fast_world
+async def test_what_is_carried_twice_is_complained_of_once(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Good."))
+    async with world.bridge():
+        photo = world.telegram.send_photo(ann, picture(), "one")
+        await world.settled(ann, 1)
+        world.coze.state.uploads.clear()  # three months later
+        world.telegram.send(ann, "two", reply_to=photo)
+        world.telegram.send_document(ann, "key.xyz", bytes(range(256)) * 9, caption="and?")
+        post = await world.settled(ann, 2, timeout=100)
+    assert post.text.endswith("Good.")
+    assert post.text.count("files of this type") == 1
+
+
+@in_a_fast_world
+async def test_stop_ends_an_upload(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge():
+        world.coze.delay("/v1/files/upload", 50)
+        world.telegram.send_photo(ann, picture(), "What is this?")
+        await world.telegram.until(
+            lambda: any("Stop" in buttons(one) for one in world.posts(ann)), 100
+        )
+        world.telegram.send(ann, "/stop")
+        post = await world.settled(ann, 1, timeout=10)
+        assert post.text.endswith("Stopped.")
+        assert scratch.left() == []
+    assert world.coze.asked == []
+
+
+@in_a_fast_world
+async def test_an_edited_caption_is_asked_with_its_file(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Good."))
+    async with world.bridge():
+        world.coze.delay("/v1/files/upload", 20)
+        number = world.telegram.send_photo(ann, picture(), "old")
+        await world.telegram.until(lambda: bool(world.posts(ann)), 100)
+        world.telegram.edit(ann, number, "new")
+        await world.settled(ann, 1, timeout=60)
+        world.telegram.edit(ann, number, "newest")
+        await world.coze.until(lambda: len(world.coze.asked) == 2, 100)
+        await world.settled(ann, 1)
+    questions = [(one.question, len(one.attachments)) for one in world.coze.asked]
+    assert questions == [("new", 1), ("newest", 1)]
+    assert len(world.posts(ann)) == 1
+
+
+IN_POINTS = [
+    f"{side} {act} 1"
+    for act in ("file", "/v1/files/upload", "/v1/audio/transcriptions")
+    for side in ("before", "after")
+]
+OUT_POINTS = [
+    f"{side} {act} 1" for act in ("/v1/audio/speech", "sendvoice") for side in ("before", "after")
+]
+
+
+def test_files_and_speech_come_once_wherever_it_dies(tmp_path: Path) -> None:
+    async def one(number: int, point: str) -> object:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with a_world(folder) as world:
+            ann = world.telegram.add_person("Ann")
+            world.coze.use(saying("Good."))
+            world.coze.transcript(recording, "Why?")
+            more = {"BRIDGE_SPEECH": "always", "BRIDGE_QUIET_SECONDS": "1"}
+            variables = {**world.variables, **more}
+            photo = world.telegram.send_photo(ann, picture(), "Look")
+            world.telegram.send_voice(ann, recording)
+            first = Bridge(variables, folder, point, speed=SPEED)
+            try:
+                assert await first.ended(400) == -9, f"it did not die {point}"
+            finally:
+                first.kill()
+            second = Bridge(variables, folder, speed=SPEED)
+            try:
+                await second.ready(400)
+                await world.telegram.until(lambda: len(world.posts(ann)) == 2, 400)
+                await world.settled(ann, 2, timeout=100)
+                await world.telegram.until(lambda: world.telegram.pending == 0)
+                world.telegram.send(ann, "again", reply_to=photo)
+                await world.telegram.until(lambda: len(world.posts(ann)) >= 4, 400)
+            finally:
+                second.terminate()
+                assert await second.ended(400) == 0
+            asked = [(each.question, len(each.attachments)) for each in world.coze.asked]
+            return kinds(world.posts(ann)), world.posts(ann)[0].text, asked
+
+    recording = voice()
+
+    async def matrix() -> None:
+        points = [*IN_POINTS, *OUT_POINTS]
+        found = await asyncio.gather(*(one(*pair) for pair in enumerate(points)))
+        good = (
+            ["text", "voice"] * 2,
+            "🎤 Why?\n\nGood.",
+            [("Look\n\nWhy?", 1), ("In reply to Ann:\n> Look\n\nagain", 1)],
+        )
+        assert {p: each for p, each in zip(points, found, strict=True) if each != good} == {}
+
+    run_fast_together(matrix(), SPEED)
