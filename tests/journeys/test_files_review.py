@@ -5,6 +5,7 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 from fast import run_fast_together
@@ -386,3 +387,21 @@ def test_files_and_speech_come_once_wherever_it_dies(tmp_path: Path) -> None:
         assert {p: each for p, each in zip(points, found, strict=True) if each != good} == {}
 
     run_fast_together(matrix(), SPEED)
+
+
+@in_a_fast_world
+async def test_a_question_with_files_is_not_asked_twice_where_no_mark_is_kept(
+    world: World,
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Good."))
+    async with world.bridge():
+        world.coze.drop_stream(after_bytes=0)
+        world.telegram.send_photo(ann, picture(), "What is this?")
+        await world.coze.until(lambda: bool(world.coze.asked), 100)
+        for conversation in world.coze.conversations.values():
+            for message in conversation.messages:
+                cast(dict[str, str], message.meta_data).clear()
+        await world.settled(ann, 1, timeout=100)
+        await asyncio.sleep(60)
+    assert len(world.coze.asked) == 1
