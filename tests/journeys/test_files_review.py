@@ -405,3 +405,16 @@ async def test_a_question_with_files_is_not_asked_twice_where_no_mark_is_kept(
         await world.settled(ann, 1, timeout=100)
         await asyncio.sleep(60)
     assert len(world.coze.asked) == 1
+
+
+@in_a_fast_world
+async def test_where_no_temporary_file_can_be_made_the_question_is_asked(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Good."))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", "/nowhere")
+        async with world.bridge():
+            world.telegram.send_photo(ann, picture(), "What is this?")
+            post = await world.settled(ann, 1)
+    assert "could not get the file" in post.text
+    assert post.text.endswith("Good.")

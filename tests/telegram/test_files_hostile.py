@@ -1,6 +1,7 @@
 """What is hostile in files, in what answers link to, and in the bytes of both."""
 
 import asyncio
+import gzip
 import random
 import struct
 import time
@@ -12,10 +13,13 @@ import pytest
 from made import picture, voice
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from telegram import Bot
 
 from bridge.coze.files import taken
+from bridge.errors import FileGone, TelegramUnreachable
+from bridge.model import Attachment, Kind
 from bridge.relay.carrying import Carried
 from bridge.relay.ogg import NotOgg, joined
 from bridge.sandbox.serving import serving
@@ -23,6 +27,7 @@ from bridge.telegram.attached import file_name
 from bridge.telegram.enclosed import Linked, without
 from bridge.telegram.fetching import Fetching, NotFetched
 from bridge.telegram.images import shape_of
+from bridge.telegram.media import Downloads
 from bridge.telegram.outgoing import Shape
 
 HOMES = (
@@ -128,3 +133,29 @@ def test_nothing_that_people_wrote_is_in_a_representation() -> None:
     assert "ecret" not in repr(linking)
     carried = Carried(None, texts={"k": "Secret"})  # type: ignore[arg-type]
     assert "Secret" not in repr(carried)
+
+
+@pytest.mark.parametrize("path", ["a.txt", "a\x00.txt", "a\n.txt"])
+async def test_files_come_through_servers_that_pack_or_talk_nonsense(path: str) -> None:
+    words = b"All work and no play.\n" * 400
+
+    async def serve(request: Request) -> Response:
+        if request.url.path.endswith("getfile"):
+            return JSONResponse({"ok": True, "result": {"file_id": "A", "file_path": path}})
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(words)
+        return Response(gzip.compress(words), headers={"Content-Encoding": "gzip"})
+
+    routes = [Route("/{rest:path}", serve, methods=["GET", "POST"])]
+    async with serving(Starlette(routes=routes)) as base:
+        bot = Bot("42:SANDBOX", base_url=f"{base}/bot", base_file_url=f"{base}/file/bot")
+        file = Attachment("A", "B", Kind.FILE, "a.txt")
+        async with Downloads(bot, f"{base}/file/bot42:SANDBOX", None, local=False) as downloads:
+            if path == "a.txt":
+                async with downloads.opened(file) as found:
+                    assert found.read_bytes() == words
+            else:
+                with pytest.raises((FileGone, TelegramUnreachable)):
+                    async with downloads.opened(file):
+                        pass
+        await bot.shutdown()
