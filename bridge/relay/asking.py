@@ -166,7 +166,7 @@ class Asking:
             told.progress,
             doing=None,
             transcript=transcript(told.turn),
-            notices=(*told.progress.notices, *told.carried.notices),
+            notices=tuple(dict.fromkeys((*told.progress.notices, *told.carried.notices))),
         )
 
     async def _forget_uploads(self, told: Told) -> bool:

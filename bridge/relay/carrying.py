@@ -1,7 +1,7 @@
 """Bring a turn's files to the agent: written down, read into the question, or uploaded."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from bridge.errors import (
     FileGone,
     FileRefused,
     Forbidden,
+    Happened,
     NothingToAsk,
     NotOffered,
     Retry,
@@ -51,6 +52,9 @@ class Carried:
     """The files that were uploaded for an earlier question."""
     refused: list[str] = field(default_factory=list)
     """The files that the agent does not get."""
+
+    def __repr__(self) -> str:
+        return f"Carried({len(self.uploads)} uploads, {len(self.texts)} texts)"
 
     @property
     def files(self) -> tuple[tuple[str, str], ...]:
@@ -136,28 +140,29 @@ class Carrying:
                     return
             if not taken(attachment.name):
                 raise FileRefused("Passing on a file", "its type", sentence="file.type")
-            file_id = await self._patiently(path, attachment)
+            file_id = await self._patiently(lambda: upload(self._coze, path, attachment.name))
         async with self._store.writing() as tx:
             await uploads.uploaded(tx, self._place, attachment.key, file_id)
         carried.uploads[attachment.key] = (attachment.kind, file_id)
 
-    async def _patiently(self, path: Path, attachment: Attachment) -> str:
-        """Upload, again after a pause: another copy at Coze harms nobody."""
+    async def _patiently(self, bring: Callable[[], Awaitable[str]]) -> str:
+        """Do it, again after a pause: another copy at Coze harms nobody."""
         for pause in (1.0, 4.0):
             try:
-                return await upload(self._coze, path, attachment.name)
+                return await bring()
             except CozeTrouble as trouble:
-                if trouble.retry is not Retry.WAIT and trouble.permanent:
+                passes = trouble.retry in (Retry.ONCE, Retry.WAIT)
+                if not passes and trouble.happened is Happened.NO:
                     raise
-                log.info("a file is uploaded again", trouble=str(trouble))
+                log.info("a file is sent again", trouble=str(trouble))
                 await asyncio.sleep(pause)
-        return await upload(self._coze, path, attachment.name)
+        return await bring()
 
     async def _write_down(self, attachment: Attachment, carried: Carried) -> None:
         if attachment.size > MOST_HEARD_BYTES:
             raise FileGone("Writing down a voice message", "its size", sentence="speech.too_long")
         async with self._files.opened(attachment) as path:
-            said = await transcribe(self._coze, path, attachment.name)
+            said = await self._patiently(lambda: transcribe(self._coze, path, attachment.name))
         if not said:
             raise FileGone("Writing down a voice message", "no word", sentence="speech.empty")
         async with self._store.writing() as tx:
@@ -174,15 +179,19 @@ def _inline(attachment: Attachment, text: str, carried: Carried) -> None:
     room = MOST_CHARACTERS - sum(len(one) for one in carried.texts.values())
     if len(text) > room:
         text = text[: max(0, room)]
-        carried.notices.append("file.cut")
+        _say(carried, "file.cut")
     carried.texts[attachment.key] = fenced(attachment.name, text)
 
 
 def _note(carried: Carried, attachment: Attachment, said: str, trouble: Trouble) -> None:
     log.warning("a file was not passed on", turn=carried.turn.id, trouble=str(trouble))
     carried.refused.append(attachment.key)
-    if said not in carried.notices:
-        carried.notices.append(said)
+    _say(carried, said)
+
+
+def _say(carried: Carried, sentence: str) -> None:
+    if sentence not in carried.notices:
+        carried.notices.append(sentence)
 
 
 def _is_something(carried: Carried) -> None:

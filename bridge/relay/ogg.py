@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 _PAGE = struct.Struct("<4sBBqIIIB")
 _FIRST, _LAST = 2, 4
+_LAST_POSITION = 2**63 - 1
 _NO_PACKET = -1
 """The position of a page on which no packet ends."""
 
@@ -72,6 +73,8 @@ def _split(pages: Sequence[_Page]) -> tuple[list[_Page], list[_Page]]:
 
 
 def _moved(page: _Page, by: int) -> _Page:
+    if page.position + by > _LAST_POSITION:
+        raise NotOgg("it ends after all time")
     position = page.position + by if page.position != _NO_PACKET else _NO_PACKET
     return _Page(page.flags, position, page.serial, page.lacing, page.body)
 

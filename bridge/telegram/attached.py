@@ -20,6 +20,8 @@ MOST_NAME = 80
 _UNSAFE = re.compile(
     r'[\x00-\x1f\x7f<>:"/\\|?*\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]'
 )
+_EXTENSION = re.compile(r"\.\w{1,15}")
+_ANYTHING = ("application/octet-stream", "application/json", "application/xml")
 _KINDS = {"image": Kind.IMAGE, "audio": Kind.AUDIO}
 _EXTENSIONS = {
     "audio/mpeg": ".mp3",
@@ -82,9 +84,17 @@ def file_name(given: str, mime: str, fallback: str) -> str:
     """A plain name of one folder's width, with an extension that fits the type."""
     flat = " ".join(_UNSAFE.sub(" ", given).split()).strip(". ")
     path = PurePosixPath(flat or fallback)
-    extension = path.suffix or _EXTENSIONS.get(mime) or mimetypes.guess_extension(mime) or ""
-    stem = path.stem if path.suffix else path.name
-    return stem[: MOST_NAME - len(extension)] + extension[:16]
+    fitting = _EXTENSIONS.get(mime) or mimetypes.guess_extension(mime) or ""
+    if not _EXTENSION.fullmatch(path.suffix) or (fitting and _by_chance(path.suffix, mime)):
+        return path.name[: MOST_NAME - len(fitting)] + fitting
+    return path.stem[: MOST_NAME - len(path.suffix)] + path.suffix
+
+
+def _by_chance(suffix: str, mime: str) -> bool:
+    """Whether a name goes on behind a dot, as in `Report v1.2`; text is known by its content."""
+    if mime.startswith("text/") or mime in _ANYTHING:
+        return False
+    return mimetypes.guess_type(f"x{suffix}") == (None, None)
 
 
 def in_words(raw: RawMessage) -> str:

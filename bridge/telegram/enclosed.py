@@ -26,7 +26,8 @@ _HOSTS = (
 )
 """Where Coze's own tools put what they make; links there expire."""
 _LINK = re.compile(
-    r"(?P<picture>!?)\[(?P<label>(?:[^\[\]\\]|\\.|!?\[[^\[\]]*\]\([^()\s]*\))*)\]"
+    r"\\.|(?<!`)(?P<ticks>`+)[^`\n]+(?P=ticks)(?!`)"  # escapes and code, which stay as they are
+    r"|!?\[(?P<label>(?:[^\[\]\\]|\\.|!?\[[^\[\]]*\]\([^()\s]*\))*)\]"
     r"\(\s*<?(?P<url>[^\s<>()]+(?:\([^\s<>()]*\)[^\s<>()]*)*)>?(?:\s+(?:\"[^\"]*\"|'[^']*'))?\s*\)"
 )
 _EXTENSIONS = {
@@ -48,6 +49,17 @@ class Linked:
     label: str
     picture: bool
     """Whether the answer says that it is a picture."""
+
+    @property
+    def signed(self) -> bool:
+        """Whether the address is good for a while only; then another file gets another one."""
+        names = {
+            name.casefold().removeprefix("x-") for name in parse_qs(urlsplit(self.address).query)
+        }
+        return names >= {"expires", "signature"}
+
+    def __repr__(self) -> str:
+        return f"Linked({len(self.address)} characters, picture={self.picture})"
 
 
 @dataclass(frozen=True)
@@ -90,12 +102,11 @@ def _links(tokens: Sequence[Token]) -> Iterator[Linked]:
 def _worth(link: Linked) -> bool:
     try:
         parts = urlsplit(link.address)
-        host, query = (parts.hostname or "").casefold(), parse_qs(parts.query)
+        host, signed = (parts.hostname or "").casefold(), link.signed
     except ValueError:
         return False
     if parts.scheme not in ("http", "https") or not host:
         return False
-    signed = {name.casefold().removeprefix("x-") for name in query} >= {"expires", "signature"}
     return link.picture or signed or host.endswith(_HOSTS)
 
 
@@ -105,12 +116,28 @@ def without(answer: str, pictures: Collection[str], files: Collection[str] = ())
         return answer
 
     def label(found: re.Match[str]) -> str:
+        if found["url"] is None:
+            return found[0]
         address = normalizeLink(found["url"].replace("&amp;", "&"))
         mark = PICTURE if address in pictures else FILE if address in files else ""
         words = found["label"].strip()
         return f"{mark} {words}".rstrip() if mark else found[0]
 
-    return _LINK.sub(label, answer)
+    return "\n".join(part if code else _LINK.sub(label, part) for code, part in _by_code(answer))
+
+
+def _by_code(answer: str) -> Iterator[tuple[bool, str]]:
+    """The lines of an answer in a row, those that are blocks of code by themselves."""
+    lines, done = answer.split("\n"), 0
+    for token in parse(answer, {}):
+        if token.type in ("fence", "code_block") and token.map and token.map[0] >= done:
+            begin, end = token.map
+            if begin > done:
+                yield False, "\n".join(lines[done:begin])
+            yield True, "\n".join(lines[begin:end])
+            done = end
+    if done < len(lines):
+        yield False, "\n".join(lines[done:])
 
 
 def name_of(link: Linked, media_type: str) -> str:

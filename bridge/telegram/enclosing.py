@@ -7,7 +7,7 @@ written down before it is made: after a crash, what stands there is not sent aga
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from bridge.telegram.enclosed import Linked, Made, linked, made, name_of, speaka
 from bridge.telegram.fetching import Fetching, NotFetched
 from bridge.telegram.images import shape_of
 from bridge.telegram.manner import Manner
+from bridge.telegram.markup import whole
 from bridge.telegram.outgoing import Batch, Outgoing, Shape, batches
 from bridge.telegram.posting import Posting
 
@@ -30,6 +31,11 @@ log = structlog.get_logger(__name__)
 MOST_BYTES = 20 * 1024 * 1024
 """Of one file; Telegram takes up to 50 MB from bots."""
 AT_ONCE = 4
+"""Of one answer."""
+MOST_AT_ONCE = 32
+"""Of all answers: each may keep a thread busy with a name that is looked up."""
+ALL_SECONDS = 40.0
+"""How long all files of an answer may take; the rest stays links."""
 _SPEECH = "speech"
 _PAGES = ("text/html", "application/xhtml+xml")
 
@@ -58,26 +64,44 @@ class Enclosing:
         self._fetching = fetching
         self._bot_id = bot_id
         self._file_characters = file_characters
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
 
     @asynccontextmanager
     async def of(
         self, picture: Picture, posting: Posting, manner: Manner
     ) -> AsyncIterator["Enclosure"]:
         """What goes with a final picture; its temporary files are gone with the context."""
-        answer = picture.text if picture.note is None else ""
+        answer = whole(picture.text) if picture.note is None else ""
         links, parts = linked(answer), made(answer, self._file_characters)
-        async with AsyncExitStack() as stack:
-            found: Sequence[Lying] = ()
-            folder = Path()
+        with ExitStack() as stack:
+            found, sent, folder = list[Lying](), set[str](), None
             if links or parts or (manner.spoken and answer):
-                folder = stack.enter_context(scratch.folder())
-                sent = await posting.sent()
-                tasks = [self._lying(link, folder / str(n), sent) for n, link in enumerate(links)]
-                fetched = [one for one in await asyncio.gather(*tasks) if one is not None]
+                folder = _folder(stack)
+            if folder is not None:
+                sent = await posting.sent({_digest(one.address): one.label for one in links})
+                found = await self._all(links, folder, sent)
                 written = [_write(*pair, folder) for pair in enumerate(parts)]
-                found = [*fetched, *(Lying(one, one.key in sent) for one in written)]
-            yield Enclosure(self, picture, found, posting, manner, folder)
+                found += [Lying(one, one.key in sent) for one in written if one is not None]
+            spoken = _SPEECH in sent
+            yield Enclosure(self, picture, found, posting, manner, folder, spoken=spoken)
+
+    async def _all(self, links: Sequence[Linked], folder: Path, sent: set[str]) -> list[Lying]:
+        """Get hold of what is linked, as far as that does not take too long."""
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(number: int, link: Linked) -> Lying | None:
+            async with room:
+                return await self._lying(link, folder / str(number), sent)
+
+        tasks = [asyncio.create_task(one(*pair)) for pair in enumerate(links)]
+        try:
+            done, _ = await asyncio.wait(tasks, timeout=ALL_SECONDS) if tasks else (set(), None)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        found = [task.result() for task in tasks if task in done]
+        return [lying for lying in found if lying is not None]
 
     async def _lying(self, link: Linked, path: Path, sent: set[str]) -> Lying | None:
         """Get hold of something linked; None when it stays a link."""
@@ -85,9 +109,10 @@ class Enclosing:
         if key in sent:
             shape = Shape.PHOTO if link.picture else Shape.DOCUMENT
             return Lying(Outgoing(key, shape, link.label, address=link.address), sent=True)
-        known_as = f"url:{key}"
-        async with self._store.reading() as tx:
-            known = await uploads.at_telegram(tx, self._bot_id, known_as)
+        known_as, known = f"url:{key}", None
+        if link.signed:
+            async with self._store.reading() as tx:
+                known = await uploads.at_telegram(tx, self._bot_id, known_as)
         if known is not None:
             shape, file_id = Shape(known[0]), known[1]
             caption = link.label if shape is not Shape.DOCUMENT else ""
@@ -146,8 +171,12 @@ class Enclosure:
         found: Sequence[Lying],
         posting: Posting,
         manner: Manner,
-        folder: Path,
+        folder: Path | None,
+        *,
+        spoken: bool,
     ) -> None:
+        """`spoken` says that the recording was sent already."""
+        self._spoken = spoken
         self._manner = manner
         self._folder = folder
         self._maker = maker
@@ -186,15 +215,21 @@ class Enclosure:
 
     async def _speak(self) -> bool:
         """Have the answer spoken, and send that; False when it cannot be had."""
-        text = speakable(self._picture.text)
-        if _SPEECH in await self._posting.sent() or not text:
+        text = speakable(whole(self._picture.text))
+        if self._spoken or not text:
             return True
+        if self._folder is None:
+            return False
         await self._posting.act(ChatAction.RECORD_VOICE)
         sound = await self._maker.speaking.spoken(text, self._manner.language)
         if sound is None:
             return False
         path = self._folder / "voice.ogg"
-        await asyncio.to_thread(path.write_bytes, sound)
+        try:
+            await asyncio.to_thread(path.write_bytes, sound)
+        except OSError as error:
+            _complain(error)
+            return False
         voice = Outgoing(_SPEECH, Shape.VOICE, "answer.ogg", path=path)
         if await self._posting.post((voice,)) is not None:
             return True
@@ -228,9 +263,27 @@ class Enclosure:
         return False
 
 
-def _write(number: int, part: Made, folder: Path) -> Outgoing:
+def _folder(stack: ExitStack) -> Path | None:
+    """A folder for the files of an answer, which is worth more than they are; None without one."""
+    try:
+        return stack.enter_context(scratch.folder())
+    except OSError as error:
+        _complain(error)
+        return None
+
+
+def _complain(error: OSError) -> None:
+    cure = "Check the folder for temporary files (TMPDIR): its rights, and the free disk space."
+    log.error("no temporary files", error=type(error).__name__, cure=cure)
+
+
+def _write(number: int, part: Made, folder: Path) -> Outgoing | None:
     path = folder / f"made-{number}"
-    path.write_text(part.content, encoding="utf-8")
+    try:
+        path.write_text(part.content, encoding="utf-8")
+    except OSError as error:
+        _complain(error)
+        return None
     return Outgoing(f"made-{number}", Shape.DOCUMENT, part.name, path=path)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 MOST_REDIRECTS = 3
 WHOLE_SECONDS = 25.0
@@ -73,7 +74,8 @@ class Fetching:
 
     async def _one(self, address: str, path: Path, most_bytes: int) -> Fetched | str:
         """Follow no redirect: where it leads is judged like the first address."""
-        own = self._judge(address)
+        url = URL(address)
+        own = self._judge(address, url)
         connector = aiohttp.TCPConnector(
             resolver=self._resolver if own else _PublicOnly(self._resolver),
             use_dns_cache=False,
@@ -89,7 +91,7 @@ class Fetching:
                 trust_env=False,
                 auto_decompress=False,
             ) as session,
-            session.get(address, allow_redirects=False) as answer,
+            session.get(url, allow_redirects=False) as answer,
         ):
             if answer.status in (301, 302, 303, 307, 308):
                 return answer.headers.get("Location", "")
@@ -99,16 +101,20 @@ class Fetching:
                 raise NotFetched("it is packed")
             return await _save(answer, path, most_bytes)
 
-    def _judge(self, address: str) -> bool:
-        """Whether it is at one of the operator's own hosts. Raises NotFetched for what is nowhere."""
+    def _judge(self, address: str, url: URL) -> bool:
+        """Whether it is at one of the operator's own hosts. Raises NotFetched for what is nowhere.
+
+        `url` is the address as it is connected to: that folds odd letters into plain ones, and
+        asks no resolver for a host that is a number then.
+        """
         if len(address) > MOST_ADDRESS:
             raise NotFetched("its address is too long")
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https"):
             raise NotFetched("neither http nor https")
-        if "@" in parts.netloc or not parts.hostname:
+        if "@" in parts.netloc or not parts.hostname or not url.raw_host:
             raise NotFetched("credentials, or no host")
-        host, port = parts.hostname.casefold(), parts.port
+        host, port = url.raw_host.casefold(), url.explicit_port
         if self._own_hosts & {host, f"{host}:{port}", parts.netloc.casefold()}:
             return True
         number = _number(host)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Self
@@ -23,6 +23,9 @@ from bridge.transport import plain, transport
 
 log = structlog.get_logger(__name__)
 _DOING = "Fetching a file from Telegram"
+_NO_ROOM = "Check the folder for temporary files (TMPDIR): its rights, and the free disk space."
+_UNPACKED = {"Accept-Encoding": "identity"}
+"""So that as many bytes are read as the server says."""
 TRIES = 4
 PAUSE_SECONDS = 2.0
 """Telegram says of a file that is too new or just busy that it is unavailable; once more helps."""
@@ -73,9 +76,12 @@ class Downloads:
             yield Path(address)
             return
         suffix = PurePath(attachment.name).suffix
-        with scratch.folder() as folder:
-            path = folder / f"file{suffix}"
-            await _again(lambda: self._download(address, path))
+        with ExitStack() as stack:
+            try:
+                path = stack.enter_context(scratch.folder()) / f"file{suffix}"
+                await _again(lambda: self._download(address, path))
+            except OSError as error:
+                raise FileGone(_DOING, type(error).__name__, cure=_NO_ROOM) from error
             yield path
 
     async def _address(self, attachment: Attachment) -> str:
@@ -103,7 +109,9 @@ class Downloads:
     async def _download(self, address: str, path: Path) -> None:
         try:
             with outside("file"):
-                async with self._http.stream("GET", f"{self._root}/{address}") as response:
+                async with self._http.stream(
+                    "GET", f"{self._root}/{address}", headers=_UNPACKED
+                ) as response:
                     if response.status_code == 404:
                         raise _Later(PAUSE_SECONDS, FileGone(_DOING, "HTTP 404"))
                     if not response.is_success:
@@ -111,6 +119,8 @@ class Downloads:
                     await _save(response, path)
         except httpx.HTTPError as error:  # its words may hold the token
             raise _Later(PAUSE_SECONDS) from error
+        except httpx.InvalidURL as error:
+            raise FileGone(_DOING, "the server names no place") from error
 
 
 class _Later(Exception):

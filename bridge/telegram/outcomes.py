@@ -32,6 +32,8 @@ _CLOSED = re.compile(
     "chat not found|chat_id is empty|peer_id_invalid|not enough rights|"
     "chat_write_forbidden|chat_restricted|have no write access"
 )
+_KIND_CLOSED = re.compile("not enough rights to send (?!text)")
+"""A group may take words, and no files."""
 _PASSES = re.compile(
     "muted|not enough rights|chat_write_forbidden|chat_restricted|have no write access|"
     "topic closed|topic_closed"
@@ -145,6 +147,8 @@ def _refusal(error: BadRequest) -> Exception:
     what = str(error).casefold()  # the library changes the case of the server's words
     if _GONE.search(what):
         return PostGone(what)
+    if _KIND_CLOSED.search(what):
+        return Refused(what)
     if _CLOSED.search(what):
         return ChatClosed(what)
     if _TOPIC_CLOSED.search(what):

@@ -75,21 +75,22 @@ async def send(calls: Calls, key: ChatKey, batch: Batch) -> tuple[int, Sequence[
     with ExitStack() as stack:
         medium = [_medium(one, stack, attach=len(batch) > 1) for one in batch]
 
-        async def call() -> object:
+        async def call() -> tuple[int, Sequence[str]]:
             place = {"chat_id": key.chat_id, "message_thread_id": key.thread_id or None}
             if len(batch) == 1:
                 (only,) = batch
-                given = {only.shape.value: medium[0], "caption": _caption(only) or None}
-                return [await calls.raw(f"send{only.shape}", **place, **given)]
-            album = [_in_album(*pair) for pair in zip(batch, medium, strict=True)]
-            return await calls.raw("sendmediagroup", **place, media=album)
+                given = {only.shape.value: medium[0], "caption": _cut(only.caption) or None}
+                sent = [await calls.raw(f"send{only.shape}", **place, **given)]
+            else:
+                album = [_in_album(*pair) for pair in zip(batch, medium, strict=True)]
+                sent = await calls.raw("sendmediagroup", **place, media=album)
+            return _result(sent, batch)
 
-        sent = await calls.judged(key, "Sending a file", call)
-    return _result(sent, batch)
+        return await calls.judged(key, "Sending a file", call)
 
 
-async def is_ours(calls: Calls, key: ChatKey, post: int, batch: Batch) -> None:
-    """Show the batch's caption in a message: only a file of ours takes it.
+async def is_ours(calls: Calls, key: ChatKey, post: int, caption: str) -> None:
+    """Show a file's caption in a message: only a file of ours takes it.
 
     Raises PostGone when it is none, and what else `Calls.judged` raises.
     """
@@ -97,7 +98,7 @@ async def is_ours(calls: Calls, key: ChatKey, post: int, batch: Batch) -> None:
     async def call() -> None:
         where = {"chat_id": key.chat_id, "message_id": post}
         try:
-            await calls.raw("editmessagecaption", **where, caption=_caption(batch[0]))
+            await calls.raw("editmessagecaption", **where, caption=_cut(caption))
         except BadRequest as error:
             if "message is not modified" not in str(error).casefold():
                 raise
@@ -114,25 +115,25 @@ def _medium(one: Outgoing, stack: ExitStack, *, attach: bool) -> str | InputFile
 
 def _in_album(one: Outgoing, medium: str | InputFile) -> InputMedia:
     kind = InputMediaPhoto if one.shape is Shape.PHOTO else InputMediaDocument
-    return kind(medium, caption=_caption(one) or None)
+    return kind(medium, caption=_cut(one.caption) or None)
 
 
-def _caption(one: Outgoing) -> str:
-    if units(one.caption) <= MOST_CAPTION_UNITS:
-        return one.caption
-    cut = one.caption.encode("utf-16-le")[: 2 * (MOST_CAPTION_UNITS - 1)]
+def _cut(caption: str) -> str:
+    if units(caption) <= MOST_CAPTION_UNITS:
+        return caption
+    cut = caption.encode("utf-16-le")[: 2 * (MOST_CAPTION_UNITS - 1)]
     return cut.decode("utf-16-le", "ignore") + "…"
 
 
 def _result(sent: object, batch: Batch) -> tuple[int, Sequence[str]]:
-    """Raises KeyError and TypeError for an answer of another shape."""
+    """Raises KeyError, TypeError and ValueError for an answer of another shape."""
     messages = sent if isinstance(sent, list) else []
     ids = [_file_id(message, one) for message, one in zip(messages, batch, strict=True)]
     return int(messages[-1]["message_id"]), ids
 
 
-def _file_id(message: dict[str, object], one: Outgoing) -> str:
-    found = message.get(one.shape.value)
+def _file_id(message: object, one: Outgoing) -> str:
+    found = message.get(one.shape.value) if isinstance(message, dict) else None
     found = found[-1] if isinstance(found, list) and found else found
     file_id = found.get("file_id") if isinstance(found, dict) else None
     return file_id if isinstance(file_id, str) else ""

@@ -20,7 +20,7 @@ from telegram import Message as RawMessage
 from telegram import User as RawUser
 from telegram.constants import ChatType
 
-from bridge.model import ChatKey, Message, Quote, Sender
+from bridge.model import Attachment, ChatKey, Kind, Message, Quote, Sender
 from bridge.telegram.addressing import (
     TELEGRAM,
     Command,
@@ -116,8 +116,8 @@ def _said(raw: RawMessage, sender: Sender, us: Us) -> Message:
     """What the message says, without our name where that only calls us."""
     text = _text(text_of(raw) if raw.chat.type == ChatType.PRIVATE else without_name(raw, us))
     text = "\n".join(part for part in (_text(in_words(raw)), text) if part)
-    quote, answered = _quote(raw, us), _answered(raw)
-    files = attachments(raw) + (attachments(answered) if answered is not None else ())
+    quote = _quote(raw, us)
+    files = attachments(raw) + _files_of_answered(raw, us)
     if not text and quote is None and not files:
         text = _text(text_of(raw))  # naming us under somebody's words asks about those words
     return Message(
@@ -165,6 +165,15 @@ def _answered(raw: RawMessage) -> RawMessage | None:
     """What the message answers; in a topic, every one merely stands below its first."""
     answered = raw.reply_to_message
     return None if answered is None or answered.forum_topic_created is not None else answered
+
+
+def _files_of_answered(raw: RawMessage, us: Us) -> tuple[Attachment, ...]:
+    """The files of the message that it answers; what we have spoken ourselves is known already."""
+    answered = _answered(raw)
+    if answered is None:
+        return ()
+    ours = answered.from_user is not None and answered.from_user.id == us.id
+    return tuple(one for one in attachments(answered) if not ours or one.kind is not Kind.VOICE)
 
 
 def _words_of(raw: RawMessage) -> str:
