@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from telegram import Bot
+from telegram.request import HTTPXRequest
 
 from bridge.coze.files import taken
 from bridge.errors import FileGone, TelegramUnreachable
@@ -148,7 +149,8 @@ async def test_files_come_through_servers_that_pack_or_talk_nonsense(path: str) 
 
     routes = [Route("/{rest:path}", serve, methods=["GET", "POST"])]
     async with serving(Starlette(routes=routes)) as base:
-        bot = Bot("42:SANDBOX", base_url=f"{base}/bot", base_file_url=f"{base}/file/bot")
+        calls = HTTPXRequest()
+        bot = Bot("42:SANDBOX", base_url=f"{base}/bot", request=calls)
         file = Attachment("A", "B", Kind.FILE, "a.txt")
         async with Downloads(bot, f"{base}/file/bot42:SANDBOX", None, local=False) as downloads:
             if path == "a.txt":
@@ -158,4 +160,4 @@ async def test_files_come_through_servers_that_pack_or_talk_nonsense(path: str) 
                 with pytest.raises((FileGone, TelegramUnreachable)):
                     async with downloads.opened(file):
                         pass
-        await bot.shutdown()
+        await calls.shutdown()
