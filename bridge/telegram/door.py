@@ -3,6 +3,7 @@
 Every question costs the operator something, so nobody asks the agent before that.
 """
 
+import asyncio
 import hmac
 import re
 import secrets
@@ -68,7 +69,7 @@ class Door:
         self._by_approval = by_approval
         self._code = code
         """Makes the person who sends it an operator; empty when it was used or there is none."""
-        self._code_until = time.monotonic() + CODE_SECONDS
+        self._code_until = asyncio.get_running_loop().time() + CODE_SECONDS
 
     async def recall(self) -> None:
         """Take up what was decided before. Raises StoreTrouble."""
@@ -196,7 +197,7 @@ class Door:
         """Whether it is the one-time code; then its sender is an operator from now on."""
         sent = message.text.strip().lower().encode()  # phones like capitals
         again = message.sender.id in self._rights.operators and _CODE.fullmatch(sent.decode())
-        fresh = self._code and time.monotonic() < self._code_until
+        fresh = self._code and asyncio.get_running_loop().time() < self._code_until
         if not again and (not fresh or not hmac.compare_digest(sent, self._code.encode())):
             return False  # who is operator already sent it before a crash, or is curious
         if not again:

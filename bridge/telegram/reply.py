@@ -229,6 +229,8 @@ class LiveReply:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._grow_by_pieces(), name=f"pieces of turn {self._turn.id}")
                 group.create_task(self._show_whole(), name=f"whole of turn {self._turn.id}")
+                if self._turn.attachments:
+                    group.create_task(self._carry(), name=f"files of turn {self._turn.id}")
         except* ReplyImpossible:
             pass  # the relay hears of it when it shows the next picture
 
@@ -266,10 +268,14 @@ class LiveReply:
 
     async def _type(self) -> None:
         while not self._over():
-            carries = self._picture.status == "status.files"
-            await self._calls.act(
-                self._key, ChatAction.UPLOAD_DOCUMENT if carries else ChatAction.TYPING
-            )
+            await self._calls.act(self._key)
+            await asyncio.sleep(TYPING_SECONDS)
+
+    async def _carry(self) -> None:
+        """Show that files are on their way to the agent, for as long as they are."""
+        while not self._over() and not self._picture.answers:
+            if self._picture.status == "status.files":
+                await self._calls.act(self._key, ChatAction.UPLOAD_DOCUMENT)
             await asyncio.sleep(TYPING_SECONDS)
 
     async def _something_to_see(self) -> None:

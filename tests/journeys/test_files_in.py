@@ -203,6 +203,18 @@ async def test_a_download_that_breaks_is_begun_again(world: World) -> None:
 
 
 @in_a_fast_world
+async def test_people_see_that_a_slow_file_is_on_its_way(world: World) -> None:
+    ann = met(world)
+    async with world.bridge():
+        world.telegram.slow_downloads(12.0)
+        world.telegram.send_photo(ann, picture(), "What is this?")
+        post = await world.settled(ann, 1, timeout=100)
+    assert post.text == ANSWER
+    assert "upload_document" in [one.name for one in world.telegram.actions(ann)]
+    assert any("Looking at what you sent" in frame.text for frame in post.history)
+
+
+@in_a_fast_world
 async def test_long_text_is_cut_and_that_is_said(world: World) -> None:
     ann = met(world)
     async with world.bridge():

@@ -1,12 +1,13 @@
 """What operators can do from Telegram, and that nobody else can."""
 
+import asyncio
 import io
 import time
 
 import pytest
 from PIL import Image
 from structlog.testing import capture_logs
-from worlds import World, eventually, in_a_fast_world
+from worlds import World, eventually, in_a_fast_world, in_a_world_of_speed
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message, Person
@@ -335,6 +336,16 @@ async def test_the_code_is_good_once_and_for_an_hour(world: World) -> None:
             )
     async with world.bridge(BRIDGE_ACCESS="approval"):
         assert "Version" in (await said(world, ann, "/status")).text
+
+
+@in_a_world_of_speed(20_000.0)
+async def test_the_code_is_worth_nothing_after_an_hour(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    with capture_logs() as logs:
+        async with world.bridge():
+            code = next(entry["code"] for entry in logs if "code" in entry)
+            await asyncio.sleep(3601)
+            assert "operator of this bot now" not in (await said(world, ann, code)).text
 
 
 @in_a_fast_world

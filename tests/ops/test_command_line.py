@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from worlds import BOT_TOKEN, COZE_TOKEN, World, a_world
 
 from bridge.ops.cli import app, main
-from bridge.sandbox.coze import Pace, saying
+from bridge.sandbox.coze import DEFAULT_BOT_ID, Pace, saying
 
 
 @pytest.fixture
@@ -202,3 +202,39 @@ def test_a_trouble_is_one_line_and_exit_code_one(
     assert said.startswith("Opening the database: ")
     assert "missing/a.db cannot be opened (No such file or directory)" in said
     assert said.count("\n") == 1
+
+
+async def test_an_operator_has_the_bridge_start_anew_with_other_settings(
+    world: World, tmp_path: Path
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.add_agent("4711", "Other")
+    world.coze.use(saying("Fine."))
+    env = tmp_path / ".env"
+    variables = {**world.variables, "BRIDGE_OPERATORS": str(ann.id)}
+    del variables["COZE_BOT_ID"]
+
+    async def yes(expected: str) -> None:
+        count = len(world.posts(ann))
+        world.telegram.send(ann, "/reload")
+        post = await world.settled(ann, count + 1)
+        world.telegram.press(ann, post.message_id, "Yes")
+        await world.telegram.until(lambda: expected in world.posts(ann)[-1].text, 30)
+
+    env.write_text(f"COZE_BOT_ID={DEFAULT_BOT_ID}\n", encoding="utf-8")
+    process = await start("run", variables=variables, folder=tmp_path)
+    try:
+        world.telegram.send(ann, "hello")
+        await world.settled(ann, 1, timeout=30)
+        env.write_text("COZE_BOT_ID=none\n", encoding="utf-8")
+        await yes("COZE_BOT_ID is not an agent's id")
+        env.write_text("COZE_BOT_ID=4711\n", encoding="utf-8")
+        await yes("Started anew")
+        count = len(world.posts(ann))
+        world.telegram.send(ann, "hello")
+        await world.settled(ann, count + 1, timeout=30)
+    finally:
+        process.terminate()
+        code, _, _ = await ended(process)
+    assert code == 0
+    assert [run.bot_id for run in world.coze.runs.values()] == [DEFAULT_BOT_ID, "4711"]

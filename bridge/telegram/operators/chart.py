@@ -21,7 +21,7 @@ def drawn(stats: Stats, title: str) -> bytes:
 
     with _one_at_a_time:
         figure = Figure(figsize=(9, 7.2), dpi=120, layout="constrained")
-        figure.suptitle(title, fontsize=15, fontweight="bold")
+        figure.suptitle(f"{title} (UTC)", fontsize=15, fontweight="bold")
         top, middle, bottom = figure.subplots(3, 1, height_ratios=(3, 2, 1.4))
         at = range(len(stats.buckets))
         fine = [bucket.messages for bucket in stats.buckets]
