@@ -25,7 +25,17 @@ from bridge.relay.lanes import Lanes
 from bridge.relay.speaking import Speaking
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
-from bridge.store import audit, chats, forgetting, inbox, migrate, offers, outbox, uploads
+from bridge.store import (
+    audit,
+    broadcasts,
+    chats,
+    forgetting,
+    inbox,
+    migrate,
+    offers,
+    outbox,
+    uploads,
+)
 from bridge.store.engine import Store
 from bridge.telegram import scratch
 from bridge.telegram.alarms import Alarms
@@ -298,6 +308,7 @@ async def _tidy(store: Store, days: float) -> None:
             await offers.forget_old_offers(tx)
             await uploads.prune(tx)
             await audit.prune(tx)
+            await broadcasts.prune(tx)
             await forgetting.retire(tx, days)
     except StoreTrouble as trouble:
         log.warning("not tidied", trouble=str(trouble))

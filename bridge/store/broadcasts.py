@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.tables import broadcasts, deliveries
+
+KEEP_SECONDS = 90 * 86400.0
 
 
 class Delivery(StrEnum):
@@ -149,3 +151,17 @@ async def finish(tx: AsyncConnection, broadcast_id: int) -> None:
     await tx.execute(
         update(broadcasts).where(broadcasts.c.id == broadcast_id).values(state="done", text="")
     )
+
+
+async def prune(tx: AsyncConnection) -> None:
+    """Forget the words of what was never confirmed, and who got what long ago."""
+    now = time.time()
+    await tx.execute(
+        update(broadcasts)
+        .where(broadcasts.c.state == "preview", broadcasts.c.created_at < now - 86400)
+        .values(state="cancelled", text="")
+    )
+    old = select(broadcasts.c.id).where(
+        broadcasts.c.created_at < now - KEEP_SECONDS, broadcasts.c.state != "sending"
+    )
+    await tx.execute(delete(deliveries).where(deliveries.c.broadcast_id.in_(old)))

@@ -14,6 +14,11 @@ def units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+def seen(text: str) -> str:
+    """The text without signs that turn its direction: a name could garble a whole list by them."""
+    return _UNSEEN.sub("", text)
+
+
 @dataclass(frozen=True)
 class Entity:
     """A format over a range of the text, in UTF-16 code units."""
@@ -60,7 +65,7 @@ class Canvas:
 
     def write(self, text: str) -> None:
         """Add text in the formats that are open."""
-        text = _UNSEEN.sub("", text)
+        text = seen(text)
         if text:
             self._pieces.append(text)
             self._length += units(text)

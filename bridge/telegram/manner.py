@@ -1,9 +1,14 @@
 """How one reply is to look and to grow: as its chat has chosen, as far as the servers can. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.model import Kind, Preferences, Reasoning, Speech, Streaming, Turn
 from bridge.telegram.features import Features
+from bridge.texts import age, say
+
+LATE_SECONDS = 600.0
+"""After this long an answer says how old its question is."""
 
 
 @dataclass(frozen=True)
@@ -45,3 +50,9 @@ def manner(turn: Turn, default: Preferences, features: Features) -> Manner:
 def _spoken(turn: Turn, chosen: Preferences) -> bool:
     asked = any(one.kind is Kind.VOICE for one in turn.attachments)
     return chosen.speech is Speech.ALWAYS or (chosen.speech is Speech.VOICE and asked)
+
+
+def lateness(turn: Turn, language: str, now: float) -> Sequence[str]:
+    """A sentence for an answer that comes long after its question, as after an outage."""
+    late = turn.late(now)
+    return [say(language, "reply.late", age=age(late, language))] if late > LATE_SECONDS else []

@@ -26,7 +26,7 @@ from bridge.telegram.features import Features
 from bridge.telegram.frame import Frame, Keyboard, Layout
 from bridge.telegram.keyboards import judging, question_buttons, retry, running
 from bridge.telegram.ledger import Ledger
-from bridge.telegram.manner import Manner
+from bridge.telegram.manner import Manner, lateness
 from bridge.telegram.outcomes import (
     ChatClosed,
     ChatMoved,
@@ -38,7 +38,6 @@ from bridge.telegram.outcomes import (
 from bridge.telegram.pacing import Family
 from bridge.telegram.posting import Posting
 from bridge.telegram.posts import Posts
-from bridge.texts import age, say
 
 log = structlog.get_logger(__name__)
 TYPING_SECONDS = 4.5
@@ -47,8 +46,6 @@ ENOUGH_UNITS = 24
 FIRST_TEXT_SECONDS = 0.15
 STATUS_SECONDS = 1.0
 """How long the agent must do something else than write before the reply says so."""
-LATE_SECONDS = 600.0
-"""After this long an answer says how old its question is."""
 LAST_CALL_SECONDS = 1.0
 """How long the end of a reply waits for a call that is on its way."""
 WHOLE_SECONDS = 0.1
@@ -77,7 +74,7 @@ class LiveReply:
         self._manner = manner
         self._ledger = ledger
         self._posts = Posts(calls, turn, ledger)
-        late = _late(turn, manner.language)
+        late = lateness(turn, manner.language, time.time())
         self._layout = Layout(
             manner.language, manner.reasoning, late, transcripts=manner.transcripts
         )
@@ -393,9 +390,3 @@ class LiveReply:
         if self._manner.judged and picture.answer_id and picture.note is None:
             keyboard += judging(self._turn.id)
         return keyboard
-
-
-def _late(turn: Turn, language: str) -> Sequence[str]:
-    """A sentence for an answer that comes long after its question, as after an outage."""
-    late = turn.late(time.time())
-    return [say(language, "reply.late", age=age(late, language))] if late > LATE_SECONDS else []

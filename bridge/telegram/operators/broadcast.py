@@ -24,6 +24,7 @@ MOST_UNITS = 3500
 AT_ONCE = 8
 TOLD_SECONDS = 3.0
 """How often the operator sees how far it is."""
+AFTER_TROUBLE_SECONDS = 10.0
 TRIES = 5
 """How often one message is tried when Telegram cannot be reached."""
 
@@ -69,6 +70,7 @@ async def press(desk: Desk, press_: Press, rest: str) -> None:
         if done:
             await desk.note(tx, press_, f"broadcast {verb}", number)
         report = await broadcasts.report(tx, number)
+    desk.broadcast_due.set()
     if not done:
         await desk.show(press_, say(language, "broadcast.over"))
     elif verb == "cancel":
@@ -78,22 +80,26 @@ async def press(desk: Desk, press_: Press, rest: str) -> None:
 class Broadcasting:
     """Sends what is confirmed, also what an earlier process has begun."""
 
-    def __init__(self, desk: Desk, poll_seconds: float = 1.0) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._poll_seconds = poll_seconds
         self._doubted: set[int] = set()
 
     async def run(self) -> None:
         """For ever: look for something to send, and send it."""
+        due = self._desk.broadcast_due
         while True:
+            due.clear()
             try:
                 async with self._desk.store.reading() as tx:
                     found = await broadcasts.current(tx)
                 if found is not None:
                     await self._send(found)
+                    due.set()  # another one may be confirmed already
             except StoreTrouble as trouble:
                 log.error("a broadcast waits", trouble=str(trouble))
-            await asyncio.sleep(self._poll_seconds)
+                await asyncio.sleep(AFTER_TROUBLE_SECONDS)
+                due.set()
+            await due.wait()
 
     async def _send(self, broadcast: Broadcast) -> None:
         desk, number = self._desk, broadcast.id

@@ -1,7 +1,8 @@
 """What the operators' commands have in common."""
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import Bot
@@ -12,7 +13,7 @@ from bridge.relay.lanes import Lanes
 from bridge.store import audit
 from bridge.store.engine import Store
 from bridge.telegram.calls import Calls
-from bridge.telegram.canvas import Rendered
+from bridge.telegram.canvas import Rendered, seen
 from bridge.telegram.door import Door
 from bridge.telegram.frame import Button, Frame, Keyboard
 from bridge.telegram.items import Order, Press
@@ -48,6 +49,8 @@ class Desk:
     vitals: Vitals
     controls: Controls
     by_approval: bool
+    broadcast_due: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be something to send to everybody."""
 
     async def say(self, order: Order, key: str, keyboard: Keyboard = (), **values: object) -> None:
         """Answer a command. Raises StoreTrouble and ChatClosed."""
@@ -55,11 +58,11 @@ class Desk:
 
     async def write(self, order: Order, text: str, keyboard: Keyboard = ()) -> None:
         """Answer a command with a text. Raises StoreTrouble and ChatClosed."""
-        await self.calls.say(order.chat, Frame(Rendered(text[:4000]), keyboard), order.cause)
+        await self.calls.say(order.chat, Frame(Rendered(seen(text)[:4000]), keyboard), order.cause)
 
     async def show(self, press: Press, text: str, keyboard: Keyboard = ()) -> None:
         """Change the message whose button was pressed. Raises ChatClosed."""
-        frame = Frame(Rendered(text[:4000]), keyboard)
+        frame = Frame(Rendered(seen(text)[:4000]), keyboard)
         await self.calls.show(press.chat, press.post_id, frame)
 
     async def note(
