@@ -135,11 +135,16 @@ def test_nothing_that_people_wrote_is_in_a_representation() -> None:
     assert "Secret" not in repr(carried)
 
 
+ME = {"id": 42, "is_bot": True, "first_name": "Bot", "username": "a_bot"}
+
+
 @pytest.mark.parametrize("path", ["a.txt", "a\x00.txt", "a\n.txt"])
 async def test_files_come_through_servers_that_pack_or_talk_nonsense(path: str) -> None:
     words = b"All work and no play.\n" * 400
 
     async def serve(request: Request) -> Response:
+        if request.url.path.endswith("getMe"):
+            return JSONResponse({"ok": True, "result": ME})
         if request.url.path.endswith("getfile"):
             return JSONResponse({"ok": True, "result": {"file_id": "A", "file_path": path}})
         if "gzip" not in request.headers.get("accept-encoding", ""):
@@ -150,7 +155,8 @@ async def test_files_come_through_servers_that_pack_or_talk_nonsense(path: str) 
     async with serving(Starlette(routes=routes)) as base:
         bot = Bot("42:SANDBOX", base_url=f"{base}/bot", base_file_url=f"{base}/file/bot")
         file = Attachment("A", "B", Kind.FILE, "a.txt")
-        async with Downloads(bot, f"{base}/file/bot42:SANDBOX", None, local=False) as downloads:
+        root = f"{base}/file/bot42:SANDBOX"
+        async with bot, Downloads(bot, root, None, local=False) as downloads:
             if path == "a.txt":
                 async with downloads.opened(file) as found:
                     assert found.read_bytes() == words
@@ -158,4 +164,3 @@ async def test_files_come_through_servers_that_pack_or_talk_nonsense(path: str) 
                 with pytest.raises((FileGone, TelegramUnreachable)):
                     async with downloads.opened(file):
                         pass
-        await bot.shutdown()
