@@ -35,7 +35,8 @@ class Albums:
     def completed(self, message: Message) -> Message:
         """The message with the files of its album that came before it."""
         place = (message.chat, message.sender.id, message.album)
-        at, files = self._files.pop(place, (float("-inf"), ()))
+        # They are kept: a message that cannot be stored now is read once more.
+        at, files = self._files.get(place, (float("-inf"), ()))
         if not message.album or self._clock() - at > LIFE_SECONDS:
             return message
         return replace(message, attachments=files + message.attachments)

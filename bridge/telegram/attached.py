@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from telegram import ExternalReplyInfo, PhotoSize
 from telegram import Message as RawMessage
-from telegram import PhotoSize
 
 from bridge.model import Attachment, Kind
 
@@ -31,12 +31,12 @@ _EXTENSIONS = {
 }
 
 
-def attachments(raw: RawMessage) -> tuple[Attachment, ...]:
+def attachments(raw: RawMessage | ExternalReplyInfo) -> tuple[Attachment, ...]:
     """The files of a message; Telegram allows one, of an album each is a message."""
     return tuple(_files(raw))
 
 
-def _files(raw: RawMessage) -> Iterator[Attachment]:
+def _files(raw: RawMessage | ExternalReplyInfo) -> Iterator[Attachment]:
     if raw.photo:
         best = _best(raw.photo)
         yield Attachment(

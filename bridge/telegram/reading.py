@@ -170,8 +170,8 @@ def _answered(raw: RawMessage) -> RawMessage | None:
 def _files_of_answered(raw: RawMessage, us: Us) -> tuple[Attachment, ...]:
     """The files of the message that it answers; what we have spoken ourselves is known already."""
     answered = _answered(raw)
-    if answered is None:
-        return ()
+    if answered is None:  # a message of another chat comes along as a sketch
+        return attachments(raw.external_reply) if raw.external_reply is not None else ()
     ours = answered.from_user is not None and answered.from_user.id == us.id
     return tuple(one for one in attachments(answered) if not ours or one.kind is not Kind.VOICE)
 

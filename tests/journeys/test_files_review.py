@@ -288,7 +288,7 @@ async def test_that_texts_were_cut_is_said_once(world: World) -> None:
 async def test_what_is_carried_twice_is_complained_of_once(world: World) -> None:
     ann = world.telegram.add_person("Ann")
     world.coze.use(saying("Good."))
-    async with world.bridge():
+    async with world.bridge(BRIDGE_QUIET_SECONDS="1"):
         photo = world.telegram.send_photo(ann, picture(), "one")
         await world.settled(ann, 1)
         world.coze.state.uploads.clear()  # three months later

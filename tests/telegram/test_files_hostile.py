@@ -15,21 +15,23 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from telegram import Bot
-from telegram.request import HTTPXRequest
+from telegram import Bot, User
 
 from bridge.coze.files import taken
 from bridge.errors import FileGone, TelegramUnreachable
-from bridge.model import Attachment, Kind
+from bridge.model import Attachment, ChatKey, Kind, Message, Sender
 from bridge.relay.carrying import Carried
 from bridge.relay.ogg import NotOgg, joined
 from bridge.sandbox.serving import serving
+from bridge.telegram.albums import Albums
 from bridge.telegram.attached import file_name
 from bridge.telegram.enclosed import Linked, without
 from bridge.telegram.fetching import Fetching, NotFetched
 from bridge.telegram.images import shape_of
+from bridge.telegram.items import Ask
 from bridge.telegram.media import Downloads
 from bridge.telegram.outgoing import Shape
+from bridge.telegram.reading import read
 
 HOMES = (
     "\u2460\u2461\u2466.\u24ea.\u24ea.\u2460",
@@ -136,11 +138,16 @@ def test_nothing_that_people_wrote_is_in_a_representation() -> None:
     assert "Secret" not in repr(carried)
 
 
+ME = {"id": 42, "is_bot": True, "first_name": "Bot", "username": "a_bot"}
+
+
 @pytest.mark.parametrize("path", ["a.txt", "a\x00.txt", "a\n.txt"])
 async def test_files_come_through_servers_that_pack_or_talk_nonsense(path: str) -> None:
     words = b"All work and no play.\n" * 400
 
     async def serve(request: Request) -> Response:
+        if request.url.path.endswith("getMe"):
+            return JSONResponse({"ok": True, "result": ME})
         if request.url.path.endswith("getfile"):
             return JSONResponse({"ok": True, "result": {"file_id": "A", "file_path": path}})
         if "gzip" not in request.headers.get("accept-encoding", ""):
@@ -149,10 +156,10 @@ async def test_files_come_through_servers_that_pack_or_talk_nonsense(path: str) 
 
     routes = [Route("/{rest:path}", serve, methods=["GET", "POST"])]
     async with serving(Starlette(routes=routes)) as base:
-        calls = HTTPXRequest()
-        bot = Bot("42:SANDBOX", base_url=f"{base}/bot", request=calls)
+        bot = Bot("42:SANDBOX", base_url=f"{base}/bot", base_file_url=f"{base}/file/bot")
         file = Attachment("A", "B", Kind.FILE, "a.txt")
-        async with Downloads(bot, f"{base}/file/bot42:SANDBOX", None, local=False) as downloads:
+        root = f"{base}/file/bot42:SANDBOX"
+        async with bot, Downloads(bot, root, None, local=False) as downloads:
             if path == "a.txt":
                 async with downloads.opened(file) as found:
                     assert found.read_bytes() == words
@@ -160,4 +167,40 @@ async def test_files_come_through_servers_that_pack_or_talk_nonsense(path: str) 
                 with pytest.raises((FileGone, TelegramUnreachable)):
                     async with downloads.opened(file):
                         pass
-        await calls.shutdown()
+
+
+def test_a_photo_of_another_chat_that_is_answered_comes_along() -> None:
+    bot = Bot("42:SANDBOX")
+    bot._bot_user = User.de_json(ME, bot)
+    photo = {"file_id": "A", "file_unique_id": "B", "width": 9, "height": 9}
+    origin = {"type": "hidden_user", "sender_user_name": "Bo", "date": 1}
+    person = {"id": 5, "is_bot": False, "first_name": "Ann"}
+    message = {
+        "message_id": 1,
+        "date": 1,
+        "chat": {"id": 5, "type": "private"},
+        "from": person,
+        "text": "What is this?",
+        "external_reply": {"origin": origin, "photo": [photo]},
+    }
+    item = read({"update_id": 1, "message": message}, bot)
+    assert isinstance(item, Ask)
+    assert [one.key for one in item.message.attachments] == ["B"]
+
+
+def test_an_album_whose_question_is_stored_at_the_second_try_is_whole() -> None:
+    albums, chat = Albums(), ChatKey(-1)
+    first, last = (
+        Message(
+            chat,
+            number,
+            Sender(5, "Ann"),
+            "",
+            album="one",
+            attachments=(Attachment("A", f"{number}", Kind.IMAGE, "photo.jpg"),),
+        )
+        for number in (1, 2)
+    )
+    albums.note(first)
+    for _ in range(2):
+        assert len(albums.completed(last).attachments) == 2
