@@ -37,10 +37,10 @@ def test_files_and_speech_come_once_wherever_it_dies(tmp_path: Path) -> None:
             ann = world.telegram.add_person("Ann")
             world.coze.use(saying("Good."))
             world.coze.transcript(recording, "Why?")
-            more = {"BRIDGE_SPEECH": "always", "BRIDGE_QUIET_SECONDS": "1"}
-            variables = {**world.variables, **more}
-            photo = world.telegram.send_photo(ann, picture(), "Look")
-            world.telegram.send_voice(ann, recording)
+            variables = {**world.variables, "BRIDGE_SPEECH": "always"}
+            photo = world.telegram.send_photo(ann, picture())
+            world.telegram.updates.clear()  # it is only seen as what is answered
+            world.telegram.send_voice(ann, recording, caption="Look", reply_to=photo)
             first = Bridge(variables, folder, point, speed=SPEED)
             try:
                 assert await first.ended(400) == -9, f"it did not die {point}"
@@ -68,7 +68,10 @@ def test_files_and_speech_come_once_wherever_it_dies(tmp_path: Path) -> None:
         good = (
             ["text", "voice"] * 2,
             "🎤 Why?\n\nGood.",
-            [("Look\n\nWhy?", 1), ("In reply to Ann:\n> Look\n\nagain", 1)],
+            [
+                ("In reply to Ann:\n> (photo.jpg)\n\nLook\n\nWhy?", 1),
+                ("In reply to Ann:\n> (photo.jpg)\n\nagain", 1),
+            ],
         )
         assert {p: each for p, each in zip(points, found, strict=True) if each != good} == {}
 
