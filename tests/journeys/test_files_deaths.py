@@ -6,7 +6,7 @@ from pathlib import Path
 from fast import run_fast_together
 from made import picture, voice
 from processes import Bridge
-from worlds import a_world
+from worlds import a_world, put_database
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message
@@ -63,6 +63,7 @@ def test_files_and_speech_come_once_wherever_it_dies(tmp_path: Path) -> None:
     recording = voice()
 
     async def matrix() -> None:
+        await put_database(tmp_path / "first.db")  # so that the worlds only copy it
         points = [*IN_POINTS, *OUT_POINTS]
         found = await asyncio.gather(*(one(*pair) for pair in enumerate(points)))
         good = (
