@@ -91,7 +91,7 @@ class LiveReply:
         """Show this at the next slot. Raises ReplyImpossible when the chat is closed to us."""
         if self._posts.closed:
             raise ReplyImpossible
-        self._picture = picture
+        self._picture, self._posts.saying = picture, bool(picture.answers)
         if self._posts.unseen_since is None:
             self._posts.unseen_since = asyncio.get_running_loop().time()
         self._changed.set()
@@ -105,6 +105,7 @@ class LiveReply:
         if self._posts.closed:
             raise ReplyImpossible
         self._freeze()
+        self._posts.ending(saying=bool(picture.answers))
         keyboard = await self._last_keyboard(picture)
         async with self._enclosing.of(picture, self._posting, self._manner) as enclosure:
             await self._stand(enclosure.picture, keyboard)
@@ -331,6 +332,7 @@ class LiveReply:
                     slot.skip()
                     return False
                 await posts.do(step)
+                posts.seen(since)
                 if posts.next(wanted) is not None:
                     self._still_unseen(since)
                 return True
