@@ -205,3 +205,22 @@ def test_the_grafana_dashboard_uses_metrics_that_there_are() -> None:
     assert {name for name in written if name.endswith("_bucket")} <= known.keys()
     shown = {re.sub("_(bucket|sum|count)$", "", name) for name in used}
     assert shown == {name for name, *_ in described()}
+
+
+async def test_what_a_draft_shows_counts_as_seen(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        world.variables["BRIDGE_STREAMING"] = "drafts"
+        async with served(world) as (_, get):
+            ann = world.telegram.add_person("Ann")
+            world.coze.pace = Pace(first_delta=0.3, delta=0.02)
+            world.coze.use(saying("so many words " * 100))
+            world.telegram.send(ann, "talk")
+            await world.telegram.until(
+                lambda: len([one for one in world.telegram.drafts(ann) if one.text]) > 1
+            )
+            early = await scraped(get)
+            await world.settled(ann, 1)
+            late = await scraped(get)
+    assert early.of("first_text_seconds_count") == late.of("first_text_seconds_count") == 1
+    assert 0.3 < late.of("first_text_seconds_sum") < 10
+    assert early.of("interim_staleness_seconds_count") > 0

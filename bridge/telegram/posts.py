@@ -104,8 +104,10 @@ class Posts:
         self.saying = saying
         self._ended_at = asyncio.get_running_loop().time()
 
-    def seen(self, since: float | None) -> None:
-        """An interim text stands, of which the oldest part came then."""
+    def seen(self, since: float | None, *, draft: bool = False) -> None:
+        """An interim text stands, or is shown as a draft; its oldest part came then."""
+        if draft:
+            self._count_first(self.saying)
         if since is not None:
             self._calls.metrics.interim(asyncio.get_running_loop().time() - since)
 

@@ -199,20 +199,21 @@ class LiveReply:
                 draft.renew()
             async with self._posts.slot(Priority.INTERIM, family=Family.ACTION) as slot:
                 self._changed.clear()
-                self._posts.unseen_since = None
+                since, self._posts.unseen_since = self._posts.unseen_since, None
                 wanted = self._wanted()
                 content = wanted[-1].content if wanted else Rendered()
                 if self._over() or not draft.wants(content, loop.time()):
                     slot.skip()
                     continue
                 async with self._posts.calling:
-                    await self._show_draft(draft, content, loop.time())
+                    await self._show_draft(draft, content, since)
 
-    async def _show_draft(self, draft: Drafting, content: Rendered, now: float) -> None:
+    async def _show_draft(self, draft: Drafting, content: Rendered, since: float | None) -> None:
         if self._over():  # it would come behind the final message
             return
         try:
-            await draft.show(content, now)
+            if await draft.show(content, asyncio.get_running_loop().time()):
+                self._posts.seen(since, draft=True)
         except ChatClosed as error:
             log.info("chat closed", chat=self._key.chat_id, why=str(error))
             self._posts.closed = True

@@ -88,6 +88,9 @@ async def test_a_stranger_is_let_in_and_their_question_appears_live(tmp_path: Pa
                 await expect(shown.locator("#audit details")).to_have_attribute("open", "")
                 assert "You may use me now" in (await world.settled(ann, 2)).text
 
+                await shown.set_viewport_size({"width": 390, "height": 800})
+                assert await shown.evaluate("document.documentElement.scrollWidth") == 390
+
                 await summary.focus()
                 world.telegram.send(ann, "Tell me something long")
                 turn = shown.get_by_test_id("turn")

@@ -1,5 +1,6 @@
 """Who gets into the dashboard, who changes anything there, and that strangers' words stay words."""
 
+import asyncio
 import json
 import re
 import sys
@@ -18,6 +19,7 @@ from bridge.environment import settings_from
 from bridge.errors import SettingsTrouble, StoreTrouble, Trouble
 from bridge.model import ChatKey, Sender
 from bridge.ops.dashboard import dashboard, link, sights
+from bridge.ops.dashboard import page as page_module
 from bridge.ops.dashboard.gate import COOKIE, SESSION_SECONDS, Gate, local, new_token, own_origin
 from bridge.ops.run import Wishes, with_dashboard
 from bridge.sandbox.serving import serving
@@ -248,6 +250,31 @@ async def test_a_database_that_cannot_be_read_is_told_above_what_was_known(
     assert "Unlock it." in page
     assert "Turns waiting" in page
     assert await site.decide(page, 501) == 503
+
+
+async def test_groups_are_decided_about_too_and_shown_with_their_state(site) -> None:
+    async with site.app.store.writing() as tx:
+        await access.ask(tx, -1001, "Team <lunch>")
+    page = await site.enter()
+    assert "Team &lt;lunch&gt;" in page
+    assert await site.decide(page, -1001, "block") == 303
+    assert await site.state(-1001) is Access.BLOCKED
+
+
+async def test_only_so_many_watch_and_who_leaves_makes_room(site, monkeypatch) -> None:
+    monkeypatch.setattr(page_module, "MOST_WATCHING", 1)
+    await site.enter()
+    async with site.client.stream("GET", "/live") as answer:
+        await anext(answer.aiter_lines())
+        assert (await site.client.get("/live")).status_code == 503
+
+    async def again() -> int:
+        async with site.client.stream("GET", "/live") as answer:
+            return answer.status_code
+
+    async with asyncio.timeout(5):
+        while await again() == 503:  # noqa: ASYNC110  # only the server knows
+            await asyncio.sleep(0.01)
 
 
 async def test_a_taken_port_is_a_clear_trouble(tmp_path: Path) -> None:

@@ -28,11 +28,11 @@ async def dashboard(app: App, settings: Settings, token: str) -> AsyncIterator[s
         yield None
         return
     page = Dashboard(app, Gate(token))
-    async with on_port(page.asgi, port, "BRIDGE_DASHBOARD_PORT") as address:
-        try:
+    try:
+        async with on_port(page.asgi, port, "BRIDGE_DASHBOARD_PORT") as address:
             yield address
-        finally:
-            await page.close()
+    finally:
+        await page.close()
 
 
 def link(address: str, token: str) -> str:
