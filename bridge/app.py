@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 import structlog
 from telegram import Bot
 
+from bridge import __version__
 from bridge.coze.client import Coze
 from bridge.errors import StoreTrouble
+from bridge.metrics import Metrics
 from bridge.model import Entrance, Home, Preferences
 from bridge.neighbours import (
     agent_home,
@@ -87,6 +89,12 @@ class App:
     """Ends only with the trouble that ended the intake of updates."""
     desk: Desk
     alarms: Alarms
+    metrics: Metrics
+
+    async def unready(self) -> Sequence[str]:
+        """Why nothing is answered now; empty when messages are taken and can be kept."""
+        found = [] if self.intake.fault is None else [self.intake.fault]
+        return [*found, *await self._unwritable()]
 
     async def faults(self) -> Sequence[str]:
         """What is wrong now, for the operator; empty when all is well."""
@@ -128,21 +136,22 @@ async def running(settings: Settings, controls: Controls | None = None) -> Async
         stack.push_async_callback(store.close)
         await migrate.upgrade(store)
         await _tidy(store, settings.bridge_retention_days)
-        coze = await stack.enter_async_context(coze_client(settings))
-        bot = telegram_bot(settings)
+        metrics = Metrics(__version__)
+        coze = await stack.enter_async_context(coze_client(settings, metrics))
+        bot = telegram_bot(settings, metrics)
         stack.push_async_callback(bot.shutdown)
         await meet_telegram(bot)
         files = await stack.enter_async_context(downloads(settings, bot))
-        has = await _parts(settings, store, coze, bot, files, controls or Controls())
+        has = await _parts(settings, store, coze, bot, files, controls or Controls(), metrics)
         stack.push_async_callback(has.lanes.close, settings.bridge_grace_seconds)
         await has.lanes.go_on()
         settling, life = _settling(settings, has)
-        mailbox = await stack.enter_async_context(telegram_mailbox(settings))
-        intake = Intake(mailbox, bot.id, store, settling, recovered=has.lanes.hurry)
+        mailbox = await stack.enter_async_context(telegram_mailbox(settings, metrics))
+        intake = Intake(mailbox, bot.id, store, settling, has.lanes.hurry, metrics)
         has.vitals.deaf_seconds = lambda: intake.deaf_seconds
         stack.push_async_callback(intake.close)
         taking = await stack.enter_async_context(_owned(intake.run, "intake"))
-        app = App(bot, store, has.lanes, intake, taking, has.desk, has.alarms)
+        app = App(bot, store, has.lanes, intake, taking, has.desk, has.alarms, metrics)
         works: dict[str, Callable[[], Coroutine[None, None, None]]] = {
             "moves": life.follow_moves,
             "menu": Menus(bot, has.calls.pacer, store, has.rights).keep,
@@ -193,6 +202,7 @@ async def _parts(
     bot: Bot,
     files: Downloads,
     controls: Controls,
+    metrics: Metrics,
 ) -> _Parts:
     home, features = agent_home(settings), _features(settings)
     default = settings.preferences
@@ -200,7 +210,7 @@ async def _parts(
     pacer = Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
     shut = Shut(store)
     await shut.recall()
-    calls = Calls(bot, pacer, store, shut)
+    calls = Calls(bot, pacer, store, shut, metrics)
     await calls.recall_silences()
     rights = Rights(bot, pacer, {*settings.bridge_operators, *await known_operators(store)})
     code = "" if rights.operators else new_code()
@@ -215,7 +225,14 @@ async def _parts(
     enclosing = _enclosing(settings, store, coze, bot)
     lanes = Lanes(
         store,
-        Answering(coze, store, home, carrying, ended=lambda _, trouble: alarms.ended(trouble)),
+        Answering(
+            coze,
+            store,
+            home,
+            carrying,
+            ended=lambda _, trouble: alarms.ended(trouble),
+            metrics=metrics,
+        ),
         Replies(calls, store, features, default, reactions, enclosing).open,
         quiet_seconds=settings.bridge_quiet_seconds,
         most=settings.bridge_open_chats,

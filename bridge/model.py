@@ -336,6 +336,8 @@ class Turn:
     """What was written in the group before it."""
     member_id: int = 0
     """Whose conversation it belongs to; 0 for the one that all share."""
+    came_at: float = 0.0
+    """When, in Unix seconds."""
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:

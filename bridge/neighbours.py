@@ -13,12 +13,13 @@ from bridge.coze.auth import Auth, JWTApp, StaticToken, private_key
 from bridge.coze.client import Coze
 from bridge.coze.regions import Deployment, deployment
 from bridge.errors import SettingsTrouble, TelegramTrouble, TokenRevoked
+from bridge.metrics import Metrics
 from bridge.model import Home
 from bridge.settings import Settings
 from bridge.telegram.intake import Mailbox
 from bridge.telegram.media import Downloads
 from bridge.telegram.outcomes import pauses, seconds, unreachable
-from bridge.telegram.wire import CONNECT_SECONDS, READ_SECONDS, DirectRequest
+from bridge.telegram.wire import CONNECT_SECONDS, READ_SECONDS, CountedRequest, DirectRequest
 from bridge.transport import direct, transport
 
 log = structlog.get_logger(__name__)
@@ -29,9 +30,10 @@ def coze_deployment(settings: Settings) -> Deployment:
     return deployment(settings.coze_api_base, settings.coze_jwt_oauth_audience)
 
 
-def coze_client(settings: Settings) -> Coze:
+def coze_client(settings: Settings, metrics: Metrics | None = None) -> Coze:
     """A client of the Coze in the settings. Raises SettingsTrouble when its key is unusable."""
-    return Coze(coze_deployment(settings), _way_in(settings), proxy=settings.coze_proxy)
+    where, way_in = coze_deployment(settings), _way_in(settings)
+    return Coze(where, way_in, proxy=settings.coze_proxy, metrics=metrics)
 
 
 def _way_in(settings: Settings) -> Auth:
@@ -76,22 +78,23 @@ def downloads(settings: Settings, bot: Bot) -> Downloads:
     return Downloads(bot, f"{root}/file/bot{token}", settings.telegram_proxy, local=local)
 
 
-def telegram_bot(settings: Settings) -> Bot:
+def telegram_bot(settings: Settings, metrics: Metrics | None = None) -> Bot:
     """The library's bot, with time-outs above the server's own flood wait of eight seconds."""
     root = settings.telegram_api_base_url
     return Bot(
         settings.telegram_bot_token.get_secret_value(),
         base_url=f"{root}/bot",
         base_file_url=f"{root}/file/bot",
-        request=_request(settings.telegram_proxy, connections=256),
-        get_updates_request=_request(settings.telegram_proxy, connections=1),  # it is never used
+        request=_request(settings.telegram_proxy, 256, metrics),
+        get_updates_request=_request(settings.telegram_proxy, 1, metrics),  # it is never used
     )
 
 
-def _request(proxy: str | None, connections: int) -> HTTPXRequest:
-    kind = DirectRequest if direct(proxy) else HTTPXRequest
+def _request(proxy: str | None, connections: int, metrics: Metrics | None) -> HTTPXRequest:
+    kind = DirectRequest if direct(proxy) else CountedRequest
     limits = httpx.Limits(max_connections=connections, keepalive_expiry=60.0)
     return kind(
+        metrics=metrics,
         connection_pool_size=connections,
         read_timeout=READ_SECONDS,
         write_timeout=READ_SECONDS,
@@ -103,12 +106,13 @@ def _request(proxy: str | None, connections: int) -> HTTPXRequest:
     )
 
 
-def telegram_mailbox(settings: Settings) -> Mailbox:
+def telegram_mailbox(settings: Settings, metrics: Metrics | None = None) -> Mailbox:
     """Where the updates come from."""
     return Mailbox(
         settings.telegram_api_base_url,
         settings.telegram_bot_token.get_secret_value(),
         settings.telegram_proxy,
+        metrics,
     )
 
 

@@ -249,7 +249,18 @@ class Settings(BaseModel):
         "quotas are kept for two months.",
     )
     bridge_health_port: int = Field(
-        0, ge=0, le=65535, description="Port of `/healthz` on 127.0.0.1; 0 for none."
+        0,
+        ge=0,
+        le=65535,
+        description="Port of `/healthz`, `/readyz` and `/metrics` on 127.0.0.1; 0 for none.",
+    )
+    bridge_dashboard_port: int = Field(
+        0, ge=0, le=65535, description="Port of the dashboard on 127.0.0.1; 0 for none."
+    )
+    bridge_dashboard_token: SecretStr | None = Field(
+        None,
+        description="What opens the dashboard, 16 characters or more; without one it is made anew at "
+        "each start.",
     )
 
     @property
@@ -279,6 +290,13 @@ class Settings(BaseModel):
     def _coze_token(cls, token: SecretStr | None) -> SecretStr | None:
         if token is not None and not re.fullmatch(r"[!-~]+", token.get_secret_value()):
             raise ValueError("is not a token; copy it alone, without 'Bearer' or spaces")
+        return token
+
+    @field_validator("bridge_dashboard_token")
+    @classmethod
+    def _dashboard_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not re.fullmatch(r"[\w.~-]{16,}", token.get_secret_value(), re.A):
+            raise ValueError("must be 16 or more letters, digits, '-', '_', '.' or '~'")
         return token
 
     @field_validator("telegram_api_base_url")

@@ -1,22 +1,33 @@
 """One HTTP client for all of Coze: requests, envelopes and streams, each error typed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, TypeVar
 
 import httpx
 
 from bridge.coze.auth import Auth
 from bridge.coze.codes import trouble
-from bridge.coze.events import Broke, Event, Json, object_of, read_event, read_object, text_of
+from bridge.coze.events import (
+    Broke,
+    Ended,
+    Event,
+    Json,
+    object_of,
+    read_event,
+    read_object,
+    text_of,
+)
 from bridge.coze.regions import Deployment
 from bridge.coze.sse import EventTooLarge, events
 from bridge.crashing import outside
-from bridge.errors import Garbled, Interrupted, Unauthorized, Unreachable
+from bridge.errors import CozeTrouble, Garbled, Interrupted, Unauthorized, Unreachable
+from bridge.metrics import Metrics
 from bridge.transport import plain, transport
 
+_Trouble = TypeVar("_Trouble", bound=CozeTrouble)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 READ_SECONDS = 60.0
 IDLE_SECONDS = 180.0
@@ -37,7 +48,9 @@ class Coze:
         *,
         proxy: str | None = None,
         idle_seconds: float = IDLE_SECONDS,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
         self.deployment = deployment
         self._auth = auth
         self._idle_seconds = idle_seconds
@@ -83,19 +96,33 @@ class Coze:
         `doing` is the operator's word for it. Raises the CozeTrouble that the answer means.
         """
         files = {"file": file} if file else None
-        response = await self._send(doing, method, path, params=query, json=body, files=files)
-        return _envelope(doing, response)
+        with self._counted():
+            response = await self._send(doing, method, path, params=query, json=body, files=files)
+            return _envelope(doing, response)
 
     async def fetch(self, doing: str, path: str, body: Json, kind: str) -> bytes:
         """Call an endpoint that answers with content of a kind, such as `audio/`.
 
         Raises the CozeTrouble that any other answer means.
         """
-        response = await self._send(doing, "POST", path, json=body)
-        if response.is_success and response.headers.get("content-type", "").startswith(kind):
-            return response.content
-        _envelope(doing, response)
-        raise Garbled(doing, "the answer is of another kind", log_id=log_id_of(response))
+        with self._counted():
+            response = await self._send(doing, "POST", path, json=body)
+            if response.is_success and response.headers.get("content-type", "").startswith(kind):
+                return response.content
+            _envelope(doing, response)
+            raise Garbled(doing, "the answer is of another kind", log_id=log_id_of(response))
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            yield
+        except CozeTrouble as trouble:
+            self._noted(trouble)
+            raise
+
+    def _noted(self, trouble: _Trouble) -> _Trouble:
+        self._metrics.coze_failed(trouble.code)
+        return trouble
 
     async def _send(self, doing: str, method: str, path: str, **parts: Any) -> httpx.Response:
         """`parts` are httpx's own parameters of a request."""
@@ -124,15 +151,16 @@ class Coze:
             headers={"Accept": "text/event-stream", "Accept-Encoding": "identity"},
         )
         try:
-            with outside(path):
+            with self._counted(), outside(path):
                 response = await self._http.send(request, stream=True)
         except httpx.HTTPError as error:
-            raise _transport(doing, error) from error
+            raise self._noted(_transport(doing, error)) from error
         try:
             if "event-stream" not in response.headers.get("content-type", ""):
-                await _read_whole(doing, response)
-                _envelope(doing, response)
-                raise Garbled(doing, "a JSON answer came where a stream was asked for")
+                with self._counted():
+                    await _read_whole(doing, response)
+                    _envelope(doing, response)
+                    raise Garbled(doing, "a JSON answer came where a stream was asked for")
             async with aclosing(self._events(doing, response)) as arriving:
                 yield arriving
         finally:
@@ -144,13 +172,20 @@ class Coze:
             async with aclosing(events(response.aiter_bytes(), BREATH_SECONDS)) as arriving:
                 async for event in arriving:
                     read = read_event(event, log_id)
-                    if isinstance(read, Broke) and isinstance(read.trouble, Unauthorized):
-                        self.reject_token()
+                    self._look_at(read)
                     yield read
         except httpx.HTTPError as error:
-            raise _transport(doing, error, begun=True) from error
+            raise self._noted(_transport(doing, error, begun=True)) from error
         except EventTooLarge as error:
-            raise Garbled(doing, str(error), log_id=log_id) from error
+            raise self._noted(Garbled(doing, str(error), log_id=log_id)) from error
+
+    def _look_at(self, read: Event) -> None:
+        if isinstance(read, Broke):
+            self._noted(read.trouble)
+            if isinstance(read.trouble, Unauthorized):
+                self.reject_token()
+        elif isinstance(read, Ended) and read.run.failure is not None:
+            self._noted(read.run.failure)
 
     def reject_token(self) -> None:
         """Have a new token for the next call, where the way in can give one."""

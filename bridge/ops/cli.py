@@ -53,13 +53,21 @@ def version(
 
 
 @app.command()
-def run() -> None:
+def run(
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Serve the dashboard, on port 8088 if none is set.")
+    ] = False,
+) -> None:
     """Run the bot."""
     from bridge.ops.run import run as run_bridge
+    from bridge.ops.run import with_dashboard
 
-    settings = _settings()
-    logs.set_up(settings.bridge_log_level, settings.bridge_log_format)
-    _run(run_bridge(settings, _settings))
+    def settings() -> "Settings":
+        return with_dashboard(_settings()) if dashboard else _settings()
+
+    first = settings()
+    logs.set_up(first.bridge_log_level, first.bridge_log_format)
+    _run(run_bridge(first, settings))
 
 
 def _run(work: Coroutine[None, None, None]) -> None:

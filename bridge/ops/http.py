@@ -1,18 +1,26 @@
-"""`/healthz` on 127.0.0.1: red when the bridge is deaf or cannot write, not only when it is dead."""
+"""`/healthz`, `/readyz` and `/metrics` on 127.0.0.1, for what watches over the process.
+
+Health is red when the bridge is deaf or cannot write, not only when it is dead; readiness, whenever
+no updates are taken.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from bridge.app import App
-from bridge.errors import Trouble
+from bridge.errors import StoreTrouble, Trouble
+from bridge.metrics import CONTENT_TYPE, Gauged
+from bridge.model import State
 from bridge.ops.logs import redacted
 from bridge.sandbox.serving import serving
 from bridge.settings import Settings
+from bridge.store import alarms, stats
 
 
 @asynccontextmanager
@@ -27,12 +35,56 @@ async def pages(app: App, settings: Settings) -> AsyncIterator[None]:
         faults = [redacted(fault) for fault in await app.faults()]
         return JSONResponse({"ok": not faults, "faults": faults}, 503 if faults else 200)
 
-    page = Starlette(routes=[Route("/healthz", health)])
+    async def ready(_: Request) -> JSONResponse:
+        reasons = [redacted(reason) for reason in await app.unready()]
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    async def metrics(_: Request) -> Response:
+        text = app.metrics.exposed(await gauged(app))
+        return Response(text, headers={"Content-Type": CONTENT_TYPE})
+
+    routes = [
+        Route("/healthz", health),
+        Route("/readyz", ready),
+        Route("/metrics", metrics),
+    ]
+    async with on_port(Starlette(routes=routes), port, "BRIDGE_HEALTH_PORT"):
+        yield
+
+
+@asynccontextmanager
+async def on_port(page: ASGIApp, port: int, setting: str) -> AsyncIterator[str]:
+    """Serve on 127.0.0.1 and give the address. Raises Trouble, which names the setting."""
     async with AsyncExitStack() as stack:
         try:
-            await stack.enter_async_context(serving(page, port))
+            address = await stack.enter_async_context(serving(page, port))
         except OSError as error:
-            cure = "Choose another BRIDGE_HEALTH_PORT."
             what = f"port {port} cannot be used ({error.strerror})"
-            raise Trouble("Serving /healthz", what, cure=cure) from error
-        yield
+            cure = f"Choose another {setting}."
+            raise Trouble("Serving on 127.0.0.1", what, cure=cure) from error
+        yield address
+
+
+async def gauged(app: App) -> Gauged:
+    """How the bridge is now, as far as the store can tell."""
+    vitals = app.desk.vitals
+    told = Gauged(
+        chats_answering=len(app.lanes),
+        telegram_silence=vitals.deaf_seconds(),
+        token_left=vitals.coze.token_seconds_left,
+    )
+    try:
+        pulse = await vitals.pulse()
+        async with app.store.reading() as tx:
+            live = await stats.live(tx)
+            wrong = await alarms.current(tx)
+    except StoreTrouble:
+        return told
+    return Gauged(
+        told.chats_answering,
+        sum(one.state is State.WAITING for one in live),
+        pulse.updates_waiting,
+        told.telegram_silence,
+        told.token_left,
+        [one.kind for one in wrong],
+    )

@@ -4,14 +4,18 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import structlog
+import typer
 
 from bridge.app import running
 from bridge.errors import SettingsTrouble
+from bridge.ops.dashboard import DEFAULT_PORT, dashboard, link
+from bridge.ops.dashboard.gate import new_token
 from bridge.ops.http import pages
 from bridge.ops.logs import set_up
 from bridge.settings import Settings
@@ -35,13 +39,22 @@ async def run(settings: Settings, reread: Reread | None = None) -> None:
     log.info("stopped")
 
 
-class _Wishes:
+def with_dashboard(settings: Settings) -> Settings:
+    """The settings with a port for the dashboard, if they name none."""
+    port = settings.bridge_dashboard_port or DEFAULT_PORT
+    return settings.model_copy(update={"bridge_dashboard_port": port})
+
+
+class Wishes:
     """What an operator wants of the process: another log level, or another start."""
 
     def __init__(self, settings: Settings, reread: Reread | None) -> None:
         self.settings = settings
         self.again = asyncio.Event()
         self._reread = reread
+        self._made = new_token()
+        self._told: set[str] = set()
+        """The dashboard's addresses that were printed."""
 
     @property
     def controls(self) -> Controls:
@@ -49,6 +62,23 @@ class _Wishes:
         if self._reread is None:
             return Controls(self._set_level)
         return Controls(self._set_level, self._reload)
+
+    @property
+    def token(self) -> str:
+        """What opens the dashboard: the setting's, or one of this process."""
+        own = self.settings.bridge_dashboard_token
+        return own.get_secret_value() if own else self._made
+
+    def tell(self, address: str | None) -> None:
+        """Print where the dashboard is, once. It is the only place where its token is told.
+
+        One that the settings name is known already; where nobody but a log reads, it stays out.
+        """
+        if address is None or address in self._told:
+            return
+        self._told.add(address)
+        known = self.settings.bridge_dashboard_token is not None and not sys.stdout.isatty()
+        typer.echo(f"The dashboard: {address if known else link(address, self.token)}")
 
     def _set_level(self, level: str) -> None:
         set_up(level, self.settings.bridge_log_format)
@@ -72,7 +102,7 @@ async def until_signal(
     the settings read again. Raises the Trouble that ends the bridge.
     """
     stop = _stop_signal()
-    wishes = _Wishes(settings, reread)
+    wishes = Wishes(settings, reread)
     while True:
         wishes.again.clear()
         await _once(wishes, stop, ready)
@@ -82,7 +112,7 @@ async def until_signal(
         log.info("starting anew")
 
 
-async def _once(wishes: _Wishes, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+async def _once(wishes: Wishes, stop: asyncio.Event, ready: Callable[[], None]) -> None:
     started, settings = asyncio.Event(), wishes.settings
 
     async def serve() -> None:
@@ -94,7 +124,11 @@ async def _once(wishes: _Wishes, stop: asyncio.Event, ready: Callable[[], None])
                 asyncio.create_task(stop.wait(), name="signal"),
                 asyncio.create_task(wishes.again.wait(), name="reload"),
             }
-            async with pages(app, settings):
+            async with (
+                pages(app, settings),
+                dashboard(app, settings, wishes.token) as address,
+            ):
+                wishes.tell(address)
                 await asyncio.wait({*awaited, app.taking}, return_when=asyncio.FIRST_COMPLETED)
             for task in awaited:
                 task.cancel()

@@ -19,6 +19,7 @@ from bridge.coze.client import Coze
 from bridge.coze.events import Began, Ended, Status
 from bridge.coze.runs import cancel_run
 from bridge.errors import CozeTrouble, Happened, StoreTrouble, Trouble
+from bridge.metrics import Metrics
 from bridge.model import End, Home, Picture, State, Turn
 from bridge.relay.asking import Asking, Told
 from bridge.relay.carrying import Carrying
@@ -48,9 +49,11 @@ class Answering:
         *,
         stream: bool = True,
         ended: Callable[[End, Trouble | None], None] = lambda end, trouble: None,
+        metrics: Metrics | None = None,
     ) -> None:
         """`ended` hears of every end, with the trouble if there was one."""
         self._heard_end = ended
+        self._metrics = metrics or Metrics()
         self._coze = coze
         self._store = store
         self._asking = Asking(coze, store, home, carrying, stream=stream)
@@ -172,6 +175,8 @@ class Answering:
                 await turns.ask_anew(tx, turn.id)
                 return
             await turns.forget_words(tx, turn.chat)
+        tokens, seconds = (end.tokens_in, end.tokens_out), time.time() - turn.came_at
+        self._metrics.settled(end.state.value, end.code, tokens, seconds)
         log.info(
             "turn settled",
             turn=turn.id,

@@ -63,6 +63,7 @@ def turn_of(row: Row[Any]) -> Turn:
         stopping=row.stopping,
         heard=tuple(Line(str(one["speaker"]), str(one["text"])) for one in row.heard or ()),
         member_id=row.member_id,
+        came_at=row.created_at,
     )
 
 

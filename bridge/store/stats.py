@@ -116,6 +116,40 @@ async def between(tx: AsyncConnection, began: float, ended: float, count: int) -
     )
 
 
+@dataclass(frozen=True)
+class Waits:
+    """How long people waited in one span of time; None where nobody did."""
+
+    began: float
+    first_text: tuple[float, float] | None
+    """Seconds: the median and the 95th percentile."""
+    end: tuple[float, float] | None
+
+
+async def waits(tx: AsyncConnection, began: float, ended: float, count: int) -> Sequence[Waits]:
+    """The waiting in the turns that came between two moments (Unix seconds), in so many spans."""
+    width = (ended - began) / count
+    query = select(turns.c.created_at, turns.c.shown_at, turns.c.settled_at, turns.c.state).where(
+        turns.c.created_at >= began, turns.c.created_at < ended
+    )
+    firsts: list[list[float]] = [[] for _ in range(count)]
+    ends: list[list[float]] = [[] for _ in range(count)]
+    for came, shown, settled, state in (await tx.execute(query)).all():
+        place = min(count - 1, int((came - began) / width))
+        if shown is not None:
+            firsts[place].append(shown - came)
+        if settled is not None and state == State.ANSWERED:
+            ends[place].append(settled - came)
+    return [
+        Waits(
+            began + place * width,
+            _halves(sorted(firsts[place])) if firsts[place] else None,
+            _halves(sorted(ends[place])) if ends[place] else None,
+        )
+        for place in range(count)
+    ]
+
+
 async def _sorted(
     tx: AsyncConnection, seconds: ColumnElement[Any], *where: ColumnElement[bool]
 ) -> Sequence[float]:

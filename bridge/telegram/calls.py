@@ -22,6 +22,7 @@ from telegram.error import (
 )
 
 from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
+from bridge.metrics import Metrics
 from bridge.model import ChatKey
 from bridge.store import outbox, silences
 from bridge.store.engine import Store
@@ -63,11 +64,14 @@ class Cause:
 class Calls:
     """Makes calls for one bot, at the pace that each chat allows."""
 
-    def __init__(self, bot: Bot, pacer: Pacer, store: Store, shut: Shut) -> None:
+    def __init__(
+        self, bot: Bot, pacer: Pacer, store: Store, shut: Shut, metrics: Metrics | None = None
+    ) -> None:
         self._bot = bot
         self._store = store
         self._shut = shut
         self.pacer = pacer
+        self.metrics = metrics or Metrics()
         self.moved: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         """Groups that turned out to be supergroups now, each with its new id."""
 

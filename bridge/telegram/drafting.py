@@ -49,13 +49,13 @@ class Drafting:
         """Whether showing this makes a difference now."""
         return content != self._shown or self.due(now) <= 0
 
-    async def show(self, content: Rendered, now: float) -> None:
-        """Show a text; nothing at all shows as thinking. A draft that fails is not repeated."""
+    async def show(self, content: Rendered, now: float) -> bool:
+        """Show a text, nothing at all as thinking; whether it is shown. No draft is repeated."""
         self._shown_at = now
         try:
             await self._calls.draft(self._key, self._id, content)
         except Dropped:
-            return  # the chat wants silence; the next slot comes when that is over
+            return False  # the chat wants silence; the next slot comes when that is over
         except DraftsImpossible as error:
             log.info("no drafts here", chat=self._key.chat_id, why=str(error))
             self._features.drafts = self._features.drafts and not error.everywhere
@@ -67,6 +67,8 @@ class Drafting:
         else:
             self._failures = 0
             self._shown = content
+            return True
+        return False
 
 
 def _new_id() -> int:

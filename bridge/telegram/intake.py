@@ -23,11 +23,12 @@ from bridge.errors import (
     TokenRevoked,
     Unstorable,
 )
+from bridge.metrics import Metrics
 from bridge.store import inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.outcomes import pauses
-from bridge.telegram.reading import WANTED, chat_of
+from bridge.telegram.reading import WANTED, chat_of, kind_of
 from bridge.telegram.settling import Settling
 from bridge.transport import plain, transport
 
@@ -45,7 +46,14 @@ Raw = Mapping[str, object]
 class Mailbox:
     """The `getUpdates` call over plain HTTP: raw JSON in the order of Telegram."""
 
-    def __init__(self, root: str, token: str, proxy: str | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        token: str,
+        proxy: str | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._metrics = metrics or Metrics()
         self._proxy = proxy
         self._address = f"{root}/bot{token}/getUpdates"
         self._http = self._pool()
@@ -90,7 +98,9 @@ class Mailbox:
             with outside("getupdates"):
                 response = await self._http.post(self._address, data=asked)
         except httpx.HTTPError as error:
+            self._metrics.called("getupdates", None)
             raise TelegramUnreachable(_DOING, type(error).__name__) from error
+        self._metrics.called("getupdates", response.status_code)
         return _updates(response)
 
 
@@ -126,7 +136,11 @@ class Intake:
         store: Store,
         settling: Settling,
         recovered: Callable[[], None],
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics = metrics or Metrics()
+        self.fault: str | None = "Taking updates has not begun."
+        """Why no updates are taken now; None when they are."""
         self._recovered = recovered
         self._heard = asyncio.get_running_loop().time()
         self._mailbox = mailbox
@@ -148,6 +162,7 @@ class Intake:
         program takes the updates for good.
         """
         await self._leftovers()
+        self.fault = None
         offset: int | None = None
         tries = pauses()
         conflict_since: float | None = None
@@ -162,6 +177,7 @@ class Intake:
                 finally:  # what the store takes its time for is not silence
                     self._heard = loop.time()
             except TimeoutError:
+                self.fault = "Nothing is heard from Telegram."
                 log.error("deaf: nothing from Telegram, connecting anew", seconds=DEAF_SECONDS)
                 await self._mailbox.renew()
             except SecondPoller as trouble:
@@ -169,17 +185,18 @@ class Intake:
                 lasting = loop.time() - conflict_since > CONFLICT_SECONDS
                 if lasting or "webhook" in trouble.what.casefold():
                     raise
-                log.warning("another poller", trouble=str(trouble))
+                self.fault = str(trouble)
+                log.warning("another poller", trouble=self.fault)
                 await asyncio.sleep(5.0)
             except (TelegramUnreachable, StoreTrouble) as trouble:
-                failing = True
+                failing, self.fault = True, str(trouble)
                 if self.deaf_seconds > DEAF_SECONDS:
                     await self._mailbox.renew()
                 pause = next(tries)
-                log.warning("no updates", trouble=str(trouble), next_try_seconds=pause)
+                log.warning("no updates", trouble=self.fault, next_try_seconds=pause)
                 await asyncio.sleep(pause)
             else:
-                tries = pauses()
+                tries, self.fault = pauses(), None
                 conflict_since = None
                 if failing:
                     failing = False
@@ -216,6 +233,7 @@ class Intake:
         async with self._store.writing() as tx:
             fresh = await inbox.put(tx, self._bot_id, numbered)
         for arrived in fresh:
+            self._metrics.took(kind_of(numbered[arrived.update_id]))
             self._dispatch(arrived)
         return max(offset or 0, max(numbered) + 1)
 

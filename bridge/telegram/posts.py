@@ -41,6 +41,8 @@ class Posts:
         """Whether a copy of the first post may stand above it."""
         self.unseen_since: float | None = None
         """When the oldest text came that nobody has seen; on the loop's clock."""
+        self.saying = False
+        """Whether the newest picture holds words of the agent."""
         self.ids = list(turn.posts)
         self.shown: list[Frame | None] = [None] * len(turn.posts)
         self._calls = calls
@@ -48,6 +50,10 @@ class Posts:
         self._ledger = ledger
         self._doubt: Doubt | None = None
         """The next post, when its sending was begun and got no answer."""
+        self._read = bool(turn.posts)
+        """Whether words of the agent stand there."""
+        self._ended_at: float | None = None
+        """When the last text came that does not stand yet; on the loop's clock."""
         self._vain: Found | None = None
         """A search for it that found nothing."""
 
@@ -68,6 +74,7 @@ class Posts:
 
         Raises Dropped, Refused, TelegramUnreachable, StoreTrouble, ReplyLater and ReplyImpossible.
         """
+        saying = self.saying
         try:
             match step:
                 case Edit(place, frame):
@@ -89,6 +96,25 @@ class Posts:
         except ChatMoved as error:
             self.lost = True  # the answer is given where the group is now
             raise ReplyLater(MOVING_SECONDS) from error
+        else:
+            self._count_first(saying)
+
+    def ending(self, *, saying: bool) -> None:
+        """The last text has come; `saying` when it holds words of the agent."""
+        self.saying = saying
+        self._ended_at = asyncio.get_running_loop().time()
+
+    def seen(self, since: float | None, *, draft: bool = False) -> None:
+        """An interim text stands, or is shown as a draft; its oldest part came then."""
+        if draft:
+            self._count_first(self.saying)
+        if since is not None:
+            self._calls.metrics.interim(asyncio.get_running_loop().time() - since)
+
+    def _count_first(self, saying: bool) -> None:
+        if saying and not self._read:
+            self._read = True
+            self._calls.metrics.first_text(time.time() - self._turn.came_at)
 
     def _shut(self, error: ChatClosed) -> ReplyImpossible | ReplyLater:
         """What it means for the reply that nothing can be written: never, or not now."""
@@ -122,6 +148,9 @@ class Posts:
                 if loop.time() - since > PATIENT_SECONDS:
                     raise ReplyLater(LATER_SECONDS) from trouble
                 await asyncio.sleep(next(tries))
+        if self._ended_at is not None:
+            self._calls.metrics.final(loop.time() - self._ended_at)
+            self._ended_at = None
 
     async def silence(self) -> None:
         """Wait a little while Telegram wants silence in the chat."""
@@ -161,6 +190,7 @@ class Posts:
             self._vain = found
             return False
         await self._stands(found.post, frame)
+        self._count_first(self.saying)
         return True
 
     async def keep(self) -> None:

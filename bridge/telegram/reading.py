@@ -88,6 +88,11 @@ def chat_of(content: Mapping[str, object]) -> int:
     return 0
 
 
+def kind_of(content: Mapping[str, object]) -> str:
+    """Which of the kinds that we ask for a raw update is; `other` for none of them."""
+    return next((name for name in WANTED if name in content), "other")
+
+
 def _message(raw: RawMessage, bot: Bot, update_id: int) -> Item:
     event = _event(raw)
     if event is not None:

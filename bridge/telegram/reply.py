@@ -88,7 +88,7 @@ class LiveReply:
         """Show this at the next slot. Raises ReplyImpossible when the chat is closed to us."""
         if self._posts.closed:
             raise ReplyImpossible
-        self._picture = picture
+        self._picture, self._posts.saying = picture, bool(picture.answers)
         if self._posts.unseen_since is None:
             self._posts.unseen_since = asyncio.get_running_loop().time()
         self._changed.set()
@@ -102,6 +102,7 @@ class LiveReply:
         if self._posts.closed:
             raise ReplyImpossible
         self._freeze()
+        self._posts.ending(saying=bool(picture.answers))
         keyboard = await self._last_keyboard(picture)
         async with self._enclosing.of(picture, self._posting, self._manner) as enclosure:
             await self._stand(enclosure.picture, keyboard)
@@ -195,20 +196,21 @@ class LiveReply:
                 draft.renew()
             async with self._posts.slot(Priority.INTERIM, family=Family.ACTION) as slot:
                 self._changed.clear()
-                self._posts.unseen_since = None
+                since, self._posts.unseen_since = self._posts.unseen_since, None
                 wanted = self._wanted()
                 content = wanted[-1].content if wanted else Rendered()
                 if self._over() or not draft.wants(content, loop.time()):
                     slot.skip()
                     continue
                 async with self._posts.calling:
-                    await self._show_draft(draft, content, loop.time())
+                    await self._show_draft(draft, content, since)
 
-    async def _show_draft(self, draft: Drafting, content: Rendered, now: float) -> None:
+    async def _show_draft(self, draft: Drafting, content: Rendered, since: float | None) -> None:
         if self._over():  # it would come behind the final message
             return
         try:
-            await draft.show(content, now)
+            if await draft.show(content, asyncio.get_running_loop().time()):
+                self._posts.seen(since, draft=True)
         except ChatClosed as error:
             log.info("chat closed", chat=self._key.chat_id, why=str(error))
             self._posts.closed = True
@@ -334,6 +336,7 @@ class LiveReply:
                     slot.skip()
                     return False
                 await posts.do(step)
+                posts.seen(since)
                 if posts.next(wanted) is not None:
                     self._still_unseen(since)
                 return True

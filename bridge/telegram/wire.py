@@ -1,10 +1,11 @@
-"""The library's requests straight on aiohttp: of a frame's cost, most was the way to the socket.
+"""The library's requests, counted, and straight on aiohttp: most of a frame's cost was that way.
 
 Bodies are JSON instead of forms, since quoting a page of text costs more than sending it. Uploads
 take the library's own way.
 """
 
 import json
+from typing import Any
 
 import aiohttp
 import httpx
@@ -13,6 +14,7 @@ from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
 from bridge.crashing import outside
+from bridge.metrics import Metrics
 from bridge.transport import as_httpx, session
 
 READ_SECONDS = 20.0
@@ -25,7 +27,52 @@ _TIMEOUT = aiohttp.ClientTimeout(
 _HEADERS = {"Content-Type": "application/json", "User-Agent": BaseRequest.USER_AGENT}
 
 
-class DirectRequest(HTTPXRequest):
+Timeouts = tuple[ODVInput[float], ODVInput[float], ODVInput[float], ODVInput[float]]
+
+
+class CountedRequest(HTTPXRequest):
+    """The library's own way, with every call counted."""
+
+    def __init__(self, *, metrics: Metrics | None = None, **how: Any) -> None:
+        """`how` is the library's own."""
+        super().__init__(**how)
+        self._metrics = metrics or Metrics()
+
+    async def do_request(
+        self,
+        url: str,
+        method: str,
+        request_data: RequestData | None = None,
+        read_timeout: ODVInput[float] = _DEFAULT,
+        write_timeout: ODVInput[float] = _DEFAULT,
+        connect_timeout: ODVInput[float] = _DEFAULT,
+        pool_timeout: ODVInput[float] = _DEFAULT,
+    ) -> tuple[int, bytes]:
+        """Make a call. Raises NetworkError, caused by httpx's word for what happened."""
+        name = called(url, method)
+        timeouts = (read_timeout, write_timeout, connect_timeout, pool_timeout)
+        try:
+            with outside(name):
+                status, content = await self._carry(url, method, request_data, timeouts)
+        except BaseException:
+            self._metrics.called(name, None)
+            raise
+        self._metrics.called(name, status)
+        return status, content
+
+    async def _carry(
+        self, url: str, method: str, request_data: RequestData | None, timeouts: Timeouts
+    ) -> tuple[int, bytes]:
+        """`timeouts` in the order of the library's parameters."""
+        return await super().do_request(url, method, request_data, *timeouts)
+
+
+def called(url: str, method: str) -> str:
+    """The Bot API method that a request calls; `file` where it fetches one. Pure."""
+    return "file" if method == "GET" else url.rpartition("/")[2].casefold()
+
+
+class DirectRequest(CountedRequest):
     """Sends what has no files over a connection pool of its own."""
 
     _session: aiohttp.ClientSession | None = None
@@ -42,27 +89,17 @@ class DirectRequest(HTTPXRequest):
             await self._session.close()
         await super().shutdown()
 
-    async def do_request(
-        self,
-        url: str,
-        method: str,
-        request_data: RequestData | None = None,
-        read_timeout: ODVInput[float] = _DEFAULT,
-        write_timeout: ODVInput[float] = _DEFAULT,
-        connect_timeout: ODVInput[float] = _DEFAULT,
-        pool_timeout: ODVInput[float] = _DEFAULT,
+    async def _carry(
+        self, url: str, method: str, request_data: RequestData | None, timeouts: Timeouts
     ) -> tuple[int, bytes]:
-        """Make a call. Raises NetworkError, caused by httpx's word for what happened."""
-        timeouts = (read_timeout, write_timeout, connect_timeout, pool_timeout)
         special = any(one is not _DEFAULT for one in timeouts)
         files = request_data is not None and request_data.contains_files
         if self._session is None or special or files:
-            with outside(url.rpartition("/")[2].casefold()):
-                return await super().do_request(url, method, request_data, *timeouts)
+            return await super()._carry(url, method, request_data, timeouts)
         parameters = request_data.parameters if request_data else {}
         body = json.dumps(parameters, ensure_ascii=False).encode("utf-8", "replace")
         try:
-            with as_httpx(), outside(url.rpartition("/")[2].casefold()):
+            with as_httpx():
                 async with self._session.request(
                     method,
                     url,

@@ -1,0 +1,40 @@
+"""The dashboard on 127.0.0.1: how the bridge is, live, and who may use it.
+
+Everything that it shows was written by strangers; it is escaped, and the page's policy lets nothing
+in from elsewhere.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import quote
+
+from bridge.app import App
+from bridge.ops.dashboard.gate import Gate
+from bridge.ops.dashboard.page import Dashboard
+from bridge.ops.http import on_port
+from bridge.settings import Settings
+
+DEFAULT_PORT = 8088
+
+
+@asynccontextmanager
+async def dashboard(app: App, settings: Settings, token: str) -> AsyncIterator[str | None]:
+    """Serve it while the context is open, and give its address; None when the port is 0.
+
+    Raises Trouble for a taken port.
+    """
+    port = settings.bridge_dashboard_port
+    if not port:
+        yield None
+        return
+    page = Dashboard(app, Gate(token))
+    try:
+        async with on_port(page.asgi, port, "BRIDGE_DASHBOARD_PORT") as address:
+            yield address
+    finally:
+        await page.close()
+
+
+def link(address: str, token: str) -> str:
+    """The address that opens it."""
+    return f"{address}/?token={quote(token, safe='')}"

@@ -1,0 +1,75 @@
+"""Who may see the dashboard, and from where: decided here. Pure.
+
+The token is shown once, in the terminal. It is exchanged for a cookie, which scripts cannot read and
+other sites cannot send. What changes anything needs more: a word that only our own page holds, and
+its origin. Browsers send cookies of 127.0.0.1 to every port there, so a page of another program on
+the machine is kept out by those two.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+
+SESSION_SECONDS = 12 * 3600.0
+COOKIE = "coze_bridge_dashboard"
+_LOCAL = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?")
+_SESSION = re.compile(r"([0-9]{1,12})\.([\w-]{22})\.([0-9a-f]{64})", re.ASCII)
+
+
+class Gate:
+    """Opens to the token. Cookies are signed with it: they end with it, or by their time."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def admits(self, token: str) -> bool:
+        """Whether it is the token; how long that takes tells nothing."""
+        return hmac.compare_digest(_bytes(token), _bytes(self.token))
+
+    def session(self, now: float) -> str:
+        """A cookie's value; `now` in Unix seconds."""
+        head = f"{now + SESSION_SECONDS:.0f}.{secrets.token_urlsafe(16)}"
+        return f"{head}.{self._signed('session', head)}"
+
+    def knows(self, session: str, now: float) -> bool:
+        """Whether we made the cookie, and it has not ended."""
+        found = _SESSION.fullmatch(session)
+        if found is None:
+            return False
+        expected = self._signed("session", f"{found[1]}.{found[2]}")
+        return hmac.compare_digest(expected, found[3]) and now < int(found[1])
+
+    def word(self, session: str) -> str:
+        """What a form of the page that this session sees carries."""
+        return self._signed("form", session)
+
+    def wrote(self, session: str, word: str) -> bool:
+        """Whether a form came from such a page."""
+        return hmac.compare_digest(_bytes(self.word(session)), _bytes(word))
+
+    def _signed(self, purpose: str, text: str) -> str:
+        return hmac.new(_bytes(self.token), _bytes(f"{purpose} {text}"), hashlib.sha256).hexdigest()
+
+
+def new_token() -> str:
+    """A token that nobody guesses."""
+    return secrets.token_urlsafe(24)
+
+
+def local(host: str) -> bool:
+    """Whether a Host header names this machine.
+
+    A foreign site whose name was made to resolve to us (DNS rebinding) sends its own name; a tunnel
+    may have another port.
+    """
+    return _LOCAL.fullmatch(host) is not None
+
+
+def own_origin(origin: str, host: str) -> bool:
+    """Whether a request comes from our own page, as browsers say with every change."""
+    return local(host) and origin == f"http://{host}"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
