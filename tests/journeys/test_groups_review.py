@@ -229,7 +229,7 @@ async def test_a_bot_that_is_muted_for_a_while_is_back_by_itself(world: World) -
     us = {"id": 42, "is_bot": True, "first_name": "Sandbox", "username": "sandbox_bot"}
     async with world.bridge():
         group = await met(world, [ann])
-        for until, words in ((now() + 1000, "muted"), (now() + 1, "muted shortly")):
+        for until, words in ((now() + 1000, "muted"), (now() + 4, "muted shortly")):
             change = {
                 "chat": {"id": group.id, "type": "supergroup", "title": "Group"},
                 "from": user(ann),
@@ -243,7 +243,7 @@ async def test_a_bot_that_is_muted_for_a_while_is_back_by_itself(world: World) -
             if words == "muted":
                 back = change | {"new_chat_member": change["old_chat_member"]}
                 world.telegram.updates.inject({"my_chat_member": back})
-        await asyncio.sleep(60 * 2)  # two seconds of Telegram's clock
+        await asyncio.sleep(60 * 5)  # five seconds of Telegram's clock
         world.telegram.send(ann, "@sandbox_bot back?", chat=group)
         await world.settled(group, 2, timeout=100)
     assert questions(world) == ["Ann: back?"]
