@@ -1,7 +1,7 @@
 """What the operators' commands have in common."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,6 +23,10 @@ from bridge.telegram.vitals import Vitals
 from bridge.texts import say
 
 
+async def _no_failure() -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Controls:
     """What the process around the bridge can do."""
@@ -31,6 +35,8 @@ class Controls:
     """Log from that level on."""
     reload: Callable[[], Sequence[str]] = lambda: ("This program cannot start itself anew.",)
     """Start anew with the settings as they are now; the faults for which it does not."""
+    outcome: Callable[[], Awaitable[str]] = _no_failure
+    """Once this start stands: why the one with new settings was taken back; empty when it was not."""
 
 
 @dataclass(frozen=True)

@@ -65,11 +65,13 @@ async def reload_now(desk: Desk, press: Press, _rest: str) -> None:
 
 
 async def tell_reloaded(desk: Desk) -> None:
-    """Tell the operator who wished it that the bridge has started anew."""
+    """Tell the operator who wished it that the bridge has started anew, or why it went back."""
+    failure = await desk.controls.outcome()
     async with desk.store.writing() as tx:
         who = await chats.fact(tx, RELOADED)
         await chats.remember(tx, RELOADED, "")
     if who and int(who) in desk.rights.operators:
-        text = say(await desk.people.language_of(int(who)), "reload.done")
-        cause = Cause(f"reloaded {time.time():.0f}", 0)
+        language = await desk.people.language_of(int(who))
+        text = say(language, "reload.failed" if failure else "reload.done", trouble=failure[:1000])
+        cause = Cause(f"reloaded {time.time():.3f}", 0)
         await desk.calls.tell(private(int(who)), Frame(Rendered(text)), cause)
