@@ -14,6 +14,8 @@ from bridge.texts import say
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 RELOADED = "reloaded by"
 """The fact that says who is told, after a reload, that it is done."""
+_PRESSED = "reload pressed"
+"""The fact that names the last press that was obeyed: it may be settled again by the next start."""
 
 
 async def pause(desk: Desk, order: Order) -> None:
@@ -52,6 +54,9 @@ async def reload(desk: Desk, order: Order) -> None:
 
 async def reload_now(desk: Desk, press: Press, _rest: str) -> None:
     """Start anew; with faults in the settings, go on as before and say them."""
+    async with desk.store.reading() as tx:
+        if await chats.fact(tx, _PRESSED) == press.query_id:
+            return
     faults = desk.controls.reload()
     language = language_of(press)
     if faults:
@@ -61,6 +66,7 @@ async def reload_now(desk: Desk, press: Press, _rest: str) -> None:
     async with desk.store.writing() as tx:
         await desk.note(tx, press, "reload")
         await chats.remember(tx, RELOADED, str(operator_of(press)))
+        await chats.remember(tx, _PRESSED, press.query_id)
     await desk.show(press, say(language, "reload.begins"))
 
 
