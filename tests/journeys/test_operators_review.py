@@ -4,16 +4,21 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from unittest.mock import AsyncMock
 
 import pytest
 from fast import run_fast
-from worlds import World, a_world
+from structlog.testing import capture_logs
+from worlds import World, a_world, eventually, in_a_fast_world
 
 from bridge.environment import settings_from
+from bridge.errors import StoreTrouble
 from bridge.ops.run import until_signal
 from bridge.sandbox.coze import saying
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Message, Person
+from bridge.store import access, audit
+from bridge.telegram.operators.desk import Controls
 
 ANSWER = "An answer of some words."
 
@@ -95,3 +100,89 @@ def test_a_reload_whose_start_fails_goes_back_to_what_worked(
                 )
 
     run_fast(journey())
+
+
+@in_a_fast_world
+async def test_a_reload_happens_once_though_telegram_is_slow_then(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    wished: list[bool] = []
+
+    def reload() -> list[str]:
+        wished.append(True)
+        return []
+
+    async with world.bridge(controls=Controls(reload=reload), **operator(ann)):
+        post = await said(world, ann, "/reload")
+        world.telegram.delay("editMessageText", 15)
+        world.telegram.press(ann, post.message_id, "Yes")
+        await eventually(lambda: wished, 100)
+    async with world.bridge(controls=Controls(reload=reload), **operator(ann)):
+        await asyncio.sleep(20)
+    assert len(wished) == 1
+
+
+@in_a_fast_world
+async def test_two_who_send_the_code_at_once_do_not_both_become_operators(world: World) -> None:
+    people = [world.telegram.add_person(name) for name in ("Ann", "Bo", "Cid", "Dan")]
+    with capture_logs() as logs:
+        async with world.bridge() as app:
+            code = next(entry["code"] for entry in logs if "code" in entry)
+            world.coze.use(saying(ANSWER))
+            for one in people:
+                world.telegram.send(one, code)
+            for one in people:
+                await world.settled(one, 1, timeout=200)
+            assert len(app.desk.rights.operators) == 1
+
+
+@in_a_fast_world
+async def test_the_code_holds_when_it_could_not_be_written_down(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    with capture_logs() as logs:
+        async with world.bridge() as app:
+            code = next(entry["code"] for entry in logs if "code" in entry)
+            with pytest.MonkeyPatch.context() as patch:
+                failing = AsyncMock(side_effect=StoreTrouble("Writing", "it is full"))
+                patch.setattr(access, "make_operator", failing)
+                world.telegram.send(ann, code)
+                await eventually(lambda: failing.await_count, 100)
+                assert not app.desk.rights.operators
+            await world.telegram.until(lambda: len(world.posts(ann)) == 1, 200)
+            assert app.desk.rights.operators == {ann.id}
+
+
+@in_a_fast_world
+async def test_new_operators_and_groups_that_operators_add_are_in_the_audit(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    with capture_logs() as logs:
+        async with world.bridge(BRIDGE_ACCESS="approval") as app:
+            code = next(entry["code"] for entry in logs if "code" in entry)
+            await said(world, ann, code)
+            group = world.telegram.add_group("Group", [ann])
+            await world.telegram.until(lambda: bool(world.posts(group)), 100)
+            async with app.store.reading() as tx:
+                acts = await audit.newest(tx, 10)
+    assert [(one.operator_id, one.act, one.subject) for one in acts] == [
+        (ann.id, "allowed", str(group.id)),
+        (ann.id, "operator", str(ann.id)),
+    ]
+
+
+@in_a_fast_world
+async def test_a_pause_holds_for_the_button_that_tries_again_and_for_edits(world: World) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    async with world.bridge(**operator(ann)):
+        question = world.telegram.send(bo, "hello")
+        await world.settled(bo, 1)
+        await said(world, ann, "/pause")
+        world.telegram.edit(bo, question, "hello there")
+        await world.telegram.until(lambda: len(world.posts(bo)) == 2, 100)
+        assert "taking a break" in world.posts(bo)[-1].text
+        await said(world, ann, "/resume")
+        failed = await said(world, bo, "fail")
+        asked = len(world.coze.asked)
+        await said(world, ann, "/pause")
+        assert await press(world, bo, failed, "Try again") == "Not now. Write to me, and I say why."
+        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await asyncio.sleep(10)
+        assert len(world.coze.asked) == asked
