@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -11,13 +12,16 @@ from fast import run_fast
 from structlog.testing import capture_logs
 from worlds import World, a_world, eventually, in_a_fast_world
 
+from bridge.app import App
 from bridge.environment import settings_from
 from bridge.errors import StoreTrouble
+from bridge.model import ChatKey
 from bridge.ops.run import until_signal
 from bridge.sandbox.coze import saying
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Message, Person
-from bridge.store import access, audit
+from bridge.store import access, audit, broadcasts, chats
+from bridge.store.broadcasts import Delivery
 from bridge.telegram.operators.desk import Controls
 
 ANSWER = "An answer of some words."
@@ -186,3 +190,100 @@ async def test_a_pause_holds_for_the_button_that_tries_again_and_for_edits(world
         await world.telegram.until(lambda: world.telegram.pending == 0, 100)
         await asyncio.sleep(10)
         assert len(world.coze.asked) == asked
+
+
+NEWS = "News for everybody"
+
+
+async def meet(app: App, people: list[Person], world: World) -> None:
+    """People who have all written to the bot before."""
+    async with app.store.writing() as tx:
+        for one in people:
+            await chats.meet(tx, ChatKey(one.id))
+            world.telegram.world.chat(one.id).known = True
+
+
+async def confirmed(world: World, ann: Person) -> Message:
+    """A broadcast that is sent now."""
+    sure = await said(world, ann, f"/broadcast {NEWS}", posts=2)
+    world.telegram.press(ann, sure.message_id, "Send")
+    return sure
+
+
+def got(world: World, people: list[Person]) -> list[int]:
+    return [sum(post.text == NEWS for post in world.posts(one)) for one in people]
+
+
+@in_a_fast_world
+async def test_a_broadcast_goes_on_after_a_trouble_of_the_database(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    people = [world.telegram.add_person(f"Person {number}") for number in range(30)]
+    async with world.bridge(**operator(ann)) as app:
+        await meet(app, people, world)
+        write, left = broadcasts.mark, [20]
+
+        async def failing(*what: Any) -> None:
+            left[0] -= 1
+            if -6 < left[0] <= 0:
+                raise StoreTrouble("Writing to the database", "it is locked")
+            await write(*what)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(broadcasts, "mark", failing)
+            sure = await confirmed(world, ann)
+            await world.telegram.until(lambda: sure.text.startswith("Sent."), 400)
+    assert left[0] <= -6
+    assert got(world, people) == [1] * 30
+    assert sure.text == "Sent.\ndelivered: 30"
+
+
+@in_a_fast_world
+async def test_a_reload_in_the_middle_of_a_broadcast_leaves_nothing_unknown(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    people = [world.telegram.add_person(f"Person {number}") for number in range(60)]
+    async with world.bridge(**operator(ann)) as app:
+        await meet(app, people, world)
+        sure = await said(world, ann, f"/broadcast {NEWS}", posts=2)
+        world.telegram.delay("sendMessage", 2, times=1000)
+        world.telegram.press(ann, sure.message_id, "Send")
+        await world.telegram.until(lambda: sum(got(world, people)) > 20, 400)
+    world.telegram.mend()
+    assert sum(got(world, people)) < 60
+    async with world.bridge(**operator(ann)):
+        await world.telegram.until(lambda: sure.text.startswith("Sent."), 400)
+    assert got(world, people) == [1] * 60
+    assert sure.text == "Sent.\ndelivered: 60"
+
+
+@in_a_fast_world
+async def test_a_chat_that_wants_silence_holds_up_no_broadcast_and_no_cancelling(
+    world: World,
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    people = [world.telegram.add_person(f"Person {number}") for number in range(20)]
+    async with world.bridge(**operator(ann)) as app:
+        await meet(app, people, world)
+        app.desk.calls.pacer.silenced(people[0].id, 3600)
+        sure = await confirmed(world, ann)
+        await world.telegram.until(lambda: sum(got(world, people)) == 19, 400)
+        await world.telegram.until(lambda: "still to come: 1" in sure.text, 400)
+        world.telegram.press(ann, sure.message_id, "Cancel")
+        await world.telegram.until(lambda: sure.text.startswith("Cancelled."), 100)
+        async with app.store.reading() as tx:
+            await eventually(lambda: not app.desk.calls.pacer.in_flight, 100)
+            report = await broadcasts.report(tx, 1)
+    assert report == {Delivery.DELIVERED: 19, Delivery.DUE: 1}
+
+
+@in_a_fast_world
+async def test_what_is_too_long_in_the_units_of_telegram_is_said_or_cut(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(**operator(ann)) as app:
+        assert "/broadcast" in (await said(world, ann, "/broadcast " + "🎉" * 3000)).text
+        async with app.store.writing() as tx:
+            for number in range(1, 40):
+                await chats.meet(tx, ChatKey(-number))
+                await chats.entitle(tx, ChatKey(-number), "🎉" * 128)
+        assert "🎉" in (await said(world, ann, "/chats")).text
+        assert not [call for call in world.telegram.calls if call.status == 400
+                    and call.method == "sendMessage"]  # fmt: skip
