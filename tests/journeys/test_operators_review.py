@@ -287,3 +287,22 @@ async def test_what_is_too_long_in_the_units_of_telegram_is_said_or_cut(world: W
         assert "🎉" in (await said(world, ann, "/chats")).text
         assert not [call for call in world.telegram.calls if call.status == 400
                     and call.method == "sendMessage"]  # fmt: skip
+
+
+@in_a_fast_world
+async def test_forgetting_in_a_group_ends_what_somebody_has_asked_elsewhere(world: World) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    group = world.telegram.add_group("Group", [ann, bo])
+    async with world.bridge() as app:
+        await world.telegram.until(lambda: bool(world.posts(group)), 100)
+        world.telegram.send(bo, "slow secret 4711")
+        await world.telegram.until(lambda: bool(world.posts(bo)), 100)
+        world.telegram.send(bo, "secret 4712")
+        world.telegram.send(bo, "/forget@sandbox_bot", chat=group)
+        await world.settled(group, 2, timeout=100)
+        post = world.posts(group)[-1]
+        world.telegram.press(bo, post.message_id, "Delete all of it", chat=group)
+        await world.telegram.until(lambda: "Deleted" in world.posts(group)[-1].text, 400)
+        async with app.store.reading() as tx:
+            rows = (await tx.exec_driver_sql("SELECT * FROM turns")).all()
+    assert rows == []
