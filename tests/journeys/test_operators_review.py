@@ -10,7 +10,7 @@ from unittest.mock import AsyncMock
 import pytest
 from fast import run_fast
 from structlog.testing import capture_logs
-from worlds import World, a_world, eventually, in_a_fast_world
+from worlds import World, a_world, eventually, in_a_fast_world, in_a_world_of_speed
 
 from bridge.app import App
 from bridge.environment import settings_from
@@ -237,14 +237,14 @@ async def test_a_broadcast_goes_on_after_a_trouble_of_the_database(world: World)
     assert sure.text == "Sent.\ndelivered: 30"
 
 
-@in_a_fast_world
+@in_a_world_of_speed(4.0)
 async def test_a_reload_in_the_middle_of_a_broadcast_leaves_nothing_unknown(world: World) -> None:
     ann = world.telegram.add_person("Ann")
     people = [world.telegram.add_person(f"Person {number}") for number in range(60)]
     async with world.bridge(**operator(ann)) as app:
         await meet(app, people, world)
         sure = await said(world, ann, f"/broadcast {NEWS}", posts=2)
-        world.telegram.delay("sendMessage", 2, times=1000)
+        world.telegram.delay("sendMessage", 0.5, times=1000)
         world.telegram.press(ann, sure.message_id, "Send")
         await world.telegram.until(lambda: sum(got(world, people)) > 20, 400)
     world.telegram.mend()
