@@ -85,6 +85,8 @@ class Broadcasting:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._doubted: set[int] = set()
+        self._claimed: set[int] = set()
+        """Chats that get it next; each takes itself out when it begins."""
 
     async def run(self) -> None:
         """For ever: look for something to send, and send it."""
@@ -128,15 +130,16 @@ class Broadcasting:
         """Send it to some at once, and to the next ones as those end, until it is over."""
         number, frame = broadcast.id, Frame(render(broadcast.text))
         going: set[asyncio.Task[None]] = set()
+        claiming: set[asyncio.Task[bool]] = set()
         try:
             while True:
-                async with self._desk.store.writing() as tx:
-                    if await broadcasts.state_of(tx, number) != "sending":
-                        return
-                    chat_ids = await broadcasts.claim(tx, number, AT_ONCE - len(going))
+                claiming = {asyncio.create_task(self._claim(number, AT_ONCE - len(going)))}
+                await asyncio.wait(claiming)  # it is ended, also when the bridge ends
+                if not claiming.pop().result():
+                    return
                 going |= {
                     asyncio.create_task(self._deliver(number, chat_id, frame))
-                    for chat_id in chat_ids
+                    for chat_id in sorted(self._claimed)
                 }
                 if not going:
                     return
@@ -146,13 +149,31 @@ class Broadcasting:
         finally:
             for task in going:
                 task.cancel()
-            await asyncio.gather(*going, return_exceptions=True)
+            await asyncio.gather(*going, *claiming, return_exceptions=True)
+            await self._give_back(number)
+
+    async def _claim(self, number: int, most: int) -> bool:
+        """Claim some who get it next; False when it is cancelled."""
+        async with self._desk.store.writing() as tx:
+            if await broadcasts.state_of(tx, number) != "sending":
+                return False
+            found = await broadcasts.claim(tx, number, most)
+        self._claimed |= {*found}
+        return True
+
+    async def _give_back(self, number: int) -> None:
+        """What was claimed, and never begun to be sent, is due as before."""
+        with suppress(StoreTrouble):  # then it is in doubt
+            for chat_id in self._claimed:
+                await self._write(number, chat_id, Delivery.DUE)
+        self._claimed.clear()
 
     async def _deliver(self, number: int, chat_id: int, frame: Frame) -> None:
         """Send it to one chat that was claimed, and write down what came of it.
 
         When the bridge ends, or the broadcast is cancelled, what is on its way is waited for.
         """
+        self._claimed.discard(chat_id)
         calls = self._desk.calls
         sending: asyncio.Task[int] | None = None
         try:
