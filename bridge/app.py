@@ -230,7 +230,7 @@ async def _parts(
             store,
             home,
             carrying,
-            ended=lambda _, trouble: alarms.ended(trouble),
+            ended=alarms.ended,
             metrics=metrics,
         ),
         Replies(calls, store, features, default, reactions, enclosing).open,

@@ -15,11 +15,11 @@ from bridge.errors import (
     Trouble,
     Unauthorized,
 )
-from bridge.model import ChatKey
+from bridge.model import ChatKey, End, State
 from bridge.store import alarms
 from bridge.store.engine import Store
 from bridge.telegram.calls import Calls, Cause
-from bridge.telegram.canvas import Rendered
+from bridge.telegram.canvas import Rendered, shortened
 from bridge.telegram.frame import Frame
 from bridge.telegram.people import People
 from bridge.telegram.rights import Rights
@@ -27,6 +27,8 @@ from bridge.texts import age, say
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 15.0
+TELLING_SECONDS = 86400.0
+"""How old an alarm may be that an operator still hears of; the outbox remembers for longer."""
 _OF_RUNS: dict[type[Trouble], str] = {
     Unauthorized: "token",
     Forbidden: "token",
@@ -48,20 +50,25 @@ class Alarms:
         self._rights = rights
         self._people = people
         self._heard: asyncio.Queue[Trouble | None] = asyncio.Queue()
+        self._telling = asyncio.Lock()
         self._unstored: set[str] = set()
         """What was told without the database, which is what is wrong."""
         self._quiet = False
         """Whether the last run was fine, and nothing of its kind is wrong."""
 
-    def ended(self, trouble: Trouble | None) -> None:
-        """A run has ended, well or not."""
-        if trouble is None and self._quiet:
+    def ended(self, end: End, trouble: Trouble | None) -> None:
+        """A run has ended, well or not. Only an answer says that all is well."""
+        if trouble is None and (self._quiet or end.state is not State.ANSWERED):
             return  # as nearly always
         if trouble is None or _kind(trouble) is not None:
             self._heard.put_nowait(trouble)
 
     async def follow_runs(self) -> None:
-        """Tell, for ever, what runs ended in."""
+        """Tell, for ever, what runs ended in; first, what an earlier process did not come to tell."""
+        try:
+            await self._tell_again()
+        except StoreTrouble as error:
+            log.error("operators not told", trouble=str(error))
         while True:
             trouble = await self._heard.get()
             try:
@@ -81,17 +88,16 @@ class Alarms:
 
     async def watch(self, faults: Faults) -> None:
         """Look, for ever, whether the bridge itself is well."""
-        known: set[str] = set()
-        async with self._store.reading() as tx:
-            known = {one.kind for one in await alarms.current(tx)} - set(_OF_RUNS.values())
         while True:
             try:
                 now = dict(await faults())
                 for kind, what in now.items():
-                    await self.begin(kind, what)
-                for kind in known - now.keys():
+                    if kind in self._unstored:  # told already: is it over, if somebody writes?
+                        await self.end(kind)
+                    else:
+                        await self.begin(kind, what)
+                for kind in await self._known() - now.keys():
                     await self.end(kind)
-                known = set(now)
                 if not now and self._unstored:
                     self._unstored.clear()
                     await self._tell(f"alarm store over {time.time():.0f}", "alarm.stored")
@@ -99,13 +105,17 @@ class Alarms:
                 await self._tell_unstored(str(error))
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def _known(self) -> set[str]:
+        async with self._store.reading() as tx:
+            return {one.kind for one in await alarms.current(tx)} - set(_OF_RUNS.values())
+
     async def begin(self, kind: str, what: str) -> None:
         """Something is wrong: the operators hear of it once. Raises StoreTrouble."""
         async with self._store.writing() as tx:
             fresh = await alarms.begin(tx, kind, what)
         if fresh:
             log.error("alarm", kind=kind, what=what)
-            await self._tell(f"alarm {kind} {time.time():.0f}", "alarm.begins", what=what)
+            await self._tell_again()
 
     async def end(self, kind: str) -> None:
         """It is over: those who heard of it hear that. Raises StoreTrouble."""
@@ -117,14 +127,27 @@ class Alarms:
             name = f"alarm {kind} over {time.time():.0f}"
             await self._tell(name, "alarm.over", seconds, what=was.what)
 
+    async def _tell_again(self) -> None:
+        """Tell what is wrong; who was told reads it only once, also after a crash."""
+        async with self._telling:
+            async with self._store.reading() as tx:
+                found = await alarms.current(tx)
+            for one in found:
+                if time.time() - one.since < TELLING_SECONDS:
+                    name = f"alarm {one.kind} {one.since:.3f}"
+                    await self._tell(name, "alarm.begins", what=one.what)
+
     async def _tell(
         self, name: str, key: str, seconds: float | None = None, **values: object
     ) -> None:
-        for operator in sorted(self._rights.operators):
+        async def tell(operator: int) -> None:
             language = await self._people.language_of(operator)
             since = {"age": age(seconds, language)} if seconds is not None else {}
-            frame = Frame(Rendered(say(language, key, **values, **since)[:4000]))
+            frame = Frame(Rendered(shortened(say(language, key, **values, **since), 4000)))
             await self._calls.tell(ChatKey(operator), frame, Cause(f"{name} {operator}", 0))
+
+        # One whose chat wants silence does not keep it from the others.
+        await asyncio.gather(*(tell(one) for one in sorted(self._rights.operators)))
 
     async def _tell_unstored(self, what: str) -> None:
         """The database itself is what is wrong: the message goes out without being written down."""

@@ -20,7 +20,7 @@ from bridge.ops.run import until_signal
 from bridge.sandbox.coze import saying
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Message, Person
-from bridge.store import access, audit, broadcasts, chats
+from bridge.store import access, alarms, audit, broadcasts, chats
 from bridge.store.broadcasts import Delivery
 from bridge.telegram.operators.desk import Controls
 
@@ -306,3 +306,111 @@ async def test_forgetting_in_a_group_ends_what_somebody_has_asked_elsewhere(worl
         async with app.store.reading() as tx:
             rows = (await tx.exec_driver_sql("SELECT * FROM turns")).all()
     assert rows == []
+
+
+def told(world: World, person: Person, sign: str) -> int:
+    return sum(post.text.startswith(sign) for post in world.posts(person))
+
+
+@in_a_fast_world
+async def test_only_an_answer_says_that_what_was_wrong_with_coze_is_over(world: World) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    async with world.bridge(**operator(ann)) as app:
+        await said(world, ann, "/help")
+        world.coze.use(saying(ANSWER))
+        world.coze.fail("/v3/chat", 4028, times=1)
+        await said(world, bo, "hello")
+        await world.telegram.until(lambda: told(world, ann, "🔴") == 1, 100)
+        world.coze.fail("/v3/chat", 4016, times=1000)
+        count = len(world.posts(bo))
+        world.telegram.send(bo, "hello")
+        await world.telegram.until(lambda: len(world.posts(bo)) > count, 100)
+        world.telegram.send(bo, "/stop")
+        await world.settled(bo, count + 1, timeout=100)
+        await asyncio.sleep(10)
+        assert told(world, ann, "🟢") == 0
+        world.coze.mend()
+        await said(world, bo, "hello")
+        await world.telegram.until(lambda: told(world, ann, "🟢") == 1, 100)
+        assert app.alarms is not None
+
+
+@in_a_fast_world
+async def test_an_alarm_reaches_each_operator_though_another_cannot_be_told_now(
+    world: World,
+) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    async with world.bridge(BRIDGE_OPERATORS=f"{ann.id},{bo.id}") as app:
+        await said(world, ann, "/help")
+        await said(world, bo, "/help")
+        app.desk.calls.pacer.silenced(ann.id, 3600)
+        world.coze.fail("/v3/chat", 4028, times=1)
+        world.telegram.send(bo, "hello")
+        await world.telegram.until(lambda: told(world, bo, "🔴") == 1, 100)
+
+
+@in_a_fast_world
+async def test_an_alarm_that_was_begun_before_a_crash_is_told_after_it(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(**operator(ann)) as app:
+        await said(world, ann, "/help")
+        async with app.store.writing() as tx:  # it died here, before anybody was told
+            await alarms.begin(tx, "quota", "The plan is used up.")
+    for _ in range(2):
+        async with world.bridge(**operator(ann)):
+            await world.telegram.until(lambda: told(world, ann, "🔴") == 1, 100)
+            await asyncio.sleep(40)
+    assert told(world, ann, "🔴") == 1
+    assert told(world, ann, "🟢") == 0
+
+
+@in_a_fast_world
+async def test_a_trouble_of_the_database_is_told_once_though_nobody_writes_after_it(
+    world: World,
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(**operator(ann)) as app:
+        await said(world, ann, "/help")
+        await asyncio.sleep(5)
+        begin, failing = alarms.begin, [True]
+
+        async def begins(*what: Any) -> bool:
+            if failing[0]:
+                raise StoreTrouble("Writing to the database", "it is full")
+            return await begin(*what)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(alarms, "begin", begins)
+            app.store.fault = StoreTrouble("Writing to the database", "it is full")
+            await world.telegram.until(lambda: told(world, ann, "🔴") == 1, 200)
+            failing[0] = False
+            app.store.fault = StoreTrouble("Writing to the database", "it is full")
+            await world.telegram.until(lambda: told(world, ann, "🟢") == 1, 200)
+            await asyncio.sleep(60)
+    assert (told(world, ann, "🔴"), told(world, ann, "🟢")) == (1, 1)
+
+
+@in_a_fast_world
+async def test_the_watch_outlives_a_store_that_cannot_be_read_when_it_begins(
+    world: World,
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    failing = [True]
+    current = alarms.current
+
+    async def once(*what: Any) -> Any:
+        if failing.pop():
+            failing.append(False)
+            raise StoreTrouble("Reading the database", "it is locked")
+        failing.append(False)
+        return await current(*what)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alarms, "current", once)
+        async with world.bridge(**operator(ann)):
+            await eventually(lambda: failing == [False], 100)
+            await said(world, ann, "/help")
+            world.telegram.fail("getUpdates", status=502, times=1000)
+            await world.telegram.until(
+                lambda: "Nothing was heard" in world.posts(ann)[-1].text, 1000
+            )
