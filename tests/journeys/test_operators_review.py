@@ -21,6 +21,7 @@ from bridge.sandbox.coze import saying
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Message, Person
 from bridge.store import access, alarms, audit, broadcasts, chats
+from bridge.store.access import Access
 from bridge.store.broadcasts import Delivery
 from bridge.telegram.operators.desk import Controls
 
@@ -324,9 +325,10 @@ async def test_only_an_answer_says_that_what_was_wrong_with_coze_is_over(world: 
         world.coze.fail("/v3/chat", 4016, times=1000)
         count = len(world.posts(bo))
         world.telegram.send(bo, "hello")
-        await world.telegram.until(lambda: len(world.posts(bo)) > count, 100)
+        await asyncio.sleep(5)
         world.telegram.send(bo, "/stop")
         await world.settled(bo, count + 1, timeout=100)
+        assert "stopped" in world.posts(bo)[-1].text.lower()
         await asyncio.sleep(10)
         assert told(world, ann, "🟢") == 0
         world.coze.mend()
@@ -414,3 +416,26 @@ async def test_the_watch_outlives_a_store_that_cannot_be_read_when_it_begins(
             await world.telegram.until(
                 lambda: "Nothing was heard" in world.posts(ann)[-1].text, 1000
             )
+
+
+@in_a_fast_world
+async def test_who_is_let_out_elsewhere_is_out_here_and_a_group_stays_out_when_it_moves(
+    world: World,
+) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    group = world.telegram.add_group("Group", [ann, bo], basic=True)
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(**operator(ann)) as app:
+        await world.telegram.until(lambda: bool(world.posts(group)), 100)
+        await said(world, ann, f"/block {group.id}")
+        moved = world.telegram.upgrade(group)
+        world.telegram.send(bo, "/ask hello", chat=moved)
+        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await asyncio.sleep(20)
+        assert not world.coze.asked
+        async with app.store.writing() as tx:  # as another process does
+            await access.decide(tx, bo.id, Access.BLOCKED, "Bo", ann.id)
+        world.telegram.send(bo, "hello")
+        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await asyncio.sleep(20)
+        assert not world.coze.asked
