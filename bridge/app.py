@@ -218,7 +218,6 @@ async def _parts(
     by_approval = settings.bridge_access is Entrance.APPROVAL
     introduction = Introduction(bot, rights)
     door = Door(calls, store, rights, introduction, people, by_approval=by_approval, code=code)
-    await door.recall()
     reactions = Reactions(calls)
     alarms = Alarms(calls, store, rights, people)
     carrying = Carrying(coze, store, files, coze_place(settings))

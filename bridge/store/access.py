@@ -34,13 +34,6 @@ async def who_ask(tx: AsyncConnection) -> Mapping[int, str]:
     return {row.chat_id: row.name for row in (await tx.execute(query)).all()}
 
 
-async def who_are(tx: AsyncConnection, state: Access) -> Collection[int]:
-    """The chats about which that was decided."""
-    return set(
-        (await tx.execute(select(access.c.chat_id).where(access.c.state == state))).scalars()
-    )
-
-
 async def ask(tx: AsyncConnection, chat_id: int, name: str) -> None:
     """Write down that a chat asks, unless it has before."""
     values = {"chat_id": chat_id, "state": Access.ASKED, "name": name, "since": time.time()}

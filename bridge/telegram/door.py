@@ -61,8 +61,6 @@ class Door:
     ) -> None:
         self.introduction = introduction
         self._people = people
-        self._blocked: set[int] = set()
-        """Who is let out everywhere: they are asked about with every message."""
         self._calls = calls
         self._store = store
         self._rights = rights
@@ -70,11 +68,6 @@ class Door:
         self._code = code
         """Makes the person who sends it an operator; empty when it was used or there is none."""
         self._code_until = asyncio.get_running_loop().time() + CODE_SECONDS
-
-    async def recall(self) -> None:
-        """Take up what was decided before. Raises StoreTrouble."""
-        async with self._store.reading() as tx:
-            self._blocked = set(await access.who_are(tx, Access.BLOCKED))
 
     async def opens(self, message: Message, cause: Cause) -> bool:
         """Whether a message's chat may use the bridge; who may not is told so.
@@ -88,7 +81,8 @@ class Door:
             return True
         async with self._store.reading() as tx:
             state = await access.of(tx, key.chat_id)
-        if state not in (Access.DENIED, Access.BLOCKED) and sender.id not in self._blocked:
+            blocked = await access.of(tx, sender.id) is Access.BLOCKED
+        if state not in (Access.DENIED, Access.BLOCKED) and not blocked:
             name = sender.name if key.private else str(key.chat_id)
             await self._ask(Stranger(key, name, message.text, sender.language), message.chat, cause)
         return False
@@ -97,26 +91,26 @@ class Door:
         """Whether a chat may use the bridge; nobody is told anything. Raises StoreTrouble."""
         if sender.id in self._rights.operators and key.private:
             return True
-        if self._blocked & {sender.id, key.chat_id}:
-            return False
-        if not self._by_approval:
-            return True
         async with self._store.reading() as tx:
-            return await access.of(tx, key.chat_id) is Access.ALLOWED
+            state = await access.of(tx, key.chat_id)
+            theirs = state if key.private else await access.of(tx, sender.id)
+        if Access.BLOCKED in (state, theirs):
+            return False
+        return not self._by_approval or state is Access.ALLOWED
 
     async def group_opens(self, standing: Standing) -> bool:
         """Whether a group to which our bot was added may use it: at once when an operator did."""
         key = standing.chat
+        async with self._store.reading() as tx:
+            state = await access.of(tx, key.chat_id)
         if not self._by_approval:
-            return key.chat_id not in self._blocked
+            return state is not Access.BLOCKED
         if standing.by.id in self._rights.operators:
             by, title = standing.by.id, standing.title
             async with self._store.writing() as tx:
                 await access.decide(tx, key.chat_id, Access.ALLOWED, title, by)
                 await audit.note(tx, by, Access.ALLOWED.value, key.chat_id, title)
             return True
-        async with self._store.reading() as tx:
-            state = await access.of(tx, key.chat_id)
         if state is None:
             words = say(standing.by.language, "access.added_by", name=standing.by.name)
             stranger = Stranger(key, standing.title, words, standing.by.language)
@@ -175,7 +169,6 @@ class Door:
             name = await people.name_of(tx, key.chat_id) or await access.name_of(tx, key.chat_id)
             await access.decide(tx, key.chat_id, state, name, by)
             await audit.note(tx, by, state.value, key.chat_id, name)
-        (self._blocked.add if state is Access.BLOCKED else self._blocked.discard)(key.chat_id)
         log.info("access decided", chat=key.chat_id, state=state.value, by=by)
         if state is not before and state is not Access.BLOCKED:
             await self._tell_them(key, state, language)

@@ -428,7 +428,7 @@ async def test_who_is_let_out_elsewhere_is_out_here_and_a_group_stays_out_when_i
     async with world.bridge(**operator(ann)) as app:
         await world.telegram.until(lambda: bool(world.posts(group)), 100)
         await said(world, ann, f"/block {group.id}")
-        moved = world.telegram.upgrade(group)
+        moved = world.telegram.migrate(group)
         world.telegram.send(bo, "/ask hello", chat=moved)
         await world.telegram.until(lambda: world.telegram.pending == 0, 100)
         await asyncio.sleep(20)
