@@ -174,14 +174,17 @@ class Dashboard:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form; none of one that is too long."""
+    """The fields of a form; none of one that is too long or has too many."""
     content = b""
     with suppress(ClientDisconnect):
         async for piece in request.stream():
             content += piece
             if len(content) > MOST_BYTES:
                 return {}
-    fields = parse_qs(content.decode("utf-8", "replace"), max_num_fields=8)
+    try:
+        fields = parse_qs(content.decode("utf-8", "replace"), max_num_fields=8)
+    except ValueError:
+        return {}
     return {name: values[0] for name, values in fields.items()}
 
 
