@@ -152,8 +152,7 @@ if picture := os.environ.get("BRIDGE_TEST_DASHBOARD_PICTURE"):
 async def a_day(app: App) -> None:
     """Turns of the last 24 hours, more by day than by night, of some people."""
     crowd = {
-        9100 + place: name
-        for place, name in enumerate(("Cleo", "Dan", "Eve", "Fay", "Gus", "Hal"))
+        9100 + place: name for place, name in enumerate(("Cleo", "Dan", "Eve", "Fay", "Gus", "Hal"))
     }
     now = time.time()
     async with app.store.writing() as tx:
