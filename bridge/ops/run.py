@@ -13,18 +13,19 @@ import structlog
 import typer
 
 from bridge.app import running
-from bridge.errors import SettingsTrouble
+from bridge.errors import SettingsTrouble, Trouble
 from bridge.ops.dashboard import DEFAULT_PORT, dashboard, link
 from bridge.ops.dashboard.gate import new_token
 from bridge.ops.http import pages
-from bridge.ops.logs import set_up
+from bridge.ops.logs import redacted, set_up
 from bridge.settings import Settings
 from bridge.telegram.operators.desk import Controls
 
 log = structlog.get_logger(__name__)
 RELOAD_SECONDS = 1.0
 """What an operator reads goes out before the bridge starts anew."""
-
+START_SECONDS = 60.0
+"""How long a start after a reload may take; the first one waits for a network as long as it must."""
 
 Reread = Callable[[], Settings]
 """Reads the settings again. Raises SettingsTrouble."""
@@ -55,13 +56,23 @@ class Wishes:
         self._made = new_token()
         self._told: set[str] = set()
         """The dashboard's addresses that were printed."""
+        self._before: Settings | None = None
+        """With what the bridge ran before a reload, until it runs with the new settings."""
+        self._stands = asyncio.Event()
+        self._failure = ""
+        """Why the last reload was taken back."""
 
     @property
     def controls(self) -> Controls:
         """By which the bridge tells it."""
         if self._reread is None:
             return Controls(self._set_level)
-        return Controls(self._set_level, self._reload)
+        return Controls(self._set_level, self._reload, self._outcome)
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the start may take; None where there is nothing to go back to."""
+        return None if self._before is None else START_SECONDS
 
     @property
     def token(self) -> str:
@@ -88,9 +99,33 @@ class Wishes:
             fresh = self._reread() if self._reread else self.settings
         except SettingsTrouble as trouble:
             return trouble.faults
-        self.settings = fresh
+        self._before, self.settings = self._before or self.settings, fresh
         asyncio.get_running_loop().call_later(RELOAD_SECONDS, self.again.set)
         return ()
+
+    def begins(self) -> None:
+        """The bridge is about to start."""
+        self.again.clear()
+        self._stands.clear()
+
+    def stands(self) -> None:
+        """It has started, with all that the settings want."""
+        self._before = None
+        self._stands.set()
+
+    def takes_back(self, error: Exception) -> bool:
+        """Take back a reload with which it did not start; False when there was none."""
+        if self._before is None:
+            return False
+        self.settings, self._before = self._before, None
+        self._failure = redacted(str(error) if isinstance(error, Trouble) else repr(error))
+        log.error("not started anew, going back", trouble=self._failure)
+        return True
+
+    async def _outcome(self) -> str:
+        await self._stands.wait()
+        failure, self._failure = self._failure, ""
+        return failure
 
 
 async def until_signal(
@@ -99,15 +134,21 @@ async def until_signal(
     """Run the bridge until a signal; `ready` is called once it has started.
 
     A signal that comes before that ends the start. When an operator wishes so, it starts anew with
-    the settings read again. Raises the Trouble that ends the bridge.
+    the settings read again; when that fails, with those from before. Raises the Trouble that ends
+    the bridge.
     """
     stop = _stop_signal()
     wishes = Wishes(settings, reread)
     while True:
-        wishes.again.clear()
-        await _once(wishes, stop, ready)
-        if stop.is_set() or not wishes.again.is_set():
-            return
+        wishes.begins()
+        try:
+            await _once(wishes, stop, ready)
+        except Exception as error:
+            if stop.is_set() or not wishes.takes_back(error):
+                raise
+        else:
+            if stop.is_set() or not wishes.again.is_set():
+                return
         set_up(wishes.settings.bridge_log_level, wishes.settings.bridge_log_format)
         log.info("starting anew")
 
@@ -129,6 +170,7 @@ async def _once(wishes: Wishes, stop: asyncio.Event, ready: Callable[[], None]) 
                 dashboard(app, settings, wishes.token) as address,
             ):
                 wishes.tell(address)
+                wishes.stands()
                 await asyncio.wait({*awaited, app.taking}, return_when=asyncio.FIRST_COMPLETED)
             for task in awaited:
                 task.cancel()
@@ -138,12 +180,17 @@ async def _once(wishes: Wishes, stop: asyncio.Event, ready: Callable[[], None]) 
 
     serving = asyncio.create_task(serve(), name="bridge")
     asked = asyncio.create_task(stop.wait(), name="signal at start")
-    await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+    first = asyncio.FIRST_COMPLETED
+    await asyncio.wait({serving, asked}, timeout=wishes.seconds, return_when=first)
     asked.cancel()
     if not started.is_set() and not serving.done():
         serving.cancel()
         with suppress(asyncio.CancelledError):
             await serving
+        if not stop.is_set():
+            what = f"it took more than {START_SECONDS:.0f} s"
+            cure = "Check the network, TELEGRAM_API_BASE_URL and TELEGRAM_PROXY."
+            raise Trouble("Starting with the new settings", what, cure=cure)
         return
     await serving
 

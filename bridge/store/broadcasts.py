@@ -113,15 +113,25 @@ async def doubt(tx: AsyncConnection, broadcast_id: int) -> None:
     )
 
 
-async def due(tx: AsyncConnection, broadcast_id: int, most: int) -> Sequence[int]:
-    """Some who have not got it yet: from here on it is being sent to them."""
-    query = (
+async def claim(tx: AsyncConnection, broadcast_id: int, most: int) -> Sequence[int]:
+    """Some who have not got it yet: from here on it is being sent to them, and by nobody else."""
+    due = (
         select(deliveries.c.chat_id)
         .where(deliveries.c.broadcast_id == broadcast_id, deliveries.c.state == Delivery.DUE)
         .order_by(deliveries.c.chat_id)
         .limit(most)
     )
-    return [*(await tx.execute(query)).scalars()]
+    done = await tx.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.broadcast_id == broadcast_id,
+            deliveries.c.state == Delivery.DUE,
+            deliveries.c.chat_id.in_(due),
+        )
+        .values(state=Delivery.SENDING)
+        .returning(deliveries.c.chat_id)
+    )
+    return sorted(done.scalars())
 
 
 async def mark(tx: AsyncConnection, broadcast_id: int, chat_id: int, state: Delivery) -> None:

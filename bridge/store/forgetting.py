@@ -5,12 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import Column, ColumnElement, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
-from bridge.store.tables import chats, choices, members, people, tallies, turns
+from bridge.store.access import Access
+from bridge.store.tables import (
+    access,
+    audit,
+    chat_tallies,
+    chats,
+    choices,
+    members,
+    people,
+    tallies,
+    turns,
+)
 
 _OPEN = (State.WAITING, State.RUNNING)
 
@@ -32,9 +43,10 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     """
     key = ChatKey(person_id)
     theirs = (turns.c.sender_id == person_id, turns.c.state.not_in(_OPEN))
-    await _tally(tx, person_id)
-    done = await tx.execute(delete(turns).where(*theirs))
     conversations = await _conversations(tx, person_id)
+    await _tally(tx, *theirs)
+    done = await tx.execute(delete(turns).where(*theirs))
+    await _forget_name(tx, person_id)
     await tx.execute(delete(members).where(members.c.member_id == person_id))
     await tx.execute(delete(choices).where(choices.c.chat_id == key.chat_id))
     own = (chats.c.chat_id == key.chat_id,)
@@ -48,45 +60,55 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
 
 
 async def _conversations(tx: AsyncConnection, person_id: int) -> Sequence[str]:
-    found = [
-        *(
-            await tx.execute(select(chats.c.conversation_id).where(chats.c.chat_id == person_id))
-        ).scalars(),
-        *(
-            await tx.execute(
-                select(members.c.conversation_id).where(members.c.member_id == person_id)
-            )
-        ).scalars(),
-    ]
-    return [one for one in found if one]
+    """The conversations that are only theirs, also those that `/new` or another agent ended."""
+    earlier = or_(turns.c.chat_id == person_id, turns.c.member_id == person_id)
+    found: set[str | None] = set()
+    for column, whose in (
+        (chats.c.conversation_id, chats.c.chat_id == person_id),
+        (members.c.conversation_id, members.c.member_id == person_id),
+        (turns.c.conversation_id, earlier),
+    ):
+        found |= {*(await tx.execute(select(column).where(whose))).scalars()}
+    return sorted(one for one in found if one)
 
 
-async def _tally(tx: AsyncConnection, person_id: int | None, before: float | None = None) -> None:
-    """Keep as numbers what was used, by day."""
-    where: list[ColumnElement[bool]] = [turns.c.state.not_in([State.FAILED, *_OPEN])]
-    where += [turns.c.sender_id == person_id] if person_id is not None else []
-    where += [turns.c.created_at < before] if before is not None else []
+async def _forget_name(tx: AsyncConnection, person_id: int) -> None:
+    """Of what operators decided about them, only the number stays."""
+    number = str(person_id)
+    await tx.execute(update(access).where(access.c.chat_id == person_id).values(name=number))
+    decided = (audit.c.subject == number, audit.c.act.in_([*Access, "operator"]))
+    await tx.execute(update(audit).where(*decided).values(detail=""))
+
+
+async def _tally(tx: AsyncConnection, *which: ColumnElement[bool]) -> None:
+    """Keep as numbers what was used in turns that are deleted now, by day."""
     query = select(
-        turns.c.sender_id, turns.c.created_at, turns.c.messages, turns.c.tokens_in,
-        turns.c.tokens_out,
-    ).where(*where)  # fmt: skip
-    sums: dict[tuple[int, str], list[int]] = {}
+        turns.c.sender_id, turns.c.chat_id, turns.c.created_at, turns.c.messages,
+        turns.c.tokens_in, turns.c.tokens_out,
+    ).where(turns.c.state != State.FAILED, *which)  # fmt: skip
+    sums: dict[tuple[Column[int], int, str], list[int]] = {}
     for row in (await tx.execute(query)).all():
         day = datetime.fromtimestamp(row.created_at, UTC).date().isoformat()
-        used = sums.setdefault((row.sender_id, day), [0, 0])
-        used[0] += row.messages
-        used[1] += row.tokens_in + row.tokens_out
-    for (sender_id, day), (messages, tokens) in sums.items():
-        entry = insert(tallies).values(
-            person_id=sender_id, day=day, messages=messages, tokens=tokens
-        )
-        more = {
-            "messages": tallies.c.messages + messages,
-            "tokens": tallies.c.tokens + tokens,
-        }
-        await tx.execute(
-            entry.on_conflict_do_update(index_elements=["person_id", "day"], set_=more)
-        )
+        for column, id_ in (
+            (tallies.c.person_id, row.sender_id),
+            (chat_tallies.c.chat_id, row.chat_id),
+        ):
+            used = sums.setdefault((column, id_, day), [0, 0])
+            used[0] += row.messages
+            used[1] += row.tokens_in + row.tokens_out
+    for (column, id_, day), (messages, tokens) in sums.items():
+        await add_up(tx, column, id_, day, messages, tokens)
+
+
+async def add_up(
+    tx: AsyncConnection, column: Column[int], id_: int, day: str, messages: int, tokens: int
+) -> None:
+    """Add to the tally of a person or a chat, by its column."""
+    table = column.table
+    values = {column.name: id_, "day": day, "messages": messages, "tokens": tokens}
+    more = {"messages": table.c.messages + messages, "tokens": table.c.tokens + tokens}
+    entry = insert(table).values(**values)
+    await tx.execute(entry.on_conflict_do_update(index_elements=[column.name, "day"], set_=more))
 
 
 async def retire(tx: AsyncConnection, days: float) -> int:
@@ -95,8 +117,9 @@ async def retire(tx: AsyncConnection, days: float) -> int:
     old = (turns.c.created_at < before, turns.c.state.not_in(_OPEN), ~turns.c.lingers)
     count = (await tx.execute(select(func.count()).select_from(turns).where(*old))).scalar_one()
     if count:
-        await _tally(tx, None, before)
+        await _tally(tx, *old)
         await tx.execute(delete(turns).where(*old))
     month_ago = datetime.fromtimestamp(time.time() - 62 * 86400, UTC).date().isoformat()
-    await tx.execute(delete(tallies).where(tallies.c.day < month_ago))
+    for table in (tallies, chat_tallies):
+        await tx.execute(delete(table).where(table.c.day < month_ago))
     return int(count)

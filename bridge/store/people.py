@@ -108,9 +108,11 @@ def _like(words: str) -> ColumnElement[bool]:
     if not flat:
         return true()
     id_ = int(flat) if flat.isascii() and flat.isdecimal() and len(flat) < 19 else 0
-    lower = func.lower(people.c.name)
+    # SQLite knows capitals of ASCII only.
+    cases = {flat, flat.lower(), flat.upper(), flat.title()}
     return or_(
-        lower.contains(flat.lower(), autoescape=True),
+        func.lower(people.c.name).contains(flat.lower(), autoescape=True),
+        *(people.c.name.contains(one, autoescape=True) for one in sorted(cases)),
         people.c.username.contains(flat.casefold(), autoescape=True),
         people.c.person_id == id_,
     )

@@ -10,13 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
 from bridge.store.access import Access
+from bridge.store.forgetting import add_up
+from bridge.store.quotas import Scope
 from bridge.store.tables import (
     access,
+    chat_tallies,
     chats,
     choices,
     members,
     moves,
     outbox,
+    quotas,
     shut,
     silences,
     turns,
@@ -58,12 +62,26 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
     await tx.execute(update(choices).where(choices.c.chat_id == old).values(chat_id=new))
     for table in (silences, access):
         await _rekey(tx, table, old, new)
+    await _move_quotas(tx, old, new)
     for table in (outbox, shut):  # what was shut there may be open here
         await tx.execute(delete(table).where(table.c.chat_id == old))
     query = select(turns.c.thread_id).where(
         turns.c.chat_id == new, turns.c.state.in_((State.WAITING, State.RUNNING))
     )
     return [ChatKey(new, thread) for thread in sorted(set((await tx.execute(query)).scalars()))]
+
+
+async def _move_quotas(tx: AsyncConnection, old: int, new: int) -> None:
+    """A group keeps what it may use, and what it has used in turns that were deleted."""
+    own = (quotas.c.scope == Scope.CHAT, quotas.c.subject == str(old))
+    for row in (await tx.execute(select(quotas).where(*own))).all():
+        entry = upsert(quotas).values(**row._asdict() | {"subject": str(new)})
+        await tx.execute(entry.on_conflict_do_nothing())
+    await tx.execute(delete(quotas).where(*own))
+    mine = chat_tallies.c.chat_id == old
+    for row in (await tx.execute(select(chat_tallies).where(mine))).all():
+        await add_up(tx, chat_tallies.c.chat_id, new, row.day, row.messages, row.tokens)
+    await tx.execute(delete(chat_tallies).where(mine))
 
 
 async def moved_to(tx: AsyncConnection, old: int) -> int | None:

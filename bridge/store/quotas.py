@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import State
-from bridge.store.tables import quotas, tallies, turns
+from bridge.store.tables import chat_tallies, quotas, tallies, turns
 
 
 class Scope(StrEnum):
@@ -129,22 +129,19 @@ async def used(
         func.coalesce(func.sum(turns.c.tokens_in + turns.c.tokens_out), 0),
     )
     row = (await tx.execute(select(*total).where(*where))).one()
-    messages, tokens = int(row[0]), int(row[1])
-    if scope is not Scope.CHAT:
-        more = await _deleted(tx, subject if scope is Scope.PERSON else None, began)
-        messages, tokens = messages + more.messages, tokens + more.tokens
-    return Used(messages, tokens)
+    more = await _deleted(tx, scope, subject, began)
+    return Used(int(row[0]) + more.messages, int(row[1]) + more.tokens)
 
 
-async def _deleted(tx: AsyncConnection, person_id: int | None, began: float) -> Used:
+async def _deleted(tx: AsyncConnection, scope: Scope, subject: int, began: float) -> Used:
     """What was used in turns that were deleted since."""
-    day = datetime.fromtimestamp(began, UTC).date().isoformat()
-    where: list[ColumnElement[bool]] = [tallies.c.day >= day]
-    if person_id is not None:
-        where.append(tallies.c.person_id == person_id)
+    table = chat_tallies if scope is Scope.CHAT else tallies
+    where = [table.c.day >= datetime.fromtimestamp(began, UTC).date().isoformat()]
+    if scope is not Scope.ALL:
+        where.append((table.c.chat_id if scope is Scope.CHAT else table.c.person_id) == subject)
     total = (
-        func.coalesce(func.sum(tallies.c.messages), 0),
-        func.coalesce(func.sum(tallies.c.tokens), 0),
+        func.coalesce(func.sum(table.c.messages), 0),
+        func.coalesce(func.sum(table.c.tokens), 0),
     )
     row = (await tx.execute(select(*total).where(*where))).one()
     return Used(int(row[0]), int(row[1]))
@@ -162,15 +159,21 @@ class Exceeded:
 async def exceeded(
     tx: AsyncConnection, person_id: int, chat_id: int, *, operator: bool, now: float | None = None
 ) -> Exceeded | None:
-    """The quota that keeps somebody from asking one more message; None when none does."""
+    """The quota that keeps somebody from asking one more message; None when none does.
+
+    Of several it is the one that renews last: before that, nothing is allowed.
+    """
     now = time.time() if now is None else now
     there = await listed(tx)
+    found: Exceeded | None = None
     for quota in counting(there, person_id, chat_id, operator=operator):
         subject = {Scope.PERSON: person_id, Scope.CHAT: chat_id}.get(quota.scope, 0)
         spent = await used(tx, quota.scope, subject, quota.period, now)
-        if spent.of(quota.unit) >= quota.amount:
-            return Exceeded(quota, quota.period.ends(now))
-    return None
+        if spent.of(quota.unit) < quota.amount:
+            continue
+        if found is None or quota.period.ends(now) > found.renews:
+            found = Exceeded(quota, quota.period.ends(now))
+    return found
 
 
 def counting(

@@ -311,6 +311,16 @@ tallies = Table(
 )
 """What people have used whose turns were deleted at their wish: a quota does not begin anew by that."""
 
+chat_tallies = Table(
+    "chat_tallies",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", Text, primary_key=True),
+    Column("messages", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+)
+"""The same by chats, for their quotas."""
+
 audit = Table(
     "audit",
     metadata,

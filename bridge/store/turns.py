@@ -205,11 +205,15 @@ async def forget_words(tx: AsyncConnection, key: ChatKey) -> None:
     )
 
 
-async def open_chats(tx: AsyncConnection) -> Sequence[ChatKey]:
-    """The chats with a turn that has no end yet, those who asked first at the front."""
+async def open_chats(tx: AsyncConnection, asker: int | None = None) -> Sequence[ChatKey]:
+    """The chats with a turn that has no end yet, those who asked first at the front.
+
+    With an `asker`, only where it is theirs.
+    """
+    theirs = () if asker is None else (turns.c.sender_id == asker,)
     query = (
         select(turns.c.chat_id, turns.c.thread_id)
-        .where(OPEN)
+        .where(OPEN, *theirs)
         .group_by(turns.c.chat_id, turns.c.thread_id)
         .order_by(func.min(turns.c.id))
     )

@@ -153,16 +153,19 @@ class Edited(Enum):
     """Its answer is being written: the turn must begin anew."""
 
 
+async def anew(tx: AsyncConnection, message: Message) -> bool:
+    """Whether an edited message would be asked once more, since its turn has had its end."""
+    found = await _turn_with(tx, message)
+    return found is not None and State(found.state).settled and _edited(found, message) is not None
+
+
 async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | None]:
     """Take up an edited message of a turn; with the id of the turn that runs, if one does."""
     found = await _turn_with(tx, message)
     if found is None:
         return Edited.NOTHING, None
-    parts = [
-        {**part, "text": message.text} if part["message_id"] == message.id else part
-        for part in found.parts
-    ]
-    if parts == found.parts:
+    parts = _edited(found, message)
+    if parts is None:
         return Edited.NOTHING, None
     if not State(found.state).settled:
         runs = State(found.state) is State.RUNNING
@@ -175,6 +178,15 @@ async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | Non
         more = {"heard": found.heard, "member_id": found.member_id}
         await _insert(tx, message.chat, message.sender, parts, found.posts, **more)
     return Edited.WAITS, None
+
+
+def _edited(turn: Row[Any], message: Message) -> list[Mapping[str, object]] | None:
+    """The turn's messages with the edited one; None when its words are as they were."""
+    parts = [
+        {**part, "text": message.text} if part["message_id"] == message.id else part
+        for part in turn.parts
+    ]
+    return None if parts == turn.parts else parts
 
 
 async def _turn_with(tx: AsyncConnection, message: Message) -> Row[Any] | None:

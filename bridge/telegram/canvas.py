@@ -14,6 +14,11 @@ def units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+def shortened(text: str, most: int) -> str:
+    """As much of the text as fits into so many UTF-16 code units."""
+    return text.encode("utf-16-le", "surrogatepass")[: 2 * most].decode("utf-16-le", "ignore")
+
+
 def seen(text: str) -> str:
     """The text without signs that turn its direction: a name could garble a whole list by them."""
     return _UNSEEN.sub("", text)

@@ -110,8 +110,10 @@ class Door:
         if not self._by_approval:
             return key.chat_id not in self._blocked
         if standing.by.id in self._rights.operators:
+            by, title = standing.by.id, standing.title
             async with self._store.writing() as tx:
-                await access.decide(tx, key.chat_id, Access.ALLOWED, standing.title, standing.by.id)
+                await access.decide(tx, key.chat_id, Access.ALLOWED, title, by)
+                await audit.note(tx, by, Access.ALLOWED.value, key.chat_id, title)
             return True
         async with self._store.reading() as tx:
             state = await access.of(tx, key.chat_id)
@@ -201,12 +203,7 @@ class Door:
         if not again and (not fresh or not hmac.compare_digest(sent, self._code.encode())):
             return False  # who is operator already sent it before a crash, or is curious
         if not again:
-            async with self._store.writing() as tx:
-                await access.make_operator(tx, message.sender.id, message.sender.name)
-            self._code = ""
-            self._rights.operators.add(message.sender.id)
-            self._rights.changed.set()
-            log.warning("new operator", person=message.sender.id)
+            await self._use_up_code(message.sender)
         welcome = say(message.sender.language, "operator.welcome")
         await self._calls.tell(message.chat, Frame(Rendered(welcome)), cause)
         async with self._store.reading() as tx:
@@ -216,6 +213,20 @@ class Door:
             if chat_id != message.sender.id:
                 await self._show_card(message.sender.id, stranger)
         return True
+
+    async def _use_up_code(self, sender: Sender) -> None:
+        """Whoever sent it is an operator, and nobody else by it. Raises StoreTrouble."""
+        code, self._code = self._code, ""  # others may send it while this is written down
+        try:
+            async with self._store.writing() as tx:
+                await access.make_operator(tx, sender.id, sender.name)
+                await audit.note(tx, sender.id, "operator", sender.id, sender.name)
+        except BaseException:
+            self._code = code
+            raise
+        self._rights.operators.add(sender.id)
+        self._rights.changed.set()
+        log.warning("new operator", person=sender.id)
 
 
 def _buttons(language: str, chat_id: int, verbs: Iterable[str]) -> tuple[Button, ...]:

@@ -67,7 +67,7 @@ class Listening:
                 await inbox.skip(tx, arrived)
             log.info("message skipped", chat=message.chat.chat_id, update=arrived.update_id)
             return
-        if await self._refused(arrived, message):
+        if await self.refused(arrived, message):
             return
         waits = await self._wait(arrived, self._albums.completed(message))
         if waits is None:
@@ -82,8 +82,11 @@ class Listening:
         elif waits.behind and not message.chat.private:
             await self._reactions.see(message.chat, message.id)
 
-    async def _refused(self, arrived: Arrived, message: Message) -> bool:
-        """Whether its sender may not ask now; then they are told so."""
+    async def refused(self, arrived: Arrived, message: Message) -> bool:
+        """Whether its sender may not ask now; then they are told so, and it is settled.
+
+        Raises StoreTrouble.
+        """
         refusal = await self._allowance.refuses(message.chat, message.sender)
         if refusal is None:
             return False

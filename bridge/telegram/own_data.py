@@ -1,10 +1,13 @@
 """`/privacy` and `/forget`: what is kept of people, and its deletion at their wish."""
 
+import asyncio
+
 import structlog
 
 from bridge.coze.client import Coze
 from bridge.coze.conversations import delete_conversation
 from bridge.errors import CozeTrouble
+from bridge.model import Turn
 from bridge.relay.lanes import Lanes
 from bridge.store import forgetting, turns, waiting
 from bridge.store.engine import Store
@@ -72,16 +75,18 @@ class OwnData:
         return None
 
     async def _stop(self, press: Press) -> None:
-        """What they have asked and was not answered is not answered any more."""
+        """What they have asked anywhere and was not answered is not answered any more."""
+        theirs: list[Turn] = []
         async with self._store.writing() as tx:
-            await waiting.drop_waiting(tx, press.chat, press.sender.id)
-            running = await turns.running(tx, press.chat)
-            theirs = running is not None and running.sender.id == press.sender.id
-            if running is not None and theirs:
-                await turns.stopping(tx, press.chat, running.id)
-        if running is not None and theirs:
-            self._lanes.stop(press.chat, running.id)
-            await self._lanes.ended(press.chat, STOP_SECONDS)
+            for key in await turns.open_chats(tx, press.sender.id):
+                await waiting.drop_waiting(tx, key, press.sender.id)
+                running = await turns.running(tx, key)
+                if running is not None and running.sender.id == press.sender.id:
+                    await turns.stopping(tx, key, running.id)
+                    theirs.append(running)
+        for turn in theirs:
+            self._lanes.stop(turn.chat, turn.id)
+        await asyncio.gather(*(self._lanes.ended(turn.chat, STOP_SECONDS) for turn in theirs))
 
     async def _delete(self, conversation_id: str) -> bool:
         try:

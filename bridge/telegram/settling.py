@@ -165,6 +165,10 @@ class Settling:
         if edit.heard:
             message = await self._listening.as_asked(message)
         what, running = waiting.Edited.NOTHING, None
+        async with self._store.reading() as tx:
+            anew = edit.after_seconds <= turns.EDIT_SECONDS and await waiting.anew(tx, message)
+        if anew and await self._listening.refused(arrived, message):
+            return
         async with self._store.writing() as tx:
             settled = await inbox.settle(tx, arrived)
             if settled and edit.after_seconds <= turns.EDIT_SECONDS:

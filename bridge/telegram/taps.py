@@ -86,10 +86,7 @@ class Taps:
                 await self._clear_copy(press, _number(rest))
                 return "stop.done" if stopped else "stop.nothing"
             case "retry":
-                if not await self._may_end(press, _number(rest)):
-                    return "retry.not_yours"
-                refusal = await self._commands.try_again(press.chat, arrived, _number(rest))
-                return "button.old" if refusal == "retry.nothing" else refusal
+                return await self._try_again(arrived, press, _number(rest))
             case "ask":
                 return await self._ask_chosen(arrived, press, rest)
             case "like" | "dislike":
@@ -106,6 +103,15 @@ class Taps:
                 return await self._commands.own_data.press(press, rest)
             case _:
                 return "button.old"
+
+    async def _try_again(self, arrived: Arrived, press: Press, turn_id: int) -> str | None:
+        """Ask a question once more: it costs as much as the first time."""
+        if not await self._may_end(press, turn_id):
+            return "retry.not_yours"
+        if await self._allowance.refuses(press.chat, press.sender) is not None:
+            return "button.not_now"
+        refusal = await self._commands.try_again(press.chat, arrived, turn_id)
+        return "button.old" if refusal == "retry.nothing" else refusal
 
     async def _may_end(self, press: Press, turn_id: int) -> bool:
         """Whether it is for them to stop an answer or to have it tried again."""

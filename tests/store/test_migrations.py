@@ -120,6 +120,7 @@ ROWS: dict[str, list[Row]] = {
         {"scope": "person", "subject": "", "unit": "messages", "period": "day", "amount": 50},
     ],
     "tallies": [{"person_id": 5, "day": "2026-11-21", "messages": 3, "tokens": 4000}],
+    "chat_tallies": [{"chat_id": 5, "day": "2026-11-21", "messages": 3, "tokens": 4000}],
     "audit": [
         {"id": 1, "at": NOW, "operator_id": 5, "act": "allow", "subject": "6", "detail": ""},
     ],

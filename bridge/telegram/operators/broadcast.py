@@ -11,7 +11,7 @@ from bridge.store import broadcasts, people
 from bridge.store.broadcasts import Broadcast, Delivery
 from bridge.telegram.budget import Priority
 from bridge.telegram.calls import Cause
-from bridge.telegram.canvas import Rendered
+from bridge.telegram.canvas import Rendered, units
 from bridge.telegram.frame import Button, Frame, Keyboard
 from bridge.telegram.items import Order, Press
 from bridge.telegram.markup import render
@@ -25,6 +25,8 @@ AT_ONCE = 8
 TOLD_SECONDS = 3.0
 """How often the operator sees how far it is."""
 AFTER_TROUBLE_SECONDS = 10.0
+LAST_SECONDS = 5.0
+"""How long a message on its way may take when the bridge ends."""
 TRIES = 5
 """How often one message is tried when Telegram cannot be reached."""
 
@@ -32,7 +34,7 @@ TRIES = 5
 async def compose(desk: Desk, order: Order) -> None:
     """Show what everybody would get, and to how many it would go."""
     text = order.argument.strip()
-    if not text or len(text) > MOST_UNITS:
+    if not text or units(render(text).text) > MOST_UNITS:
         await desk.say(order, "broadcast.how")
         return
     async with desk.store.writing() as tx:
@@ -97,6 +99,7 @@ class Broadcasting:
                     due.set()  # another one may be confirmed already
             except StoreTrouble as trouble:
                 log.error("a broadcast waits", trouble=str(trouble))
+                self._doubted.clear()  # a claim may have been written down all the same
                 await asyncio.sleep(AFTER_TROUBLE_SECONDS)
                 due.set()
             await due.wait()
@@ -122,46 +125,70 @@ class Broadcasting:
         )
 
     async def _send_all(self, broadcast: Broadcast) -> None:
-        desk = self._desk
-        frame = Frame(render(broadcast.text))
-        while True:
-            async with desk.store.reading() as tx:
-                if await broadcasts.state_of(tx, broadcast.id) != "sending":
+        """Send it to some at once, and to the next ones as those end, until it is over."""
+        number, frame = broadcast.id, Frame(render(broadcast.text))
+        going: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                async with self._desk.store.writing() as tx:
+                    if await broadcasts.state_of(tx, number) != "sending":
+                        return
+                    chat_ids = await broadcasts.claim(tx, number, AT_ONCE - len(going))
+                going |= {
+                    asyncio.create_task(self._deliver(number, chat_id, frame))
+                    for chat_id in chat_ids
+                }
+                if not going:
                     return
-                chat_ids = await broadcasts.due(tx, broadcast.id, AT_ONCE)
-            if not chat_ids:
-                return
-            async with asyncio.TaskGroup() as group:
-                for chat_id in chat_ids:
-                    group.create_task(self._deliver(broadcast.id, chat_id, frame))
+                _, going = await asyncio.wait(
+                    going, timeout=TOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+        finally:
+            for task in going:
+                task.cancel()
+            await asyncio.gather(*going, return_exceptions=True)
 
     async def _deliver(self, number: int, chat_id: int, frame: Frame) -> None:
-        """Send it to one chat: it is written down before, and what came of it after."""
-        await self._mark(number, chat_id, Delivery.SENDING)
-        state = Delivery.FAILED
-        for tried, pause in enumerate(pauses(), 1):
-            try:
-                async with self._desk.calls.pacer.slot(chat_id, Priority.BULK, new=True):
-                    await self._desk.calls.send(private(chat_id), frame)
-                state = Delivery.DELIVERED
-                break
-            except Dropped:
-                await asyncio.sleep(min(1.0, self._desk.calls.pacer.silence(chat_id)))
-            except ChatClosed:
-                state = Delivery.BLOCKED
-                break
-            except (Refused, PostGone, ChatMoved):
-                break
-            except TelegramUnreachable as trouble:
-                if trouble.happened is not Happened.NO:
-                    state = Delivery.UNKNOWN
+        """Send it to one chat that was claimed, and write down what came of it.
+
+        When the bridge ends, or the broadcast is cancelled, what is on its way is waited for.
+        """
+        calls = self._desk.calls
+        sending: asyncio.Task[int] | None = None
+        try:
+            for tried, pause in enumerate(pauses(), 1):
+                async with calls.pacer.slot(chat_id, Priority.BULK, new=True):
+                    sending = asyncio.create_task(calls.send(private(chat_id), frame))
+                    await asyncio.wait([sending])
+                state = _came_of(sending)
+                if state is not Delivery.DUE:
                     break
-                if tried >= TRIES:
+                silence = calls.pacer.silence(chat_id)
+                if not silence and tried >= TRIES:
+                    state = Delivery.FAILED
                     break
-                await asyncio.sleep(pause)
-        await self._mark(number, chat_id, state)
+                await asyncio.sleep(min(1.0, silence) or pause)
+            await self._mark(number, chat_id, state)
+        except asyncio.CancelledError:
+            if sending is not None:
+                await asyncio.wait([sending], timeout=LAST_SECONDS)
+            state = Delivery.DUE if sending is None else _came_of(sending)
+            with suppress(StoreTrouble):  # then it is in doubt
+                await self._write(number, chat_id, state)
+            raise
 
     async def _mark(self, number: int, chat_id: int, state: Delivery) -> None:
+        """Write down what came of a message, as soon as that can be."""
+        for pause in pauses():
+            try:
+                await self._write(number, chat_id, state)
+            except StoreTrouble as trouble:
+                log.error("a delivery is not written down yet", trouble=str(trouble))
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def _write(self, number: int, chat_id: int, state: Delivery) -> None:
         async with self._desk.store.writing() as tx:
             await broadcasts.mark(tx, number, chat_id, state)
 
@@ -185,6 +212,27 @@ class Broadcasting:
         frame = Frame(Rendered(text), buttons)
         with suppress(ChatClosed):
             await desk.calls.show(private(broadcast.operator_id), broadcast.post_id, frame)
+
+
+def _came_of(sending: asyncio.Task[int]) -> Delivery:
+    """What came of a message; due when it certainly was not sent, and may be sent again."""
+    if not sending.done():
+        sending.cancel()
+        return Delivery.UNKNOWN
+    match sending.exception():
+        case None:
+            return Delivery.DELIVERED
+        case ChatClosed():
+            return Delivery.BLOCKED
+        case Refused() | PostGone() | ChatMoved():
+            return Delivery.FAILED
+        case Dropped():
+            return Delivery.DUE
+        case TelegramUnreachable() as trouble if trouble.happened is Happened.NO:
+            return Delivery.DUE
+        case error:
+            log.warning("not known whether a message arrived", error=type(error).__name__)
+            return Delivery.UNKNOWN
 
 
 def _report(report: Mapping[Delivery, int], language: str, key: str) -> str:

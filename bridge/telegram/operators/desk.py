@@ -1,7 +1,7 @@
 """What the operators' commands have in common."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +13,7 @@ from bridge.relay.lanes import Lanes
 from bridge.store import audit
 from bridge.store.engine import Store
 from bridge.telegram.calls import Calls
-from bridge.telegram.canvas import Rendered, seen
+from bridge.telegram.canvas import Rendered, seen, shortened
 from bridge.telegram.door import Door
 from bridge.telegram.frame import Button, Frame, Keyboard
 from bridge.telegram.items import Order, Press
@@ -21,6 +21,12 @@ from bridge.telegram.people import People
 from bridge.telegram.rights import Rights
 from bridge.telegram.vitals import Vitals
 from bridge.texts import say
+
+MOST_UNITS = 4000
+
+
+async def _no_failure() -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class Controls:
     """Log from that level on."""
     reload: Callable[[], Sequence[str]] = lambda: ("This program cannot start itself anew.",)
     """Start anew with the settings as they are now; the faults for which it does not."""
+    outcome: Callable[[], Awaitable[str]] = _no_failure
+    """Once this start stands: why the one with new settings was taken back; empty when it was not."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +66,11 @@ class Desk:
 
     async def write(self, order: Order, text: str, keyboard: Keyboard = ()) -> None:
         """Answer a command with a text. Raises StoreTrouble and ChatClosed."""
-        await self.calls.say(order.chat, Frame(Rendered(seen(text)[:4000]), keyboard), order.cause)
+        await self.calls.say(order.chat, Frame(_whole(text), keyboard), order.cause)
 
     async def show(self, press: Press, text: str, keyboard: Keyboard = ()) -> None:
         """Change the message whose button was pressed. Raises ChatClosed."""
-        frame = Frame(Rendered(seen(text)[:4000]), keyboard)
-        await self.calls.show(press.chat, press.post_id, frame)
+        await self.calls.show(press.chat, press.post_id, Frame(_whole(text), keyboard))
 
     async def note(
         self,
@@ -75,6 +82,11 @@ class Desk:
     ) -> None:
         """Write down what an operator does, in the transaction that does it."""
         await audit.note(tx, operator_of(order), act, subject, detail)
+
+
+def _whole(text: str) -> Rendered:
+    """A text that fits into one message, whatever names are in it."""
+    return Rendered(shortened(seen(text), MOST_UNITS))
 
 
 def language_of(order: Order | Press) -> str:

@@ -14,6 +14,8 @@ from bridge.texts import say
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 RELOADED = "reloaded by"
 """The fact that says who is told, after a reload, that it is done."""
+_PRESSED = "reload pressed"
+"""The fact that names the last press that was obeyed: it may be settled again by the next start."""
 
 
 async def pause(desk: Desk, order: Order) -> None:
@@ -52,6 +54,9 @@ async def reload(desk: Desk, order: Order) -> None:
 
 async def reload_now(desk: Desk, press: Press, _rest: str) -> None:
     """Start anew; with faults in the settings, go on as before and say them."""
+    async with desk.store.reading() as tx:
+        if await chats.fact(tx, _PRESSED) == press.query_id:
+            return
     faults = desk.controls.reload()
     language = language_of(press)
     if faults:
@@ -61,15 +66,18 @@ async def reload_now(desk: Desk, press: Press, _rest: str) -> None:
     async with desk.store.writing() as tx:
         await desk.note(tx, press, "reload")
         await chats.remember(tx, RELOADED, str(operator_of(press)))
+        await chats.remember(tx, _PRESSED, press.query_id)
     await desk.show(press, say(language, "reload.begins"))
 
 
 async def tell_reloaded(desk: Desk) -> None:
-    """Tell the operator who wished it that the bridge has started anew."""
+    """Tell the operator who wished it that the bridge has started anew, or why it went back."""
+    failure = await desk.controls.outcome()
     async with desk.store.writing() as tx:
         who = await chats.fact(tx, RELOADED)
         await chats.remember(tx, RELOADED, "")
     if who and int(who) in desk.rights.operators:
-        text = say(await desk.people.language_of(int(who)), "reload.done")
-        cause = Cause(f"reloaded {time.time():.0f}", 0)
+        language = await desk.people.language_of(int(who))
+        text = say(language, "reload.failed" if failure else "reload.done", trouble=failure[:1000])
+        cause = Cause(f"reloaded {time.time():.3f}", 0)
         await desk.calls.tell(private(int(who)), Frame(Rendered(text)), cause)
