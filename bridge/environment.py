@@ -22,9 +22,9 @@ def environment(env_file: Path = ENV_FILE) -> dict[str, str]:
         with env_file.open(encoding="utf-8") as lines:
             broken = [str(line.original.line) for line in parse_stream(lines) if line.error]
         if broken:
-            where = ", ".join(broken)
+            where = f"line{'s' if broken[1:] else ''} {', '.join(broken)}"
             raise SettingsTrouble(
-                (f"{env_file}, line {where}: cannot be read; write NAME=value, quotes closed",)
+                (f"{env_file}, {where}: cannot be read; write NAME=value, quotes closed",)
             )
         from_file = dotenv_values(env_file, encoding="utf-8")
     except FileNotFoundError:

@@ -191,6 +191,10 @@ class Preferences:
     agent: str | None = None
     """The id of the agent that answers."""
 
+    def member(self, key: ChatKey, person_id: int) -> int:
+        """Whose conversation somebody's questions belong to; 0 for the one that all share."""
+        return person_id if self.memory is Memory.MEMBER and not key.private else 0
+
     def over(self, default: "Preferences") -> "Preferences":
         """These choices, and the default's where nothing was chosen."""
         return Preferences(

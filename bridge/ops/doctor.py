@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Collection, Coroutine
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from enum import Enum
 from urllib.parse import urlsplit
 
 import httpx
@@ -29,7 +27,9 @@ from bridge.errors import (
     Unreachable,
 )
 from bridge.neighbours import coze_client, telegram_bot
+from bridge.ops.finding import Finding, Health, bad, good, note, said_by
 from bridge.ops.logs import redacted
+from bridge.ops.senses import senses
 from bridge.settings import Settings
 from bridge.store import access, inbox, migrate
 from bridge.store.engine import Store
@@ -37,39 +37,6 @@ from bridge.store.engine import Store
 SKEW_SECONDS = 60.0
 LISTEN_SECONDS = 8
 """How long to listen for another poller; one that was ended comes back after some seconds."""
-
-
-class Health(Enum):
-    """How a check came out."""
-
-    GOOD = "ok"
-    WARNING = "note"
-    BAD = "bad"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report."""
-
-    health: Health
-    subject: str
-    what: str
-    cure: str = ""
-
-
-def good(subject: str, what: str) -> Finding:
-    """Nothing to do."""
-    return Finding(Health.GOOD, subject, what)
-
-
-def bad(subject: str, what: str, cure: str) -> Finding:
-    """The bridge cannot work like this."""
-    return Finding(Health.BAD, subject, what, cure)
-
-
-def note(subject: str, what: str, cure: str) -> Finding:
-    """It works, but the operator should know."""
-    return Finding(Health.WARNING, subject, what, cure)
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
@@ -189,6 +156,8 @@ async def _coze(settings: Settings) -> AsyncIterator[Finding]:
         yield await _clock(settings)
         yield await _agent(coze, settings)
         yield await _permissions(coze, settings)
+        async for finding in senses(coze, settings):
+            yield finding
 
 
 async def _sign_in(settings: Settings, trouble: CozeTrouble) -> Finding:
@@ -197,14 +166,7 @@ async def _sign_in(settings: Settings, trouble: CozeTrouble) -> Finding:
     cure = trouble.cure
     if isinstance(trouble, SignInRefused) and base in (COM, CN):
         cure += f" The app may live on {CN if base == COM else COM}."
-    return bad("Coze", _said(trouble), cure)
-
-
-def _said(trouble: CozeTrouble) -> str:
-    """What Coze said, with its code and log id where there are any."""
-    marks = [str(trouble.code)] if trouble.code is not None else []
-    marks += [f"log id {trouble.log_id}"] if trouble.log_id else []
-    return f"{trouble.what} ({', '.join(marks)})" if marks else trouble.what
+    return bad("Coze", said_by(trouble), cure)
 
 
 async def _clock(settings: Settings) -> Finding:
@@ -229,7 +191,7 @@ async def _agent(coze: Coze, settings: Settings) -> Finding:
     except NotOffered:
         return bad("Agent", "this address does not answer as Coze does", "Check COZE_API_BASE.")
     except CozeTrouble as trouble:
-        return bad("Agent", _said(trouble), trouble.cure)
+        return bad("Agent", said_by(trouble), trouble.cure)
     return good("Agent", f"“{agent.name}” is published to the API")
 
 
@@ -250,7 +212,7 @@ async def _permissions(coze: Coze, settings: Settings) -> Finding:
             if not await _permitted(call):
                 missing.append(name)
     except CozeTrouble as trouble:
-        what = f"no conversation could be opened: {_said(trouble)}"
+        what = f"no conversation could be opened: {said_by(trouble)}"
         return bad("Permissions", what, trouble.cure)
     if missing:
         cure = "Add them to the token in Coze; a change there takes some seconds to count."

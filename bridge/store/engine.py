@@ -5,9 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
-from weakref import WeakSet
 
 import aiosqlite
 from sqlalchemy import event, make_url
@@ -47,7 +45,8 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = database_url(url)
-        self._threads: WeakSet[Thread] = WeakSet()
+        self._connections: list[aiosqlite.Connection] = []
+        """All of the driver's, also those that the pool has lost sight of."""
         self.engine = _engine(self.url, self._connect)
         # SQLite lets one writer in and the others sleep and try again; our own wait here in
         # line instead. Other processes are still kept apart by SQLite itself.
@@ -84,17 +83,20 @@ class Store:
         """Close every connection, and wait for the driver's threads.
 
         One that was cancelled in the middle of a statement still has to end it, and to say so to
-        the running loop.
+        the running loop. Where even its end was cancelled, the pool has given it up as it was: with
+        its transaction open, which would lock the database for the next who opens it.
         """
         await self.engine.dispose()
-        for thread in [one for one in self._threads if one.is_alive()]:
-            await asyncio.to_thread(thread.join, LAST_STATEMENT_SECONDS)
+        for connection in [one for one in self._connections if one._thread.is_alive()]:
+            connection.stop()
+            await asyncio.to_thread(connection._thread.join, LAST_STATEMENT_SECONDS)
 
     def _connect(self, *where: Any, **how: Any) -> aiosqlite.Connection:
         """The driver's own connecting, with its thread noted before that begins."""
         connection = aiosqlite.connect(*where, **how)
         connection._thread.daemon = True  # as SQLAlchemy would; there is no public way
-        self._threads.add(connection._thread)
+        alive = [one for one in self._connections if one._thread.is_alive()]
+        self._connections = [*alive, connection]
         return connection
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.coze.agents import Agent, agent_information
 from bridge.coze.client import Coze
 from bridge.errors import CozeTrouble
-from bridge.model import Answers, ChatKey, Home, Memory, Picture, Preferences, Sender
+from bridge.model import Answers, ChatKey, Home, Picture, Preferences, Sender
 from bridge.relay.lanes import Lanes
 from bridge.store import agents, chats, inbox, offers, turns, waiting
 from bridge.store.engine import Store
@@ -147,9 +147,9 @@ class Commands:
             await self.stop_running(key, running)
         async with self._store.writing() as tx:
             chosen = (await chats.counting(tx, key)).over(self._default)
-            own = chosen.memory is Memory.MEMBER and not key.private
+            own = chosen.member(key, sender.id)
             await chats.meet(tx, key)
-            await chats.move_out(tx, key, sender.id if own else 0)
+            await chats.move_out(tx, key, own)
         await self._say(order, "new.done_own" if own else "new.done")
 
     async def ask(self, order: Order, _: Arrived) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import structlog
 
-from bridge.model import Answers, ChatKey, Memory, Message, Preferences
+from bridge.model import Answers, ChatKey, Message, Preferences
 from bridge.relay.lanes import Lanes
 from bridge.store import chats, inbox, waiting
 from bridge.store.engine import Store
@@ -99,7 +99,6 @@ class Listening:
     async def _wait(self, arrived: Arrived, message: Message) -> waiting.Waiting | None:
         """Let it wait in the store; None when that was done before."""
         chosen = await self._chosen(message)
-        own = chosen.memory is Memory.MEMBER and not message.chat.private
         heard = self._context.newest(message.chat, chosen.context or 0)
         async with self._store.writing() as tx:
             if not await inbox.is_new(tx, arrived):
@@ -109,7 +108,7 @@ class Listening:
                 message,
                 self._most_waiting,
                 heard=heard,
-                member_id=message.sender.id if own else 0,
+                member_id=chosen.member(message.chat, message.sender.id),
             )
             if waits.taken:
                 await inbox.settle(tx, arrived)

@@ -5,7 +5,7 @@ import structlog
 from bridge.coze.client import Coze
 from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.errors import CozeTrouble, Forbidden, NotOffered
-from bridge.model import Answers, Memory, Message, Preferences
+from bridge.model import Answers, Message, Preferences
 from bridge.relay.lanes import Lanes
 from bridge.store import agents, chats, inbox, offers, turns, waiting
 from bridge.store.engine import Store
@@ -134,12 +134,11 @@ class Taps:
             return "button.not_now"
         async with self._store.reading() as tx:
             chosen = (await chats.counting(tx, press.chat)).over(self._default)
-        own = chosen.memory is Memory.MEMBER and not press.chat.private
         async with self._store.writing() as tx:
             question = await offers.chosen(tx, press.chat, token, _number(number))
             if question is not None and await inbox.is_new(tx, arrived):
                 message = Message(press.chat, press.post_id, press.sender, question)
-                member_id = press.sender.id if own else 0
+                member_id = chosen.member(press.chat, press.sender.id)
                 waits = await waiting.wait(tx, message, self._most_waiting, member_id=member_id)
                 if not waits.taken:
                     return "button.full"

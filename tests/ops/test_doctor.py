@@ -6,13 +6,19 @@ from fast import run_fast
 from worlds import World, a_world, in_a_fast_world
 
 from bridge.environment import settings_from
-from bridge.ops.doctor import Finding, Health, examine
+from bridge.ops.doctor import examine
+from bridge.ops.finding import Finding, Health
 from bridge.ops.logs import redacted
 
 
 async def examined(world: World, **variables: str) -> list[Finding]:
     settings = settings_from({**world.variables, **variables})
     return [finding async for finding in examine(settings)]
+
+
+async def told_by(world: World, **variables: str) -> str:
+    """All findings with their cures, as one text."""
+    return " ".join(f"{one.what} {one.cure}" for one in await examined(world, **variables))
 
 
 def bad(findings: list[Finding]) -> list[tuple[str, str]]:
@@ -88,6 +94,24 @@ async def test_a_missing_permission(world: World) -> None:
     )
     findings = bad(await examined(world, COZE_API_TOKEN="pat_less"))
     assert findings == [("Permissions", "the token lacks listMessage, cancelChat")]
+
+
+@in_a_fast_world
+async def test_files_and_voice_are_tried_with_empty_ones(world: World) -> None:
+    world.coze.add_token(
+        "pat_text",
+        permissions={"chat", "getMetadata", "createConversation", "getChat", "listMessage",
+                     "cancelChat"},
+    )  # fmt: skip
+    told = await told_by(world, COZE_API_TOKEN="pat_text", BRIDGE_SPEECH="always")
+    assert "uploadFile" in told
+    assert "createTranscription" in told
+    assert "createSpeech and listVoice" in told
+    told = await told_by(world, BRIDGE_SPEECH="voice", COZE_VOICE_ID="none")
+    assert "pictures and files of people are passed on" in told
+    assert "voice messages are passed on" in told
+    assert "COZE_VOICE_ID" in told
+    assert world.coze.uploads == []
 
 
 @in_a_fast_world

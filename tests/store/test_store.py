@@ -229,3 +229,19 @@ async def test_errors_do_not_hold_what_people_wrote(store: Store) -> None:
 def test_a_wrong_address_is_never_more_than_a_value_error(text: str) -> None:
     with suppress(ValueError):
         assert database_url(text).drivername == "sqlite+aiosqlite"
+
+
+async def test_closing_ends_a_transaction_that_was_given_up_in_the_middle(tmp_path: Path) -> None:
+    """As when a task is cancelled twice: the pool does not know of the connection any more."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/a.db"
+    first = Store(url)
+    await migrate.upgrade(first)
+    lost = await first.engine.connect()
+    await lost.exec_driver_sql("BEGIN IMMEDIATE")
+    raw = await lost.get_raw_connection()
+    raw.detach()
+    await first.close()
+    second = Store(url)
+    async with asyncio.timeout(3), second.writing() as tx:
+        await chats.remember(tx, "a", "b")
+    await second.close()

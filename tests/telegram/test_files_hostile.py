@@ -115,7 +115,7 @@ def test_many_brackets_cost_no_more_than_their_number() -> None:
     ("given", "mime", "name"),
     [
         ("Report v1.2", "application/pdf", "Report v1.2.pdf"),
-        ("Dr. Smith to Bo", "application/pdf", "Dr. Smith to Bo.pdf"),
+        ("Dr. No to Bo", "application/pdf", "Dr. No to Bo.pdf"),
         ("scan.tmp", "image/png", "scan.tmp.png"),
         ("report.PDF", "application/pdf", "report.PDF"),
         ("photo.jpeg", "image/jpeg", "photo.jpeg"),

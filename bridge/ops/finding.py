@@ -1,0 +1,46 @@
+"""What the doctor finds: a line of the report, with a cure where one is needed."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from bridge.errors import CozeTrouble
+
+
+class Health(Enum):
+    """How a check came out."""
+
+    GOOD = "ok"
+    WARNING = "note"
+    BAD = "bad"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    health: Health
+    subject: str
+    what: str
+    cure: str = ""
+
+
+def good(subject: str, what: str) -> Finding:
+    """Nothing to do."""
+    return Finding(Health.GOOD, subject, what)
+
+
+def bad(subject: str, what: str, cure: str) -> Finding:
+    """The bridge cannot work like this."""
+    return Finding(Health.BAD, subject, what, cure)
+
+
+def note(subject: str, what: str, cure: str) -> Finding:
+    """It works, but the operator should know."""
+    return Finding(Health.WARNING, subject, what, cure)
+
+
+def said_by(trouble: CozeTrouble) -> str:
+    """What Coze said, with its code and log id where there are any."""
+    marks = [str(trouble.code)] if trouble.code is not None else []
+    marks += [f"log id {trouble.log_id}"] if trouble.log_id else []
+    return f"{trouble.what} ({', '.join(marks)})" if marks else trouble.what
