@@ -33,6 +33,8 @@ class TerminalReply:
         self._write = write
         self._printed = ""
         self._notices = 0
+        self._waits = False
+        """Whether it was said that the agent cannot be reached."""
         self.failed = False
         """Whether it ended in a trouble."""
 
@@ -41,6 +43,9 @@ class TerminalReply:
         for key in picture.notices[self._notices :]:
             self._write(f"({say(_LANGUAGE, key)})\n")
         self._notices = len(picture.notices)
+        if picture.status == "status.unreachable" and not self._waits:
+            self._waits = True
+            self._write(f"({say(_LANGUAGE, picture.status)})\n")
         if picture.text.startswith(self._printed):
             self._write(picture.text[len(self._printed) :])
             self._printed = picture.text

@@ -189,16 +189,11 @@ class Asking:
 
     async def _take_conversation(self, chat: Chat, home: Home) -> None:
         """A new conversation for a chat that has none, or has it somewhere else."""
-        patience = Patience()
-        while True:
-            try:
-                made = await create_conversation(self._coze, home.agent_id)
-                break
-            except CozeTrouble as trouble:
-                pause = patience.pause(trouble)
-                if pause is None:
-                    raise
-                await asyncio.sleep(pause)
+        try:
+            made = await create_conversation(self._coze, home.agent_id)
+        except CozeTrouble as trouble:
+            trouble.happened = Happened.NO  # of the question; an empty conversation harms nobody
+            raise
         async with self._store.writing() as tx:
             await chats.move_in(tx, chat, made.id, home)
 

@@ -137,9 +137,8 @@ class Progress:
 
     def broken_off(self, note: str, *, can_retry: bool = True) -> Picture:
         """What to show when it ends early: what was visible stays, then one sentence."""
-        return replace(
-            self.picture(), status=None, note=note, whole=True, over=True, can_retry=can_retry
-        )
+        seen = self.picture()  # not whole: a link that is half written stays as it was drawn
+        return replace(seen, status=None, note=note, over=True, can_retry=can_retry)
 
     def _remarked(self, name: str) -> Self:
         if name == KNOWLEDGE_RECALLED:

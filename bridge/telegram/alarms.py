@@ -125,7 +125,7 @@ class Alarms:
             log.warning("alarm over", kind=kind)
             seconds = max(1.0, time.time() - was.since)
             name = f"alarm {kind} over {time.time():.0f}"
-            await self._tell(name, "alarm.over", seconds, what=was.what)
+            await self._tell(name, "alarm.over", seconds, what=was.what.partition(" (code")[0])
 
     async def _tell_again(self) -> None:
         """Tell what is wrong; who was told reads it only once, also after a crash."""

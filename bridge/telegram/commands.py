@@ -321,3 +321,5 @@ COMMANDS: dict[str, Command] = {
         Command("forget", Commands.forget),
     )
 }
+OWN = ("privacy", "forget")
+"""What everybody may do, also who is not let in."""

@@ -68,6 +68,19 @@ class Door:
         self._code = code
         """Makes the person who sends it an operator; empty when it was used or there is none."""
         self._code_until = asyncio.get_running_loop().time() + CODE_SECONDS
+        self._greeted: set[int] = set()
+        """The operators who have written to this process."""
+
+    async def greet(self, sender: Sender) -> None:
+        """An operator writes: what could not be brought to them before is brought now.
+
+        Nobody can be written to who has not opened the bot. Raises StoreTrouble.
+        """
+        if sender.id in self._greeted or sender.id not in self._rights.operators:
+            return
+        self._greeted.add(sender.id)
+        self._rights.changed.set()
+        await self._show_waiting(sender.id)
 
     async def opens(self, message: Message, cause: Cause) -> bool:
         """Whether a message's chat may use the bridge; who may not is told so.
@@ -94,7 +107,7 @@ class Door:
         async with self._store.reading() as tx:
             state = await access.of(tx, key.chat_id)
             theirs = state if key.private else await access.of(tx, sender.id)
-        if Access.BLOCKED in (state, theirs):
+        if theirs is Access.BLOCKED or state in (Access.BLOCKED, Access.DENIED):
             return False
         return not self._by_approval or state is Access.ALLOWED
 
@@ -104,7 +117,7 @@ class Door:
         async with self._store.reading() as tx:
             state = await access.of(tx, key.chat_id)
         if not self._by_approval:
-            return state is not Access.BLOCKED
+            return state not in (Access.BLOCKED, Access.DENIED)
         if standing.by.id in self._rights.operators:
             by, title = standing.by.id, standing.title
             async with self._store.writing() as tx:
@@ -199,13 +212,16 @@ class Door:
             await self._use_up_code(message.sender)
         welcome = say(message.sender.language, "operator.welcome")
         await self._calls.tell(message.chat, Frame(Rendered(welcome)), cause)
+        await self._show_waiting(message.sender.id)
+        return True
+
+    async def _show_waiting(self, operator: int) -> None:
+        """The cards of all who ask; those that were shown are not shown again."""
         async with self._store.reading() as tx:
             waiting = await access.who_ask(tx)
         for chat_id, name in waiting.items():
-            stranger = Stranger(ChatKey(chat_id), name, "", "")
-            if chat_id != message.sender.id:
-                await self._show_card(message.sender.id, stranger)
-        return True
+            if chat_id != operator:
+                await self._show_card(operator, Stranger(ChatKey(chat_id), name, "", ""))
 
     async def _use_up_code(self, sender: Sender) -> None:
         """Whoever sent it is an operator, and nobody else by it. Raises StoreTrouble."""

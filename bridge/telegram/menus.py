@@ -66,17 +66,20 @@ class Menus:
             return
         for language, menu in wanted.items():
             await self._set(menu, language)
-        for person in people:
-            for language, menu in theirs.items():
-                await self._set(menu, language, person)
+        reached = [
+            await self._set(menu, language, person)
+            for person in people
+            for language, menu in theirs.items()
+        ]
         for person in {int(one) for one in known.split()} - {*people}:
             for language in wanted:
                 await self._set(None, language, person)
         async with self._store.writing() as tx:
-            await chats.remember(tx, _FACT, " ".join([mark, *map(str, people)]))
+            kept = mark if all(reached) else "unfinished"  # until they open the bot
+            await chats.remember(tx, _FACT, " ".join([kept, *map(str, people)]))
 
-    async def _set(self, menu: Menu | None, language: str, person: int | None = None) -> None:
-        """Set one menu, or take it away; who never wrote to the bot has no chat for one."""
+    async def _set(self, menu: Menu | None, language: str, person: int | None = None) -> bool:
+        """Set one menu, or take it away; False for somebody who has not opened the bot."""
         tag = None if language == DEFAULT else language
         scope = BotCommandScopeChat(person) if person is not None else None
         commands = [BotCommand(name, words) for name, words in (menu or {}).items()]
@@ -90,3 +93,5 @@ class Menus:
             if person is None:
                 raise
             log.info("no menu for somebody", why=str(error))
+            return False
+        return True

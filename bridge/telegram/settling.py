@@ -14,7 +14,7 @@ from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
-from bridge.telegram.commands import COMMANDS, Commands
+from bridge.telegram.commands import COMMANDS, OWN, Commands
 from bridge.telegram.door import Door
 from bridge.telegram.frame import Frame
 from bridge.telegram.items import (
@@ -84,6 +84,8 @@ class Settling:
             case Ask(message) | Order(message=message) | Unreadable(message=message):
                 await self._listening.meet(message.chat)
                 await self._people.meet(message.sender)
+                if message.chat.private:
+                    await self._door.greet(message.sender)
             case Press():
                 await self._listening.meet(item.chat)
                 await self._people.meet(replace(item.sender, language=item.own_language))
@@ -106,7 +108,9 @@ class Settling:
         match item:
             case Heard(message) | Edit(message=message):
                 return await self._door.allows(message.chat.whole, message.sender)
-            case Press() if not item.data.startswith("access:"):
+            case Order() if item.chat.private and item.name in OWN:
+                return True  # what is kept of them is theirs to know, and to have deleted
+            case Press() if not item.data.startswith(("access:", "forget:")):
                 return await self._door.allows(item.chat.whole, item.sender)
             case Ask(message) | Order(message=message) | Unreadable(message=message):
                 cause = Cause(f"door {arrived.update_id}", message.id)

@@ -7,11 +7,13 @@ import time
 import pytest
 from PIL import Image
 from structlog.testing import capture_logs
-from worlds import World, eventually, in_a_fast_world, in_a_world_of_speed
+from worlds import World, buttons, eventually, in_a_fast_world, in_a_world_of_speed
 
+from bridge.model import ChatKey
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message, Person
 from bridge.store import audit
+from bridge.store.access import Access
 from bridge.telegram.operators.desk import Controls
 from bridge.telegram.operators.table import OPERATOR_COMMANDS
 
@@ -369,3 +371,48 @@ async def test_operators_are_spoken_to_in_their_language(world: World, language:
         assert ("版本" in text) == (language == "zh-hans")
         assert time.monotonic() - began < 60
         await eventually(lambda: bool(world.telegram.commands), 20)
+
+
+@in_a_fast_world
+async def test_who_asked_before_the_operator_opened_the_bot_is_shown_then(world: World) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    async with world.bridge(**operator(ann), BRIDGE_ACCESS="approval"):
+        assert "must let you in" in (await said(world, bo, "hello?")).text
+        world.telegram.send(ann, "/help")
+        await world.telegram.until(lambda: len(world.posts(ann)) == 2, 100)
+        assert any("Allow" in buttons(post) for post in world.posts(ann))
+        await world.telegram.until(
+            lambda: any(
+                "broadcast" in [one["command"] for one in menu]
+                for menu in world.telegram.commands.values()
+            ),
+            100,
+        )
+        assert "What is kept" in (await said(world, bo, "/privacy")).text
+        post = await said(world, bo, "/forget")
+        await press(world, bo, post, "Delete all of it")
+        assert "Deleted" in world.posts(bo)[-1].text
+
+
+@in_a_fast_world
+async def test_who_is_denied_is_out_where_everybody_else_is_in(world: World) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(**operator(ann)) as app:
+        await said(world, bo, "hello")
+        await app.desk.door.rule(ChatKey(bo.id), Access.DENIED, ann.id, "en")
+        await world.telegram.until(lambda: "not to let you in" in world.posts(bo)[-1].text, 100)
+        world.telegram.send(bo, "am I in?")
+        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+    assert len(world.coze.asked) == 1
+
+
+@in_a_fast_world
+async def test_an_agent_that_cannot_be_reached_is_given_up_after_a_minute(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(COZE_API_BASE="http://127.0.0.1:9"):
+        began = asyncio.get_running_loop().time()
+        world.telegram.send(ann, "hello")
+        post = await world.settled(ann, 1, timeout=110)
+        assert post.text == "I cannot reach the agent at the moment. Please try again."
+        assert 50 < asyncio.get_running_loop().time() - began < 100

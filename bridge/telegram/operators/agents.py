@@ -27,10 +27,27 @@ async def manage(desk: Desk, order: Order) -> None:
     elif verb in ("rename", "default", "remove") and (verb != "rename" or name):
         await _change(desk, order, verb, agent_id, name)
     else:
+        await _learn_name(desk)
         async with desk.store.reading() as tx:
             offered = await agents.offered(tx, desk.home.agent_id)
         lines = "\n".join(_line(one, language_of(order)) for one in offered)
         await desk.say(order, "agents.list", lines=lines)
+
+
+async def _learn_name(desk: Desk) -> None:
+    """Ask once what the agent of the settings is called."""
+    own = desk.home.agent_id
+    async with desk.store.reading() as tx:
+        known = await agents.offered(tx, own)
+    if known[0].name != own:
+        return
+    try:
+        agent = await agent_information(desk.coze, own)
+    except CozeTrouble as trouble:
+        log.info("the agent's name is not known", trouble=str(trouble))
+        return
+    async with desk.store.writing() as tx:
+        await agents.add(tx, own, agent.name or own)
 
 
 async def _add(desk: Desk, order: Order, agent_id: str, name: str) -> None:

@@ -49,6 +49,9 @@ async def loglevel(desk: Desk, order: Order) -> None:
 
 async def reload(desk: Desk, order: Order) -> None:
     """Start anew with the settings as they are now, once that is confirmed."""
+    if desk.controls.reload is None:
+        await desk.say(order, "reload.cannot")
+        return
     await desk.say(order, "reload.sure", confirm(language_of(order), "reload", ""))
 
 
@@ -57,7 +60,7 @@ async def reload_now(desk: Desk, press: Press, _rest: str) -> None:
     async with desk.store.reading() as tx:
         if await chats.fact(tx, _PRESSED) == press.query_id:
             return
-    faults = desk.controls.reload()
+    faults = desk.controls.reload() if desk.controls.reload else ()
     language = language_of(press)
     if faults:
         lines = "\n".join(f"• {fault}" for fault in faults)

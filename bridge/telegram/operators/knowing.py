@@ -46,7 +46,7 @@ async def status(desk: Desk, order: Order) -> None:
         say(
             language,
             "status.backlog",
-            updates=pulse.updates_waiting,
+            updates=max(0, pulse.updates_waiting - 1),  # without this command
             waiting=len(live) - running,
             running=running,
         ),
