@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import aiosqlite
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -26,14 +28,15 @@ from bridge.errors import StoreTrouble, Unstorable
 
 BUSY_MILLISECONDS = 5000
 _PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
+    f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
     "PRAGMA synchronous=FULL",  # an update confirmed to Telegram must survive a power cut
     "PRAGMA foreign_keys=ON",
-    f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
     "PRAGMA cache_size=-512",  # KiB of each connection; the system keeps the file in memory, too
 )
 
 
+_PAUSES = (0.01, 0.03, 0.1, 0.3)
+"""Seconds; it happens once in a database's life."""
 _OF_THE_DATA = (DataError, IntegrityError, InterfaceError, ProgrammingError)
 
 
@@ -153,7 +156,20 @@ def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)
+    _keep_log(cursor)
     cursor.close()
+
+
+def _keep_log(cursor: DBAPICursor) -> None:
+    """Switch to WAL; for who is doing just that in a new file, SQLite itself does not wait."""
+    for pause in _PAUSES:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            time.sleep(pause)
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _trouble(doing: str, error: SQLAlchemyError) -> StoreTrouble:
