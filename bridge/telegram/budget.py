@@ -168,6 +168,10 @@ class Budget(Closable):
         self._burst.give_back()
         self._last = self._before_last
 
+    def left(self, now: float) -> float:
+        """How many calls may be made now, as a part of all that it can hold."""
+        return max(0.0, self._stock.level(now) / self._stock.capacity)
+
     def idle(self, now: float) -> bool:
         """Whether forgetting it changes nothing."""
         full = self._stock.level(now) >= self._stock.capacity

@@ -201,6 +201,12 @@ class Pacing:
             if family is Family.MESSAGE and chat.budget and chat.budget.closed_until > now
         }
 
+    def left(self, now: float) -> dict[int, float]:
+        """Of the chats that do not have all their calls: which part of them is left."""
+        parts = {chat_id: chat.budget.left(now) for (chat_id, _), chat in self._chats.items()
+                 if isinstance(chat.budget, Budget)}  # fmt: skip
+        return {chat_id: part for chat_id, part in parts.items() if part < 1}
+
     def grows(self, now: float, chat_id: int, by: int) -> None:
         """One reply more, or one less, is growing in the chat."""
         budget = self._chat(now, (chat_id, Family.MESSAGE)).budget
@@ -349,6 +355,10 @@ class Pacer:
     def silences(self, now: float) -> dict[int, float]:
         """The chats in which Telegram wants silence; `now` is on the loop's clock."""
         return self._pacing.silences(now)
+
+    def left(self, now: float) -> dict[int, float]:
+        """Which part of their calls chats have left; `now` is on the loop's clock."""
+        return self._pacing.left(now)
 
     @property
     def in_flight(self) -> int:

@@ -27,6 +27,8 @@ class Pulse:
     calls_in_flight: int
     silences: dict[int, float]
     """Chats in which Telegram wants silence, and for how many seconds more."""
+    budgets: dict[int, float]
+    """Of chats that are being written to, which part of the calls that they allow is left."""
     token_left: float | None
     """Seconds that Coze's token is still good for; None where that is not known."""
 
@@ -56,5 +58,6 @@ class Vitals:
             len(self.lanes),
             self.pacer.in_flight,
             self.pacer.silences(loop.time()),
+            self.pacer.left(loop.time()),
             self.coze.token_seconds_left,
         )

@@ -351,3 +351,24 @@ def test_a_withdrawn_wish_of_a_forgotten_chat_harms_nobody() -> None:
     last = schedule.ask(99, FINAL)
     schedule.run_until(5)
     assert schedule.granted[-1][1] is last
+
+
+def test_what_is_left_of_a_chats_calls_is_told_until_all_is_back() -> None:
+    schedule = Schedule()
+    for _ in range(5):
+        schedule.ask(1, FINAL)
+    schedule.run_until(0)
+    assert schedule.pacing.left(0)[1] <= 0.8
+    assert schedule.pacing.left(1000) == {}
+
+
+def test_an_album_counts_as_its_messages() -> None:
+    schedule = Schedule()
+    for chat_id in (1, -1):
+        for _ in range(3):
+            schedule.pacing.ask(schedule.now, chat_id, FINAL, new=True, count=6)
+    schedule.run_until(300)
+    private = [at for at, one in schedule.granted if one.chat_id == 1]
+    group = [at for at, one in schedule.granted if one.chat_id == -1]
+    assert private[1] - private[0] >= 2 * 2.5  # ten at once, one more each 2.5 s
+    assert group[2] - group[0] >= 12 * 3.5
