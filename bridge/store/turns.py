@@ -192,6 +192,13 @@ async def posts_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> Sequence[
     return list(row.posts) if row else None
 
 
+async def rewritten(tx: AsyncConnection, key: ChatKey, turn_id: int, post: int) -> bool:
+    """Whether a later turn has taken over a post: its buttons are that turn's now."""
+    query = select(turns.c.posts).where(*of_chat(key), turns.c.id > turn_id)
+    found = (await tx.execute(query.order_by(turns.c.id).limit(RECENT_TURNS))).scalars()
+    return any(post in posts for posts in found)
+
+
 async def forget_words(tx: AsyncConnection, key: ChatKey) -> None:
     """Drop old questions of the chat's settled turns; each person's last can always be retried."""
     recent = select(turns.c.id).where(*of_chat(key)).order_by(turns.c.id.desc()).limit(RECENT_TURNS)

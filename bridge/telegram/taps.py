@@ -71,10 +71,17 @@ class Taps:
             return
         if toast == "button.old" and what in ("retry", "ask"):  # nobody should press it again
             left = _without(press.buttons, what)
-            if left != press.buttons:
+            if left != press.buttons and not await self._rewritten(press, what, rest):
                 await self._calls.show_buttons(press.chat, press.post_id, left)
         text = say(press.sender.language, toast) if toast else None
         await self._calls.toast(press.query_id, text)
+
+    async def _rewritten(self, press: Press, what: str, rest: str) -> bool:
+        """Whether the post was taken over since: its buttons are not those that were pressed."""
+        if what != "retry":
+            return False
+        async with self._store.reading() as tx:
+            return await turns.rewritten(tx, press.chat, _number(rest), press.post_id)
 
     async def _do(self, arrived: Arrived, press: Press, what: str, rest: str) -> str | None:
         """Returns the key of what the person is told in passing, if anything."""
