@@ -115,9 +115,10 @@ class Enclosing:
                 known = await uploads.at_telegram(tx, self._bot_id, known_as)
         if known is not None:
             shape, file_id = Shape(known[0]), known[1]
-            caption = link.label if shape is not Shape.DOCUMENT else ""
-            file = Outgoing(key, shape, link.label, caption, None, file_id, link.address)
-            return Lying(replace(file, known_as=(known_as,)))
+            name, caption = link.label, _caption(link, shape)
+            return Lying(
+                Outgoing(key, shape, name, caption, None, file_id, link.address, (known_as,))
+            )
         return await self._fetched(link, path)
 
     async def _fetched(self, link: Linked, path: Path) -> Lying | None:
@@ -139,7 +140,7 @@ class Enclosing:
             key,
             shape,
             name_of(link, found.media_type),
-            link.label if shape is not Shape.DOCUMENT else "",
+            _caption(link, shape),
             found.path,
             known[1] if known and known[0] == shape else "",
             link.address,
@@ -285,6 +286,11 @@ def _write(number: int, part: Made, folder: Path) -> Outgoing | None:
         _complain(error)
         return None
     return Outgoing(f"made-{number}", Shape.DOCUMENT, part.name, path=path)
+
+
+def _caption(link: Linked, shape: Shape) -> str:
+    """What stands below it; a document has its name."""
+    return link.label if shape is not Shape.DOCUMENT else ""
 
 
 def _digest(address: str) -> str:

@@ -5,13 +5,12 @@ With BRIDGE_TEST_DASHBOARD_PICTURE=path the picture of the README is saved there
 
 import math
 import os
-import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-import pytest
+from browser import CHROMIUM, QUIET, needs_chromium
 from playwright.async_api import Page, async_playwright, expect
 from sqlalchemy import insert, update
 from worlds import World, a_world, kept_port
@@ -26,12 +25,7 @@ from bridge.store.access import Access
 from bridge.store.tables import people as people_table
 from bridge.store.tables import turns
 
-CHROMIUM = shutil.which("chromium", path="/usr/bin") or shutil.which("chromium")
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+pytestmark = needs_chromium
 TOKEN = "a-token-of-the-test"
 HOUR = 3600.0
 

@@ -6,23 +6,17 @@ With BRIDGE_TEST_PICTURE=path the picture of the README is saved there.
 import asyncio
 import os
 import re
-import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
+from browser import CHROMIUM, QUIET, needs_chromium
 from made import picture
 from playwright.async_api import Locator, Page, async_playwright, expect
 
-CHROMIUM = shutil.which("chromium", path="/usr/bin") or shutil.which("chromium")
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
+pytestmark = needs_chromium
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-import shutil
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,6 +12,8 @@ from typing import Any, Literal
 import httpx
 import pytest
 import pytest_asyncio
+from browser import CHROMIUM
+from browser import QUIET as QUIETLY
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,19 +24,13 @@ from bridge.sandbox.page import routes
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Message, Person, TelegramEmulator
 
-CHROMIUM = shutil.which("chromium", path="/usr/bin") or shutil.which("chromium")
 QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *QUIETLY,
     # a microphone that beeps, and leave to use it
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
+
 TOKEN = "42:SANDBOX"
 BOT = {"id": 42, "is_bot": True, "first_name": "Tester", "username": "tester_bot"}
 ANN = {"id": 101, "is_bot": False, "first_name": "Ann", "language_code": "en"}
