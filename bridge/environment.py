@@ -1,6 +1,7 @@
 """From variables to settings: those of the process, over those of `.env`; all faults at once."""
 
 import os
+import urllib.request
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,6 +11,7 @@ from dotenv.parser import parse_stream
 from pydantic import ValidationError
 
 from bridge.errors import SettingsTrouble
+from bridge.proxies import proxy_address, proxy_variable
 from bridge.settings import Settings
 
 ENV_FILE = Path(".env")
@@ -33,7 +35,15 @@ def environment(env_file: Path = ENV_FILE) -> dict[str, str]:
         raise SettingsTrouble((f"{env_file} cannot be read ({error.strerror})",)) from None
     except UnicodeDecodeError:
         raise SettingsTrouble((f"{env_file} is not UTF-8 text; save it as that",)) from None
-    return {name: value for name, value in {**from_file, **os.environ}.items() if value}
+    found = {**_system_proxies(), **from_file, **os.environ}
+    return {name: value for name, value in found.items() if value}
+
+
+def _system_proxies() -> dict[str, str]:
+    """Proxies of the system's own settings, which Windows and macOS have, where no variable is set."""
+    if urllib.request.getproxies_environment():
+        return {}
+    return {f"{scheme}_proxy": place for scheme, place in urllib.request.getproxies().items()}
 
 
 def settings_from(variables: Mapping[str, str]) -> Settings:
@@ -42,6 +52,8 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
     faults = [*_unknown(variables), *_ways_in(values)]
     try:
         made = Settings.model_validate(values)
+        made, unusable = _with_proxies(made, variables)
+        faults += unusable
     except ValidationError as error:
         first = {one["loc"][0]: one for one in reversed(error.errors())}  # one a variable
         told = [_worded(one["loc"], one["type"], one["msg"]) for one in first.values()]
@@ -50,6 +62,26 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
         faults += _near_misses(variables)
         raise SettingsTrouble(tuple(faults))
     return made
+
+
+def _with_proxies(
+    settings: Settings, variables: Mapping[str, str]
+) -> tuple[Settings, Sequence[str]]:
+    """The settings with the proxies of the environment, where none is set; and what is wrong there."""
+    found, faults = dict[str, str](), dict[str, str]()
+    ways = {
+        "telegram_proxy": settings.telegram_api_base_url,
+        "coze_proxy": settings.coze_api_base,
+    }
+    for field, address in ways.items():
+        name = proxy_variable(address, variables)
+        if getattr(settings, field) is not None or name is None:
+            continue
+        try:
+            found[field] = proxy_address(variables[name])
+        except ValueError as error:
+            faults[name] = f"{name} {error}; or name in NO_PROXY what is reached without it"
+    return settings.model_copy(update=found), [*faults.values()]
 
 
 def _unknown(variables: Mapping[str, str]) -> list[str]:

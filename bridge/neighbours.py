@@ -7,7 +7,6 @@ import httpx
 import structlog
 from telegram import Bot
 from telegram.error import InvalidToken, NetworkError, RetryAfter, TelegramError
-from telegram.request import HTTPXRequest
 
 from bridge.coze.auth import Auth, JWTApp, StaticToken, private_key
 from bridge.coze.client import Coze
@@ -19,8 +18,7 @@ from bridge.settings import Settings
 from bridge.telegram.intake import Mailbox
 from bridge.telegram.media import Downloads
 from bridge.telegram.outcomes import pauses, seconds, unreachable
-from bridge.telegram.wire import CONNECT_SECONDS, READ_SECONDS, CountedRequest, DirectRequest
-from bridge.transport import direct, transport
+from bridge.telegram.wire import CONNECT_SECONDS, READ_SECONDS, Request
 
 log = structlog.get_logger(__name__)
 
@@ -90,10 +88,10 @@ def telegram_bot(settings: Settings, metrics: Metrics | None = None) -> Bot:
     )
 
 
-def _request(proxy: str | None, connections: int, metrics: Metrics | None) -> HTTPXRequest:
-    kind = DirectRequest if direct(proxy) else CountedRequest
-    limits = httpx.Limits(max_connections=connections, keepalive_expiry=60.0)
-    return kind(
+def _request(proxy: str | None, connections: int, metrics: Metrics | None) -> Request:
+    return Request(
+        proxy=proxy,
+        limits=httpx.Limits(max_connections=connections, keepalive_expiry=60.0),
         metrics=metrics,
         connection_pool_size=connections,
         read_timeout=READ_SECONDS,
@@ -101,8 +99,6 @@ def _request(proxy: str | None, connections: int, metrics: Metrics | None) -> HT
         connect_timeout=CONNECT_SECONDS,
         pool_timeout=CONNECT_SECONDS,
         media_write_timeout=120.0,
-        proxy=proxy,
-        httpx_kwargs={"limits": limits, "transport": transport(proxy, limits)},
     )
 
 

@@ -19,6 +19,7 @@ from pydantic import (
 
 from bridge.coze.regions import deployment
 from bridge.model import Answers, Entrance, Memory, Preferences, Reasoning, Speech, Streaming
+from bridge.proxies import proxy_address
 from bridge.store.engine import database_file, database_url
 from bridge.texts import catalogues
 
@@ -86,7 +87,9 @@ class Settings(BaseModel):
         description="The Bot API server; `/bot<token>` is appended.",
     )
     telegram_proxy: str | None = Field(
-        None, description="Proxy towards Telegram: `http://`, `https://` or `socks5://`."
+        None,
+        description="Proxy towards Telegram: `http://`, `https://` or `socks5://`; without one, that "
+        "of `HTTPS_PROXY` or `ALL_PROXY`, if any.",
     )
     coze_api_base: str = Field(
         "https://api.coze.com",
@@ -113,7 +116,7 @@ class Settings(BaseModel):
     coze_jwt_oauth_audience: str | None = Field(
         None, description="`aud` of the JWT, when it is not the host of `COZE_API_BASE`."
     )
-    coze_proxy: str | None = Field(None, description="Proxy towards Coze.")
+    coze_proxy: str | None = Field(None, description="The same towards Coze.")
     database_url: str = Field(
         "sqlite+aiosqlite:///bridge.db", description="Where chats and turns are kept."
     )
@@ -311,9 +314,9 @@ class Settings(BaseModel):
     @field_validator("telegram_proxy", "coze_proxy")
     @classmethod
     def _proxy(cls, address: str | None) -> str | None:
-        if address and not re.fullmatch(r"(https?|socks5h?)://\S+", address):
+        if address and "://" not in address:
             raise ValueError("is not a proxy's address; it begins with http:// or socks5://")
-        return address
+        return proxy_address(address) if address else None
 
     @field_validator(*_WORDS, mode="before")
     @classmethod

@@ -1,41 +1,51 @@
 """How HTTP travels: httpx's interface on aiohttp's machinery, which costs half the processor time.
 
 A reply is some twenty calls and a stream of hundreds of pieces, so their price is the bridge's
-price. Proxies stay with httpx's own transport, which knows SOCKS and the proxies of the
-environment.
+price. It is one machinery for every way, direct or through a proxy, so that a proxy changes nothing
+but the way. Which proxy that is was decided with the settings; nothing here reads the environment.
 """
 
 import ssl
-import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 
 import aiohttp
+import aiohttp_socks
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+"""Errors before a request went out: certainly nothing of it was heard."""
 
-def direct(proxy: str | None) -> bool:
-    """Whether no proxy is on the way."""
-    return not proxy and not urllib.request.getproxies()
 
-
-def transport(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncBaseTransport | None:
-    """The transport for a client; None, httpx's own, when there is a proxy on the way."""
-    return _Transport(verify=_certificates(), limits=limits) if direct(proxy) else None
-
-
-def plain(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """Have it keep neither cookies nor answers.
+def http_client(
+    proxy: str | None, *, limits: httpx.Limits, timeout: httpx.Timeout, **options: Any
+) -> httpx.AsyncClient:
+    """Return a client that keeps neither cookies nor answers; `options` are httpx's own.
 
     No cookie is needed, and one that is not ASCII ends every request. And httpx ties each answer to
     itself, to measure how long it took: megabytes of them would wait for the garbage collector.
     """
-    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    client.event_hooks = {"response": [_untie]}
-    return client
+    made = httpx.AsyncClient(
+        transport=transport(proxy, limits), timeout=timeout, trust_env=False, **options
+    )
+    made.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    made.event_hooks = {"response": [_untie]}
+    return made
+
+
+def transport(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+    """Return the transport of a client."""
+    return _Transport(verify=_certificates(), client=lambda: session(proxy, limits))
 
 
 async def _untie(response: httpx.Response) -> None:
@@ -44,14 +54,24 @@ async def _untie(response: httpx.Response) -> None:
         response.stream = stream
 
 
-def session(limits: httpx.Limits) -> aiohttp.ClientSession:
-    """A connection pool without httpx in front of it. It needs a running loop."""
-    connector = aiohttp.TCPConnector(
-        limit=limits.max_connections or 0,
-        keepalive_timeout=limits.keepalive_expiry,
-        ssl=_certificates(),
-    )
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+def session(proxy: str | None, limits: httpx.Limits) -> aiohttp.ClientSession:
+    """Return a connection pool without httpx in front of it. It needs a running loop.
+
+    `proxy` is one of `bridge.proxies.proxy_address`. Names are left to a SOCKS proxy to look up.
+    """
+    options: dict[str, Any] = {
+        "limit": limits.max_connections or 0,
+        "keepalive_timeout": limits.keepalive_expiry,
+        "ssl": _certificates(),
+    }
+    connector: aiohttp.BaseConnector
+    if proxy is not None and proxy.startswith("socks"):
+        connector = aiohttp_socks.ProxyConnector.from_url(proxy, rdns=True, **options)
+        proxy = None
+    else:
+        connector = aiohttp.TCPConnector(**options)
+    jar = aiohttp.DummyCookieJar()
+    return aiohttp.ClientSession(connector=connector, cookie_jar=jar, proxy=proxy)
 
 
 @cache
@@ -104,6 +124,10 @@ def as_httpx(request: httpx.Request | None = None) -> Iterator[None]:
         raise _judged(error)(str(error), request=request) from error
     except TimeoutError as error:
         raise httpx.ReadTimeout(str(error), request=request) from error
+    except aiohttp_socks.ProxyTimeoutError as error:
+        raise httpx.ConnectTimeout("the proxy", request=request) from error
+    except (aiohttp_socks.ProxyConnectionError, aiohttp_socks.ProxyError) as error:
+        raise httpx.ProxyError("the proxy", request=request) from error
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         if isinstance(error.__cause__, aiohttp.ClientError):
             raise _judged(error.__cause__)(str(error), request=request) from error
@@ -112,6 +136,8 @@ def as_httpx(request: httpx.Request | None = None) -> Iterator[None]:
 
 def _judged(error: aiohttp.ClientError) -> type[httpx.RequestError]:
     match error:
+        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
+            return httpx.ProxyError
         case aiohttp.ConnectionTimeoutError():
             return httpx.ConnectTimeout
         case aiohttp.ClientConnectorError():

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
+from proxies import Proxy, forward_proxy, socks_proxy
 
-from bridge.transport import transport
+from bridge.coze.client import BREATH_SECONDS
+from bridge.coze.sse import events
+from bridge.transport import NOT_SENT, http_client, transport
 
 Writer = asyncio.StreamWriter
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n"
@@ -78,7 +81,87 @@ async def test_silence() -> None:
         gone.set()
 
 
-def test_proxies_stay_with_httpx(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert transport("socks5://127.0.0.1:1080", httpx.Limits()) is None
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:3128")
-    assert transport(None, httpx.Limits()) is None
+Way = Callable[[], AbstractAsyncContextManager[Proxy]]
+
+
+@asynccontextmanager
+async def directly() -> AsyncIterator[Proxy | None]:
+    yield None
+
+
+WAYS = pytest.mark.parametrize("way", [directly, forward_proxy, socks_proxy])
+
+
+@WAYS
+async def test_an_answer_comes_by_every_way(way: Way) -> None:
+    async def answer(writer: Writer) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    async with a_server(answer) as address, way() as proxy:
+        url = proxy.url if proxy else None
+        limits, timeout = httpx.Limits(), httpx.Timeout(5.0)
+        async with http_client(url, limits=limits, timeout=timeout) as client:
+            assert (await client.get(f"{address}/some/where?a=b")).text == "ok"
+    assert proxy is None or proxy.asked == [address.removeprefix("http://")]
+
+
+@WAYS
+async def test_a_stream_is_read_as_fast_as_it_comes_by_every_way(way: Way) -> None:
+    """However many pieces have come, they are not read at eleven a second."""
+    event = b"event:conversation.message.delta\ndata:{}\n\n"
+
+    async def stream(writer: Writer) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        for _ in range(120):
+            writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+
+    loop = asyncio.get_running_loop()
+    async with a_server(stream) as address, way() as proxy:
+        url = proxy.url if proxy else None
+        limits, timeout = httpx.Limits(), httpx.Timeout(5.0)
+        async with http_client(url, limits=limits, timeout=timeout) as client:
+            begun = loop.time()
+            async with client.stream("GET", address) as response:
+                heard = [one async for one in events(response.aiter_bytes(), BREATH_SECONDS)]
+            seconds = loop.time() - begun
+    assert len(heard) == 120
+    assert seconds < 120 * BREATH_SECONDS / 4
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+async def test_a_proxy_that_is_not_there_has_passed_nothing_on(scheme: str) -> None:
+    async with a_server(lambda _: asyncio.sleep(0)) as address:
+        proxy = address.replace("http", scheme)
+    timeout = httpx.Timeout(5.0)
+    async with http_client(proxy, limits=httpx.Limits(), timeout=timeout) as client:
+        with pytest.raises(NOT_SENT):
+            await client.get("http://127.0.0.1:1/")
+
+
+async def test_a_proxy_that_refuses_a_tunnel_has_passed_nothing_on() -> None:
+    async def refuse(writer: Writer) -> None:
+        writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+
+    async with a_server(refuse) as proxy:
+        timeout = httpx.Timeout(5.0)
+        async with http_client(proxy, limits=httpx.Limits(), timeout=timeout) as client:
+            with pytest.raises(httpx.ProxyError):
+                await client.get("https://api.coze.com/")
+
+
+async def test_a_client_does_not_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1/")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:6153export")
+    monkeypatch.setenv("NO_PROXY", "fd00::/8,[::1]")
+
+    async def answer(writer: Writer) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+    timeout = httpx.Timeout(5.0)
+    async with (
+        a_server(answer) as address,
+        http_client(None, limits=httpx.Limits(), timeout=timeout) as client,
+    ):
+        assert (await client.get(address)).text == "ok"

@@ -25,10 +25,9 @@ from bridge.coze.sse import EventTooLarge, events
 from bridge.crashing import outside
 from bridge.errors import CozeTrouble, Garbled, Interrupted, Unauthorized, Unreachable
 from bridge.metrics import Metrics
-from bridge.transport import plain, transport
+from bridge.transport import NOT_SENT, http_client
 
 _Trouble = TypeVar("_Trouble", bound=CozeTrouble)
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 READ_SECONDS = 60.0
 IDLE_SECONDS = 180.0
 """How long a stream may be silent: while a tool of the agent runs, Coze sends nothing at all."""
@@ -55,17 +54,14 @@ class Coze:
         self._auth = auth
         self._idle_seconds = idle_seconds
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
-        client = httpx.AsyncClient(
+        self._http = http_client(
+            proxy,
+            limits=limits,
+            timeout=httpx.Timeout(READ_SECONDS, connect=10.0),
             base_url=deployment.base,
             auth=auth,
-            proxy=proxy,
-            transport=transport(proxy, limits),
-            timeout=httpx.Timeout(READ_SECONDS, connect=10.0),
-            limits=limits,
             headers={"User-Agent": "coze-telegram-bridge"},
-            follow_redirects=False,
         )
-        self._http = plain(client)
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
@@ -207,7 +203,7 @@ async def _read_whole(doing: str, response: httpx.Response) -> None:
 
 def _transport(doing: str, error: Exception, *, begun: bool = False) -> Unreachable | Interrupted:
     """A broken connection as a trouble; only before the request was sent is it harmless."""
-    if isinstance(error, _NOT_SENT) and not begun:
+    if isinstance(error, NOT_SENT) and not begun:
         return Unreachable(doing, f"{_address(error)} cannot be reached ({type(error).__name__})")
     return Interrupted(doing, type(error).__name__)  # its words may quote an answer
 

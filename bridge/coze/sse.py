@@ -25,6 +25,10 @@ EARLY_EVENTS = 2
 """Events that are read as they come: a run says that it was created and is in progress."""
 
 
+FULL_PIECE = 16 * 1024
+"""Bytes that the transport hands over at once; after a full piece more is waiting already."""
+
+
 class EventTooLarge(ValueError):
     """One event is over `LARGEST_EVENT` bytes."""
 
@@ -54,9 +58,9 @@ class Decoder:
 
     def end(self) -> Iterator[ServerSentEvent]:
         """The event that the stream's end completes, if there is one."""
-        self._line(bytes(self._rest))
+        rest = bytes(self._rest)
         self._rest.clear()
-        event = self._line(b"")
+        event = self._line(rest) or self._dispatch()
         if event:
             yield event
 
@@ -86,8 +90,9 @@ async def events(
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """The events of a byte stream, the last one also when it only ends with the stream.
 
-    After a piece that held events the stream is left alone for `breath_seconds`; what comes
-    meanwhile is read in one go. The first pieces, which say that there is a run, are not late.
+    After a piece that held events the stream is left alone for `breath_seconds`; the transport goes
+    on reading, and what comes meanwhile is taken in one go. The first pieces, which say that there
+    is a run, are not late, and neither is what waits behind a full piece.
     """
     decoder = Decoder()
     heard = 0
@@ -96,7 +101,7 @@ async def events(
         for event in decoder.feed(piece):
             heard += 1
             yield event
-        if heard > max(before, EARLY_EVENTS):
+        if heard > max(before, EARLY_EVENTS) and len(piece) < FULL_PIECE:
             await asyncio.sleep(breath_seconds)
     for event in decoder.end():
         yield event

@@ -33,6 +33,7 @@ from bridge.ops.senses import senses
 from bridge.settings import Settings
 from bridge.store import access, inbox, migrate
 from bridge.store.engine import Store
+from bridge.transport import http_client
 
 SKEW_SECONDS = 60.0
 LISTEN_SECONDS = 8
@@ -172,7 +173,9 @@ async def _sign_in(settings: Settings, trouble: CozeTrouble) -> Finding:
 async def _clock(settings: Settings) -> Finding:
     """A JWT is refused by a clock that is wrong; every HTTP answer says what time it is."""
     try:
-        async with httpx.AsyncClient(proxy=settings.coze_proxy, timeout=10.0) as client:
+        async with http_client(
+            settings.coze_proxy, limits=httpx.Limits(), timeout=httpx.Timeout(10.0)
+        ) as client:
             response = await client.get(settings.coze_api_base)
         there = parsedate_to_datetime(response.headers["date"]).timestamp()
     except (httpx.HTTPError, KeyError, ValueError, TypeError):

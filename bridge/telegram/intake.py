@@ -30,7 +30,7 @@ from bridge.store.inbox import Arrived
 from bridge.telegram.outcomes import pauses
 from bridge.telegram.reading import WANTED, chat_of, kind_of
 from bridge.telegram.settling import Settling
-from bridge.transport import plain, transport
+from bridge.transport import http_client
 
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 50
@@ -79,12 +79,8 @@ class Mailbox:
 
     def _pool(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=2, keepalive_expiry=60.0)
-        client = httpx.AsyncClient(
-            proxy=self._proxy,
-            transport=transport(self._proxy, limits),
-            timeout=httpx.Timeout(POLL_SECONDS + 15.0, connect=10.0),
-        )
-        return plain(client)
+        timeout = httpx.Timeout(POLL_SECONDS + 15.0, connect=10.0)
+        return http_client(self._proxy, limits=limits, timeout=timeout)
 
     async def fetch(self, offset: int | None) -> Sequence[Raw]:
         """The updates from `offset` on, waiting for one; all before `offset` are confirmed.

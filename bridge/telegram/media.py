@@ -19,7 +19,7 @@ from bridge.model import Attachment
 from bridge.telegram import scratch
 from bridge.telegram.attached import MOST_BYTES
 from bridge.telegram.outcomes import Result, seconds
-from bridge.transport import plain, transport
+from bridge.transport import http_client
 
 log = structlog.get_logger(__name__)
 _DOING = "Fetching a file from Telegram"
@@ -46,11 +46,7 @@ class Downloads:
         self._local = local
         limits = httpx.Limits(max_connections=16, keepalive_expiry=60.0)
         timeout = httpx.Timeout(SILENCE_SECONDS, connect=10.0, pool=600.0)
-        self._http = plain(
-            httpx.AsyncClient(
-                proxy=proxy, transport=transport(proxy, limits), timeout=timeout, limits=limits
-            )
-        )
+        self._http = http_client(proxy, limits=limits, timeout=timeout)
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""

@@ -4,7 +4,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
-import httpx
 import structlog
 from telegram.error import (
     BadRequest,
@@ -20,6 +19,7 @@ from telegram.error import (
 from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import ChatKey
 from bridge.telegram.canvas import Rendered
+from bridge.transport import NOT_SENT
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -137,8 +137,7 @@ def seconds(error: RetryAfter) -> float:
 def unreachable(doing: str, error: NetworkError) -> TelegramUnreachable:
     """A broken connection as a trouble; only before the request was sent is it harmless."""
     cause = error.__cause__
-    not_sent = isinstance(cause, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
-    happened = Happened.NO if not_sent else Happened.UNKNOWN
+    happened = Happened.NO if isinstance(cause, NOT_SENT) else Happened.UNKNOWN
     return TelegramUnreachable(doing, type(cause or error).__name__, happened=happened)
 
 

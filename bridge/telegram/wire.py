@@ -15,7 +15,7 @@ from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
 from bridge.crashing import outside
 from bridge.metrics import Metrics
-from bridge.transport import as_httpx, session
+from bridge.transport import as_httpx, session, transport
 
 READ_SECONDS = 20.0
 """The server itself waits up to eight seconds on floods; hanging up earlier makes duplicates."""
@@ -30,13 +30,31 @@ _HEADERS = {"Content-Type": "application/json", "User-Agent": BaseRequest.USER_A
 Timeouts = tuple[ODVInput[float], ODVInput[float], ODVInput[float], ODVInput[float]]
 
 
-class CountedRequest(HTTPXRequest):
-    """The library's own way, with every call counted."""
+class Request(HTTPXRequest):
+    """The library's request, counted; what has no files goes over a connection pool of its own."""
 
-    def __init__(self, *, metrics: Metrics | None = None, **how: Any) -> None:
+    def __init__(
+        self, *, proxy: str | None, limits: httpx.Limits, metrics: Metrics | None = None, **how: Any
+    ) -> None:
         """`how` is the library's own."""
-        super().__init__(**how)
+        kwargs = {"limits": limits, "transport": transport(proxy, limits), "trust_env": False}
+        super().__init__(httpx_kwargs=kwargs, **how)
+        self._proxy = proxy
+        self._limits = limits
         self._metrics = metrics or Metrics()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def initialize(self) -> None:
+        """Open the connection pools."""
+        await super().initialize()
+        if self._session is None or self._session.closed:
+            self._session = session(self._proxy, self._limits)
+
+    async def shutdown(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+        await super().shutdown()
 
     async def do_request(
         self,
@@ -64,38 +82,10 @@ class CountedRequest(HTTPXRequest):
         self, url: str, method: str, request_data: RequestData | None, timeouts: Timeouts
     ) -> tuple[int, bytes]:
         """`timeouts` in the order of the library's parameters."""
-        return await super().do_request(url, method, request_data, *timeouts)
-
-
-def called(url: str, method: str) -> str:
-    """The Bot API method that a request calls; `file` where it fetches one. Pure."""
-    return "file" if method == "GET" else url.rpartition("/")[2].casefold()
-
-
-class DirectRequest(CountedRequest):
-    """Sends what has no files over a connection pool of its own."""
-
-    _session: aiohttp.ClientSession | None = None
-
-    async def initialize(self) -> None:
-        """Open the connection pools."""
-        await super().initialize()
-        if self._session is None or self._session.closed:
-            self._session = session(httpx.Limits(max_connections=256, keepalive_expiry=60.0))
-
-    async def shutdown(self) -> None:
-        """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
-        await super().shutdown()
-
-    async def _carry(
-        self, url: str, method: str, request_data: RequestData | None, timeouts: Timeouts
-    ) -> tuple[int, bytes]:
         special = any(one is not _DEFAULT for one in timeouts)
         files = request_data is not None and request_data.contains_files
         if self._session is None or special or files:
-            return await super()._carry(url, method, request_data, timeouts)
+            return await super().do_request(url, method, request_data, *timeouts)
         parameters = request_data.parameters if request_data else {}
         body = json.dumps(parameters, ensure_ascii=False).encode("utf-8", "replace")
         try:
@@ -113,3 +103,8 @@ class DirectRequest(CountedRequest):
             raise TimedOut(type(error).__name__) from error
         except httpx.HTTPError as error:
             raise NetworkError(type(error).__name__) from error  # its words may hold the token
+
+
+def called(url: str, method: str) -> str:
+    """The Bot API method that a request calls; `file` where it fetches one. Pure."""
+    return "file" if method == "GET" else url.rpartition("/")[2].casefold()
