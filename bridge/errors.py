@@ -5,7 +5,9 @@ sentence the person reads, and what the operator should do.
 """
 
 from enum import Enum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+_Kind = TypeVar("_Kind", bound="Trouble")
 
 
 class Happened(Enum):
@@ -64,6 +66,18 @@ class Trouble(Exception):
         self.cure = cure or self.cure
         self.sentence = sentence or self.sentence
         self.happened = happened or self.happened
+
+    def turned_into(self, kind: type[_Kind], *, happened: Happened | None = None) -> _Kind:
+        """Return the same trouble, in the same words, with the consequences of another kind."""
+        return kind(
+            self.doing,
+            self.what,
+            code=self.code,
+            log_id=self.log_id,
+            cure=self.cure,
+            sentence=self.sentence,
+            happened=happened or self.happened,
+        )
 
     @property
     def permanent(self) -> bool:
@@ -124,6 +138,12 @@ class Unauthorized(CozeTrouble):
     )
 
 
+class TokenRefused(Unauthorized):
+    """The token is refused, and there is no way to have another: asking again is of no use."""
+
+    retry = Retry.NO
+
+
 class SignInRefused(Unauthorized):
     """The OAuth server refused our JWT: a new one of the same kind is refused just so."""
 
@@ -153,6 +173,16 @@ class ConversationLost(CozeTrouble):
     retry = Retry.ONCE
     sentence = "trouble.conversation"
     cure = "Nothing: a new conversation is made by itself."
+
+
+class ResourceUnknown(ConversationLost, AgentUnavailable):
+    """Coze does not know something that the question names (4200).
+
+    If that is the conversation, a new one cures it; if a new one does not, it is the agent.
+    """
+
+    sentence = AgentUnavailable.sentence
+    cure = "Coze does not know this id: check COZE_BOT_ID, the region and the publication."
 
 
 class Busy(CozeTrouble):
@@ -200,6 +230,15 @@ class FileRefused(CozeTrouble):
     cure = "Nothing: the person was told. Coze's documentation lists the types that it takes."
 
 
+class ToolsRefused(CozeTrouble):
+    """The agent waits for a tool on our side, and does not take that we have none."""
+
+    happened = Happened.YES
+    cure = (
+        "The agent asks for a local tool, which the bridge has none of: take it out of the agent."
+    )
+
+
 class BadRequest(CozeTrouble):
     """Coze did not accept the request as it was."""
 
@@ -223,6 +262,13 @@ class NotOffered(CozeTrouble):
     """This deployment does not have the endpoint: the feature is off there."""
 
     cure = "Nothing: this Coze deployment does not offer it."
+
+
+class WrongAddress(CozeTrouble):
+    """What every Coze has is not there: this address is none."""
+
+    sentence = "trouble.closed"
+    cure = "Check COZE_API_BASE: it is not the address of a Coze API."
 
 
 class ServerTrouble(CozeTrouble):
@@ -257,6 +303,10 @@ class NeverAsked(CozeTrouble):
     cure = "Check the network and any proxy between the bridge and Coze."
 
 
+class NotTaken(NeverAsked):
+    """Coze answered our question with an error, and does not keep it: it may be asked once more."""
+
+
 class Garbled(CozeTrouble):
     """What arrived is not what Coze documents."""
 
@@ -268,7 +318,11 @@ class RunFailed(CozeTrouble):
     """The run began and ended in failure without a code that says more."""
 
     happened = Happened.YES
-    cure = "Look at the run in the agent's log in Coze, by the log id."
+    sentence = "trouble.run"
+    cure = (
+        "Look at the run in the agent's log in Coze, by the log id if there is one, else by the "
+        "time. If every question in a chat ends so, its history may be what breaks it: /new."
+    )
 
 
 class NothingToAsk(CozeTrouble):

@@ -291,8 +291,12 @@ class Settings(BaseModel):
     @field_validator("coze_api_token")
     @classmethod
     def _coze_token(cls, token: SecretStr | None) -> SecretStr | None:
-        if token is not None and not re.fullmatch(r"[!-~]+", token.get_secret_value()):
+        if token is None:
+            return None
+        if not re.fullmatch(r"[!-~]+", token.get_secret_value()):
             raise ValueError("is not a token; copy it alone, without 'Bearer' or spaces")
+        if token.get_secret_value()[0] in "'\"`":
+            raise ValueError("is in quotes, which docker's --env-file keeps; write it without them")
         return token
 
     @field_validator("bridge_dashboard_token")

@@ -38,8 +38,8 @@ class Auth(httpx.Auth, ABC):
     """What signs our requests; the client knows no more about tokens than this."""
 
     @abstractmethod
-    def reject(self) -> None:
-        """Forget the token in use: the server said that it is no good."""
+    def reject(self) -> bool:
+        """Forget the token in use, which the server refused; whether another can be had."""
 
     @property
     @abstractmethod
@@ -60,8 +60,9 @@ class StaticToken(Auth):
         request.headers["Authorization"] = f"Bearer {self._token}"
         yield request
 
-    def reject(self) -> None:
+    def reject(self) -> bool:
         """Nothing can be done about a personal token but replacing it."""
+        return False
 
     @property
     def seconds_left(self) -> float | None:
@@ -110,9 +111,10 @@ class JWTApp(Auth):
         self._token: _Token | None = None
         self._turnstile = asyncio.Lock()
 
-    def reject(self) -> None:
-        """Forget the token in use."""
+    def reject(self) -> bool:
+        """Forget the token in use: the next call has a new one."""
         self._token = None
+        return True
 
     @property
     def seconds_left(self) -> float | None:
@@ -210,7 +212,7 @@ def _token(response: httpx.Response, now: float) -> _Token:
             " ".join((what or f"HTTP {response.status_code}").split())[:300],
             code=code or None,
             log_id=log_id,
-            cure=_CLIENT_CURE if error != "access_deny" else "Enable or re-authorise the app.",
+            cure=_cure(error, what),
         )
     ends = _number(answer.get("expires_in"))
     if ends < 1e9:  # not an absolute time after all
@@ -219,6 +221,16 @@ def _token(response: httpx.Response, now: float) -> _Token:
     if not re.fullmatch("[!-~]+", token):
         raise Garbled(doing, "the token is none", log_id=log_id, happened=Happened.NO)
     return _Token(token, now, ends)
+
+
+def _cure(error: str, what: str) -> str:
+    if error != "access_deny":
+        return _CLIENT_CURE
+    if "app type" in what.casefold():  # only the message tells these two apart
+        return (
+            "Make a new OAuth app of the type “normal” (service), not “channel”, and use its key."
+        )
+    return "Enable or re-authorise the app."
 
 
 def _number(found: object) -> float:

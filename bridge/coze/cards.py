@@ -1,13 +1,16 @@
-"""Cards that an agent answers with: what of them can be said in words. Pure.
+"""Read what a card says: its words, what may be chosen, what may be filled in. Pure.
 
 A chatflow's question or input node comes as a card whose JSON holds another JSON in a string
-(`x_properties.workflow_card_info`); the agent's own cards hold a template and its values.
+(`x_properties.workflow_card_info`, with keys in PascalCase); coze-studio's agents write those nodes
+with `content_type` and `content` at the top; an agent's own cards hold a template and its values.
+Keys are read in any case.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import cast
 
-from bridge.coze.events import Json, object_of, objects_of, read_object, text_of
+from bridge.coze.events import Json, object_of, objects_of, read_json, text_of
 
 _DEEPEST = 6
 MOST_OPTIONS = 8
@@ -16,30 +19,66 @@ _TITLES = ("title", "question", "text", "content", "description", "name")
 
 @dataclass(frozen=True)
 class Card:
-    """The words of a card."""
+    """What a card says."""
 
     text: str
     options: tuple[str, ...] = ()
     """What the person may choose from."""
+    fields: tuple[str, ...] = ()
+    """The names of what the person may fill in."""
 
 
 def read_card(content: str) -> Card | None:
-    """The words of a card's JSON; None when it has none that a person could read."""
-    card = read_object(content)
-    if card is None:
+    """Return what a card's JSON says; None when nothing in it is for a person to read."""
+    read = _folded(read_json(content), _DEEPEST)
+    if isinstance(read, list):
+        return _form(read)
+    if not isinstance(read, dict):
         return None
-    flow = read_object(text_of(object_of(card, "x_properties"), "workflow_card_info"))
-    if flow is not None:
-        inner = object_of(flow, "question_card_data") or object_of(flow, "input_card_data")
-        return _card(inner)
-    return _card(object_of(card, "data") or read_object(text_of(card, "data")) or {})
+    card = cast(Json, read)
+    flow = _folded(_inner(object_of(card, "x_properties"), "workflow_card_info"), _DEEPEST)
+    if isinstance(flow, dict):
+        return _flow_card(cast(Json, flow))
+    kind = text_of(card, "content_type")
+    if kind in ("option", "form_schema"):
+        inner = _folded(_inner(card, "content"), _DEEPEST)
+        return _form(inner) if isinstance(inner, list) else _card(_as_object(inner))
+    return _card(_as_object(_folded(_inner(card, "data"), _DEEPEST)))
+
+
+def _flow_card(flow: Json) -> Card | None:
+    asked = _inner(flow, "input_card_data")
+    if isinstance(asked, list):
+        return _form(asked)
+    return _card(object_of(flow, "question_card_data") or _as_object(asked))
+
+
+def _inner(content: Json, key: str) -> object:
+    """A member that is JSON, or JSON in a string."""
+    found = content.get(key)
+    return read_json(found) if isinstance(found, str) else found
+
+
+def _as_object(found: object) -> Json:
+    return cast(Json, found) if isinstance(found, dict) else {}
+
+
+def _folded(found: object, deep: int) -> object:
+    """The same with keys in small letters; what lies too deep is left out."""
+    if isinstance(found, Mapping):
+        return {
+            str(key).casefold(): _folded(value, deep - 1) for key, value in found.items() if deep
+        }
+    if isinstance(found, list):
+        return [_folded(item, deep - 1) for item in found if deep]
+    return found
 
 
 def _card(inner: Json) -> Card | None:
     lines = list(dict.fromkeys(_words(inner, _DEEPEST)))
     options = _options(inner)
     text = "\n\n".join(line for line in lines if line not in set(options))
-    return Card(text, options[:MOST_OPTIONS]) if text else None
+    return Card(text, options[:MOST_OPTIONS]) if text or options else None
 
 
 def _options(inner: Json) -> tuple[str, ...]:
@@ -48,6 +87,17 @@ def _options(inner: Json) -> tuple[str, ...]:
         for item in objects_of(inner, "options")
         if (found := text_of(item, "name") or text_of(item, "text") or text_of(item, "title"))
     )
+
+
+def _form(items: list[object]) -> Card | None:
+    """An input node: the names of its fields, with what is said about each."""
+    named = [
+        (name, " ".join(text_of(item, "description").split()))
+        for item in items
+        if isinstance(item, dict) and (name := " ".join(text_of(item, "name").split()))
+    ]
+    lines = [f"- `{name.replace('`', '')}`{f': {said}' if said else ''}" for name, said in named]
+    return Card("\n".join(lines), fields=tuple(name for name, _ in named)) if named else None
 
 
 def _words(part: Json, deep: int) -> Iterator[str]:

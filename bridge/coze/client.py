@@ -1,16 +1,18 @@
 """One HTTP client for all of Coze: requests, envelopes and streams, each error typed."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, BinaryIO, Self
 
 import httpx
 
 from bridge.coze.auth import Auth
 from bridge.coze.codes import trouble
 from bridge.coze.events import (
+    Began,
     Broke,
     Ended,
     Event,
@@ -18,16 +20,24 @@ from bridge.coze.events import (
     object_of,
     read_event,
     read_object,
+    read_run,
     text_of,
 )
 from bridge.coze.regions import Deployment
 from bridge.coze.sse import EventTooLarge, events
 from bridge.crashing import outside
-from bridge.errors import CozeTrouble, Garbled, Interrupted, Unauthorized, Unreachable
+from bridge.errors import (
+    CozeTrouble,
+    Garbled,
+    Interrupted,
+    TokenRefused,
+    Unauthorized,
+    Unreachable,
+    WrongAddress,
+)
 from bridge.metrics import Metrics
 from bridge.transport import NOT_SENT, http_client
 
-_Trouble = TypeVar("_Trouble", bound=CozeTrouble)
 READ_SECONDS = 60.0
 IDLE_SECONDS = 180.0
 """How long a stream may be silent: while a tool of the agent runs, Coze sends nothing at all."""
@@ -35,6 +45,18 @@ IDLE_SECONDS = 180.0
 BREATH_SECONDS = 0.09
 """How long a stream that speaks is left alone between two reads: people see an edit a second, and
 reading every delta by itself would cost most of an answer's processor time."""
+
+
+_ESSENTIAL = ("/v3/chat", "/v1/conversation/create")
+"""What every Coze offers."""
+
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+_FIELD = re.compile(rb"(?:event|data|id|retry)?:")
+"""How the lines of a stream begin."""
+_TELLING = 8
+"""Bytes that tell a stream from anything else."""
+READ_BYTES = 65_536
+"""How many blanks an answer may begin with."""
 
 
 class Coze:
@@ -113,12 +135,14 @@ class Coze:
         try:
             yield
         except CozeTrouble as trouble:
-            self._noted(trouble)
-            raise
+            raise self._noted(trouble) from trouble.__cause__
 
-    def _noted(self, trouble: _Trouble) -> _Trouble:
+    def _noted(self, trouble: CozeTrouble) -> CozeTrouble:
+        """The trouble, counted; a refused token is given up, or cannot be had anew."""
         self._metrics.coze_failed(trouble.code)
-        return trouble
+        if type(trouble) is not Unauthorized:
+            return trouble
+        return trouble if self._auth.reject() else trouble.turned_into(TokenRefused)
 
     async def _send(self, doing: str, method: str, path: str, **parts: Any) -> httpx.Response:
         """`parts` are httpx's own parameters of a request."""
@@ -132,18 +156,19 @@ class Coze:
     async def stream(
         self, doing: str, path: str, *, query: Mapping[str, str], body: Json
     ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Start a streamed call and give its events; a JSON answer to it is an error.
+        """Start a call that is answered by a stream, and give its events.
 
-        Raises the CozeTrouble that the answer means; Interrupted when the stream breaks or is
-        silent for too long. The end without a closing event is left to the reader to notice.
+        What the answer is, is judged by its first bytes: proxies and older Cozes name the wrong
+        type. JSON with a run in it is the event that it began; any other is an error. Raises the
+        CozeTrouble that the answer means; Interrupted when the stream breaks or is silent for too
+        long. The end without a closing event is left to the reader to notice.
         """
-        timeout = httpx.Timeout(self._idle_seconds, connect=10.0)
         request = self._http.build_request(
             "POST",
             path,
             params=query,
             json=body,
-            timeout=timeout,
+            timeout=httpx.Timeout(self._idle_seconds, connect=10.0),
             headers={"Accept": "text/event-stream", "Accept-Encoding": "identity"},
         )
         try:
@@ -152,40 +177,40 @@ class Coze:
         except httpx.HTTPError as error:
             raise self._noted(_transport(doing, error)) from error
         try:
-            if "event-stream" not in response.headers.get("content-type", ""):
+            async with aclosing(_pieces(response)) as pieces:
                 with self._counted():
-                    await _read_whole(doing, response)
-                    _envelope(doing, response)
-                    raise Garbled(doing, "a JSON answer came where a stream was asked for")
-            async with aclosing(self._events(doing, response)) as arriving:
-                yield arriving
+                    begin, began = await _beginning(doing, pieces), None
+                    if not _is_stream(begin, response):
+                        whole = begin + await _rest(doing, pieces)
+                        began = _run_in(_envelope(doing, response, whole))
+                if began is not None:
+                    yield _only(began)
+                    return
+                async with aclosing(self._events(doing, response, begin, pieces)) as arriving:
+                    yield arriving
         finally:
             await response.aclose()
 
-    async def _events(self, doing: str, response: httpx.Response) -> AsyncGenerator[Event, None]:
+    async def _events(
+        self, doing: str, response: httpx.Response, begin: bytes, pieces: AsyncIterator[bytes]
+    ) -> AsyncGenerator[Event, None]:
         log_id = log_id_of(response)
         try:
-            async with aclosing(events(response.aiter_bytes(), BREATH_SECONDS)) as arriving:
+            async with aclosing(events(_after(begin, pieces), BREATH_SECONDS)) as arriving:
                 async for event in arriving:
-                    read = read_event(event, log_id)
-                    self._look_at(read)
-                    yield read
+                    yield self._looked_at(read_event(event, log_id))
         except httpx.HTTPError as error:
             raise self._noted(_transport(doing, error, begun=True)) from error
         except EventTooLarge as error:
             raise self._noted(Garbled(doing, str(error), log_id=log_id)) from error
 
-    def _look_at(self, read: Event) -> None:
+    def _looked_at(self, read: Event) -> Event:
+        """The event, its trouble counted."""
         if isinstance(read, Broke):
-            self._noted(read.trouble)
-            if isinstance(read.trouble, Unauthorized):
-                self.reject_token()
-        elif isinstance(read, Ended) and read.run.failure is not None:
+            return Broke(self._noted(read.trouble))
+        if isinstance(read, Ended) and read.run.failure is not None:
             self._noted(read.run.failure)
-
-    def reject_token(self) -> None:
-        """Have a new token for the next call, where the way in can give one."""
-        self._auth.reject()
+        return read
 
     @property
     def token_seconds_left(self) -> float | None:
@@ -193,12 +218,57 @@ class Coze:
         return self._auth.seconds_left
 
 
-async def _read_whole(doing: str, response: httpx.Response) -> None:
+async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    async for piece in response.aiter_bytes():
+        yield piece
+
+
+async def _beginning(doing: str, pieces: AsyncIterator[bytes]) -> bytes:
+    """The bytes up to the first that says what this is; fewer only when there are no more."""
+    begin = b""
+    try:
+        async for piece in pieces:
+            begin += piece
+            if len(begin.lstrip(_BLANK)) >= _TELLING or len(begin) > READ_BYTES:
+                break
+    except httpx.HTTPError as error:
+        raise _transport(doing, error, begun=True) from error
+    return begin
+
+
+def _is_stream(begin: bytes, response: httpx.Response) -> bool:
+    """Whether what begins so is a stream of events, whatever it is called."""
+    first = begin.lstrip(_BLANK)
+    if _FIELD.match(first):
+        return True
+    return not first and "event-stream" in response.headers.get("content-type", "")
+
+
+async def _rest(doing: str, pieces: AsyncIterator[bytes]) -> bytes:
+    """What is left of an answer."""
     try:
         async with asyncio.timeout(READ_SECONDS):
-            await response.aread()
+            return b"".join([piece async for piece in pieces])
     except (httpx.HTTPError, TimeoutError) as error:
         raise _transport(doing, error, begun=True) from error
+
+
+async def _after(begin: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield begin
+    async for piece in pieces:
+        yield piece
+
+
+async def _only(event: Event) -> AsyncIterator[Event]:
+    yield event
+
+
+def _run_in(envelope: Json) -> Event:
+    """That the run in an answer began. Raises Garbled when there is none."""
+    run = read_run(object_of(envelope, "data"))
+    if not run.id:
+        raise Garbled("Asking the agent", "neither a stream nor a run was answered")
+    return Began(run)
 
 
 def _transport(doing: str, error: Exception, *, begun: bool = False) -> Unreachable | Interrupted:
@@ -220,11 +290,14 @@ def log_id_of(response: httpx.Response) -> str | None:
     return str(found) if found else None
 
 
-def _envelope(doing: str, response: httpx.Response) -> Json:
+def _envelope(doing: str, response: httpx.Response, whole: bytes | None = None) -> Json:
     """The answer's envelope. A missing `code` is a success; a code is an error at any status."""
     log_id = log_id_of(response)
     status = response.status_code
-    content = read_object(response.content)
+    content = read_object(response.content if whole is None else whole)
+    worded = text_of(content or {}, "code") not in ("", "0", str(status))
+    if status in (404, 405) and not worded and response.request.url.path.endswith(_ESSENTIAL):
+        raise WrongAddress(doing, f"HTTP {status}", code=status, log_id=log_id)
     if content is None:
         if status >= 400:
             raise trouble(doing, code=None, msg=f"HTTP {status}", log_id=log_id, status=status)
@@ -234,7 +307,7 @@ def _envelope(doing: str, response: httpx.Response) -> Json:
         raise trouble(
             doing,
             code=code if code != "0" else None,
-            msg=text_of(content, "msg"),
+            msg=text_of(content, "msg") or text_of(content, "message"),
             log_id=log_id or text_of(object_of(content, "detail"), "logid") or None,
             status=status,
         )

@@ -1,7 +1,8 @@
 """Coze's error codes, each turned into the trouble that it means.
 
-Codes are matched, never texts: the language of `msg` follows Accept-Language. Business errors
-arrive with HTTP 200 as often as not, in an envelope, in a run's `last_error` or in an event.
+Codes are matched, never texts: the language of `msg` follows Accept-Language. (Of 4200 the name of
+the parameter is read, which is in no language.) Business errors arrive with HTTP 200 as often as
+not, in an envelope, in a run's `last_error` or in an event.
 """
 
 from bridge.errors import (
@@ -18,6 +19,7 @@ from bridge.errors import (
     QuotaGone,
     RateLimited,
     Refused,
+    ResourceUnknown,
     RunFailed,
     RunUnknown,
     ServerTrouble,
@@ -50,7 +52,7 @@ _BY_CODE: dict[str, type[CozeTrouble]] = {
     "4104": NotCancellable,
     "4105": Refused,
     **dict.fromkeys(("4300", "4301", "4302", "4303", "4304"), FileRefused),
-    "4200": AgentUnavailable,
+    "4200": ResourceUnknown,
     "5000": ServerTrouble,
     "6023": RunFailed,
     "6031": AgentUnavailable,
@@ -85,7 +87,6 @@ _CURES: dict[str, str] = {
     "4022": "The model account behind the agent is in arrears: pay it.",
     "4102": "Coze's risk control blocks this account: write to Coze's support with the log id.",
     "4105": "Coze finds sensitive content in the agent's configuration: edit the agent.",
-    "4200": "Coze does not know this id: check COZE_BOT_ID, the region and the publication.",
     "6031": "The workflow is not published: publish it and the agent.",
     "702242003": "The agent is no longer bound to this channel: publish it again.",
 }
@@ -117,6 +118,8 @@ def trouble(
     """
     number = str(code) if code is not None else ""
     found = _BY_CODE.get(number) or _by_family(number, status, in_run=in_run)
+    if found is ResourceUnknown:
+        found = _named(msg)
     what = _plain(msg) or (f"HTTP {status}" if status != 200 else "no reason was given")
     made = found(doing, what, code=code, log_id=log_id, cure=_CURES.get(number))
     if in_run:
@@ -124,6 +127,13 @@ def trouble(
     elif number in _BY_CODE:
         made.happened = Happened.NO  # an envelope with a code means: rejected before it ran
     return made
+
+
+def _named(msg: str) -> type[CozeTrouble]:
+    """Which resource is unknown: the message may name the parameter that names it."""
+    if "bot_id=" in msg:
+        return AgentUnavailable
+    return RunUnknown if "chat_id=" in msg else ResourceUnknown
 
 
 def _by_family(number: str, status: int, *, in_run: bool) -> type[CozeTrouble]:

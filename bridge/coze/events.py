@@ -205,14 +205,14 @@ def read_event(event: ServerSentEvent, log_id: str | None = None) -> Event:
         return Delta(read_message(content))
     if name == "conversation.message.completed":
         message = read_message(content)
-        return _remark(message) if message.kind is Kind.VERBOSE else Completed(message)
+        return remark(message) if message.kind is Kind.VERBOSE else Completed(message)
     if name == "conversation.audio.delta":
         return Sound(text_of(content, "id"))
     return Unknown(name)
 
 
-def _remark(message: RunMessage) -> Event:
-    """A message of the type `verbose`: JSON, with more JSON in a string inside."""
+def remark(message: RunMessage) -> Event:
+    """Read a message of the type `verbose`: JSON, with more JSON in a string inside."""
     content = read_object(message.text) or {}
     name = text_of(content, "msg_type")
     inner = read_object(text_of(content, "data")) or {}
@@ -220,12 +220,17 @@ def _remark(message: RunMessage) -> Event:
     return Remark(name) if name and not interrupted else Unknown(f"verbose {name}")
 
 
-def read_object(text: str | bytes) -> Json | None:
-    """A JSON object, or None when `text` is something else."""
+def read_json(text: str | bytes) -> object:
+    """Return what JSON says; None for what is no JSON."""
     try:
-        content = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def read_object(text: str | bytes) -> Json | None:
+    """A JSON object, or None when `text` is something else."""
+    content = read_json(text)
     return content if isinstance(content, dict) else None
 
 
@@ -260,12 +265,16 @@ def read_message(content: Json) -> RunMessage:
     except ValueError:
         plain_answer = not word and text_of(content, "role") == "assistant"
         kind = Kind.ANSWER if plain_answer else Kind.OTHER
+    said, content_type = content.get("content"), text_of(content, "content_type") or "text"
+    if isinstance(said, (dict, list)):  # it should be a string with that JSON in it
+        content_type = "object_string" if content_type == "text" else content_type
+        said = json.dumps(said, ensure_ascii=False)
     return RunMessage(
         id=text_of(content, "id"),
         kind=kind,
-        text=text_of(content, "content"),
+        text="" if said is None else str(said),
         reasoning=text_of(content, "reasoning_content"),
-        content_type=text_of(content, "content_type") or "text",
+        content_type=content_type,
         run_id=text_of(content, "chat_id"),
         mark=text_of(object_of(content, "meta_data"), "turn"),
     )
@@ -311,7 +320,7 @@ def _failure(content: Json, log_id: str | None, *, in_run: bool) -> CozeTrouble:
     return trouble(
         "The agent's run" if in_run else "Asking the agent",
         code=code if code not in ("", "0") else None,
-        msg=text_of(error, "msg"),
+        msg=text_of(error, "msg") or text_of(error, "message"),
         log_id=log_id or text_of(object_of(error, "detail"), "logid") or None,
         in_run=in_run,
     )

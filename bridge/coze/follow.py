@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from bridge.coze.client import Coze
 from bridge.coze.conversations import newest_messages
 from bridge.coze.events import (
+    ALL_ANSWERED,
     Began,
     Broke,
     Completed,
@@ -26,6 +27,7 @@ from bridge.coze.events import (
     Run,
     RunMessage,
     Status,
+    remark,
 )
 from bridge.coze.runs import (
     Question,
@@ -33,16 +35,18 @@ from bridge.coze.runs import (
     refuse_tools,
     retrieve_run,
     start_run,
-    stream_run,
 )
 from bridge.errors import (
+    BadRequest,
     CozeTrouble,
     Happened,
     Interrupted,
     NeverAsked,
     NotOffered,
+    NotTaken,
     Retry,
     RunUnknown,
+    ToolsRefused,
 )
 
 PATIENCE_SECONDS = 15 * 60.0
@@ -68,23 +72,46 @@ def follow(coze: Coze, question: Question, *, stream: bool = True) -> AsyncGener
     Raises the CozeTrouble that kept the run from beginning; `happened` says whether it may
     have begun all the same. Close the iterator to stop listening (the run itself goes on).
     """
-    return _stream(coze, question) if stream else _poll(coze, question)
+    return _stream(coze, question, stream=stream)
 
 
-async def rejoin(coze: Coze, question: Question, run_id: str | None) -> AsyncGenerator[Event, None]:
+async def rejoin(
+    coze: Coze, question: Question, run_id: str | None, cause: CozeTrouble | None = None
+) -> AsyncGenerator[Event, None]:
     """Finish a run that was asked before: by its id, or found by the question's mark.
 
-    Raises NeverAsked when Coze keeps no run for the question, and Interrupted when it cannot tell.
+    `cause` is the trouble after which it has to be looked for: when nothing is found, that is what
+    is told. Raises NeverAsked when Coze keeps no run for the question, and Interrupted when it cannot
+    tell.
     """
     if run_id is None:
+        run_id = await _found(coze, question, cause)
+        yield Began(Run(run_id, question.conversation_id, Status.IN_PROGRESS))
+    try:
+        async with aclosing(_to_the_end(coze, question.conversation_id, run_id)) as rest:
+            async for event in rest:
+                yield event
+    except (RunUnknown, Interrupted) as lost:
+        if cause is None:
+            raise
+        raise cause.turned_into(type(cause), happened=Happened.YES) from lost
+
+
+async def _found(coze: Coze, question: Question, cause: CozeTrouble | None) -> str:
+    """The id of the question's run."""
+    answered = cause is not None and not isinstance(cause, Interrupted)
+    try:
         with _asked(Happened.UNKNOWN):
             run_id = await find(coze, question)
-        if run_id is None:
-            raise NeverAsked("Asking the agent", "Coze keeps no run for the question")
-        yield Began(Run(run_id, question.conversation_id, Status.IN_PROGRESS))
-    async with aclosing(_to_the_end(coze, question.conversation_id, run_id)) as rest:
-        async for event in rest:
-            yield event
+    except CozeTrouble as lost:
+        if cause is None:
+            raise
+        raise cause from lost
+    if run_id is not None:
+        return run_id
+    if cause is None:
+        raise NeverAsked("Asking the agent", "Coze keeps no run for the question")
+    raise cause.turned_into(NotTaken if answered else NeverAsked, happened=Happened.NO) from cause
 
 
 @contextmanager
@@ -97,10 +124,11 @@ def _asked(happened: Happened) -> Iterator[None]:
         raise
 
 
-async def _stream(coze: Coze, question: Question) -> AsyncGenerator[Event, None]:
+async def _stream(coze: Coze, question: Question, *, stream: bool) -> AsyncGenerator[Event, None]:
+    """Hear a stream; an answer that only says that the run began is followed by looking it up."""
     heard = _Heard()
     try:
-        async with stream_run(coze, question) as arriving:
+        async with start_run(coze, question, stream=stream) as arriving:
             async for event in arriving:
                 if isinstance(event, Done):
                     break
@@ -174,15 +202,7 @@ async def _recover(
     if error.happened is not Happened.UNKNOWN:
         raise error  # Coze said itself that it did not run, or how it failed
     run_id = heard.began.id if heard.began else None
-    async with aclosing(rejoin(coze, question, run_id)) as rest:
-        async for event in rest:
-            yield event
-
-
-async def _poll(coze: Coze, question: Question) -> AsyncGenerator[Event, None]:
-    run = await start_run(coze, question)
-    yield Began(run)
-    async with aclosing(_to_the_end(coze, run.conversation_id, run.id)) as rest:
+    async with aclosing(rejoin(coze, question, run_id, error)) as rest:
         async for event in rest:
             yield event
 
@@ -203,12 +223,32 @@ async def _to_the_end(
                 await refuse_tools(coze, run, run.tool_calls)
         except NotOffered:
             break
+        except BadRequest as error:
+            raise ToolsRefused(
+                error.doing, error.what, code=error.code, log_id=error.log_id
+            ) from error
         run = None
     if run.status is not Status.FAILED:
         with _asked(Happened.YES):
             messages = await _patiently_list(coze, conversation_id, run_id)
         yield Recovered(tuple(messages))
+    elif messages := await _all_answered(coze, conversation_id, run_id):
+        yield Recovered(tuple(messages))
+        yield Remark(ALL_ANSWERED)
     yield Ended(_whole(run, Run(run_id, conversation_id, run.status)))
+
+
+async def _all_answered(coze: Coze, conversation_id: str, run_id: str) -> list[RunMessage]:
+    """The messages of a failed run if all answers were given before it failed; else none."""
+    try:
+        messages = list(await list_run(coze, conversation_id, run_id))
+    except CozeTrouble:
+        return []  # how the run failed is what counts
+    finished = any(
+        message.kind is Kind.VERBOSE and remark(message) == Remark(ALL_ANSWERED)
+        for message in messages
+    )
+    return messages if finished else []
 
 
 def _wants_tools(run: Run) -> bool:

@@ -67,26 +67,19 @@ def _content(question: Question) -> str:
     return json.dumps([{"type": "text", "text": question.text}, *items], ensure_ascii=False)
 
 
-def stream_run(coze: Coze, question: Question) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
-    """Start a run and hear it as it goes. The conversation counts in the query only."""
+def start_run(
+    coze: Coze, question: Question, *, stream: bool = True
+) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
+    """Start a run and hear it as it goes. The conversation counts in the query only.
+
+    Without `stream` (and on a Coze that does not stream) it is only told that it began.
+    """
     return coze.stream(
         _ASKING,
         "/v3/chat",
         query={"conversation_id": question.conversation_id},
-        body=_body(question, stream=True),
+        body=_body(question, stream=stream),
     )
-
-
-async def start_run(coze: Coze, question: Question) -> Run:
-    """Start a run without hearing it; `retrieve_run` tells when it is over."""
-    answer = await coze.call(
-        _ASKING,
-        "POST",
-        "/v3/chat",
-        query={"conversation_id": question.conversation_id},
-        body=_body(question, stream=False),
-    )
-    return _run(_ASKING, answer)
 
 
 async def retrieve_run(coze: Coze, conversation_id: str, run_id: str) -> Run:

@@ -151,9 +151,10 @@ async def _coze(settings: Settings) -> AsyncIterator[Finding]:
             if isinstance(trouble, Unreachable):
                 return
         else:
-            yield good(
-                "Coze", f"the {way} is accepted" + (f" (account {account})" if account else "")
-            )
+            if account:
+                yield good("Coze", f"the {way} is accepted (account {account})")
+            else:
+                yield note("Coze", f"this Coze does not say whose {way} it is", "")
         yield await _clock(settings)
         yield await _agent(coze, settings)
         yield await _permissions(coze, settings)

@@ -20,6 +20,7 @@ from bridge.errors import (
     CozeTrouble,
     Happened,
     NeverAsked,
+    NotTaken,
     Retry,
     ServerTrouble,
     Trouble,
@@ -247,6 +248,7 @@ _USUAL = (1.0, 2.0, 4.0, 8.0)
 _PAUSES: dict[type[CozeTrouble], tuple[float, ...]] = {
     Busy: (0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0),  # an answer may take a minute
     NeverAsked: (0.0, 1.0, 2.0),
+    NotTaken: (1.0,),
     ServerTrouble: (1.0, 2.0),
     Unreachable: (1.0, 2.0, 4.0, 8.0, 15.0, 30.0),
 }

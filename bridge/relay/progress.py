@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self, assert_never
 
-from bridge.coze.cards import read_card
+from bridge.coze.contents import TEXT, Said, read_content
 from bridge.coze.events import (
     ALL_ANSWERED,
     KNOWLEDGE_RECALLED,
@@ -57,6 +57,10 @@ _DOING = {
 """What each message without words for people says about the agent's work."""
 
 
+_UNSHOWN = {"card": "reply.card", "audio": "reply.audio", "other": "reply.other"}
+"""The sentence in place of an answer of which nothing can be shown."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """All that matters of the events so far."""
@@ -68,8 +72,10 @@ class Progress:
     """Key of the sentence that says what the agent does besides writing."""
     complete: bool = False
     """Whether Coze said that all answers are given."""
-    card: bool = False
-    """Whether there was a card without a word."""
+    unshown: str | None = None
+    """What there was that cannot be shown: a card without a word, audio, or something unknown."""
+    asks_for: tuple[str, ...] = ()
+    """The names of what the person is asked to fill in."""
     transcript: str = ""
     """What was said in the voice messages that ask."""
     ended: Status | None = None
@@ -129,11 +135,21 @@ class Progress:
             self.picture(), status=None, whole=True, over=True, suggestions=self.suggestions
         )
         if picture.answers:
-            return replace(picture, answer_id=self.answers[-1].id or None)
-        note = "reply.card" if self.card else "reply.empty"
+            note = "reply.fields" if self.asks_for else None
+            if self.unshown == "other":
+                note = note or "reply.part"
+            return replace(picture, note=note, answer_id=self.answers[-1].id or None)
+        note = _UNSHOWN.get(self.unshown or "", "reply.empty")
         if self.ended is Status.REQUIRES_ACTION:
             note = "reply.action"
         return replace(picture, note=note, can_retry=note == "reply.empty")  # a card stays one
+
+    @property
+    def all_given(self) -> bool:
+        """Whether everything that the agent had to say was said, whatever fails after it."""
+        if not self.picture().answers:
+            return False
+        return self.complete or (not self.doing and all(answer.whole for answer in self.answers))
 
     def broken_off(self, note: str, *, can_retry: bool = True) -> Picture:
         """What to show when it ends early: what was visible stays, then one sentence."""
@@ -148,6 +164,10 @@ class Progress:
     def _delta(self, message: RunMessage) -> Self:
         if message.kind is not Kind.ANSWER or not (message.text or message.reasoning):
             return self
+        if message.content_type != TEXT:  # a piece of JSON or of a sound
+            message = replace(message, text="")
+            if not message.reasoning:
+                return replace(self, complete=False)
         writes = self
         if self.complete or self.doing:
             writes = replace(self, complete=False, doing=None)
@@ -160,37 +180,34 @@ class Progress:
             return self._suggested(message.text)
         if message.kind is not Kind.ANSWER:
             return self
-        if message.content_type == "card":
-            return self._dealt(message)
-        return replace(self, doing=None)._with_answer(
-            self._known_as(message),
-            lambda old: Answer(
-                message.id, message.text, message.reasoning or old.reasoning, whole=True
-            ),
-        )
+        return self._said(message, read_content(message))
+
+    def _said(self, message: RunMessage, said: Said) -> Self:
+        """A whole answer; what cannot be shown of it takes no text away."""
+        after = replace(self, doing=None, unshown=said.unshown or self.unshown)
+        if said.text or message.content_type == TEXT:
+            after = after._with_answer(
+                after._known_as(message.id, said.text),
+                lambda old: Answer(
+                    message.id, said.text, message.reasoning or old.reasoning, whole=True
+                ),
+            )
+        return replace(after, asks_for=said.fields or after.asks_for)._suggested(*said.options)
 
     def _suggested(self, *texts: str) -> Self:
         fresh = [text for text in texts if text.strip() and text not in self.suggestions]
         return replace(self, suggestions=(*self.suggestions, *fresh))
 
-    def _dealt(self, message: RunMessage) -> Self:
-        """A card cannot be drawn: its words are an answer, its options are suggestions."""
-        card = read_card(message.text)
-        if card is None:
-            return replace(self, card=True)
-        said = self._with_answer(message.id, lambda _: Answer(message.id, card.text, whole=True))
-        return said._suggested(*card.options)
-
-    def _known_as(self, message: RunMessage) -> str:
-        """The id of the answer that it completes: some agents complete it under another one."""
-        if any(answer.id == message.id for answer in self.answers):
-            return message.id
+    def _known_as(self, id_: str, text: str) -> str:
+        """The id of the answer that is completed: some agents complete it under another one."""
+        if any(answer.id == id_ for answer in self.answers):
+            return id_
         same = (
             answer.id
             for answer in self.answers
-            if not answer.whole and answer.text.strip() == message.text.strip()
+            if not answer.whole and answer.text.strip() == text.strip()
         )
-        return next(same, message.id)
+        return next(same, id_)
 
     def _with_answer(self, id_: str, change: Change) -> Self:
         """Change the answer with that id, or begin it behind the others."""
@@ -203,7 +220,7 @@ class Progress:
     def _recovered(self, messages: tuple[RunMessage, ...]) -> Self:
         """Coze's own list is the truth; what it leaves out stays as it was heard."""
         thoughts = {answer.id: answer.reasoning for answer in self.answers}
-        fresh = replace(self, answers=(), suggestions=(), card=False)
+        fresh = replace(self, answers=(), suggestions=(), unshown=None, asks_for=())
         for message in messages:
             heard = message.reasoning or thoughts.get(message.id, "")
             fresh = fresh._completed(replace(message, reasoning=heard))

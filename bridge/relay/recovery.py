@@ -1,5 +1,7 @@
 """Runs that a crash or a long silence left behind: a conversation takes one run at a time."""
 
+import asyncio
+
 import structlog
 
 from bridge.coze.client import Coze
@@ -13,10 +15,13 @@ from bridge.errors import (
     QuotaGone,
     Retry,
     RunUnknown,
+    ServerTrouble,
     Unauthorized,
 )
 
 log = structlog.get_logger(__name__)
+CANCEL_PAUSES = (1.0, 2.0)
+"""Seconds between tries to cancel a run that Coze fails to cancel."""
 
 
 async def let_go(coze: Coze, question: Question, run_id: str | None) -> bool:
@@ -27,11 +32,7 @@ async def let_go(coze: Coze, question: Question, run_id: str | None) -> bool:
     """
     try:
         run_id = run_id or await find(coze, question)
-        if run_id is None:
-            return True
-        run = await retrieve_run(coze, question.conversation_id, run_id)
-        if not run.status.over:
-            await cancel_run(coze, question.conversation_id, run_id)
+        return run_id is None or await _end(coze, question.conversation_id, run_id)
     except (RunUnknown, ConversationLost):
         return True  # nothing of it is left
     except CozeTrouble as trouble:
@@ -41,4 +42,21 @@ async def let_go(coze: Coze, question: Question, run_id: str | None) -> bool:
             raise
         log.warning("an earlier run may still be going", trouble=str(trouble))
         return False
-    return True
+
+
+async def _end(coze: Coze, conversation_id: str, run_id: str) -> bool:
+    """Cancel a run that still goes. False when Coze says that it goes and will not end it."""
+    for pause in (*CANCEL_PAUSES, None):
+        run = await retrieve_run(coze, conversation_id, run_id)
+        if run.status.over:
+            return True
+        try:
+            await cancel_run(coze, conversation_id, run_id)
+        except ServerTrouble as trouble:
+            if pause is None:
+                log.warning("a run cannot be cancelled", run=run_id, trouble=str(trouble))
+                return False
+            await asyncio.sleep(pause)
+        else:
+            return True
+    raise AssertionError("the last try returns")

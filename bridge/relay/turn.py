@@ -119,6 +119,11 @@ class Answering:
         except Trouble as trouble:
             if isinstance(trouble, StoreTrouble):
                 raise
+            if told.progress.all_given:  # such as the model that suggests what to ask next
+                log.warning(
+                    "the run failed after its answer", turn=told.turn.id, trouble=str(trouble)
+                )
+                return _end(told, State.ANSWERED, told.progress.finished())
             log.warning("turn failed", turn=told.turn.id, trouble=str(trouble))
             told.trouble = trouble
             if trouble.happened is not Happened.NO and not told.over:

@@ -14,6 +14,7 @@ from bridge.errors import (
     StoreTrouble,
     Trouble,
     Unauthorized,
+    WrongAddress,
 )
 from bridge.model import ChatKey, End, State
 from bridge.store import alarms
@@ -34,6 +35,7 @@ _OF_RUNS: dict[type[Trouble], str] = {
     Forbidden: "token",
     AgentUnavailable: "agent",
     QuotaGone: "quota",
+    WrongAddress: "address",
 }
 """Which troubles of a run are the operators' business; an answer says that they are over."""
 

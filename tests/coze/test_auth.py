@@ -185,3 +185,15 @@ def test_the_audience_is_the_host(base: str, audience: str) -> None:
 def test_common_mistakes_in_the_base_are_explained(base: str) -> None:
     with pytest.raises(ValueError, match=r"is |must "):
         deployment(base)
+
+
+@pytest.mark.parametrize(
+    ("message", "cure"),
+    [("invalid app type", "type “normal”"), ("access denied", "re-authorise the app")],
+)
+async def test_a_denied_app_is_cured_by_what_is_wrong_with_it(message: str, cure: str) -> None:
+    async with coze_by_jwt(Clock()) as (emulator, coze):
+        emulator.fail("/api/permission/oauth2/token", "access_deny", message, http=401)
+        with pytest.raises(SignInRefused) as refusal:
+            await account_id(coze)
+        assert cure in refusal.value.cure

@@ -35,7 +35,6 @@ from bridge.coze.runs import (
     refuse_tools,
     retrieve_run,
     start_run,
-    stream_run,
 )
 from bridge.coze.sse import Decoder, EventTooLarge, ServerSentEvent
 from bridge.errors import CozeTrouble
@@ -71,6 +70,13 @@ EVENT_NAMES = (
 )  # fmt: skip
 
 
+async def began(coze: Coze) -> None:
+    """A run is started without a stream."""
+    async with start_run(coze, QUESTION, stream=False) as arriving:
+        async for _ in arriving:
+            pass
+
+
 # --- real bytes, and how they are spoiled ---------------------------------------------------------
 
 
@@ -89,7 +95,7 @@ def recorded() -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
                     world.variables["COZE_BOT_ID"], "user", place.id, "hello", f"mark {name}"
                 )
                 with suppress(CozeTrouble):
-                    async with stream_run(coze, question) as arriving:
+                    async with start_run(coze, question) as arriving:
                         async for _ in arriving:
                             pass
             for run in list(world.coze.runs.values()):
@@ -363,7 +369,7 @@ CALLS: Sequence[Callable[[Coze], Awaitable[object]]] = (
     lambda coze: retrieve_conversation(coze, "9"),
     lambda coze: clear_conversation(coze, "9"),
     lambda coze: newest_messages(coze, "9"),
-    lambda coze: start_run(coze, QUESTION),
+    lambda coze: began(coze),
     lambda coze: retrieve_run(coze, "9", "8"),
     lambda coze: list_run(coze, "9", "8"),
     lambda coze: cancel_run(coze, "9", "8"),
@@ -492,7 +498,7 @@ def sign_in(answer: bytes, to_others: bytes = b'{"code":0,"data":{"id":"1"}}') -
             with suppress(CozeTrouble):
                 await create_conversation(coze, "74")
             with suppress(CozeTrouble):
-                async with stream_run(coze, QUESTION) as arriving:
+                async with start_run(coze, QUESTION) as arriving:
                     async for _ in arriving:
                         pass
 
@@ -549,7 +555,7 @@ def test_a_broken_chunk_does_not_put_the_answer_into_the_logs() -> None:
             Coze(deployment(base), StaticToken("x")) as coze,
         ):
             with pytest.raises(CozeTrouble) as trouble:
-                async with stream_run(coze, QUESTION) as arriving:
+                async with start_run(coze, QUESTION) as arriving:
                     async for _ in arriving:
                         pass
             assert "secret" not in str(trouble.value)

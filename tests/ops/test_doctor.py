@@ -153,3 +153,14 @@ def test_secrets_are_redacted_wherever_they_stand() -> None:
     for secret in ("SANDBOX", "pat_abc", "Bearer abc", "eyJh", "czs_1", "sat_2"):
         assert secret not in shown
     assert "api.telegram.org" in shown
+
+
+@in_a_fast_world
+async def test_an_address_without_the_api_is_never_praised(world: World) -> None:
+    for path in ("/v1/users/me", "/v1/conversation/create", f"/v1/bots/{world.settings.coze_bot_id}",
+                 "/v1/bot/get_online_info"):  # fmt: skip
+        world.coze.fail_gateway(path, http=404, reason="Not Found", times=9)
+    said = await told_by(world)
+    assert "is accepted" not in said
+    assert said.count("Check COZE_API_BASE") >= 2
+    assert "does not offer it" not in said

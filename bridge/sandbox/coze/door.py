@@ -167,13 +167,13 @@ class Visit:
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         headers = {self.state.profile.log_header: self.logid}
         data = text.encode("utf-8", "replace")  # a lone surrogate may have come in
-        return Response(data, status, headers, "application/json; charset=utf-8")
+        return Response(data, status, headers, self.state.quirks.json_type)
 
     def refused(self, refusal: Refusal) -> Response:
         """The JSON form of a refusal."""
         said = refusal.as_studio() if self.state.profile.studio else refusal
         self.wrote(said.code, said.msg)
-        content: dict[str, object] = {"code": said.code, "msg": said.msg}
+        content: dict[str, object] = {"code": said.code, self.state.quirks.message_key: said.msg}
         if not self.state.profile.studio:
             content["detail"] = {"logid": self.logid}
         return self.response(content, said.http)
@@ -196,9 +196,9 @@ class Visit:
         headers = {self.state.profile.log_header: self.logid}
         if isinstance(answer, ErrorStream):
             self.wrote(answer.code, "as an event")
-            content = event_bytes("error", answer.data)
+            content = self.state.quirks.ended(event_bytes("error", answer.data))
             self.state.journal.note("coze", "error", detail=answer.data[:200], chat_id="")
-            return Response(content, 200, {**headers, "content-type": "text/event-stream"})
+            return Response(content, 200, headers, self.state.quirks.stream_type or None)
         self.wrote(0)
         if isinstance(answer, Binary):
             return Response(answer.content, 200, headers, answer.content_type)
@@ -218,6 +218,8 @@ class Visit:
             journal.note("coze", frame.name, detail=frame.shown[:200], chat_id=run.chat_id)
 
         headers = {self.state.profile.log_header: self.logid, "Cache-Control": "no-cache"}
+        if self.state.quirks.stream_type:
+            headers["Content-Type"] = self.state.quirks.stream_type
         if self.state.profile.studio:
             headers["X-Accel-Buffering"] = "no"
         return EventStream(run, answer.start, answer.fault, self.state.streams, note, headers)
@@ -246,7 +248,7 @@ def failure_response(visit: Visit, failure: Failure) -> Response:
     visit.wrote(failure.code, failure.msg)
     content = {
         "code": failure.code,
-        "msg": failure.msg,
+        visit.state.quirks.message_key: failure.msg,
         "detail": {"logid": visit.logid},
     }
     return visit.response(content, failure.http)

@@ -17,6 +17,7 @@ from bridge.sandbox.coze.faults import AsEvent, Delay, Failure, Loss, StreamFaul
 from bridge.sandbox.coze.hearing import Heard, Spoken
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.profiles import ProfileName, profile_named
+from bridge.sandbox.coze.quirks import Quirks
 from bridge.sandbox.coze.runs import Pace, Run
 from bridge.sandbox.coze.scripts import Script, script_named
 from bridge.sandbox.coze.server import CozeApp, build_app
@@ -121,7 +122,7 @@ class CozeEmulator:
         self.state.accounts.revoke()
 
     def forget_conversation(self, conversation_id: str) -> None:
-        """The conversation is unknown (4002) from now on."""
+        """The conversation is unknown (4002, or 4200 by a quirk) from now on."""
         self.state.conversations.pop(conversation_id, None)
 
     # --- what happened ---
@@ -228,13 +229,9 @@ class CozeEmulator:
         return self.state.downloads.link(base, name)
 
     @property
-    def unknown_agent_code(self) -> int:
-        """How an unknown agent is refused: 4200, or 4006."""
-        return self.state.unknown_agent_code
-
-    @unknown_agent_code.setter
-    def unknown_agent_code(self, code: int) -> None:
-        self.state.unknown_agent_code = code
+    def quirks(self) -> Quirks:
+        """What is done in one of several ways that real Cozes have."""
+        return self.state.quirks
 
     def use(
         self,

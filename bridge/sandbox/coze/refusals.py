@@ -54,9 +54,9 @@ def not_json() -> Refusal:
     return Refusal(4000, NOT_JSON)
 
 
-def no_conversation(conversation_id: str) -> Refusal:
-    """4002: an unknown, deleted or foreign conversation."""
-    return Refusal(4002, f"Requested resource conversation_id={conversation_id} does not exist")
+def no_conversation(conversation_id: str, code: int = 4002) -> Refusal:
+    """4002 or 4200: an unknown, deleted or foreign conversation."""
+    return Refusal(code, f"Requested resource conversation_id={conversation_id} does not exist")
 
 
 def no_chat(chat_id: str) -> Refusal:

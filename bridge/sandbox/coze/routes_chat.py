@@ -47,7 +47,7 @@ def read_chat(state: State, call: Call) -> ChatRequest:
     bot_id, user_id = required_text(body, "bot_id"), required_text(body, "user_id")
     if studio and not bot_id.isdecimal():
         raise bad("bot_id must be a number")
-    stream = flag(body, "stream", state.profile.stream_by_default)
+    stream = flag(body, "stream", state.profile.stream_by_default) or state.quirks.streams_always
     saved = flag(body, "auto_save_history", True) or studio
     check_rest(body)
     pairs = meta_data(body)

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bridge.sandbox.coze.bell import Bell
 from bridge.sandbox.coze.conversations import Conversation, Message
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.profiles import Profile
+from bridge.sandbox.coze.quirks import Quirks
 from bridge.sandbox.coze.scripts.steps import (
     Audio,
     Complete,
@@ -115,6 +116,7 @@ class Performance:
     clock: Callable[[], float]
     pace: Callable[[], Pace]
     bell: Bell
+    quirks: Quirks
     _texts: dict[str, str] = field(default_factory=dict)
     _thoughts: dict[str, str] = field(default_factory=dict)
     _opened: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -199,6 +201,9 @@ class Performance:
                 pass
 
     def _emit(self, frame: Frame) -> None:
+        if frame is EOF and self.run.frames:  # nobody has written the last one yet
+            last = self.run.frames[-1]
+            self.run.frames[-1] = replace(last, data=self.quirks.ended(last.data))
         self.run.frames.append(frame)
 
     def _chat_event(self, name: str, view: dict[str, object] | None = None) -> None:
@@ -230,7 +235,7 @@ class Performance:
         )
 
     def _delta(self, step: Delta) -> None:
-        message = self._message(step.key, "answer", step.text, "text")
+        message = self._message(step.key, "answer", step.text, step.content_type)
         self._texts[step.key] = self._texts.get(step.key, "") + step.text
         if step.reasoning:
             self._thoughts[step.key] = self._thoughts.get(step.key, "") + step.reasoning

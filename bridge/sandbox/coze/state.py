@@ -16,6 +16,7 @@ from bridge.sandbox.coze.hearing import Hearing
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.incoming import ChatRequest, Incoming
 from bridge.sandbox.coze.profiles import Profile
+from bridge.sandbox.coze.quirks import Quirks
 from bridge.sandbox.coze.refusals import Refusal, no_agent, no_chat, no_conversation
 from bridge.sandbox.coze.runs import RUNNING, Pace, Performance, Run
 from bridge.sandbox.coze.scripts import Script, Turn, chosen
@@ -92,7 +93,7 @@ class State:
     largest_body: int = 15 * 1024 * 1024
     largest_file: int = 512 * 1024 * 1024
     waiting_run_occupies: bool = True
-    unknown_agent_code: int = 4200
+    quirks: Quirks = field(default_factory=Quirks)
 
     def now(self) -> int:
         """Unix time in whole seconds."""
@@ -106,7 +107,7 @@ class State:
         """The published agent of that id; raises Refusal 4200 (or 4006), 4015 or 4101."""
         agent = self.agents.get(bot_id)
         if agent is None:
-            raise no_agent(bot_id, self.unknown_agent_code)
+            raise no_agent(bot_id, self.quirks.unknown_agent_code)
         if token.agents is not None and bot_id not in token.agents:
             raise Refusal(4101, f"The token you entered may not chat with bot_id={bot_id}")
         if not agent.published:
@@ -119,7 +120,7 @@ class State:
         """A conversation of this token's owner; raises Refusal 4002."""
         found = self.conversations.get(conversation_id)
         if found is None or not found.belongs(token.account, token.session_name):
-            raise no_conversation(conversation_id)
+            raise no_conversation(conversation_id, self.quirks.lost_conversation_code)
         return found
 
     def run(self, conversation_id: str, chat_id: str, token: Token) -> Run:
@@ -214,7 +215,15 @@ class State:
                 self.store(conversation, typed(message), run.user_id, run.chat_id)
         script = wrap(self._script_for(turn))
         performance = Performance(
-            run, script, turn, self.profile, self.ids, self.clock, lambda: self.pace, self.bell
+            run,
+            script,
+            turn,
+            self.profile,
+            self.ids,
+            self.clock,
+            lambda: self.pace,
+            self.bell,
+            self.quirks,
         )
         self.runs[run.chat_id] = run
         self.performances[run.chat_id] = performance

@@ -47,7 +47,7 @@ class EventStream(Response):
         note: Callable[[Frame], None],
         headers: Mapping[str, str],
     ) -> None:
-        super().__init__(headers={**headers, "content-type": "text/event-stream"})
+        super().__init__(headers=headers)
         del self.headers["content-length"]
         self._run = run
         self._position = start

@@ -128,7 +128,7 @@ async def test_an_agent_that_is_not_published(api, coze: CozeEmulator):
 
 
 async def test_the_other_code_of_an_unknown_agent(api, coze: CozeEmulator):
-    coze.unknown_agent_code = 4006
+    coze.quirks.unknown_agent_code = 4006
     assert await api.code("POST", "/v3/chat", **api.ask("hi", bot_id="1")) == 4006
     assert await api.code("POST", "/v1/conversation/create", json={"bot_id": "1"}) == 5000
 

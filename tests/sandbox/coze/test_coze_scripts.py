@@ -27,7 +27,7 @@ def test_every_script_ends_and_its_deltas_are_its_answer(name):
     found = played(name)
     texts: dict[str, str] = {}
     for step in found:
-        if isinstance(step, Delta):
+        if isinstance(step, Delta) and step.content_type == "text":
             texts[step.key] = texts.get(step.key, "") + step.text
     for step in found:
         if isinstance(step, Completed) and step.type == "answer" and step.key in texts:

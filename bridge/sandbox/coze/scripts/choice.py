@@ -2,7 +2,7 @@
 
 import re
 
-from bridge.sandbox.coze.scripts import plain, shows, tools, trouble
+from bridge.sandbox.coze.scripts import contents, plain, shows, tools, trouble
 from bridge.sandbox.coze.scripts.plain import PLAIN_FOLLOW_UPS, of_text
 from bridge.sandbox.coze.scripts.seeing import noticing
 from bridge.sandbox.coze.scripts.steps import Script, Turn
@@ -23,11 +23,17 @@ SCRIPTS: dict[str, Script] = {
     "two": tools.two,
     "card": tools.card,
     "question": tools.question,
+    "menu": contents.menu,
+    "studio menu": contents.studio_menu,
+    "form": contents.form,
+    "studio form": contents.studio_form,
+    "sound": contents.sound,
     "audio": tools.audio,
     "memory": plain.memory,
     "empty": plain.empty,
     "slow": plain.slow,
     "fail": trouble.fail,
+    "fail late": contents.fail_late,
     "fail bare": trouble.bare,
     "fail string": trouble.string_code,
     "error": trouble.error_event,
@@ -39,6 +45,7 @@ SHOWS: dict[str, Script] = {
     "picture": shows.picture,
     "pictures": shows.pictures,
     "file": shows.file,
+    "objects": contents.objects,
     "longcode": shows.long_code,
     "bigtable": shows.big_table,
 }
@@ -48,6 +55,7 @@ _COMMANDS = (
     *SHOWS,
     "fail bare",
     "fail string",
+    "fail late",
     "fail",
     "error",
     "quota",
@@ -59,6 +67,11 @@ _COMMANDS = (
     "noise",
     "audio",
     "question",
+    "menu",
+    "studio menu",
+    "form",
+    "studio form",
+    "sound",
     "follow",
 )
 _ANYWHERE: tuple[tuple[str, str], ...] = (

@@ -29,6 +29,7 @@ class Delta:
     key: str
     text: str = ""
     reasoning: str = ""
+    content_type: str = "text"
 
 
 @dataclass(frozen=True)
