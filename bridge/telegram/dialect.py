@@ -26,6 +26,15 @@ from bridge.telegram.half import (
     mark_tail,
     run_of,
 )
+from bridge.telegram.signs import (
+    Run,
+    cannot_open,
+    dunder,
+    is_sign,
+    mark_file_names,
+    touches_word,
+    windows_path,
+)
 
 MOST_BRACKETS = 400
 """In one block; the search for links costs the square of them, so one with more is plain text."""
@@ -61,6 +70,9 @@ def _parser() -> MarkdownIt:
     parser.validateLink = lambda url: True  # type: ignore[method-assign]  # judged when drawn
     parser.enable(["table", "strikethrough"])
     parser.inline.ruler.before("backticks", "half_code", half_code)
+    parser.inline.ruler.before("emphasis", "dunder", dunder)
+    parser.inline.ruler.before("escape", "windows_path", windows_path)
+    parser.core.ruler.push("file_names", mark_file_names)
     parser.inline.ruler.before("link", "half_link", half_link)
     parser.inline.ruler2.after("balance_pairs", "close_open", close_open)
     extensions.install(parser)
@@ -79,10 +91,14 @@ class _State(StateInline):
         length = len(run_of(self.src, start, marker))
         before = self.src[start - 1] if start > 0 else " "
         after = self.src[start + length] if start + length < self.posMax else " "
-        if length == 1 and marker == "*" and before.isdigit() and after.isdigit():
-            return Scanned(False, False, length)  # a product
-        left = _flanks(after, before)
-        right = _flanks(before, after)
+        run = Run(marker, length, before, after)
+        if is_sign(run):
+            return Scanned(False, False, length)
+        opens, closes = touches_word(run)
+        left = opens or _flanks(after, before)
+        right = closes or _flanks(before, after)
+        if cannot_open(run, self.src[start + length : self.posMax]):
+            left = False
         if length == 1 and marker == "~":  # 3~5 is a range
             left, right = left and not before.isalnum(), right and not after.isalnum()
         if canSplitWord:

@@ -9,7 +9,7 @@ from markdown_it.token import Token
 
 from bridge.telegram.canvas import Canvas, Rendered
 from bridge.telegram.dialect import References, parse
-from bridge.telegram.tables import Table, aligned, records
+from bridge.telegram.tables import Table, aligned
 from bridge.telegram.tex import subscript, superscript
 
 LONG_QUOTATION_LINES = 6
@@ -201,29 +201,61 @@ class _Blocks:
         end = at
         while self._tokens[end].type != "table_close":
             end += 1
-        table = _read_table(self._tokens[at:end])
+        sides, cells = _read_table(self._tokens[at:end])
+        plain = [tuple(_plain(cell) for cell in row) for row in cells]
+        table = Table(plain[0] if plain else (), tuple(plain[1:]), sides)
         self._gap()
         text = aligned(table)
         if text is not None:
             self._canvas.block(text, header="\n".join(text.split("\n")[:2]))
+            _draw_links(self._canvas, cells, plain)
         else:
-            for number, record in enumerate(records(table)):
-                if number:
-                    self._canvas.write("\n\n")
-                _draw_record(self._canvas, record)
+            _draw_records(self._canvas, table, cells)
         return end + 1
 
 
-def _draw_record(canvas: Canvas, record: Sequence[tuple[str, str]]) -> None:
-    for number, (header, value) in enumerate(record):
-        if number:
+_Cells = Sequence[Sequence[Sequence[Token]]]
+"""The inline tokens of each cell of each row, the head first."""
+
+
+def _draw_records(canvas: Canvas, table: Table, cells: _Cells) -> None:
+    """Each row below the others, its cells as they are, behind what their column is called."""
+    if not table.rows:
+        canvas.write(" · ".join(table.header))
+        return
+    for number, (row, texts) in enumerate(zip(cells[1:], table.rows, strict=True)):
+        canvas.write("\n\n" if number else "")
+        begun = False
+        for column, cell in enumerate(row):
+            if not texts[column]:
+                continue
+            canvas.write("\n" if begun else "")
+            begun = True
+            if column < len(table.header) and table.header[column]:
+                canvas.open("bold")
+                canvas.write(f"{table.header[column]}:")
+                canvas.close("bold")
+                canvas.write(" ")
+            if _is_linked(cell):
+                _Inline(canvas).draw(cell)
+            else:
+                canvas.write(texts[column])
+
+
+def _is_linked(cell: Sequence[Token]) -> bool:
+    return any(token.type in ("link_open", "image") for token in cell)
+
+
+def _draw_links(canvas: Canvas, cells: _Cells, plain: Sequence[Sequence[str]]) -> None:
+    """Below a table, in which nothing can be a link: each cell with one, behind its row's first."""
+    for row, texts in zip(cells, plain, strict=True):
+        for column, cell in enumerate(row):
+            if not _is_linked(cell):
+                continue
             canvas.write("\n")
-        if header:
-            canvas.open("bold")
-            canvas.write(f"{header}:")
-            canvas.close("bold")
-            canvas.write(" ")
-        canvas.write(value)
+            if column and texts[0]:
+                canvas.write(f"{texts[0]}: ")
+            _Inline(canvas).draw(cell)
 
 
 def _task_box(tokens: Sequence[Token], at: int) -> str | None:
@@ -253,11 +285,11 @@ class _Inline:
         canvas = self._canvas
         match token.type:
             case "text":
-                canvas.write(token.content)
+                canvas.write(token.content.replace("\t", "    "))
             case "softbreak" | "hardbreak":
                 canvas.write("\n" + self._indent)
             case "code_inline":
-                canvas.inset("code", token.content)
+                canvas.inset("code", token.content.replace("\t", "    "))
             case "sub_inline":
                 canvas.write(subscript(token.content) or f"_{token.content}")
             case "sup_inline":
@@ -323,17 +355,16 @@ def acceptable(address: str) -> bool:
     )
 
 
-def _read_table(tokens: Sequence[Token]) -> Table:
-    """The cells of a table as plain text: inside `pre` nothing can be formatted."""
-    rows: list[list[str]] = []
+def _read_table(tokens: Sequence[Token]) -> tuple[tuple[str, ...], _Cells]:
+    """How the columns of a table are aligned, and its cells."""
+    rows: list[list[Sequence[Token]]] = []
     for token in tokens:
         if token.type == "tr_open":
             rows.append([])
         elif token.type == "inline" and rows:
-            rows[-1].append(_plain(token.children or []))
+            rows[-1].append(token.children or [])
     styles = [str(token.attrGet("style") or "") for token in tokens if token.type == "th_open"]
-    sides = tuple(style.removeprefix("text-align:") or "left" for style in styles)
-    return Table(tuple(rows[0]) if rows else (), tuple(tuple(row) for row in rows[1:]), sides)
+    return tuple(style.removeprefix("text-align:") or "left" for style in styles), rows
 
 
 def _plain(children: Sequence[Token]) -> str:

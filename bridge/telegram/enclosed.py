@@ -12,6 +12,7 @@ from markdown_it.token import Token
 
 from bridge.telegram.attached import file_name
 from bridge.telegram.dialect import parse
+from bridge.telegram.repair import repaired
 
 MOST_LINKS = 20
 """In one answer; more stay links."""
@@ -78,7 +79,7 @@ def linked(answer: str) -> Sequence[Linked]:
     if "](" not in answer and "]:" not in answer:
         return []
     found: dict[str, Linked] = {}
-    for token in parse(answer, {}):
+    for token in parse(repaired(answer), {}):
         for one in _links(token.children or []):
             if _worth(one):
                 found.setdefault(one.address, one)
@@ -128,6 +129,7 @@ def without(answer: str, pictures: Collection[str], files: Collection[str] = ())
 
 def _by_code(answer: str) -> Iterator[tuple[bool, str]]:
     """The lines of an answer in a row, those that are blocks of code by themselves."""
+    answer = repaired(answer)
     lines, done = answer.split("\n"), 0
     for token in parse(answer, {}):
         if token.type in ("fence", "code_block") and token.map and token.map[0] >= done:
@@ -150,7 +152,7 @@ def made(answer: str, most: int) -> Sequence[Made]:
     """Its blocks of code and tables of more than `most` characters; none for 0."""
     if not most or len(answer) <= most:
         return []
-    tokens = parse(answer, {})
+    tokens = parse(repaired(answer), {})
     found = [*_code(tokens, most), *_tables(tokens, most)]
     return [
         Made(_numbered(one.name, sum(two.name == one.name for two in found[:place])), one.content)
@@ -193,7 +195,7 @@ def speakable(answer: str) -> str:
     """An answer as somebody would read it out: without code, tables and addresses."""
     lines = list[str]()
     inside = 0
-    for token in parse(answer, {}):
+    for token in parse(repaired(answer), {}):
         inside += {"table_open": 1, "table_close": -1}.get(token.type, 0)
         if token.type == "inline" and not inside:
             lines.append(_read(token.children or []))

@@ -4,6 +4,7 @@ Every search for the end of a construct is bounded: a hostile text must not cost
 """
 
 import re
+from html import unescape
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, reference
@@ -27,6 +28,8 @@ LONGEST_FORMULA = 60
 """Lines in which a formula on lines of its own must end."""
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)(?:\s[^<>\n]{0,300})?\s*/?>")
+_HREF = re.compile(r"""(?i)\shref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))""")
+_END_OF_LINK = re.compile(r"</a\s*>", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--(?!>).{0,1000}?-->", re.DOTALL)
 _NOTE = re.compile(r"\[\^([\w-]{1,32})\]")
 _SCHEME = re.compile(r"\bhttps?\Z", re.IGNORECASE)
@@ -129,6 +132,8 @@ def _tag(state: StateInline, silent: bool) -> bool:
             state.push("hardbreak", "br", 0)
     elif name in _SILENT:
         pass
+    elif name == "a" and not found[1]:
+        return _anchor(state, silent, found)
     elif name not in _TAGS or found[1]:
         return False
     else:
@@ -154,6 +159,25 @@ def _pair(state: StateInline, silent: bool, opener: re.Match[str], name: str) ->
             inner.content = state.src[opener.end() : end]
         else:
             _wrapped(state, tag, opener.end(), end)
+    state.pos = after
+    return True
+
+
+def _anchor(state: StateInline, silent: bool, opener: re.Match[str]) -> bool:
+    """`<a href="…">words</a>` is a link, as if it were written in brackets."""
+    place = _HREF.search(opener[0])
+    closer = _END_OF_LINK.search(state.src, opener.end(), min(state.posMax, opener.end() + 2000))
+    if place is None or (closer is None and not in_tail(state)):
+        return False
+    end, after = (state.posMax, state.posMax) if closer is None else closer.span()
+    if not silent:
+        address = unescape(place[1] or place[2] or place[3] or "")
+        token = state.push("link_open", "a", 1)
+        token.attrs = {"href": address if closer is not None else ""}
+        rest, state.pos, state.posMax = state.posMax, opener.end(), end
+        state.md.inline.tokenize(state)
+        state.posMax = rest
+        state.push("link_close", "a", -1)
     state.pos = after
     return True
 

@@ -17,6 +17,7 @@ from bridge.telegram.canvas import Entity, Rendered, units
 from bridge.telegram.dialect import References
 from bridge.telegram.drawing import render_block
 from bridge.telegram.extensions import LONGEST_FORMULA
+from bridge.telegram.repair import repaired
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^`]*)$")
 _ITEM = re.compile(r"^ {0,3}(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$)")
@@ -73,7 +74,7 @@ class Growing:
 
     def blocks(self, markdown: str, *, preview: bool = False) -> list[Rendered]:
         """The rendered blocks of the text in order; with `preview`, of a prefix of it."""
-        text = whole(markdown)
+        text = repaired(whole(markdown), preview=preview)
         if not text.startswith(self._last):
             self.edition += 1
         if not text.startswith(self._text):

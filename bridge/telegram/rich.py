@@ -16,6 +16,7 @@ from markdown_it.token import Token
 from bridge.telegram.dialect import References, parse
 from bridge.telegram.drawing import acceptable
 from bridge.telegram.markup import whole
+from bridge.telegram.repair import repaired
 
 Block = dict[str, object]
 """An object of the Bot API as JSON: a block, an item of a list, a cell, or a part of a text."""
@@ -50,7 +51,7 @@ _DETAILS = re.compile(
 
 def blocks(markdown: str) -> list[Block]:
     """The text as `InputRichMessage.blocks`; empty when there is nothing to see."""
-    text = whole(markdown)
+    text = repaired(whole(markdown))
     references: References = {}
     tokens = parse(text, references)
     found = _folded(text, tokens, references) if _DETAILS.search(text) else _Blocks(tokens).read()

@@ -34,14 +34,6 @@ def aligned(table: Table) -> str | None:
     return "\n".join(lines)
 
 
-def records(table: Table) -> Sequence[Sequence[tuple[str, str]]]:
-    """Each row as pairs of header and value, without the empty ones."""
-    return [
-        [(header, value) for header, value in zip(table.header, row, strict=False) if value]
-        for row in table.rows
-    ] or [[("", " · ".join(table.header))]]
-
-
 def _line(row: Sequence[str], widths: Sequence[int], sides: Sequence[str]) -> str:
     cells = [
         _pad(row[column] if column < len(row) else "", width, sides[column])
