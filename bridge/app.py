@@ -44,13 +44,14 @@ from bridge.telegram.alarms import Alarms
 from bridge.telegram.allowance import Allowance, Flood
 from bridge.telegram.budget import Limits
 from bridge.telegram.calls import Calls
+from bridge.telegram.clock import TelegramClock
 from bridge.telegram.commands import Commands
 from bridge.telegram.context import Context
 from bridge.telegram.door import Door, known_operators, new_code
 from bridge.telegram.enclosing import Enclosing
 from bridge.telegram.features import Features
 from bridge.telegram.fetching import Fetching
-from bridge.telegram.intake import DEAF_SECONDS, Intake
+from bridge.telegram.intake import DEAF_SECONDS, STUCK_SECONDS, Intake
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.life import Life
 from bridge.telegram.listening import Listening
@@ -70,6 +71,7 @@ from bridge.telegram.settling import Settling
 from bridge.telegram.shut import Shut
 from bridge.telegram.taps import Taps
 from bridge.telegram.vitals import Vitals
+from bridge.texts import age
 
 log = structlog.get_logger(__name__)
 TIDY_SECONDS = 3600.0
@@ -101,6 +103,8 @@ class App:
         found = []
         if self.intake.deaf_seconds > DEAF_SECONDS:
             found.append(f"Nothing heard from Telegram for {self.intake.deaf_seconds:.0f} s.")
+        if self.intake.stuck_seconds > STUCK_SECONDS:
+            found.append(_stuck(self.intake.stuck_seconds))
         return [*found, *await self._unwritable()]
 
     async def alarming(self) -> Sequence[tuple[str, str]]:
@@ -109,6 +113,8 @@ class App:
         if self.intake.deaf_seconds > DEAF_SECONDS:
             cure = "Check the network, TELEGRAM_API_BASE_URL and TELEGRAM_PROXY."
             found.append(("telegram", f"Nothing was heard from Telegram for a while. {cure}"))
+        if self.intake.stuck_seconds > STUCK_SECONDS:
+            found.append(("updates", _stuck(self.intake.stuck_seconds)))
         if self.store.fault is not None:
             found.append(("store", str(self.store.fault)))
         return found
@@ -125,6 +131,13 @@ class App:
         return found
 
 
+def _stuck(seconds: float) -> str:
+    return (
+        f"Updates come from Telegram, and none has been settled for {age(seconds, 'en')}. "
+        "Restart the bridge, and report this with the log lines around it."
+    )
+
+
 @asynccontextmanager
 async def running(settings: Settings, controls: Controls | None = None) -> AsyncIterator[App]:
     """Start everything, and stop it in the opposite order.
@@ -138,15 +151,16 @@ async def running(settings: Settings, controls: Controls | None = None) -> Async
         await _tidy(store, settings.bridge_retention_days)
         metrics = Metrics(__version__)
         coze = await stack.enter_async_context(coze_client(settings, metrics))
-        bot = telegram_bot(settings, metrics)
+        clock = TelegramClock()
+        bot = telegram_bot(settings, metrics, clock)
         stack.push_async_callback(bot.shutdown)
         await meet_telegram(bot)
         files = await stack.enter_async_context(downloads(settings, bot))
         has = await _parts(settings, store, coze, bot, files, controls or Controls(), metrics)
         stack.push_async_callback(has.lanes.close, settings.bridge_grace_seconds)
         await has.lanes.go_on()
-        settling, life = _settling(settings, has)
-        mailbox = await stack.enter_async_context(telegram_mailbox(settings, metrics))
+        settling, life = _settling(settings, has, clock)
+        mailbox = await stack.enter_async_context(telegram_mailbox(settings, metrics, clock))
         intake = Intake(mailbox, bot.id, store, settling, has.lanes.hurry, metrics)
         has.vitals.deaf_seconds = lambda: intake.deaf_seconds
         stack.push_async_callback(intake.close)
@@ -263,7 +277,7 @@ def _enclosing(settings: Settings, store: Store, coze: Coze, bot: Bot) -> Enclos
     return Enclosing(store, fetching, speaking, bot.id, settings.bridge_file_characters)
 
 
-def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
+def _settling(settings: Settings, has: _Parts, clock: TelegramClock) -> tuple[Settling, Life]:
     """What becomes of updates, and what follows the moves of groups."""
     calls, store, lanes, most = has.calls, has.store, has.lanes, settings.bridge_waiting_messages
     context = Context()
@@ -310,7 +324,17 @@ def _settling(settings: Settings, has: _Parts) -> tuple[Settling, Life]:
         has.bot, calls, store, lanes, has.shut, has.rights, has.door, context, has.door.introduction
     )
     return Settling(
-        has.bot, calls, store, lanes, has.door, listening, commands, taps, life, has.people
+        has.bot,
+        calls,
+        store,
+        lanes,
+        has.door,
+        listening,
+        commands,
+        taps,
+        life,
+        has.people,
+        clock,
     ), life
 
 

@@ -318,7 +318,6 @@ class RunFailed(CozeTrouble):
     """The run began and ended in failure without a code that says more."""
 
     happened = Happened.YES
-    sentence = "trouble.run"
     cure = (
         "Look at the run in the agent's log in Coze, by the log id if there is one, else by the "
         "time. If every question in a chat ends so, its history may be what breaks it: /new."
@@ -347,6 +346,12 @@ class SecondPoller(TelegramTrouble):
     """Another program takes the bot's updates, by polling or by a webhook."""
 
     cure = "Stop the other program that uses this bot's token, or delete its webhook."
+
+
+class NotShown(TelegramTrouble):
+    """An answer was given, and nothing of it could be written into its chat."""
+
+    cure = "Nothing, if the person blocked the bot or the topic is gone; else look at the log."
 
 
 class FileGone(TelegramTrouble):

@@ -15,12 +15,15 @@ from bridge.errors import SettingsTrouble, TelegramTrouble, TokenRevoked
 from bridge.metrics import Metrics
 from bridge.model import Home
 from bridge.settings import Settings
+from bridge.telegram.clock import TelegramClock
 from bridge.telegram.intake import Mailbox
 from bridge.telegram.media import Downloads
 from bridge.telegram.outcomes import pauses, seconds, unreachable
 from bridge.telegram.wire import CONNECT_SECONDS, READ_SECONDS, Request
 
 log = structlog.get_logger(__name__)
+REFUSALS = 3
+"""So many times a token must be refused at the start before it is taken for a wrong one."""
 
 
 def coze_deployment(settings: Settings) -> Deployment:
@@ -76,23 +79,31 @@ def downloads(settings: Settings, bot: Bot) -> Downloads:
     return Downloads(bot, f"{root}/file/bot{token}", settings.telegram_proxy, local=local)
 
 
-def telegram_bot(settings: Settings, metrics: Metrics | None = None) -> Bot:
+def telegram_bot(
+    settings: Settings, metrics: Metrics | None = None, clock: TelegramClock | None = None
+) -> Bot:
     """The library's bot, with time-outs above the server's own flood wait of eight seconds."""
     root = settings.telegram_api_base_url
     return Bot(
         settings.telegram_bot_token.get_secret_value(),
         base_url=f"{root}/bot",
         base_file_url=f"{root}/file/bot",
-        request=_request(settings.telegram_proxy, 256, metrics),
+        request=_request(settings.telegram_proxy, 256, metrics, clock),
         get_updates_request=_request(settings.telegram_proxy, 1, metrics),  # it is never used
     )
 
 
-def _request(proxy: str | None, connections: int, metrics: Metrics | None) -> Request:
+def _request(
+    proxy: str | None,
+    connections: int,
+    metrics: Metrics | None,
+    clock: TelegramClock | None = None,
+) -> Request:
     return Request(
         proxy=proxy,
         limits=httpx.Limits(max_connections=connections, keepalive_expiry=60.0),
         metrics=metrics,
+        clock=clock,
         connection_pool_size=connections,
         read_timeout=READ_SECONDS,
         write_timeout=READ_SECONDS,
@@ -102,25 +113,35 @@ def _request(proxy: str | None, connections: int, metrics: Metrics | None) -> Re
     )
 
 
-def telegram_mailbox(settings: Settings, metrics: Metrics | None = None) -> Mailbox:
+def telegram_mailbox(
+    settings: Settings, metrics: Metrics | None = None, clock: TelegramClock | None = None
+) -> Mailbox:
     """Where the updates come from."""
     return Mailbox(
         settings.telegram_api_base_url,
         settings.telegram_bot_token.get_secret_value(),
         settings.telegram_proxy,
         metrics,
+        clock,
     )
 
 
 async def meet_telegram(bot: Bot) -> None:
-    """Learn who we are; without a network this waits for one. Raises TokenRevoked."""
-    doing = "Signing in to Telegram"
+    """Learn who we are; without a network this waits for one. Raises TokenRevoked.
+
+    One refusal proves nothing: servers and gateways say 401 and 404 for moments, too.
+    """
+    doing, refused = "Signing in to Telegram", 0
     for pause in pauses():
         try:
             await bot.initialize()
             return
         except InvalidToken as error:
-            raise TokenRevoked(doing, "Telegram does not know the token") from error
+            refused += 1
+            if refused == REFUSALS:
+                raise TokenRevoked(doing, "Telegram does not know the token") from error
+            log.debug("token refused; asking again", next_try_seconds=pause)
+            await asyncio.sleep(pause)
         except RetryAfter as error:
             await asyncio.sleep(seconds(error))
         except NetworkError as error:

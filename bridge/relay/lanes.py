@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 QUIET_SECONDS = 0.25
 """How long a chat must be quiet before its messages are answered together."""
 LONGEST_QUIET_SECONDS = 2.0
+LONGEST_QUIETS = 6
+"""So many longer pauses a chat may need in all, such as a paste that was cut into many pieces."""
 MOST_LANES = 500
 """How many chats are answered at once; others wait in the store."""
 AFTER_TROUBLE_SECONDS = 5.0
@@ -252,8 +254,11 @@ class Lanes:
     async def _quiet(self, lane: _Lane) -> None:
         """Wait for a pause in the messages, so that a burst becomes one question."""
         loop = asyncio.get_running_loop()
-        latest = loop.time() + LONGEST_QUIET_SECONDS
-        while not self._closing and loop.time() < latest:
+        begun = loop.time()
+        while not self._closing:
+            longest = max(LONGEST_QUIET_SECONDS, LONGEST_QUIETS * lane.quiet_seconds)
+            if loop.time() >= begun + longest:
+                break
             lane.stirred.clear()
             try:
                 async with asyncio.timeout(max(self._quiet_seconds, lane.quiet_seconds)):

@@ -24,6 +24,13 @@ class Reply(Protocol):
 class ReplyImpossible(Exception):
     """The person cannot be reached: they blocked the bot, or the chat is gone."""
 
+    def __init__(self, why: str = "", *, nothing_stands: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        """In Telegram's own words."""
+        self.nothing_stands = nothing_stands
+        """Whether nothing at all of the reply was shown."""
+
 
 class ReplyLater(Exception):
     """The end cannot be shown for a while: it waits in the store."""

@@ -9,7 +9,7 @@ person.
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Literal
 
@@ -18,7 +18,7 @@ import structlog
 from bridge.coze.client import Coze
 from bridge.coze.events import Began, Ended, Status
 from bridge.coze.runs import cancel_run
-from bridge.errors import CozeTrouble, Happened, StoreTrouble, Trouble
+from bridge.errors import CozeTrouble, Happened, NotShown, RunFailed, StoreTrouble, Trouble
 from bridge.metrics import Metrics
 from bridge.model import End, Home, Picture, State, Turn
 from bridge.relay.asking import Asking, Told
@@ -128,10 +128,19 @@ class Answering:
             told.trouble = trouble
             if trouble.happened is not Happened.NO and not told.over:
                 await self._cancel(told)  # its answer would come too late for anybody
-            return _end(told, State.FAILED, told.progress.broken_off(trouble.sentence), trouble)
+            sentence = await self._sentence(told.turn, trouble)
+            return _end(told, State.FAILED, told.progress.broken_off(sentence), trouble)
         if told.progress.ended is Status.CANCELED:
             return _end(told, State.STOPPED, told.progress.broken_off("reply.stopped"))
         return _end(told, State.ANSWERED, told.progress.finished())
+
+    async def _sentence(self, turn: Turn, trouble: Trouble) -> str:
+        """What the person reads: where run after run fails, that a new conversation may help."""
+        if not isinstance(trouble, RunFailed) or turn.conversation_id is None:
+            return trouble.sentence
+        async with self._store.reading() as tx:
+            again = await turns.failed_before(tx, turn)
+        return "trouble.run" if again else trouble.sentence
 
     async def _halted(
         self, told: Told, reply: Reply, hearing: asyncio.Task[None], halt: Halt
@@ -173,8 +182,10 @@ class Answering:
                 if not await turns.concluded(tx, turn.id, end):
                     await turns.ask_anew(tx, turn.id)
                     return
-        with suppress(ReplyImpossible):  # nobody is there to read it
+        try:
             await reply.finish(end.picture)
+        except ReplyImpossible as impossible:  # nobody is there to read it
+            end = _never_shown(turn, end, impossible)
         async with self._store.writing() as tx:
             if not await turns.settle(tx, turn.id, end):
                 await turns.ask_anew(tx, turn.id)
@@ -216,6 +227,16 @@ def _end(told: Told, state: State, picture: Picture, trouble: Trouble | None = N
         tokens_out=usage.output or max(0, usage.total - usage.input),
         trouble=str(trouble) if trouble else None,
     )
+
+
+def _never_shown(turn: Turn, end: End, impossible: ReplyImpossible) -> End:
+    """The end of a turn of which nothing could be shown: that is no answer."""
+    if not impossible.nothing_stands or end.state is not State.ANSWERED:
+        return end
+    why = impossible.why or "the chat is closed to the bot"
+    trouble = NotShown("Showing the answer", why)
+    log.warning("answer not shown", turn=turn.id, chat=turn.chat.chat_id, why=why)
+    return replace(end, state=State.FAILED, trouble=str(trouble))
 
 
 async def _heard_of(told: Told, hearing: asyncio.Task[None], seconds: float) -> None:

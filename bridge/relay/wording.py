@@ -6,6 +6,7 @@ chat nothing is added to what the person wrote but what they quoted.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 from bridge.model import Line, Part, Quote, Turn
 
@@ -14,6 +15,8 @@ MOST_QUOTED = 1000
 MOST_QUOTED_OF_OURS = 200
 """The agent remembers its own words."""
 MOST_NAME = 64
+CUT_UNITS = 4096
+"""UTF-16 units at which clients cut a text, or at a word somewhat before that."""
 
 
 def worded(turn: Turn, texts: Mapping[str, str] | None = None) -> str:
@@ -23,8 +26,22 @@ def worded(turn: Turn, texts: Mapping[str, str] | None = None) -> str:
     if not any(part.text or part.quote for part in (first, *more)) and turn.attachments:
         names = ", ".join(one.name for one in turn.attachments)
         first = replace(first, text=f"({names})")  # Coze takes no files without a text
-    told = [_told(first, speaker), *(_told(part, "") for part in more if part.text or part.quote)]
+    told = [_told(first, speaker)]
+    for before, part in pairwise((first, *more)):
+        if part.text and not part.quote and _is_cut(before):
+            told[-1] += part.text if _units(before.text) == CUT_UNITS else f"\n{part.text}"
+        elif part.text or part.quote:
+            told.append(_told(part, ""))
     return "\n\n".join([*_heard(turn.heard), *told])
+
+
+def _is_cut(part: Part) -> bool:
+    """Whether the client may have cut a text behind this piece of it."""
+    return not part.attachments and CUT_UNITS - 96 <= _units(part.text) <= CUT_UNITS
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def transcript(turn: Turn) -> str:

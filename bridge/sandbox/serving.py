@@ -6,7 +6,8 @@ inside a test or beside the bridge may do neither, so only its startup and shutd
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from email.utils import formatdate
 
@@ -17,10 +18,13 @@ LOOPBACK = "127.0.0.1"
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+async def serving(
+    app: ASGIApp, port: int = 0, clock: Callable[[], float] = time.time
+) -> AsyncIterator[str]:
     """Serve `app` on the loopback address and yield its base URL, without a trailing slash.
 
-    Port 0 takes any free port. Raises OSError when the port is taken.
+    Port 0 takes any free port; `clock` tells the `Date` of answers. Raises OSError when the port is
+    taken.
     """
     # The protocol is named so that asyncio sets TCP_NODELAY; else every answer takes 40 ms more.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -42,7 +46,7 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     await server.startup(sockets=[listening])
-    ticking = asyncio.create_task(_tell_the_time(server), name="date")
+    ticking = asyncio.create_task(_tell_the_time(server, clock), name="date")
     try:
         yield f"http://{LOOPBACK}:{listening.getsockname()[1]}"
     finally:
@@ -51,10 +55,10 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
         await _end(server, listening)
 
 
-async def _tell_the_time(server: uvicorn.Server) -> None:
+async def _tell_the_time(server: uvicorn.Server, clock: Callable[[], float]) -> None:
     """Keep the `Date` header of the answers true, which uvicorn's own tick would do."""
     while True:
-        date = (b"date", formatdate(usegmt=True).encode("ascii"))
+        date = (b"date", formatdate(clock(), usegmt=True).encode("ascii"))
         server.server_state.default_headers = [date, *server.config.encoded_headers]
         await asyncio.sleep(1.0)
 

@@ -1,18 +1,23 @@
 """The inbox: a raw update is committed here before Telegram's offset is confirmed."""
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.store.tables import inbox
+from bridge.store.tables import inbox, outbox
 
 KEEP_SECONDS = 3 * 86400.0
 """Telegram redelivers for 24 hours at most; after that an id need not be remembered."""
+
+
+class NumberTaken(Exception):
+    """An update that waits to be settled has the number of another one."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +37,85 @@ async def put(
 ) -> Sequence[Arrived]:
     """Keep updates by their id and return those that are new, in order.
 
-    One that was delivered before is not taken twice.
+    One that was delivered before is not taken twice. But numbers begin anew (after a week without
+    updates, or on a new Bot API server), so one that is known may be given to another update: that
+    takes its place. Raises NumberTaken while the other is not settled.
     """
     if not updates:
         return []
+    now = time.time()
     payloads = {update_id: _payload(content) for update_id, content in updates.items()}
+    identities = {update_id: _identity(content) for update_id, content in updates.items()}
+    await _make_room(tx, bot_id, identities)
     rows = [
         {
             "bot_id": bot_id,
             "update_id": update_id,
             "state": "new",
             "payload": payload,
-            "received_at": time.time(),
+            "received_at": now,
+            "identity": identities[update_id],
         }
         for update_id, payload in payloads.items()
     ]
     entry = insert(inbox).values(rows).on_conflict_do_nothing().returning(inbox.c.update_id)
     fresh = sorted((await tx.execute(entry)).scalars())
     return [Arrived(bot_id, update_id, payloads[update_id]) for update_id in fresh]
+
+
+async def _make_room(
+    tx: AsyncConnection, bot_id: int, identities: Mapping[int, str | None]
+) -> None:
+    """Forget other updates that had these numbers, with what was answered on their account."""
+    known = await tx.execute(
+        select(inbox.c.update_id, inbox.c.identity, inbox.c.state).where(
+            inbox.c.bot_id == bot_id, inbox.c.update_id.in_(identities)
+        )
+    )
+    others = [
+        row
+        for row in known
+        if row.identity and identities[row.update_id] not in (None, row.identity)
+    ]
+    if any(row.state == "new" for row in others):
+        raise NumberTaken
+    for row in others:
+        number = row.update_id
+        await tx.execute(delete(inbox).where(inbox.c.bot_id == bot_id, inbox.c.update_id == number))
+        causes = [f"bot {bot_id} {word} {number}" for word in ("update", "door", "refused")]
+        await tx.execute(
+            delete(outbox).where(
+                or_(
+                    outbox.c.cause.in_(causes),
+                    *(outbox.c.cause.like(f"{cause} %") for cause in causes),
+                )
+            )
+        )
+
+
+_ABOUT = {
+    "message": ("chat", "message_id", "date"),
+    "edited_message": ("chat", "message_id", "edit_date"),
+    "callback_query": ("id",),
+    "my_chat_member": ("chat", "date"),
+}
+"""By what members of an update it is known again."""
+
+
+def _identity(content: Mapping[str, object]) -> str | None:
+    """A digest of what an update is about: it stays the same when it is delivered again.
+
+    None for those of which that cannot be told: they are known by their number alone.
+    """
+    for kind, members in _ABOUT.items():
+        found = content.get(kind)
+        if not isinstance(found, dict):
+            continue
+        parts = [found.get(member) for member in members]
+        told = [part.get("id") if isinstance(part, dict) else part for part in parts]
+        if all(isinstance(one, (int, str)) for one in told):
+            return hashlib.sha256(repr([kind, *told]).encode()).hexdigest()[:32]
+    return None
 
 
 def _payload(content: Mapping[str, object]) -> str:

@@ -37,10 +37,12 @@ inbox = Table(
     Column("payload", Text),
     Column("error", Text),
     Column("received_at", Float, nullable=False),
+    Column("identity", Text),
     Index(None, "state"),
 )
 """Raw updates: `new` until they are settled; then `done`, `skipped` (both without payload), or
-`aside`, which an operator should look at."""
+`aside`, which an operator should look at. `identity` is a digest of what each is about, since their
+numbers begin anew."""
 
 chats = Table(
     "chats",

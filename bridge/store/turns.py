@@ -199,6 +199,21 @@ async def rewritten(tx: AsyncConnection, key: ChatKey, turn_id: int, post: int) 
     return any(post in posts for posts in found)
 
 
+async def failed_before(tx: AsyncConnection, turn: Turn) -> bool:
+    """Whether the last turn before this one in its conversation has failed, too."""
+    query = (
+        select(turns.c.state)
+        .where(
+            *of_chat(turn.chat),
+            turns.c.conversation_id == turn.conversation_id,
+            turns.c.id < turn.id,
+        )
+        .order_by(turns.c.id.desc())
+        .limit(1)
+    )
+    return (await tx.execute(query)).scalar_one_or_none() == State.FAILED
+
+
 async def forget_words(tx: AsyncConnection, key: ChatKey) -> None:
     """Drop old questions of the chat's settled turns; each person's last can always be retried."""
     recent = select(turns.c.id).where(*of_chat(key)).order_by(turns.c.id.desc()).limit(RECENT_TURNS)

@@ -159,6 +159,11 @@ async def anew(tx: AsyncConnection, message: Message) -> bool:
     return found is not None and State(found.state).settled and _edited(found, message) is not None
 
 
+async def knows(tx: AsyncConnection, message: Message) -> bool:
+    """Whether a message was ever part of a question, as far as words are kept."""
+    return await _turn_with(tx, message) is not None
+
+
 async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | None]:
     """Take up an edited message of a turn; with the id of the turn that runs, if one does."""
     found = await _turn_with(tx, message)

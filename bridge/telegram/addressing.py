@@ -11,6 +11,8 @@ from telegram import Message as RawMessage
 from telegram import MessageEntity
 from telegram.constants import MessageEntityType
 
+from bridge.telegram.richtext import rich_mentions
+
 ANONYMOUS_ADMIN, CHANNEL_BOT, TELEGRAM = 1087968824, 136817688, 777000
 """Telegram's stand-ins as the author: for an administrator who writes in the group's name, for a
 channel, and for a channel's post that Telegram forwards by itself."""
@@ -46,7 +48,12 @@ def marks(raw: RawMessage) -> Sequence[MessageEntity]:
 
 def addressed(raw: RawMessage, us: Us) -> bool:
     """Whether it speaks to us by our name or as an answer to a post of ours."""
-    return answers_us(raw, us) or any(_names(raw, mark, us) for mark in marks(raw))
+    if answers_us(raw, us) or any(_names(raw, mark, us) for mark in marks(raw)):
+        return True
+    return any(
+        one.user_id == us.id or (one.username and one.username.casefold() == us.username.casefold())
+        for one in rich_mentions(raw.api_kwargs.get("rich_message"))
+    )
 
 
 def answers_us(raw: RawMessage, us: Us) -> bool:
@@ -89,6 +96,8 @@ def command(raw: RawMessage, us: Us) -> Command | None:
     if not found or found[0].type != MessageEntityType.BOT_COMMAND:
         return None
     mark = found[0]
+    if _slice(text, mark.offset + mark.length, mark.offset + mark.length + 1).strip():
+        return None  # the beginning of a path, such as /etc/hosts
     name, _, addressee = _covered(text, mark).removeprefix("/").partition("@")
     argument = _slice(text, mark.offset + mark.length, None).strip()
     return Command(name.casefold(), addressee, argument)
@@ -98,7 +107,7 @@ def without_name(raw: RawMessage, us: Us) -> str:
     """The text without our name at its beginning or end, where it only says whom it is for."""
     text = text_of(raw)
     for mark in marks(raw):
-        if not _mentions(text, mark, us):
+        if not _mentions(text, mark, us) or _stands_among_names(raw, mark):
             continue
         before, after = _before(text, mark), _slice(text, mark.offset + mark.length, None)
         if not before.strip():
@@ -106,6 +115,29 @@ def without_name(raw: RawMessage, us: Us) -> str:
         if not after.strip(" .!?…。！？"):
             return (before.rstrip().removesuffix(",") + after.strip()).strip()
     return text.strip()
+
+
+def _stands_among_names(raw: RawMessage, mark: MessageEntity) -> bool:
+    """Whether somebody else is named right beside us: then it says who is meant, too."""
+    text, ours = text_of(raw), (mark.offset, mark.offset + mark.length)
+    for other in marks(raw):
+        if other is mark or other.type not in _NAMES:
+            continue
+        ends = other.offset + other.length
+        between = (
+            _slice(text, ends, ours[0]) if ends <= ours[0] else _slice(text, ours[1], other.offset)
+        )
+        if not between.strip(" ,;&") or between.strip(" ,;&").casefold() in (
+            "and",
+            "und",
+            "和",
+            "、",
+        ):
+            return True
+    return False
+
+
+_NAMES = (MessageEntityType.MENTION, MessageEntityType.TEXT_MENTION)
 
 
 def _names(raw: RawMessage, mark: MessageEntity, us: Us) -> bool:

@@ -13,6 +13,7 @@ from telegram import ExternalReplyInfo, PhotoSize
 from telegram import Message as RawMessage
 
 from bridge.model import Attachment, Kind
+from bridge.telegram.richtext import checklist_text
 
 MOST_BYTES = 20 * 1024 * 1024
 """What the public Bot API lets bots download."""
@@ -97,8 +98,12 @@ def _by_chance(suffix: str, mime: str) -> bool:
     return mimetypes.guess_type(f"x{suffix}") == (None, None)
 
 
-def in_words(raw: RawMessage) -> str:
+def in_words(raw: RawMessage | ExternalReplyInfo) -> str:
     """What words can say of a message that is neither text nor a file; empty for others."""
+    if raw.checklist is not None:
+        return checklist_text(raw.checklist)
+    if raw.story is not None:
+        return "(A story)"
     if raw.venue is not None:
         place = raw.venue.location
         return f"(A place: {raw.venue.title}, {raw.venue.address}, {_at(place.latitude, place.longitude)})"

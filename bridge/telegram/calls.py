@@ -46,6 +46,7 @@ from bridge.telegram.outcomes import (
 )
 from bridge.telegram.pacing import Family, Pacer
 from bridge.telegram.payload import entities, markup, shown
+from bridge.telegram.placement import STALE_SECONDS, Placement
 from bridge.telegram.rich import Block
 from bridge.telegram.shut import REFUSED_SECONDS, Shut
 
@@ -71,25 +72,29 @@ class Calls:
         self._store = store
         self._shut = shut
         self.pacer = pacer
+        self.placement = Placement(self.raw)
         self.metrics = metrics or Metrics()
         self.moved: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         """Groups that turned out to be supergroups now, each with its new id."""
 
-    async def send(self, key: ChatKey, frame: Frame, reply_to: int | None = None) -> int:
+    async def send(
+        self, key: ChatKey, frame: Frame, reply_to: int | None = None, near: int | None = None
+    ) -> int:
         """Send a post and return its message id; the slot was taken before.
 
-        Raises ChatClosed, Dropped, Refused and TelegramUnreachable, whose `happened` says
-        whether it may stand there all the same.
+        `near` is a message of its topic. Raises ChatClosed, Dropped, Refused and
+        TelegramUnreachable, whose `happened` says whether it may stand there all the same.
         """
-        answers = {"message_id": reply_to, "allow_sending_without_reply": True}
 
         async def call(content: Rendered) -> int:
-            sent = await self.raw(
-                "sendmessage",
-                chat_id=key.chat_id,
-                message_thread_id=key.thread_id or None,
-                reply_parameters=answers if reply_to else None,
-                **shown(content, frame.keyboard),
+            what = shown(content, frame.keyboard)
+            sent = await self.placement.placed(
+                key,
+                lambda place: self.raw(
+                    "sendmessage", chat_id=key.chat_id, **place.parameters, **what
+                ),
+                reply_to,
+                near,
             )
             return int(sent["message_id"])
 
@@ -181,7 +186,7 @@ class Calls:
                     "sendmessagedraft",
                     chat_id=key.chat_id,
                     draft_id=draft_id,
-                    message_thread_id=key.thread_id or None,
+                    message_thread_id=self.placement.place(key).thread_id,
                     text=content.text,
                     entities=entities(content),
                     can_stop=True,
@@ -201,7 +206,7 @@ class Calls:
             await self._quietly(
                 key,
                 lambda: self._bot.send_chat_action(
-                    key.chat_id, action, message_thread_id=key.thread_id or None
+                    key.chat_id, action, message_thread_id=self.placement.place(key).thread_id
                 ),
             )
 
@@ -249,7 +254,7 @@ class Calls:
                     doubt = None
                 async with self.pacer.slot(key.chat_id, Priority.COMMAND, new=True):
                     begun = time.time()
-                    post = await self.send(key, frame)
+                    post = await self.send(key, frame, near=after or None)
                 if vain is not None and vain.copied_by(post):
                     async with self._store.writing() as tx:
                         await outbox.lost(tx, name, key.chat_id)
@@ -350,7 +355,9 @@ class Calls:
         try:
             return await judged(self._silence, key, doing, call)
         except ChatClosed as error:
-            if error.topic_only:
+            if self.placement.may_be_stale(key, str(error)):
+                error.again_seconds = STALE_SECONDS
+            elif error.topic_only:
                 await self._shut.close_topic(key, str(error), REFUSED_SECONDS)
             else:
                 await self._shut.close(key.whole, str(error), REFUSED_SECONDS)

@@ -27,6 +27,7 @@ from bridge.metrics import Metrics
 from bridge.store import inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
+from bridge.telegram.clock import TelegramClock
 from bridge.telegram.outcomes import pauses
 from bridge.telegram.reading import WANTED, chat_of, kind_of
 from bridge.telegram.settling import Settling
@@ -38,6 +39,12 @@ DEAF_SECONDS = 90.0
 """After so long without an answer the connection is dead, whatever it says."""
 CONFLICT_SECONDS = 60.0
 """How long another poller is taken for a shadow of our own past."""
+REVOKED_SECONDS = 30.0
+"""How long a refused token is tried again: servers and gateways refuse good ones for moments."""
+FORGET_OFFSET_SECONDS = 86400.0
+"""After so long without an update all are confirmed, and their numbers may begin anew."""
+STUCK_SECONDS = 120.0
+"""After so long with updates of which none is settled, something is wrong."""
 _ALLOWED = json.dumps(WANTED)
 _DOING = "Fetching updates from Telegram"
 Raw = Mapping[str, object]
@@ -52,8 +59,10 @@ class Mailbox:
         token: str,
         proxy: str | None = None,
         metrics: Metrics | None = None,
+        clock: TelegramClock | None = None,
     ) -> None:
         self._metrics = metrics or Metrics()
+        self._clock = clock or TelegramClock()
         self._proxy = proxy
         self._address = f"{root}/bot{token}/getUpdates"
         self._http = self._pool()
@@ -97,6 +106,7 @@ class Mailbox:
             self._metrics.called("getupdates", None)
             raise TelegramUnreachable(_DOING, type(error).__name__) from error
         self._metrics.called("getupdates", response.status_code)
+        self._clock.note(response.headers.get("Date"))
         return _updates(response)
 
 
@@ -138,18 +148,40 @@ class Intake:
         self.fault: str | None = "Taking updates has not begun."
         """Why no updates are taken now; None when they are."""
         self._recovered = recovered
-        self._heard = asyncio.get_running_loop().time()
+        self._heard = self._came = asyncio.get_running_loop().time()
+        self._offset: int | None = None
+        """Behind the newest batch: what is below is confirmed by the next call."""
+        self._vain = 0
+        """How many batches in a row held nothing new."""
+        self._vain_since: float | None = None
+        self._tasks: dict[asyncio.Task[None], tuple[float, int]] = {}
+        """When each update that is being settled came (on the loop's clock), and for which chat."""
+        self._settled = self._heard
+        """When the last one was settled."""
         self._mailbox = mailbox
         self._bot_id = bot_id
         self._store = store
         self._settling = settling
         self._chains: dict[int, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def deaf_seconds(self) -> float:
         """How long Telegram has not been heard, though it answers a poll after 50 s at most."""
         return asyncio.get_running_loop().time() - self._heard
+
+    @property
+    def stuck_seconds(self) -> float:
+        """How long updates have come of which none was settled; 0 when that is not so.
+
+        One chat that takes its time, as where Telegram wants silence, proves nothing.
+        """
+        now, oldest = asyncio.get_running_loop().time(), dict[int, float]()
+        for begun, chat_id in self._tasks.values():
+            oldest[chat_id] = min(begun, oldest.get(chat_id, now))
+        since = self._vain_since if self._vain > 1 else None
+        if len(oldest) > 1:
+            since = min(max(self._settled, sorted(oldest.values())[1]), since or now)
+        return now - since if since is not None else 0.0
 
     async def run(self) -> None:
         """Take updates until cancelled.
@@ -159,23 +191,26 @@ class Intake:
         """
         await self._leftovers()
         self.fault = None
-        offset: int | None = None
         tries = pauses()
         conflict_since: float | None = None
+        revoked_since: float | None = None
         failing = False
         loop = asyncio.get_running_loop()
         while True:
             try:
-                async with asyncio.timeout(DEAF_SECONDS):
-                    updates = await self._mailbox.fetch(offset)
-                try:
-                    offset = await self._take(updates, offset)
-                finally:  # what the store takes its time for is not silence
-                    self._heard = loop.time()
+                await self._poll()
             except TimeoutError:
                 self.fault = "Nothing is heard from Telegram."
                 log.error("deaf: nothing from Telegram, connecting anew", seconds=DEAF_SECONDS)
                 await self._mailbox.renew()
+            except TokenRevoked as trouble:
+                revoked_since = revoked_since or loop.time()
+                pause = next(tries)
+                if loop.time() + pause - revoked_since > REVOKED_SECONDS:
+                    raise
+                self.fault = str(trouble)
+                log.warning("token refused; asking again", trouble=self.fault)
+                await asyncio.sleep(pause)
             except SecondPoller as trouble:
                 conflict_since = conflict_since or loop.time()
                 lasting = loop.time() - conflict_since > CONFLICT_SECONDS
@@ -193,10 +228,30 @@ class Intake:
                 await asyncio.sleep(pause)
             else:
                 tries, self.fault = pauses(), None
-                conflict_since = None
+                conflict_since = revoked_since = None
                 if failing:
                     failing = False
                     self._recovered()
+
+    async def _poll(self) -> None:
+        """Fetch once, and take what has come."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._came > FORGET_OFFSET_SECONDS:
+            self._offset = None
+        async with asyncio.timeout(DEAF_SECONDS):
+            updates = await self._mailbox.fetch(self._offset)
+        try:
+            fresh = await self._take(updates)
+        finally:  # what the store takes its time for is not silence
+            self._heard = loop.time()
+        if not updates or fresh:
+            self._vain_since, self._vain = None, 0
+            return
+        self._vain += 1
+        if self._vain_since is None:
+            self._vain_since = loop.time()
+        if self._vain > 1:  # once is a batch of which we had not confirmed all
+            await asyncio.sleep(min(30.0, 2.0 ** (self._vain - 2)))
 
     async def _leftovers(self) -> None:
         """Settle first what an earlier process stored and did not settle."""
@@ -215,8 +270,12 @@ class Intake:
         for arrived in left:
             self._dispatch(arrived)
 
-    async def _take(self, updates: Sequence[Raw], offset: int | None) -> int | None:
-        """Commit a batch; the offset behind it is what confirms it with the next call."""
+    async def _take(self, updates: Sequence[Raw]) -> bool:
+        """Commit a batch; the offset behind it is what confirms it with the next call.
+
+        The newest batch counts, whatever came before: their numbers begin anew, lower. Returns
+        whether there was anything new in it.
+        """
         numbered = {}
         for content in updates:
             update_id = content.get("update_id")
@@ -225,13 +284,21 @@ class Intake:
         if updates and not numbered:
             raise TelegramUnreachable(_DOING, "no update has a number by which to confirm it")
         if not numbered:
-            return offset
-        async with self._store.writing() as tx:
-            fresh = await inbox.put(tx, self._bot_id, numbered)
+            return False
+        try:
+            async with self._store.writing() as tx:
+                fresh = await inbox.put(tx, self._bot_id, numbered)
+        except inbox.NumberTaken as error:
+            raise TelegramUnreachable(_DOING, "a number was given to two updates") from error
+        self._came = asyncio.get_running_loop().time()
         for arrived in fresh:
             self._metrics.took(kind_of(numbered[arrived.update_id]))
             self._dispatch(arrived)
-        return max(offset or 0, max(numbered) + 1)
+        behind = max(numbered) + 1
+        if self._offset is not None and behind < self._offset:
+            log.warning("the numbers of updates begin anew", before=self._offset, now=behind)
+        self._offset = behind
+        return bool(fresh)
 
     def _dispatch(self, arrived: Arrived) -> None:
         """Settle an update after the earlier ones of its chat, beside those of others."""
@@ -244,11 +311,12 @@ class Intake:
             self._settle(arrived, before), name=f"update {arrived.update_id}"
         )
         self._chains[chat_id] = task
-        self._tasks.add(task)
+        self._tasks[task] = (asyncio.get_running_loop().time(), chat_id)
         task.add_done_callback(lambda done: self._forget(chat_id, done))
 
     def _forget(self, chat_id: int, done: asyncio.Task[None]) -> None:
-        self._tasks.discard(done)
+        del self._tasks[done]
+        self._settled = asyncio.get_running_loop().time()
         if self._chains.get(chat_id) is done:
             del self._chains[chat_id]
 

@@ -14,7 +14,7 @@ from bridge.telegram.addressing import wakes, without_word
 from bridge.telegram.albums import Albums
 from bridge.telegram.allowance import Allowance
 from bridge.telegram.calls import Calls, Cause
-from bridge.telegram.canvas import Rendered
+from bridge.telegram.canvas import Rendered, units
 from bridge.telegram.context import Context
 from bridge.telegram.frame import Frame
 from bridge.telegram.reactions import Reactions
@@ -24,6 +24,11 @@ from bridge.texts import say
 log = structlog.get_logger(__name__)
 ALBUM_SECONDS = 1.0
 """How long an album's last part may come after the one before it."""
+
+PASTE_SECONDS = 1.5
+"""How long the next piece of a text may take to come that the client has cut."""
+CUT_UNITS = 4000
+"""UTF-16 units of a text that may be such a piece: clients cut at 4096, or at a word before that."""
 
 
 class Listening:
@@ -72,7 +77,7 @@ class Listening:
         waits = await self._wait(arrived, self._albums.completed(message))
         if waits is None:
             return
-        room = self._lanes.wake(message.chat, ALBUM_SECONDS if message.album else 0.0)
+        room = self._lanes.wake(message.chat, _pause_for_more(message))
         if not waits.taken:
             await self._tell(message, "message.full", Cause(f"full {waits.turn_id}", message.id))
             await self._done(arrived)
@@ -147,7 +152,7 @@ class Listening:
             if joined:
                 await inbox.settle(tx, arrived)
         if joined:
-            self._lanes.wake(message.chat, ALBUM_SECONDS if message.album else 0.0)
+            self._lanes.wake(message.chat, _pause_for_more(message))
         return joined
 
     async def as_asked(self, message: Message) -> Message:
@@ -173,6 +178,12 @@ class Listening:
     async def _done(self, arrived: Arrived) -> None:
         async with self._store.writing() as tx:
             await inbox.settle(tx, arrived)
+
+
+def _pause_for_more(message: Message) -> float:
+    """How many seconds more of the same may take to come."""
+    album = ALBUM_SECONDS if message.album else 0.0
+    return max(album, PASTE_SECONDS if units(message.text) >= CUT_UNITS else 0.0)
 
 
 def _wakes(message: Message, chosen: Preferences) -> bool:

@@ -39,7 +39,10 @@ _PASSES = re.compile(
     "topic closed|topic_closed"
 )
 _BAD_FORMAT = re.compile("entit|parse|utf-16")
-_TOPIC_CLOSED = re.compile("message thread not found|topic_closed|topic_deleted")
+_TOPIC_CLOSED = re.compile(
+    "message thread not found|topic_closed|topic_deleted|message to be replied not found"
+)
+"""The last, where a message may stand in no other topic than that of what it answers."""
 
 
 class PostGone(Exception):
@@ -55,6 +58,8 @@ class ChatClosed(Exception):
         """Whether the rest of the forum is open."""
         self.passes = bool(_PASSES.search(why))
         """Whether it may be written to again, so that an answer can wait for that."""
+        self.again_seconds: float | None = None
+        """After how many seconds it is worth trying once more, where that is known."""
 
 
 class ChatMoved(Exception):

@@ -13,6 +13,7 @@ from telegram.error import BadRequest
 from bridge.model import ChatKey
 from bridge.telegram.calls import Calls
 from bridge.telegram.canvas import units
+from bridge.telegram.placement import Place
 
 MOST_IN_ALBUM = 10
 MOST_CAPTION_UNITS = 1024
@@ -67,26 +68,30 @@ def _split(shape: Shape, files: Sequence[Outgoing]) -> Iterator[Batch]:
         yield tuple(files[start : start + most])
 
 
-async def send(calls: Calls, key: ChatKey, batch: Batch) -> tuple[int, Sequence[str]]:
+async def send(
+    calls: Calls, key: ChatKey, batch: Batch, near: int | None = None
+) -> tuple[int, Sequence[str]]:
     """Send it; the last message's id, and by what Telegram knows each file from now on.
 
-    The slot was taken before. Raises what `Calls.judged` raises.
+    The slot was taken before; `near` is a message of its topic. Raises what `Calls.judged` raises.
     """
-    with ExitStack() as stack:
-        medium = [_medium(one, stack, attach=len(batch) > 1) for one in batch]
 
-        async def call() -> tuple[int, Sequence[str]]:
-            place = {"chat_id": key.chat_id, "message_thread_id": key.thread_id or None}
+    async def call(place: Place) -> tuple[int, Sequence[str]]:
+        where = {"chat_id": key.chat_id, **place.parameters}
+        with ExitStack() as stack:
+            medium = [_medium(one, stack, attach=len(batch) > 1) for one in batch]
             if len(batch) == 1:
                 (only,) = batch
                 given = {only.shape.value: medium[0], "caption": _cut(only.caption) or None}
-                sent = [await calls.raw(f"send{only.shape}", **place, **given)]
+                sent = [await calls.raw(f"send{only.shape}", **where, **given)]
             else:
                 album = [_in_album(*pair) for pair in zip(batch, medium, strict=True)]
-                sent = await calls.raw("sendmediagroup", **place, media=album)
-            return _result(sent, batch)
+                sent = await calls.raw("sendmediagroup", **where, media=album)
+        return _result(sent, batch)
 
-        return await calls.judged(key, "Sending a file", call)
+    return await calls.judged(
+        key, "Sending a file", lambda: calls.placement.placed(key, call, near=near)
+    )
 
 
 async def is_ours(calls: Calls, key: ChatKey, post: int, caption: str) -> None:

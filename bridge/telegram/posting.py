@@ -121,7 +121,8 @@ class Posting:
         async with self._calls.pacer.slot(key.chat_id, Priority.FINAL, new=True, count=len(batch)):
             begun = time.time()
             try:
-                post, file_ids = await send(self._calls, key, batch)
+                near = self._turn.parts[-1].message_id or None
+                post, file_ids = await send(self._calls, key, batch, near)
             except TelegramUnreachable as trouble:
                 if trouble.happened is not Happened.NO:
                     self._doubt = Doubt(cause, begun, time.time())

@@ -37,6 +37,8 @@ class Posts:
         """Whether nothing can be written into the chat."""
         self.lost = False
         """Whether somebody deleted a post."""
+        self.plainly = False
+        """Whether nothing but the text is sent: all else was refused."""
         self.copied = False
         """Whether a copy of the first post may stand above it."""
         self.unseen_since: float | None = None
@@ -118,11 +120,11 @@ class Posts:
 
     def _shut(self, error: ChatClosed) -> ReplyImpossible | ReplyLater:
         """What it means for the reply that nothing can be written: never, or not now."""
-        if error.passes:
+        if error.passes or error.again_seconds:
             self.lost = True  # nothing interim follows
-            return ReplyLater(SHUT_SECONDS)
+            return ReplyLater(error.again_seconds or SHUT_SECONDS)
         self.closed = True
-        return ReplyImpossible()
+        return ReplyImpossible(str(error), nothing_stands=not self.ids)
 
     async def insist(self, wanted: Sequence[Frame]) -> None:
         """Make the calls until everything stands. Needs `calling`.
@@ -208,7 +210,7 @@ class Posts:
             self._doubt = Doubt(self._ledger.cause(place), earlier.since, earlier.since)
             raise Dropped
         try:
-            return await self._calls.send(self._turn.chat, frame, self._reply_to())
+            return await self._calls.send(self._turn.chat, frame, self._reply_to(), **self._near())
         except TelegramUnreachable as trouble:
             if trouble.happened is Happened.NO:
                 await self._ledger.not_sent(place)
@@ -235,8 +237,14 @@ class Posts:
             del self.ids[step.place], self.shown[step.place]
             await self._ledger.changed(self.ids)
 
+    def _near(self) -> dict[str, int]:
+        """In a topic, a message of it, which a post may answer to get there."""
+        if not self._turn.chat.thread_id or not self._turn.parts[-1].message_id:
+            return {}
+        return {"near": self._turn.parts[-1].message_id}
+
     def _reply_to(self) -> int | None:
         """In a group the first post answers a message; in a private chat that says nothing."""
-        if self._turn.chat.private or self.ids:
+        if self._turn.chat.private or self.ids or self.plainly:
             return None
         return self._turn.parts[-1].message_id

@@ -100,7 +100,7 @@ class LiveReply:
     async def finish(self, picture: Picture) -> None:
         """Show this for good, and return when it stands. Raises ReplyImpossible and ReplyLater."""
         if self._posts.closed:
-            raise ReplyImpossible
+            raise ReplyImpossible(nothing_stands=not self._posts.ids)
         self._freeze()
         self._posts.ending(saying=bool(picture.answers))
         keyboard = await self._last_keyboard(picture)
@@ -147,11 +147,12 @@ class LiveReply:
 
     async def _insist_plainly(self, wanted: Sequence[Frame]) -> None:
         """The text alone, as the last resort. Raises ReplyImpossible when even that is refused."""
+        self._posts.plainly = True
         try:
             await self._posts.insist([Frame(Rendered(frame.content.text)) for frame in wanted])
         except Refused as error:
             self._posts.closed = True
-            raise ReplyImpossible from error
+            raise ReplyImpossible(str(error), nothing_stands=not self._posts.ids) from error
 
     async def _enrich(self, picture: Picture, keyboard: Keyboard) -> None:
         """What gains from it becomes a rich message; should that fail, the text stands already."""

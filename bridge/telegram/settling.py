@@ -14,6 +14,7 @@ from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered
+from bridge.telegram.clock import TelegramClock
 from bridge.telegram.commands import COMMANDS, OWN, Commands
 from bridge.telegram.door import Door
 from bridge.telegram.frame import Frame
@@ -60,7 +61,9 @@ class Settling:
         taps: Taps,
         life: Life,
         people: People,
+        clock: TelegramClock,
     ) -> None:
+        self._clock = clock
         self._people = people
         self._bot = bot
         self._calls = calls
@@ -75,7 +78,7 @@ class Settling:
     async def settle(self, arrived: Arrived) -> None:
         """Settle one update; a broken one is set aside. Raises StoreTrouble."""
         try:
-            item = read(json.loads(arrived.payload), self._bot)
+            item = read(json.loads(arrived.payload), self._bot, self._clock.ahead_seconds)
         except Exception as error:  # noqa: BLE001  # whatever a hostile update provokes
             await self.set_aside(arrived, error)
             return
@@ -169,13 +172,18 @@ class Settling:
         if edit.heard:
             message = await self._listening.as_asked(message)
         what, running = waiting.Edited.NOTHING, None
+        fresh = edit.after_seconds <= turns.EDIT_SECONDS
         async with self._store.reading() as tx:
-            anew = edit.after_seconds <= turns.EDIT_SECONDS and await waiting.anew(tx, message)
+            anew = fresh and await waiting.anew(tx, message)
+            never_asked = fresh and not edit.heard and not await waiting.knows(tx, message)
+        if never_asked:  # it speaks to us only now, as with a mention that was forgotten
+            await self._listening.ask(arrived, message)
+            return
         if anew and await self._listening.refused(arrived, message):
             return
         async with self._store.writing() as tx:
             settled = await inbox.settle(tx, arrived)
-            if settled and edit.after_seconds <= turns.EDIT_SECONDS:
+            if settled and fresh:
                 what, running = await waiting.edit(tx, message)
         if what is waiting.Edited.RUNS:
             self._lanes.stop(message.chat, running, Halt.EDIT)

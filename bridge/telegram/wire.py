@@ -15,6 +15,7 @@ from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
 from bridge.crashing import outside
 from bridge.metrics import Metrics
+from bridge.telegram.clock import TelegramClock
 from bridge.transport import as_httpx, session, transport
 
 READ_SECONDS = 20.0
@@ -34,7 +35,13 @@ class Request(HTTPXRequest):
     """The library's request, counted; what has no files goes over a connection pool of its own."""
 
     def __init__(
-        self, *, proxy: str | None, limits: httpx.Limits, metrics: Metrics | None = None, **how: Any
+        self,
+        *,
+        proxy: str | None,
+        limits: httpx.Limits,
+        metrics: Metrics | None = None,
+        clock: TelegramClock | None = None,
+        **how: Any,
     ) -> None:
         """`how` is the library's own."""
         kwargs = {"limits": limits, "transport": transport(proxy, limits), "trust_env": False}
@@ -42,6 +49,7 @@ class Request(HTTPXRequest):
         self._proxy = proxy
         self._limits = limits
         self._metrics = metrics or Metrics()
+        self._clock = clock or TelegramClock()
         self._session: aiohttp.ClientSession | None = None
 
     async def initialize(self) -> None:
@@ -98,6 +106,7 @@ class Request(HTTPXRequest):
                     timeout=_TIMEOUT,
                     allow_redirects=False,
                 ) as answer:
+                    self._clock.note(answer.headers.get("Date"))
                     return answer.status, await answer.read()
         except httpx.TimeoutException as error:
             raise TimedOut(type(error).__name__) from error

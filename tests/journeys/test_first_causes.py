@@ -264,3 +264,14 @@ async def test_a_run_without_a_stream_is_heard_whether_it_is_streamed_or_not(
                 progress = progress.after(event)
     assert progress.finished().text == WHOLE
     assert len(world.coze.asked) == 1
+
+
+async def test_a_conversation_whose_every_run_fails_is_said_to_need_a_new_one(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge():
+        world.telegram.send(ann, "fail bare")
+        first = await world.settled(ann, 1)
+        world.telegram.send(ann, "fail bare")
+        second = await world.settled(ann, 2)
+    assert "/new" not in first.text
+    assert "/new" in second.text

@@ -176,8 +176,8 @@ async def a_world(
         }
     await put_database(folder / "bridge.db")
     async with AsyncExitStack() as stack:
-        telegram_url = await stack.enter_async_context(serving(telegram.app))
-        coze_url = await stack.enter_async_context(serving(coze.app))
+        telegram_url = await stack.enter_async_context(serving(telegram.app, clock=clock))
+        coze_url = await stack.enter_async_context(serving(coze.app, clock=clock))
         stack.push_async_callback(telegram.close)
         stack.push_async_callback(coze.close)
         yield World(

@@ -267,7 +267,7 @@ async def taking(app: App, mailbox: Batches) -> AsyncIterator[asyncio.Task[None]
         await intake.close()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert intake._tasks == set()
+        assert intake._tasks == {}
 
 
 @asynccontextmanager

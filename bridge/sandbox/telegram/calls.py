@@ -116,7 +116,8 @@ def thread_of(call: MethodCall, chat: Chat, target: Message | None = None) -> in
     A forum's General topic has no id: 1 is refused like any unknown one.
     """
     named = call.params.integer("message_thread_id")
-    if named and named not in chat.topics:
+    switched_off = chat.type == "private" and call.world.private_topics is False
+    if named and (named not in chat.topics or named in chat.refused_topics or switched_off):
         raise bad_request("message thread not found")
     thread_id = named or reply_thread(chat, target)
     topic = chat.topics.get(thread_id)

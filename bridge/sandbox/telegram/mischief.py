@@ -62,6 +62,15 @@ class Mischief:
         """The next downloads of files stand still for so long after so many bytes."""
         self._server.faults.add(BadDownload(after, times, seconds))
 
+    def switch_private_topics(self, on: bool) -> None:
+        """Topics of private chats at BotFather: when off, sends into one are refused."""
+        self.world.private_topics = on
+
+    def refuse_topic(self, chat: Place, thread_id: int, refuses: bool = True) -> None:
+        """Sends into a topic by its number are refused, though it is there; replies reach it."""
+        topics = self.world.chat(chat_id_of(chat)).refused_topics
+        (topics.add if refuses else topics.discard)(thread_id)
+
     def mend(self) -> None:
         """Take back everything of the above that was ordered and did not come yet."""
         self._server.faults.mend()

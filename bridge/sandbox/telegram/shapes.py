@@ -20,7 +20,9 @@ def bot_json(bot: Bot) -> Json:
 
 def me_json(world: World) -> Json:
     """The bot as getMe shows it, with what it may do."""
-    topics = any(chat.type == "private" and chat.topics for chat in world.chats.values())
+    topics = world.private_topics
+    if topics is None:
+        topics = any(chat.type == "private" and chat.topics for chat in world.chats.values())
     return bot_json(world.bot) | {
         "can_join_groups": True,
         "can_read_all_group_messages": not world.privacy,

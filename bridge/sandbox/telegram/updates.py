@@ -128,6 +128,10 @@ class UpdateQueue:
         self._forget_expired()
         return len(self._queue)
 
+    def restart(self, first: int) -> None:
+        """Number from here on, as a server does after a week without updates, or a new one."""
+        self._next_id = first
+
     def clear(self) -> None:
         """Drop everything that waits."""
         self._queue.clear()

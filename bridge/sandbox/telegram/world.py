@@ -257,6 +257,8 @@ class Chat:
     """The draft that shows now, by topic; 0 outside of topics."""
     drafts: list[Draft] = field(default_factory=list)
     """All that ever showed."""
+    refused_topics: set[int] = field(default_factory=set)
+    """Topics that are there, and refused by their number."""
     actions: list[Action] = field(default_factory=list)
 
     @property
@@ -293,6 +295,8 @@ class World:
         self.descriptions: dict[str, str] = {}
         self.short_descriptions: dict[str, str] = {}
         self.privacy = True
+        self.private_topics: bool | None = None
+        """Whether private chats with the bot have topics; None: as soon as there is one."""
         """Whether a bot that joins a group gets only what is meant for it."""
         self.bots_talk = False
         """Whether the bot may hear other bots that name or answer it."""
