@@ -48,7 +48,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = database_url(url)
-        self._connections: list[aiosqlite.Connection] = []
+        self._connections: list[_Connection] = []
         """All of the driver's, also those that the pool has lost sight of."""
         self.engine = _engine(self.url, self._connect)
         # SQLite lets one writer in and the others sleep and try again; our own wait here in
@@ -90,17 +90,53 @@ class Store:
         its transaction open, which would lock the database for the next who opens it.
         """
         await self.engine.dispose()
-        for connection in [one for one in self._connections if one._thread.is_alive()]:
-            connection.stop()
-            await asyncio.to_thread(connection._thread.join, LAST_STATEMENT_SECONDS)
+        for one in [one for one in self._connections if one.alive]:
+            if one.driver._running:  # else it is about to end: another wish would never be heard
+                one.driver.stop()
+            await asyncio.to_thread(one.driver._thread.join, LAST_STATEMENT_SECONDS)
+        self._forget_ended()
 
     def _connect(self, *where: Any, **how: Any) -> aiosqlite.Connection:
         """The driver's own connecting, with its thread noted before that begins."""
-        connection = aiosqlite.connect(*where, **how)
-        connection._thread.daemon = True  # as SQLAlchemy would; there is no public way
-        alive = [one for one in self._connections if one._thread.is_alive()]
-        self._connections = [*alive, connection]
-        return connection
+        self._forget_ended()
+        one = _Connection(aiosqlite.connect(*where, **{**how, "check_same_thread": False}))
+        self._connections.append(one)
+        return one.driver
+
+    def _forget_ended(self) -> None:
+        """Close what lies behind drivers that have ended, and forget them.
+
+        Who is cancelled while it is opened leaves it open: then nobody else knows of it.
+        """
+        for one in self._connections:
+            if not one.alive:
+                one.close()
+        self._connections = [one for one in self._connections if one.alive]
+
+
+class _Connection:
+    """A connection of the driver, with SQLite's own that it opens in its thread."""
+
+    def __init__(self, driver: aiosqlite.Connection) -> None:
+        self.driver = driver
+        self._opened: sqlite3.Connection | None = None
+        self._connector = driver._connector
+        driver._connector = self._open  # there is no public way, neither for the next
+        driver._thread.daemon = True  # as SQLAlchemy would
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread may still work."""
+        return self.driver._thread.is_alive()
+
+    def _open(self) -> sqlite3.Connection:
+        self._opened = self._connector()
+        return self._opened
+
+    def close(self) -> None:
+        """Close SQLite's own; once more does nothing."""
+        if self._opened is not None:
+            self._opened.close()
 
 
 def database_url(text: str) -> URL:

@@ -117,7 +117,7 @@ async def test_a_clock_that_is_off_makes_no_message_old(minutes: int, tmp_path: 
     def clock() -> float:
         return time.time() - 60 * minutes
 
-    async with a_world(tmp_path, clock=clock) as world:
+    async with a_world(tmp_path, clock=clock, server_clock=clock) as world:
         ann = world.telegram.add_person("Ann")
         group = world.telegram.add_group("Group", [ann])
         world.coze.use(saying("Yes."))

@@ -156,8 +156,13 @@ async def a_world(
     pace: Pace | None = None,
     clock: Callable[[], float] = time.time,
     profile: Any = "com",
+    server_clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[World]:
-    """Emulators on free ports; the bridge is started with `world.bridge()`."""
+    """Emulators on free ports; the bridge is started with `world.bridge()`.
+
+    `clock` dates messages, `server_clock` the answers to calls: one that is behind with the first
+    alone says that messages are old.
+    """
     journal = Journal()
     telegram = TelegramEmulator(journal=journal, clock=clock, budgets=budgets or Budgets())
     coze = CozeEmulator(journal=journal, clock=clock, profile=profile)
@@ -176,8 +181,8 @@ async def a_world(
         }
     await put_database(folder / "bridge.db")
     async with AsyncExitStack() as stack:
-        telegram_url = await stack.enter_async_context(serving(telegram.app, clock=clock))
-        coze_url = await stack.enter_async_context(serving(coze.app, clock=clock))
+        telegram_url = await stack.enter_async_context(serving(telegram.app, clock=server_clock))
+        coze_url = await stack.enter_async_context(serving(coze.app, clock=server_clock))
         stack.push_async_callback(telegram.close)
         stack.push_async_callback(coze.close)
         yield World(
