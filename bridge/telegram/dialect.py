@@ -30,6 +30,7 @@ from bridge.telegram.signs import (
     Run,
     cannot_open,
     dunder,
+    ends_word,
     is_sign,
     mark_file_names,
     touches_word,
@@ -93,7 +94,7 @@ class _State(StateInline):
         after = self.src[start + length] if start + length < self.posMax else " "
         run = Run(marker, length, before, after)
         if is_sign(run):
-            return Scanned(False, False, length)
+            return Scanned(False, ends_word(self.src, start, run), length)
         opens, closes = touches_word(run)
         left = opens or _flanks(after, before)
         right = closes or _flanks(before, after)

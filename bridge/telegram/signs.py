@@ -19,7 +19,7 @@ _NO_OPENING = ",.)/;]}|\\"
 _NO_OPENING_STRONG = ",);]}|"
 _AFTER_WILDCARD = ".])/"
 """Behind these a single `*` repeats or matches something."""
-_OPENING = "([{<«„“‘\"'`"
+_OPENING = "([{<«„“‘`"
 _DUNDER = re.compile(r"__[A-Za-z](?:_?[A-Za-z0-9])*__(?![A-Za-z0-9_])")
 _HALF_DUNDER = re.compile(r"__[A-Za-z](?:_?[A-Za-z0-9])*_{0,2}\Z")
 _DRIVE = re.compile(r"(?<![^\W_])[A-Za-z]:\Z")
@@ -53,6 +53,18 @@ def is_sign(run: Run) -> bool:
             ascii_side, other = (before, after) if before.isascii() else (after, before)
             return ascii_side.isdigit() or not _is_ideograph(other)
     return False
+
+
+def ends_word(text: str, start: int, run: Run) -> bool:
+    """Return whether `**` ends emphasis inside of a word, as in `**token**s`, and is no power."""
+    if run.marker != "*" or run.length != 2 or not (run.before + run.after).isalpha():
+        return False
+    opener = text.rfind("**", 0, start)
+    inner = text[opener + 2 : start]
+    if opener < 0 or "*" in inner or not inner.strip() or inner[0].isspace():
+        return False
+    alone = opener == 0 or not (_is_word(text[opener - 1]) or text[opener - 1] in "(*")
+    return alone and inner.count("(") == inner.count(")")
 
 
 def cannot_open(run: Run, rest: str) -> bool:

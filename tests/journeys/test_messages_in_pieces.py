@@ -5,7 +5,7 @@ from asyncio import sleep as asyncio_sleep
 from pathlib import Path
 
 import pytest
-from worlds import World, a_world, in_a_fast_world
+from worlds import World, a_world, formats, in_a_fast_world
 
 from bridge.sandbox.coze import saying
 
@@ -126,3 +126,42 @@ async def test_a_clock_that_is_off_makes_no_message_old(minutes: int, tmp_path: 
             world.telegram.send(ann, "@sandbox_bot hello", chat=group)
             post = await world.settled(group, 2)
     assert post.text == "Yes."  # and nothing about how old the question is
+
+
+async def test_a_paste_of_formatted_text_is_read_and_can_name_us(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    group = world.telegram.add_group("Group", [ann])
+    world.coze.use(saying("Yes."))
+    table = {
+        "type": "table",
+        "cells": [
+            [{"text": word, "align": "left", "valign": "top"} for word in row]
+            for row in (("tea", "price"), ("green", "3"))
+        ],
+    }
+    async with world.bridge():
+        sent = world.telegram.send_rich(
+            ann, [{"type": "heading", "text": "Teas", "size": 2}, table]
+        )
+        await world.settled(ann, 1)
+        world.telegram.send(ann, "what does row 2 mean?", reply_to=sent)
+        await world.settled(ann, 2)
+        await world.settled(group, 1)
+        world.telegram.send_rich(
+            ann, [{"type": "paragraph", "text": "hello @sandbox_bot"}], chat=group
+        )
+        world.telegram.send_rich(ann, [{"type": "paragraph", "text": "not for you"}], chat=group)
+        await world.settled(group, 2)
+    first, second, third = asked(world)
+    assert first == "## Teas\n\n| tea | price |\n| --- | --- |\n| green | 3 |"
+    assert "> | green | 3 |" in second
+    assert third == "Ann: hello @sandbox_bot"
+
+
+async def test_names_of_files_in_answers_become_no_links_at_the_server(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Edit README.md, run deploy.sh and open example.com."))
+    async with world.bridge():
+        world.telegram.send(ann, "hello")
+        post = await world.settled(ann, 1)
+    assert formats(post) == [("code", "README.md"), ("code", "deploy.sh"), ("url", "example.com")]

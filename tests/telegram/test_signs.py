@@ -87,6 +87,7 @@ def test_bold_inside_of_a_sentence_without_spaces(language: str, data: st.DataOb
         ("**.env** and **/etc/hosts**", [("bold", ".env"), ("bold", "/etc/hosts")]),
         ("(*see* **there**)", [("italic", "see"), ("bold", "there")]),
         ('"*quoted*" *and,* more', [("italic", "quoted"), ("italic", "and,")]),
+        ('**token**s and **"quoted"**text', [("bold", "token"), ("bold", '"quoted"')]),
         ("__two words__", [("bold", "two words")]),
         ("да **«слово»**дальше", [("bold", "«слово»")]),
     ],

@@ -66,8 +66,12 @@ def write(
     attachment: Attachment | None = None,
     album: str = "",
     guise: Guise = PLAIN,
+    rich: Json | None = None,
 ) -> Message:
-    """A person writes a message, or a caption under a file; perhaps in another's name."""
+    """A person writes a message, or a caption under a file; perhaps in another's name.
+
+    A `rich` message has blocks and no text, as any paste of formatted text since Bot API 10.1.
+    """
     chat = open_chat(world, person, where.chat_id)
     if chat.moved_to:
         raise ValueError(f"The group {chat.id} is now the supergroup {chat.moved_to}.")
@@ -75,14 +79,17 @@ def write(
     for entity in entities:
         if entity.user_id not in (0, world.bot.id):
             world.person(entity.user_id)
-    shown = _written(text, entities, attachment)
+    if rich is None:
+        frame = _frame(world, _written(text, entities, attachment))
+    else:
+        frame = Frame(loop_time(), "", [], None, rich=rich)
     message = Message(
         message_id=chat.last_message_id + 1,
         chat_id=chat.id,
         sender_id=person.id,
         by_bot=False,
         date=world.now(),
-        history=[_frame(world, shown)],
+        history=[frame],
         reply_to_message_id=where.reply_to,
         thread_id=thread_id,
         attachment=attachment,

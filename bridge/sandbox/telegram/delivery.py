@@ -28,7 +28,20 @@ def reaches_bot(
         return True
     if target is not None and target.by_bot:
         return True
+    if message.rich is not None:
+        return _is_named_in(message.rich, bot)
     return any(_means(bot, chat, message, entity) for entity in message.frame.formatting)
+
+
+def _is_named_in(part: object, bot: Bot) -> bool:
+    """Whether a mention anywhere in a rich message is the bot's."""
+    if isinstance(part, list):
+        return any(_is_named_in(inner, bot) for inner in part)
+    if not isinstance(part, dict):
+        return False
+    if part.get("type") == "mention":
+        return str(part.get("username")).removeprefix("@").lower() == bot.username.lower()
+    return any(_is_named_in(inner, bot) for inner in part.values())
 
 
 def _means(bot: Bot, chat: Chat, message: Message, entity: Entity) -> bool:

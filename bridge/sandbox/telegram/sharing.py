@@ -16,9 +16,10 @@ from bridge.sandbox.telegram.attachments import (
 )
 from bridge.sandbox.telegram.contents import UNKNOWN
 from bridge.sandbox.telegram.crowd import Where
+from bridge.sandbox.telegram.rich import read_rich
 from bridge.sandbox.telegram.sights import Place, chat_id_of
 from bridge.sandbox.telegram.updates import UpdateQueue
-from bridge.sandbox.telegram.world import Attachment, Person, World
+from bridge.sandbox.telegram.world import Attachment, Json, Person, World
 
 
 @dataclass(frozen=True)
@@ -284,6 +285,21 @@ class Sharing:
         """A question to all."""
         poll = attachments.poll(self.world, question, list(options))
         return self._share(person, poll, "", chat, thread_id, reply_to)
+
+    def send_rich(
+        self,
+        person: Person,
+        blocks: list[Json],
+        *,
+        chat: Place | None = None,
+        thread_id: int = 0,
+        reply_to: int | None = None,
+    ) -> int:
+        """A person pastes formatted text, which is a rich message. Raises Refused for bad blocks."""
+        where = _where(chat, thread_id, reply_to)
+        rich = read_rich({"blocks": blocks})
+        sent = crowd.write(self.world, self.updates, person, "", where, rich=rich)
+        return sent.message_id
 
     def send_album(
         self,
