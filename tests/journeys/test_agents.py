@@ -1,6 +1,6 @@
 """Several agents: operators list them, and each chat picks one."""
 
-from worlds import World, buttons
+from worlds import World, buttons, in_a_fast_world
 
 from bridge.sandbox.telegram import Person
 
@@ -43,6 +43,7 @@ async def test_an_operator_adds_an_agent_and_a_chat_picks_it(world: World) -> No
     assert world.coze.asked[-1].conversation_id != first
 
 
+@in_a_fast_world
 async def test_the_default_is_the_operators_until_the_settings_change(world: World) -> None:
     ann = world.telegram.add_person("Ann")
     world.coze.add_agent(SECOND, "Poet")

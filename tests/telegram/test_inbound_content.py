@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ PRIVATE: Json = {"id": 5, "type": "private", "first_name": "Ann"}
 GROUP: Json = {"id": -1001, "type": "supergroup", "title": "Group"}
 
 
+@cache
 def a_bot() -> Bot:
     bot = Bot("42:SANDBOX")
     bot._bot_user = User(42, "Lab", True, username="lab_bridge_bot")
