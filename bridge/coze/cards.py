@@ -6,15 +6,27 @@ with `content_type` and `content` at the top; an agent's own cards hold a templa
 Keys are read in any case.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from bridge.coze.events import Json, object_of, objects_of, read_json, text_of
+from bridge.coze.events import Json, object_of, read_json, text_of
 
 _DEEPEST = 6
 MOST_OPTIONS = 8
 _TITLES = ("title", "question", "text", "content", "description", "name")
+
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{80,}={0,2}")
+
+
+def is_for_machines(text: str) -> bool:
+    """Return whether a text is JSON or encoded bytes, which no person should have to read."""
+    bare = text.strip("\ufeff \t\r\n")
+    if bare.startswith(("{", "[", '"')) and isinstance(read_json(bare), (dict, list, str)):
+        return True
+    return bare.startswith("data:") or _BASE64.fullmatch(bare) is not None
 
 
 @dataclass(frozen=True)
@@ -77,16 +89,20 @@ def _folded(found: object, deep: int) -> object:
 def _card(inner: Json) -> Card | None:
     lines = list(dict.fromkeys(_words(inner, _DEEPEST)))
     options = _options(inner)
-    text = "\n\n".join(line for line in lines if line not in set(options))
+    offered = set(options)
+    text = "\n\n".join(line for line in lines if line not in offered)
     return Card(text, options[:MOST_OPTIONS]) if text or options else None
 
 
 def _options(inner: Json) -> tuple[str, ...]:
-    return tuple(
-        found
-        for item in objects_of(inner, "options")
-        if (found := text_of(item, "name") or text_of(item, "text") or text_of(item, "title"))
-    )
+    offered = inner.get("options")
+    found = []
+    for item in offered if isinstance(offered, list) else ():
+        words = item if isinstance(item, str) else ""
+        if isinstance(item, dict):
+            words = text_of(item, "name") or text_of(item, "text") or text_of(item, "title")
+        found += [words] if words.strip() else []
+    return tuple(found)
 
 
 def _form(items: list[object]) -> Card | None:
@@ -102,7 +118,8 @@ def _form(items: list[object]) -> Card | None:
 
 def _words(part: Json, deep: int) -> Iterator[str]:
     for name in _TITLES:
-        if words := text_of(part, name).strip():
+        words = text_of(part, name).strip()
+        if words and not is_for_machines(words):
             yield words
     if deep:
         for found in part.values():

@@ -7,11 +7,16 @@ Only text is text: an `object_string` is JSON with texts, pictures and files in 
 import re
 from dataclasses import dataclass
 
-from bridge.coze.cards import read_card
+from bridge.coze.cards import is_for_machines, read_card
 from bridge.coze.events import RunMessage, read_json, text_of
 
 TEXT = "text"
-_LOOKS_LIKE_JSON = re.compile(r"\s*[\[{]")
+_LOOKS_LIKE_JSON = re.compile(r"\A\s*[\[{]|\{\s*\"\w+\"\s*:")
+_FENCED = re.compile(r"\A```(?:json)?\s*\n(.*)\n```\Z", re.DOTALL)
+
+
+_LABEL = str.maketrans({"[": "(", "]": ")", "\\": "/"})
+"""A label in brackets holds none of its own."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,14 @@ def _card(message: RunMessage) -> Said:
 
 def _objects(content: str) -> Said:
     """Texts as they are, pictures and files as links, which go out as in any answer."""
+    content = _bare(content)
     items = read_json(content)
     if isinstance(items, dict):
         items = [items]
     if not isinstance(items, list):
-        plain = content if not _LOOKS_LIKE_JSON.match(content) else ""
+        plain = content
+        if _LOOKS_LIKE_JSON.search(content) or is_for_machines(content):
+            plain = ""
         return Said(plain, unshown=None if plain or not content.strip() else "other")
     parts = list[str]()
     unshown: str | None = None
@@ -73,15 +81,23 @@ def _objects(content: str) -> Said:
     return Said("\n\n".join(parts), unshown=unshown)
 
 
+def _bare(content: str) -> str:
+    """A content without what stands around its JSON."""
+    bare = content.strip("\ufeff \t\r\n")
+    fenced = _FENCED.match(bare)
+    return fenced[1] if fenced else bare
+
+
 def _part(item: object) -> str:
     """One item as Markdown; nothing where there is neither text nor an address."""
     if not isinstance(item, dict):
-        return item if isinstance(item, str) else ""
+        return item if isinstance(item, str) and not is_for_machines(item) else ""
     if text_of(item, "type") == "text":
         return text_of(item, "text")
     address = text_of(item, "file_url") or text_of(item, "url")
     if not re.fullmatch(r"https?://[^\s<>]+", address):
         return ""
     name = " ".join(text_of(item, "name").split()) or text_of(item, "type") or "file"
-    label = re.sub(r"([\[\]\\])", r"\\\1", name)
-    return f"{'!' if text_of(item, 'type') == 'image' else ''}[{label}](<{address}>)"
+    label = name.translate(_LABEL)
+    target = address.replace("\\", "%5C")
+    return f"{'!' if text_of(item, 'type') == 'image' else ''}[{label}](<{target}>)"

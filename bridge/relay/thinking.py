@@ -30,8 +30,10 @@ def without_thoughts(answer: str) -> tuple[str, str]:
             return _joined(thoughts), ""
         thoughts.append(answer[begun.end() : ended.start()])
         answer = answer[ended.end() :]
-    if not thoughts and (bare := _BARE_END.search(answer)) and "```" not in answer[: bare.start()]:
-        return _joined([answer[: bare.start()]]), answer[bare.end() :]
+    if not thoughts and (bare := _BARE_END.search(answer)):
+        before = answer[: bare.start()]
+        if before.count("```") % 2 == 0 and before.count("~~~") % 2 == 0:  # else it is in code
+            return _joined([before]), answer[bare.end() :]
     begin = answer[:64].lstrip()
     if begin and _may_become("<", begin):
         answer = ""

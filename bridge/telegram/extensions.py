@@ -37,7 +37,7 @@ _ADDRESS = re.compile(r"://[^\s<>`|\\\"'()\[\]{}。，；：！？、）」』�
 _WORDS = re.compile(r"[^\W\d_]{3,}\s+[^\W\d_]{3,}")
 _SPOILER = re.compile(r"\|\|(?=[^\s|])(.{1,600}?)(?<=[^\s|])\|\|", re.DOTALL)
 _HALF_SPOILER = re.compile(r"\|\|(?=[^\s|])(.{1,600})\Z", re.DOTALL)
-_DOLLARS = re.compile(r"\$(?=[^\s$])((?:\\.|[^$\\\n]){1,300}?)(?<=[^\s\\])\$(?![\d$])")
+_DOLLARS = re.compile(r"\$(?=[^\s$])((?:\\.|[^$\\\n]){1,300}?)(?<=[^\s\\=/:(])\$(?![\w$])")
 _DISPLAY = re.compile(r"\$\$(.{1,600}?)\$\$|\\\[(.{1,600}?)\\\]|\\\((.{1,600}?)\\\)", re.DOTALL)
 
 
@@ -131,7 +131,11 @@ def _tag(state: StateInline, silent: bool) -> bool:
         if not silent:
             state.push("hardbreak", "br", 0)
     elif name in _SILENT:
-        pass
+        if not _is_paired(state, found, name):
+            return False
+        rest = state.src[found.end() : state.posMax].strip()
+        if found[1] and name in ("p", "div") and rest and not silent:
+            state.push("hardbreak", "br", 0)
     elif name == "a" and not found[1]:
         return _anchor(state, silent, found)
     elif name not in _TAGS or found[1]:
@@ -140,6 +144,17 @@ def _tag(state: StateInline, silent: bool) -> bool:
         return _pair(state, silent, found, name)
     state.pos = found.end()
     return True
+
+
+def _is_paired(state: StateInline, tag: re.Match[str], name: str) -> bool:
+    """Whether a tag only wraps: it stands at the edge of a line, or the other one is there, too."""
+    before, behind = state.src[: tag.start()], state.src[tag.end() :]
+    if not before or before.endswith("\n") or not behind or behind.startswith("\n"):
+        return True
+    if tag[1]:
+        return re.search(rf"(?i)<{name}[\s>]", state.src[: tag.start()][-2000:]) is not None
+    after = state.src[tag.end() : tag.end() + 2000]
+    return re.search(rf"(?i)</{name}\s*>", after) is not None or in_tail(state)
 
 
 def _pair(state: StateInline, silent: bool, opener: re.Match[str], name: str) -> bool:
@@ -156,7 +171,7 @@ def _pair(state: StateInline, silent: bool, opener: re.Match[str], name: str) ->
         tag = _TAGS[name]
         if tag in ("code", "sub", "sup"):
             inner = state.push(f"{tag}_inline", tag, 0)
-            inner.content = state.src[opener.end() : end]
+            inner.content = unescape(state.src[opener.end() : end])
         else:
             _wrapped(state, tag, opener.end(), end)
     state.pos = after

@@ -82,7 +82,8 @@ def close_open(state: StateInline) -> None:
         opener = state.delimiters[number]
         if closed == MOST_CLOSED:
             break
-        if not opener.open or opener.end >= 0 or _is_lone(state, number):
+        tilde = state.tokens[opener.token].content == "~"  # as in ~5 minutes
+        if not opener.open or opener.end >= 0 or tilde or _is_lone(state, number):
             continue
         closed += 1
         closer = state.push("text", "", 0)

@@ -20,15 +20,22 @@ _NO_OPENING_STRONG = ",);]}|"
 _AFTER_WILDCARD = ".])/"
 """Behind these a single `*` repeats or matches something."""
 _OPENING = "([{<«„“‘`"
+LONGEST_IN_WORD = 200
+"""Characters of emphasis that may end inside of a word."""
 _DUNDER = re.compile(r"__[A-Za-z](?:_?[A-Za-z0-9])*__(?![A-Za-z0-9_])")
 _HALF_DUNDER = re.compile(r"__[A-Za-z](?:_?[A-Za-z0-9])*_{0,2}\Z")
 _DRIVE = re.compile(r"(?<![^\W_])[A-Za-z]:\Z")
 _PATH = re.compile(r"\\[^\s*`\"<>|]*")
+_LETTER = "[^\\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+"""Of words with spaces between them."""
 _FILE_NAME = re.compile(
-    r"(?<![\w@:/.\\-])(?:\.{0,2}/)?(?:[\w-]+/|\.[\w-]+/)*[\w-][\w.-]*"
-    r"\.(?:ai|cc|io|la|md|mk|ml|mm|mov|pl|pm|ps|py|rs|sh|so|tf|zip)(?![\w/@-]|\.\w)",
+    rf"(?<!{_LETTER})(?<![@:/.\\%=&?~+,#$-])(?:\.{{0,2}}/)?(?:(?:{_LETTER}|-){{1,64}}/|\.[\w-]{{1,64}}/)*"
+    rf"(?:{_LETTER}|-)(?:{_LETTER}|[.-]){{0,64}}"
+    r"\.(?:ai|cc|io|la|md|mk|ml|mm|mov|pl|pm|ps|py|rs|sh|so|tf|zip)"
+    rf"(?!{_LETTER}|[/@-]|\.\w)",
     re.IGNORECASE,
 )
+_WEB_ADDRESS = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.-]{0,30}://\S+")
 """Names of files whose extension is a top-level domain: Telegram's server would link them."""
 
 
@@ -57,13 +64,15 @@ def is_sign(run: Run) -> bool:
 
 def ends_word(text: str, start: int, run: Run) -> bool:
     """Return whether `**` ends emphasis inside of a word, as in `**token**s`, and is no power."""
-    if run.marker != "*" or run.length != 2 or not (run.before + run.after).isalpha():
+    if run.marker != "*" or run.length != 2 or (run.before + run.after).isdigit():
         return False
-    opener = text.rfind("**", 0, start)
+    opener = text.rfind("**", max(0, start - LONGEST_IN_WORD), start)
     inner = text[opener + 2 : start]
     if opener < 0 or "*" in inner or not inner.strip() or inner[0].isspace():
         return False
-    alone = opener == 0 or not (_is_word(text[opener - 1]) or text[opener - 1] in "(*")
+    if run.before.isdigit() and any(char.isspace() for char in inner):
+        return False  # a power, as in **so 2**n is**
+    alone = opener == 0 or not (_is_word(text[opener - 1]) or text[opener - 1] == "*")
     return alone and inner.count("(") == inner.count(")")
 
 
@@ -156,7 +165,10 @@ def _with_file_names(children: list[Token]) -> list[Token]:
             made.append(token)
             continue
         done = 0
+        addresses = [found.span() for found in _WEB_ADDRESS.finditer(token.content)]
         for found in _FILE_NAME.finditer(token.content):
+            if any(begin <= found.start() < end for begin, end in addresses):
+                continue
             if found.start() > done:
                 made.append(_text(token, token.content[done : found.start()]))
             made.append(Token("code_inline", "code", 0, content=found[0], level=token.level))

@@ -102,6 +102,37 @@ def test_objects_keep_their_order_and_links_cannot_break_out() -> None:
     ]
     said = read_content(message(json.dumps(items), "object_string"))
     assert said.text == (
-        "![image](<https://x.example/a.png>)\n\nBetween.\n\n[a\\]\\(b](<https://x.example/b.pdf>)"
-    ).replace("\\(", "(")
+        "![image](<https://x.example/a.png>)\n\nBetween.\n\n[a)(b](<https://x.example/b.pdf>)"
+    )
     assert said.unshown == "other"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"data":{"title":"T","content":"{\\"a\\":1,\\"b\\":[1,2]}"}}',
+        '{"data":{"title":"T","content":"data:image/png;base64,AAAA"}}',
+        '{"data":{"title":"T","content":"' + "QUJD" * 40 + '"}}',
+    ],
+)
+def test_a_card_shows_nothing_that_is_for_machines(content: str) -> None:
+    assert read_card(content) == Card("T")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['x {"a": 1}', "data:image/png;base64,AAAA", '"{\\"a\\":1}"', '{"a":', '```json\n{"a":1}\n```'],
+)
+def test_objects_that_are_none_are_not_shown(content: str) -> None:
+    assert read_content(message(content, "object_string")) == Said("", unshown="other")
+
+
+def test_objects_may_be_wrapped() -> None:
+    items = '[{"type":"text","text":"Here."}]'
+    for content in (f"\ufeff{items}", f"```json\n{items}\n```"):
+        assert read_content(message(content, "object_string")).text == "Here."
+
+
+def test_options_may_be_plain_words() -> None:
+    card = '{"content_type":"option","content":{"question":"Which?","options":["A","B"]}}'
+    assert read_card(card) == Card("Which?", ("A", "B"))

@@ -25,6 +25,11 @@ def test_thoughts_that_began_before_the_output() -> None:
     )
 
 
+def test_thoughts_that_hold_code() -> None:
+    text = "Let me see:\n```py\nx\n```\nDone.\n</think>\n\nThe answer"
+    assert without_thoughts(text)[1] == "The answer"
+
+
 @pytest.mark.parametrize(
     "text",
     [

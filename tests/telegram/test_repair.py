@@ -1,5 +1,7 @@
 """What agents write slightly off is shown as it was meant."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,3 +146,59 @@ def test_no_cell_of_any_table_is_lost(columns: int, widths: list[int]) -> None:
 def test_no_tab_reaches_telegram_which_makes_one_space_of_it(text: str) -> None:
     assert "\t" not in render(text).text
     assert "    " in render(text).text or "a   b" in render(text).text
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "after"),
+    [
+        ("10. Step: ```bash\n    ls\n    ```\n11. next **b**", "ls", "next b"),
+        ("- a\n  - nested: ```bash\n    ls\n    ```\n  - n2\n- c", "ls", "• c"),
+        ("> Run: ```bash\n> ls\n> ```\n> after **b**", "ls", "after b"),
+        ("Use `git`: ```bash\ngit x\n```\n**b**", "git x", "b"),
+        ("- `install`: ```bash\n  npm i\n  ```\n- next", "npm i", "• next"),
+        ("Код: ```python\nx = 1\n``` и далее **жирный**", "x = 1", "и далее жирный"),
+        ("Код:\n```python\nx\n``` вот и **всё**\n\nдалее", "x", "далее"),
+    ],
+)
+def test_fences_in_lists_quotes_and_before_words(text: str, code: str, after: str) -> None:
+    assert [inner for kind, inner in shown(text) if kind == "pre"] == [code]
+    assert render(text).text.endswith(after)
+    assert "`" not in render(text).text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<li>Use the `<h1>` tag</li>\n<li>b</li>", "• Use the <h1> tag\n• b"),
+        ("<h1> is the main title, `<h2>` the next.", "<h1> is the main title, <h2> the next."),
+        (
+            "In HTML:\n\n    <ul>\n      <li>a</li>\n    </ul>",
+            "In HTML:\n\n<ul>\n  <li>a</li>\n</ul>",
+        ),
+        ("<pre> is a tag.\n\nMore.", "<pre> is a tag.\n\nMore."),
+        ("<ol><li>A</li><li>B</li></ol>text", "1. A\n2. B\n\ntext"),
+        ("Use the <p> tag for paragraphs", "Use the <p> tag for paragraphs"),
+        ("<p>One.</p><p>Two.</p>", "One.\nTwo."),
+        ("<code>&lt;b&gt;</code>", "<b>"),
+        ("Use $HOME/bin:$PATH now", "Use $HOME/bin:$PATH now"),
+    ],
+)
+def test_tags_and_variables_in_prose_and_code_stay(html: str, text: str) -> None:
+    assert render(html).text.replace("\n\n", "\n") == text.replace("\n\n", "\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<pre><code " + "language-" * 300, "x" * 30_000 + "\n```\na\n```\n", "x " + "~" * 30_000 + "\nend",
+        "a ```\n" * 5000, "a|b-\n" + " " * 16_000 + "x", "<ul><li>" * 4000, "<pre>\n" + " " * 20_000 + "x\n",
+        "a|b\n-|-\n" + "1|2\n" * 2000 + "|1" * 5000 + "\n", "**a" * 10_000, "a/" * 20_000 + "x",
+        "a." * 20_000, "__a_" * 10_000, "<p>" * 8000, "-" * 30_000 + ".md",
+    ],
+)  # fmt: skip
+def test_a_hostile_text_costs_no_square(text: str) -> None:
+    """A square of these lengths is minutes: the bound is far above what they take."""
+    begun = time.process_time()
+    repaired(text)
+    render(text)
+    assert time.process_time() - begun < 5

@@ -88,6 +88,10 @@ def test_bold_inside_of_a_sentence_without_spaces(language: str, data: st.DataOb
         ("(*see* **there**)", [("italic", "see"), ("bold", "there")]),
         ('"*quoted*" *and,* more', [("italic", "quoted"), ("italic", "and,")]),
         ('**token**s and **"quoted"**text', [("bold", "token"), ("bold", '"quoted"')]),
+        ("is **5**x, **100**ms, **16**GB", [("bold", "5"), ("bold", "100"), ("bold", "16")]),
+        ("(**R**etrieval-**A**ugmented)", [("bold", "R"), ("bold", "A")]),
+        ('(**PDF**s), "**CPU**s"', [("bold", "PDF"), ("bold", "CPU")]),
+        ("**so 2**n is** so", [("bold", "so 2**n is")]),
         ("__two words__", [("bold", "two words")]),
         ("да **«слово»**дальше", [("bold", "«слово»")]),
     ],
@@ -97,7 +101,8 @@ def test_emphasis_stays(markdown: str, formats: list[tuple[str, str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "markdown", ["2*pi*5 is", "2**10 and x**2.", "run `x`, see __init__ there"]
+    "markdown",
+    ["2*pi*5 is", "2**10 and x**2.", "It takes ~5 minutes to do", "run `x`, see __init__ there"],
 )
 def test_a_growing_sign_is_never_taken_for_formatting(markdown: str) -> None:
     growing = Growing()
@@ -117,6 +122,9 @@ def test_a_growing_sign_is_never_taken_for_formatting(markdown: str) -> None:
         ("plain.txt and 3.5 and e.g. nothing", []),
         ("Setup.MD。然后 lib.rs", ["Setup.MD", "lib.rs"]),
         ("the end.So it is", ["end.So"]),
+        ("看main.py文件，用README.md。", ["main.py", "README.md"]),
+        ("https://x.example/files/%D0%BE%D1%82.zip", []),
+        ("https://x.example/get?file=main.py&x=1 and ~/x/y.sh", []),
     ],
 )
 def test_names_of_files_become_no_links(markdown: str, names: list[str]) -> None:
