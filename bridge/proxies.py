@@ -6,7 +6,9 @@ the way to nobody is not looked at.
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from urllib.parse import quote, unquote, urlsplit
 
 _SCHEMES = {
@@ -28,10 +30,12 @@ def proxy_address(written: str) -> str:
 
     Raises ValueError, worded for the operator and without any of the address.
     """
-    written = written.strip()
+    written = written.strip().strip("'\"").strip()
     scheme, separator, rest = written.partition("://")
     if not separator:
         scheme, rest = "http", written
+        if ":" not in rest:  # a word such as DIRECT
+            raise ValueError(_NOT_ONE)
     known = _SCHEMES.get(scheme.casefold())
     if known is None:
         raise ValueError(_NOT_ONE)
@@ -78,15 +82,18 @@ def _named(variables: Mapping[str, str], name: str) -> str:
 
 def _is_loopback(host: str) -> bool:
     number = _number(host)
-    return host == "localhost" or (number is not None and number.is_loopback)
+    if isinstance(number, ipaddress.IPv6Address) and number.ipv4_mapped is not None:
+        number = number.ipv4_mapped
+    name = host.rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    return number is not None and number.is_loopback
 
 
 def _is_excepted(host: str, port: int | None, exceptions: str) -> bool:
     """Whether `NO_PROXY` names a host: by itself, its domain, its network, or a `*`."""
-    return any(
-        _excepts(entry.strip().casefold(), host, port)
-        for entry in exceptions.replace(";", ",").split(",")
-    )
+    entries = re.split(r"[,;|\s]+", exceptions.strip("'\"").casefold())
+    return any(_excepts(entry.strip("'\""), host.rstrip("."), port) for entry in entries if entry)
 
 
 def _excepts(entry: str, host: str, port: int | None) -> bool:
@@ -97,17 +104,18 @@ def _excepts(entry: str, host: str, port: int | None) -> bool:
     network, number = _network(entry), _number(host)
     if network is not None:
         return number is not None and number in network
-    entry = entry.partition("://")[2] or entry
-    name, _, only = (
-        entry.rpartition(":") if entry.count(":") == 1 or "]:" in entry else (entry, "", "")
-    )
-    if only and only != str(port):
+    entry = (entry.partition("://")[2] or entry).partition("/")[0]
+    with_port = entry.count(":") == 1 or "]:" in entry
+    name, _, only = entry.rpartition(":") if with_port else (entry, "", "")
+    if only and only not in ("*", str(port)):
         return False
-    name = name.strip("[]")
-    if number is not None:
-        return _number(name) == number or (name.endswith("*") and host.startswith(name[:-1]))
-    domain = name.removeprefix("*").removeprefix(".")
-    return bool(domain) and (host == domain or host.endswith(f".{domain}"))
+    name = name.strip("[]").rstrip(".")
+    if number is not None and _number(name) == number:
+        return True
+    domain = name.removeprefix("*.").removeprefix(".")
+    if "*" in domain:
+        return fnmatchcase(host, name) or fnmatchcase(host, domain)
+    return bool(domain) and number is None and (host == domain or host.endswith(f".{domain}"))
 
 
 def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:

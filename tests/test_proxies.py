@@ -26,6 +26,7 @@ COZE = "https://api.coze.com"
         ("http://me:p%40ss@proxy.example", "http://me:p%40ss@proxy.example:80"),
         ("http://me:p@ss@proxy.example:3128", "http://me:p%40ss@proxy.example:3128"),
         ("socks5://me@h:1", "socks5://me:@h:1"),
+        ('"http://127.0.0.1:7890"', "http://127.0.0.1:7890"),
     ],
 )
 def test_a_proxys_address_has_one_form(written: str, means: str) -> None:
@@ -37,7 +38,7 @@ def test_a_proxys_address_has_one_form(written: str, means: str) -> None:
     [
         "http://127.0.0.1:6153export", "http://", "ftp://h:1", "http://h:99999", "http://u:pa#ss@h:1",
         "http://u:pa/ss@h:1", "http://u:pa?ss@h:1", "http://h:1/path", "http://h:1?x", "http://a b:1",
-        "http://[::1", "socks5://:1080", "",
+        "http://[::1", "socks5://:1080", "", "DIRECT", "proxy.example",
     ],
 )  # fmt: skip
 def test_what_is_no_proxys_address_is_refused_without_being_quoted(written: str) -> None:
@@ -62,6 +63,14 @@ def test_any_text_is_an_address_or_a_fault(written: str) -> None:
         (COZE, "*", True),
         (COZE, "localhost, *", True),
         (COZE, "coze.com", True),
+        (COZE, "localhost 127.0.0.1 coze.com", True),
+        (COZE, "localhost|coze.com.", True),
+        (COZE, '"localhost,coze.com"', True),
+        (COZE, "api.coze.*", True),
+        (COZE, "*.coze.*", True),
+        (COZE, "https://api.coze.com/", True),
+        ("http://192.168.3.4:8888", "192.168.*.*", True),
+        ("http://10.1.2.3:8888", "http://10.1.2.3:8888/", True),
         (COZE, ".coze.com", True),
         (COZE, "*.coze.com", True),
         (COZE, "api.coze.com:443", True),
@@ -95,7 +104,9 @@ def test_the_variable_of_the_scheme_wins_and_small_letters_before_capitals() -> 
     assert proxy_variable(COZE, {"HTTP_PROXY": "d"}) is None
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "localhost.", "[::ffff:127.0.0.1]"]
+)
 def test_this_machine_is_reached_directly(host: str) -> None:
     assert proxy_variable(f"http://{host}:8080", {"ALL_PROXY": "http://p:1"}) is None
 

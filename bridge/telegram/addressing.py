@@ -4,7 +4,7 @@ Names count only where Telegram has marked them: an entity covers a part of the 
 count UTF-16 units, and what merely looks like our name inside a word or a link is none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from telegram import Message as RawMessage
@@ -34,6 +34,8 @@ class Command:
     addressee: str
     """The bot that it names behind an `@`; empty when it names none."""
     argument: str
+    argument_at: int = 0
+    """Where it begins in the text, in UTF-16 units."""
 
 
 def text_of(raw: RawMessage) -> str:
@@ -99,22 +101,32 @@ def command(raw: RawMessage, us: Us) -> Command | None:
     if _slice(text, mark.offset + mark.length, mark.offset + mark.length + 1).strip():
         return None  # the beginning of a path, such as /etc/hosts
     name, _, addressee = _covered(text, mark).removeprefix("/").partition("@")
-    argument = _slice(text, mark.offset + mark.length, None).strip()
-    return Command(name.casefold(), addressee, argument)
+    begin = mark.offset + mark.length
+    argument = _slice(text, begin, None).strip()
+    return Command(name.casefold(), addressee, argument, begin)
 
 
-def without_name(raw: RawMessage, us: Us) -> str:
+Read = Callable[[RawMessage, int, int | None], str]
+"""Read a part of a message's text by UTF-16 units; None is its end."""
+
+
+def read_plainly(raw: RawMessage, begin: int, end: int | None) -> str:
+    """Return a part of the text as it stands."""
+    return _slice(text_of(raw), begin, end)
+
+
+def without_name(raw: RawMessage, us: Us, read: Read = read_plainly) -> str:
     """The text without our name at its beginning or end, where it only says whom it is for."""
     text = text_of(raw)
     for mark in marks(raw):
         if not _mentions(text, mark, us) or _stands_among_names(raw, mark):
             continue
-        before, after = _before(text, mark), _slice(text, mark.offset + mark.length, None)
+        before, after = read(raw, 0, mark.offset), read(raw, mark.offset + mark.length, None)
         if not before.strip():
             return after.lstrip().removeprefix(",").removeprefix(":").strip()
         if not after.strip(" .!?…。！？"):
             return (before.rstrip().removesuffix(",") + after.strip()).strip()
-    return text.strip()
+    return read(raw, 0, None).strip()
 
 
 def _stands_among_names(raw: RawMessage, mark: MessageEntity) -> bool:

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from telegram import Bot, Update
 from telegram import Message as RawMessage
 
+_BROKEN = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
+"""What the library raises for a part that it cannot read."""
 _PARTS = ("poll", "checklist", "quote", "external_reply", "reply_to_message", "story", "game",
-          "giveaway", "invoice", "link_preview_options", "forward_origin", "via_bot")  # fmt: skip
+          "giveaway", "invoice", "link_preview_options", "forward_origin", "via_bot", "entities",
+          "caption_entities")  # fmt: skip
 """Of a message, what it can be read without."""
 
 
@@ -21,7 +24,7 @@ def parsed(content: Mapping[str, object], bot: Bot) -> tuple[Update, bool]:
     """
     try:
         return Update.de_json(dict(content), bot), False
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except _BROKEN:
         left = _without_broken_parts(content, bot)
         if left is None:
             raise
@@ -52,6 +55,6 @@ def _readable(message: Mapping[str, object], bot: Bot, deep: int) -> dict[str, o
 def _is_readable(message: dict[str, object], bot: Bot) -> bool:
     try:
         RawMessage.de_json(message, bot)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except _BROKEN:
         return False
     return True

@@ -48,10 +48,10 @@ from bridge.telegram.said import (
     chat_key,
     message_answered,
     read_message,
+    read_with_addresses,
     sender_of,
     storable,
     whole_number,
-    with_links_of,
 )
 
 WANTED = (
@@ -199,7 +199,9 @@ def _order(order: Command, raw: RawMessage, said: Message, us: Us, update_id: in
         return Nothing("a command for another bot")
     argument = storable(order.argument)
     if order.name == "ask" and (argument or said.quote is not None or said.attachments):
-        return Ask(replace(said, text=storable(with_links_of(raw, argument))))
+        return Ask(
+            replace(said, text=storable(read_with_addresses(raw, order.argument_at, None).strip()))
+        )
     surely = said.chat.private or addressed(raw, us)
     return Order(said, update_id, order.name, argument, surely, _about(raw, us))
 

@@ -202,7 +202,7 @@ def with_addresses(text: str, marks: Sequence[MessageEntity]) -> str:
     raw = text.encode("utf-16-le", "surrogatepass")
     parts, done = list[str](), 0
     for one in links:
-        if one.offset < done or one.length <= 0:
+        if one.offset < done or one.length <= 0 or 2 * one.offset >= len(raw):
             continue
         end = one.offset + one.length
         parts.append(_units(raw, done, one.offset))

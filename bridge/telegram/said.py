@@ -6,16 +6,15 @@ from telegram import User as RawUser
 from telegram.constants import ChatType
 
 from bridge.model import Attachment, ChatKey, Kind, Message, Quote, Sender
-from bridge.telegram.addressing import TELEGRAM, Us, marks, text_of, without_name
+from bridge.telegram.addressing import TELEGRAM, Us, marks, read_plainly, text_of, without_name
 from bridge.telegram.attached import attachments, in_words
 from bridge.telegram.richtext import rich_text, with_addresses
 
 
 def read_message(raw: RawMessage, sender: Sender, us: Us) -> Message:
     """What the message says, without our name where that only calls us."""
-    text = storable(_own_words(raw) if raw.chat.type == ChatType.PRIVATE else without_name(raw, us))
-    if raw.chat.type != ChatType.PRIVATE:
-        text = storable(with_links_of(raw, text))
+    private = raw.chat.type == ChatType.PRIVATE
+    text = storable(_own_words(raw) if private else without_name(raw, us, read_with_addresses))
     text = "\n\n".join(part for part in (storable(rich_text(_rich(raw))), text) if part)
     text = "\n".join(part for part in (storable(in_words(raw)), text) if part)
     quote = _quote(raw, us)
@@ -108,19 +107,15 @@ def _own_words(raw: RawMessage) -> str:
     return with_addresses(text_of(raw), marks(raw))
 
 
-def with_links_of(raw: RawMessage, text: str) -> str:
-    """Return a part of its text (as without our name) with the addresses behind its words."""
-    whole = text_of(raw)
-    start = whole.find(text) if text else -1
-    if start < 0 or not marks(raw):
-        return text
-    before = len(whole[:start].encode("utf-16-le", "surrogatepass")) // 2
-    moved = [
-        MessageEntity(one.type, one.offset - before, one.length, url=one.url)
+def read_with_addresses(raw: RawMessage, begin: int, end: int | None) -> str:
+    """Return a part of the text (in UTF-16 units) with the addresses behind its words."""
+    stop = end if end is not None else len(text_of(raw).encode("utf-16-le", "surrogatepass")) // 2
+    inside = [
+        MessageEntity(one.type, one.offset - begin, min(one.length, stop - one.offset), url=one.url)
         for one in marks(raw)
-        if one.offset >= before
+        if begin <= one.offset < stop
     ]
-    return with_addresses(text, moved)
+    return with_addresses(read_plainly(raw, begin, end), inside)
 
 
 def _rich(raw: RawMessage) -> object:

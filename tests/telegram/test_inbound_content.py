@@ -207,6 +207,29 @@ def test_links_of_what_is_answered_forwarded_and_asked_by_a_command() -> None:
     assert asked(group, GROUP) == "see [here](https://example.com/a)"
 
 
+@pytest.mark.parametrize("end", [".", "?", "!"])
+def test_a_link_stays_where_our_name_stands_at_the_end(end: str) -> None:
+    text = f"here @lab_bridge_bot{end}"
+    entities = [link(0, 4), *mentions(text, "@lab_bridge_bot")]
+    assert asked({"text": text, "entities": entities}, GROUP) == (
+        f"[here](https://example.com/a){end}"
+    )
+
+
+def test_a_link_on_a_word_of_our_name_is_found_in_its_place() -> None:
+    text = "@lab_bridge_bot bot"
+    entities = [*mentions(text, "@lab_bridge_bot"), link(16, 3)]
+    assert asked({"text": text, "entities": entities}, GROUP) == "[bot](https://example.com/a)"
+    command = {"type": "bot_command", "offset": 0, "length": 4}
+    assert asked({"text": "/ask s", "entities": [command, link(5, 1)]}) == (
+        "[s](https://example.com/a)"
+    )
+
+
+def test_broken_entities_cost_no_words() -> None:
+    assert asked({"text": "hello", "entities": [{"type": "bold"}]}).startswith("hello\n")
+
+
 @given(st.text(max_size=12), st.integers(0, 12), st.integers(0, 12))
 def test_any_words_with_a_link_keep_all_words(text: str, offset: int, length: int) -> None:
     if not text.strip():
