@@ -1,5 +1,6 @@
 """The first trouble is what people and operators read; what was answered is no failure."""
 
+import asyncio
 from contextlib import aclosing
 from pathlib import Path
 
@@ -139,15 +140,18 @@ async def test_a_conversation_that_is_gone_is_replaced_once_and_said(
     assert await troubles(world) == []
 
 
+@in_a_fast_world
 async def test_a_conversation_that_is_gone_counts_as_deleted(world: World) -> None:
     ann = world.telegram.add_person("Ann")
     world.coze.quirks.lost_conversation_code = 4200
+    world.coze.use(saying(WHOLE))
     async with world.bridge():
         world.telegram.send(ann, "one")
         await world.settled(ann, 1)
         world.coze.forget_conversation(world.coze.asked[0].conversation_id)
         world.telegram.send(ann, "/forget")
         asked = await world.settled(ann, 2)
+        await asyncio.sleep(10)
         world.telegram.press(ann, asked.message_id, next(iter(buttons(asked))))
         await world.telegram.until(lambda: not buttons(world.posts(ann)[-1]))
         told = world.posts(ann)[-1].text
