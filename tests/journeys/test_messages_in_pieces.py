@@ -5,7 +5,7 @@ from asyncio import sleep as asyncio_sleep
 from pathlib import Path
 
 import pytest
-from worlds import World, a_world, formats, in_a_fast_world
+from worlds import World, a_world, formats, in_a_fast_world, in_a_world_of_speed
 
 from bridge.sandbox.coze import saying
 
@@ -19,7 +19,7 @@ def asked(world: World) -> list[str]:
 
 @pytest.mark.parametrize("gap", [0.06, 0.3, 0.7, 1.2])
 def test_a_cut_paste_is_one_question(gap: float, tmp_path: Path) -> None:
-    @in_a_fast_world
+    @in_a_world_of_speed(3.0)
     async def journey(world: World) -> None:
         ann = world.telegram.add_person("Ann")
         world.coze.use(saying("Yes."))
@@ -34,7 +34,7 @@ def test_a_cut_paste_is_one_question(gap: float, tmp_path: Path) -> None:
     journey(tmp_path)
 
 
-@in_a_fast_world
+@in_a_world_of_speed(3.0)
 async def test_the_rest_of_a_paste_needs_no_mention_in_a_group(world: World) -> None:
     ann = world.telegram.add_person("Ann")
     group = world.telegram.add_group("Group", [ann])
@@ -53,7 +53,7 @@ async def test_the_rest_of_a_paste_needs_no_mention_in_a_group(world: World) -> 
     assert question.endswith(REST.strip())
 
 
-@in_a_fast_world
+@in_a_world_of_speed(3.0)
 async def test_short_messages_wait_no_longer(world: World) -> None:
     ann = world.telegram.add_person("Ann")
     world.coze.use(saying("Yes."))

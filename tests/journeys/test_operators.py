@@ -76,6 +76,8 @@ async def test_access_by_id_by_username_and_in_reply_to_a_forward(world: World) 
         assert (await said(world, bo, "hello")).text == ANSWER
         theirs = world.telegram.messages(cleo)[0].message_id
         forwarded = world.telegram.forward(ann, theirs, ann, chat=cleo.id)
+        # A forwarded message is a question, too: its answer must not come between what follows.
+        await world.telegram.until(lambda: ANSWER in [one.text for one in world.posts(ann)], 100)
         world.telegram.send(ann, "/allow", reply_to=forwarded)
         await world.telegram.until(lambda: "Cleo may" in world.posts(ann)[-1].text, 100)
         await world.telegram.until(lambda: len(world.posts(cleo)) == 2, 100)
