@@ -5,7 +5,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from worlds import World, buttons, in_a_fast_world
+from worlds import World, buttons, in_a_fast_world, troubles
 
 from bridge.coze.conversations import create_conversation
 from bridge.coze.follow import follow
@@ -15,21 +15,9 @@ from bridge.neighbours import coze_client
 from bridge.relay.progress import Progress
 from bridge.sandbox.coze import fixed, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Fail, Silence, ending, say
-from bridge.store import stats
-from bridge.store.engine import Store
 
 WHOLE = "The whole answer, with **all** its words."
 SHOWN = "The whole answer, with all its words."
-
-
-async def troubles(world: World) -> list[str]:
-    """What the operator reads of failed turns, newest first."""
-    store = Store(world.variables["DATABASE_URL"])
-    try:
-        async with store.reading() as tx:
-            return [one.trouble or "" for one in await stats.failures(tx, 20)]
-    finally:
-        await store.close()
 
 
 @pytest.mark.parametrize("finish", [True, False])

@@ -2,23 +2,13 @@
 
 import asyncio
 
-from worlds import World, in_a_fast_world
+from worlds import World, in_a_fast_world, troubles
 
 from bridge.app import App
 from bridge.sandbox.coze import saying
 from bridge.store import stats
-from bridge.store.engine import Store
 
 ANSWER = "An answer."
-
-
-async def failures(world: World) -> list[str]:
-    store = Store(world.variables["DATABASE_URL"])
-    try:
-        async with store.reading() as tx:
-            return [one.trouble or "" for one in await stats.failures(tx, 20)]
-    finally:
-        await store.close()
 
 
 async def until_failed(app: App) -> None:
@@ -46,7 +36,7 @@ async def test_topics_that_were_switched_off_are_answered_at_the_root(world: Wor
     assert post.text == ANSWER
     assert post.thread_id == 0
     assert len(world.coze.asked) == 3
-    assert await failures(world) == []
+    assert await troubles(world) == []
     refused = [one for one in world.telegram.calls if "thread not found" in (one.description or "")]
     assert len(refused) <= 2  # it is remembered for a while
 
@@ -84,7 +74,7 @@ async def test_a_dead_topic_of_a_private_chat_leaks_nothing_and_counts_as_failed
 
         await until_failed(app)
     assert world.posts(ann) == []
-    (trouble,) = await failures(world)
+    (trouble,) = await troubles(world)
     assert "message thread not found" in trouble
 
 
@@ -102,7 +92,7 @@ async def test_an_old_topic_of_a_forum_is_reached_by_a_reply(world: World) -> No
         _, *posts = world.posts(forum)  # the first is the greeting
     assert [(post.thread_id, post.text[:20]) for post in posts if post.thread_id != topic] == []
     assert asked
-    assert await failures(world) == []
+    assert await troubles(world) == []
 
 
 async def test_a_question_that_is_gone_is_answered_without_a_reply(world: World) -> None:
@@ -133,5 +123,5 @@ async def test_an_answer_that_telegram_takes_in_no_form_is_a_failure(world: Worl
         world.telegram.send(ann, "one")
 
         await until_failed(app)
-    (trouble,) = await failures(world)
+    (trouble,) = await troubles(world)
     assert "something is odd" in trouble

@@ -23,7 +23,7 @@ from bridge.sandbox.journal import Journal
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Budgets, Group, Message, Person, TelegramEmulator
 from bridge.settings import Settings
-from bridge.store import migrate
+from bridge.store import migrate, stats
 from bridge.store.engine import Store
 from bridge.telegram.operators.desk import Controls
 
@@ -71,6 +71,16 @@ class World:
 
         await self.telegram.until(done, timeout=timeout, what=f"{posts} settled posts")
         return self.telegram.posts(place)[-1]
+
+
+async def troubles(world: World) -> list[str]:
+    """What the operator reads of failed turns, newest first; also once the bridge has ended."""
+    store = Store(world.variables["DATABASE_URL"])
+    try:
+        async with store.reading() as tx:
+            return [one.trouble or "" for one in await stats.failures(tx, 20)]
+    finally:
+        await store.close()
 
 
 async def eventually(predicate: Callable[[], object], seconds: float) -> None:
