@@ -9,6 +9,7 @@ from html import unescape
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, reference
 from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
 
 from bridge.telegram.half import in_tail
 from bridge.telegram.tex import readable
@@ -106,14 +107,15 @@ def _spoiler(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _wrapped(state: StateInline, tag: str, start: int, end: int) -> None:
-    """Everything from `start` to `end`, inside a format."""
+def _wrapped(state: StateInline, tag: str, start: int, end: int) -> Token:
+    """Everything from `start` to `end`, inside a format; its opening token."""
     rest = state.posMax
-    state.push(f"{tag}_open", tag, 1)
+    opening = state.push(f"{tag}_open", tag, 1)
     state.pos, state.posMax = start, end
     state.md.inline.tokenize(state)
     state.posMax = rest
     state.push(f"{tag}_close", tag, -1)
+    return opening
 
 
 def _tag(state: StateInline, silent: bool) -> bool:
@@ -187,12 +189,8 @@ def _anchor(state: StateInline, silent: bool, opener: re.Match[str]) -> bool:
     end, after = (state.posMax, state.posMax) if closer is None else closer.span()
     if not silent:
         address = unescape(place[1] or place[2] or place[3] or "")
-        token = state.push("link_open", "a", 1)
-        token.attrs = {"href": address if closer is not None else ""}
-        rest, state.pos, state.posMax = state.posMax, opener.end(), end
-        state.md.inline.tokenize(state)
-        state.posMax = rest
-        state.push("link_close", "a", -1)
+        link = _wrapped(state, "link", opener.end(), end)
+        link.attrs = {"href": address if closer is not None else ""}
     state.pos = after
     return True
 

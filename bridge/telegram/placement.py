@@ -93,9 +93,9 @@ class Placement:
 
     def place(self, key: ChatKey, reply_to: int | None = None, near: int | None = None) -> Place:
         """Return where a message goes; `near` is one of its topic, which it may answer."""
-        if self._refused.get(key, 0.0) > _now():
-            return self._other(key, reply_to, near) or Place(key.thread_id or None, reply_to)
-        return Place(key.thread_id or None, reply_to)
+        refused = self._refused.get(key, 0.0) > _now()
+        other = self._other(key, reply_to, near) if refused else None
+        return other or Place(key.thread_id or None, reply_to)
 
     def _other(self, key: ChatKey, reply_to: int | None, near: int | None) -> Place | None:
         if key.private:

@@ -104,7 +104,7 @@ def _whose_elsewhere(raw: RawMessage) -> str:
 
 def _own_words(raw: RawMessage) -> str:
     """Its text with the addresses that lie behind words."""
-    return with_addresses(text_of(raw), marks(raw))
+    return read_with_addresses(raw, 0, None)
 
 
 def read_with_addresses(raw: RawMessage, begin: int, end: int | None) -> str:
