@@ -41,22 +41,24 @@ from bridge.store import (
 from bridge.store.engine import Store
 from bridge.telegram import scratch
 from bridge.telegram.alarms import Alarms
-from bridge.telegram.allowance import Allowance, Flood
+from bridge.telegram.approvals import Approvals
 from bridge.telegram.budget import Limits
 from bridge.telegram.calls import Calls
 from bridge.telegram.clock import TelegramClock
 from bridge.telegram.commands import Commands
 from bridge.telegram.context import Context
-from bridge.telegram.door import Door, known_operators, new_code
+from bridge.telegram.door import Door, all_operators, new_code
 from bridge.telegram.enclosing import Enclosing
 from bridge.telegram.features import Features
 from bridge.telegram.fetching import Fetching
+from bridge.telegram.gate import Flood, Gate
 from bridge.telegram.intake import DEAF_SECONDS, STUCK_SECONDS, Intake
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.life import Life
 from bridge.telegram.listening import Listening
 from bridge.telegram.media import Downloads
 from bridge.telegram.menus import Menus
+from bridge.telegram.notices import Notices
 from bridge.telegram.opening import Replies
 from bridge.telegram.operators.broadcast import Broadcasting
 from bridge.telegram.operators.desk import Controls, Desk
@@ -75,6 +77,8 @@ from bridge.texts import age
 
 log = structlog.get_logger(__name__)
 TIDY_SECONDS = 3600.0
+LAST_NOTICES_SECONDS = 2.0
+"""How long a shutdown waits for short messages to be sent; the rest goes out at the next start."""
 TRY_AGAIN_SECONDS = 60.0
 """After this long without another failed write, a write is tried when somebody asks."""
 
@@ -158,6 +162,8 @@ async def running(settings: Settings, controls: Controls | None = None) -> Async
         files = await stack.enter_async_context(downloads(settings, bot))
         has = await _parts(settings, store, coze, bot, files, controls or Controls(), metrics)
         stack.push_async_callback(has.lanes.close, settings.bridge_grace_seconds)
+        stack.push_async_callback(has.notices.close, LAST_NOTICES_SECONDS)
+        await has.notices.recall()
         await has.lanes.go_on()
         settling, life = _settling(settings, has, clock)
         mailbox = await stack.enter_async_context(telegram_mailbox(settings, metrics, clock))
@@ -168,6 +174,7 @@ async def running(settings: Settings, controls: Controls | None = None) -> Async
         app = App(bot, store, has.lanes, intake, taking, has.desk, has.alarms, metrics)
         works: dict[str, Callable[[], Coroutine[None, None, None]]] = {
             "moves": life.follow_moves,
+            "approvals": has.approvals.run,
             "menu": Menus(bot, has.calls.pacer, store, has.rights).keep,
             "housekeeping": lambda: _tidy_each_hour(store, settings.bridge_retention_days),
             "alarms of runs": has.alarms.follow_runs,
@@ -194,13 +201,15 @@ class _Parts:
     default: Preferences
     features: Features
     calls: Calls
+    notices: Notices
     lanes: Lanes
     shut: Shut
     rights: Rights
     door: Door
     reactions: Reactions
     people: People
-    allowance: Allowance
+    gate: Gate
+    approvals: Approvals
     alarms: Alarms
     vitals: Vitals
     desk: Desk
@@ -226,14 +235,16 @@ async def _parts(
     await shut.recall()
     calls = Calls(bot, pacer, store, shut, metrics)
     await calls.recall_silences()
-    rights = Rights(bot, pacer, {*settings.bridge_operators, *await known_operators(store)})
+    notices = Notices(bot.id, calls, store)
+    rights = Rights(bot, pacer, await all_operators(store, settings.bridge_operators))
     code = "" if rights.operators else new_code()
     people = People(store)
     by_approval = settings.bridge_access is Entrance.APPROVAL
     introduction = Introduction(bot, rights)
-    door = Door(calls, store, rights, introduction, people, by_approval=by_approval, code=code)
-    reactions = Reactions(calls)
-    alarms = Alarms(calls, store, rights, people)
+    approvals = Approvals(bot.id, calls, notices, store, rights, people)
+    door = Door(notices, store, rights, introduction, approvals, by_approval=by_approval, code=code)
+    reactions = Reactions(notices)
+    alarms = Alarms(calls, notices, store, rights, people)
     carrying = Carrying(coze, store, files, coze_place(settings))
     enclosing = _enclosing(settings, store, coze, bot)
     lanes = Lanes(
@@ -252,13 +263,15 @@ async def _parts(
     )
     vitals = Vitals(store, coze, lanes, pacer)
     desk = Desk(
-        bot, calls, store, lanes, coze, home, rights, door, people, vitals, controls, by_approval
-    )
-    allowance = Allowance(store, rights, Flood(*settings.bridge_flood))
-    own_data = OwnData(calls, store, lanes, coze, people, settings.bridge_retention_days)
+        bot, calls, notices, store, lanes, coze, home, rights, door, people, vitals, controls,
+        by_approval,
+    )  # fmt: skip
+    flood = settings.bridge_flood
+    gate = Gate(store, rights, Flood(*flood), Flood(*flood, strict=True))
+    own_data = OwnData(notices, store, lanes, coze, people, settings.bridge_retention_days)
     return _Parts(
-        bot, store, coze, home, default, features, calls, lanes, shut, rights, door, reactions,
-        people, allowance, alarms, vitals, desk, own_data, code,
+        bot, store, coze, home, default, features, calls, notices, lanes, shut, rights, door, reactions,
+        people, gate, approvals, alarms, vitals, desk, own_data, code,
     )  # fmt: skip
 
 
@@ -279,63 +292,38 @@ def _enclosing(settings: Settings, store: Store, coze: Coze, bot: Bot) -> Enclos
 
 def _settling(settings: Settings, has: _Parts, clock: TelegramClock) -> tuple[Settling, Life]:
     """What becomes of updates, and what follows the moves of groups."""
-    calls, store, lanes, most = has.calls, has.store, has.lanes, settings.bridge_waiting_messages
+    notices, store, lanes = has.notices, has.store, has.lanes
+    most = settings.bridge_waiting_messages
     context = Context()
-    commands = Commands(
-        calls,
-        store,
-        lanes,
-        has.coze,
-        has.home,
-        has.default,
-        has.rights,
-        has.door.introduction,
-        has.reactions,
-        Operators(has.desk),
-        has.own_data,
-        has.allowance,
-    )
-    taps = Taps(
-        calls,
-        store,
-        lanes,
-        commands,
-        has.coze,
-        has.features,
-        has.default,
-        has.rights,
-        has.door,
-        has.allowance,
-        most_waiting=most,
-    )
     listening = Listening(
-        calls,
+        notices,
         store,
         lanes,
         has.shut,
         context,
         has.reactions,
         has.default,
-        has.allowance,
+        has.gate,
         most_waiting=most,
         stale_seconds=settings.bridge_group_stale_seconds,
     )
-    life = Life(
-        has.bot, calls, store, lanes, has.shut, has.rights, has.door, context, has.door.introduction
-    )
-    return Settling(
-        has.bot,
-        calls,
-        store,
-        lanes,
-        has.door,
+    commands = Commands(
+        notices, store, lanes, has.coze, has.home, has.default, has.rights, has.door.introduction,
+        has.reactions, Operators(has.desk), has.own_data, listening,
+    )  # fmt: skip
+    taps = Taps(
+        notices, store, lanes, commands, has.coze, has.features, has.default, has.rights, has.door,
         listening,
-        commands,
-        taps,
-        life,
-        has.people,
-        clock,
-    ), life
+    )  # fmt: skip
+    life = Life(
+        has.bot, has.calls, notices, store, lanes, has.shut, has.rights, has.door, context,
+        has.door.introduction,
+    )  # fmt: skip
+    settling = Settling(
+        has.bot, notices, store, has.door, listening, commands, taps, life, has.people, clock,
+        has.gate,
+    )  # fmt: skip
+    return settling, life
 
 
 async def _tidy(store: Store, days: float) -> None:

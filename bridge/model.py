@@ -44,6 +44,11 @@ class Sender:
     leads: bool = False
     """Whether they wrote in the group's own name, as only its administrators can."""
 
+    @property
+    def channel(self) -> bool:
+        """Whether they wrote in a channel's name; people can have as many of these as they like."""
+        return self.id < 0 and not self.leads
+
     def __repr__(self) -> str:
         return f"Sender(id={self.id})"
 
@@ -291,6 +296,8 @@ class End:
     """Whether its run may be going all the same."""
     tokens_in: int = 0
     tokens_out: int = 0
+    estimated: bool = False
+    """Whether Coze did not say what it cost."""
     trouble: str | None = None
     """What the operator reads of a failure, with the cure."""
 

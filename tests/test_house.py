@@ -170,7 +170,7 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources())
     used = set(
         re.findall(
-            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge|group|access|operator|agents|ask|file|speech|quota|users|chats|leave|confirm|errors|stats|audit|pause|loglevel|reload|broadcast|alarm|agent|privacy|forget)\.\w+)"',
+            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge|group|access|operators?|channels|agents|ask|file|speech|quota|users|chats|leave|confirm|errors|stats|audit|pause|loglevel|reload|broadcast|alarm|agent|privacy|forget)\.\w+)"',
             code,
         )
     )

@@ -21,6 +21,7 @@ from bridge.coze.runs import cancel_run
 from bridge.errors import CozeTrouble, Happened, NotShown, RunFailed, StoreTrouble, Trouble
 from bridge.metrics import Metrics
 from bridge.model import End, Home, Picture, State, Turn
+from bridge.relay import costs
 from bridge.relay.asking import Asking, Told
 from bridge.relay.carrying import Carrying
 from bridge.relay.reply import Halt, Reply, ReplyImpossible
@@ -69,14 +70,14 @@ class Answering:
         told.progress = replace(told.progress, transcript=transcript(turn))
         if turn.edited:  # while nobody was there to begin anew
             await self._cancel(told)
-            await self._begin_anew(turn)
+            await self._begin_anew(told)
             return
         end = turn.final or await self._end_of(told, reply, halt)
         if end is not None:
             await self.conclude(told.turn, end, reply)
             self._heard_end(end, told.trouble)
         elif halt.result() is Halt.EDIT:
-            await self._begin_anew(turn)
+            await self._begin_anew(told)
 
     async def _end_of(self, told: Told, reply: Reply, halt: asyncio.Future[Halt]) -> End | None:
         if told.turn.stopping:  # the wish came to an earlier process
@@ -180,15 +181,16 @@ class Answering:
         if turn.final is None:
             async with self._store.writing() as tx:
                 if not await turns.concluded(tx, turn.id, end):
-                    await turns.ask_anew(tx, turn.id)
+                    await turns.ask_anew(tx, turn.id, end.tokens_in, end.tokens_out)
                     return
         try:
             await reply.finish(end.picture)
         except ReplyImpossible as impossible:  # nobody is there to read it
             end = _never_shown(turn, end, impossible)
+        end = await costs.with_cost(self._coze, turn, end)
         async with self._store.writing() as tx:
             if not await turns.settle(tx, turn.id, end):
-                await turns.ask_anew(tx, turn.id)
+                await turns.ask_anew(tx, turn.id, end.tokens_in, end.tokens_out)
                 return
             await turns.forget_words(tx, turn.chat)
         tokens, seconds = (end.tokens_in, end.tokens_out), time.time() - turn.came_at
@@ -204,16 +206,21 @@ class Answering:
             log_id=end.log_id,
             tokens_in=end.tokens_in,
             tokens_out=end.tokens_out,
+            estimated=end.estimated,
         )
 
-    async def _begin_anew(self, turn: Turn) -> None:
+    async def _begin_anew(self, told: Told) -> None:
+        """Let the turn be asked again; what the run cost that was broken off counts."""
+        cost = await costs.broken_off(self._coze, told.turn, told.progress.text)
         async with self._store.writing() as tx:
-            await turns.ask_anew(tx, turn.id)
+            await turns.ask_anew(
+                tx, told.turn.id, cost.tokens_in, cost.tokens_out, estimated=cost.estimated
+            )
 
 
 def _end(told: Told, state: State, picture: Picture, trouble: Trouble | None = None) -> End:
     """How the turn ends, with what the trouble leaves behind."""
-    turn, usage = told.turn, told.progress.usage
+    turn, cost = told.turn, costs.reported(told.progress.usage)
     happened = trouble is None or trouble.happened is not Happened.NO
     if told.rejoined and not picture.answers:  # the posts of an earlier process say more
         picture = replace(picture, keeps=len(turn.posts))
@@ -223,8 +230,8 @@ def _end(told: Told, state: State, picture: Picture, trouble: Trouble | None = N
         code=str(trouble.code) if trouble and trouble.code is not None else None,
         log_id=trouble.log_id if trouble else None,
         lingers=turn.asked and happened and not told.over,
-        tokens_in=usage.input,
-        tokens_out=usage.output or max(0, usage.total - usage.input),
+        tokens_in=cost.tokens_in,
+        tokens_out=cost.tokens_out,
         trouble=str(trouble) if trouble else None,
     )
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,10 +34,25 @@ async def who_ask(tx: AsyncConnection) -> Mapping[int, str]:
     return {row.chat_id: row.name for row in (await tx.execute(query)).all()}
 
 
-async def ask(tx: AsyncConnection, chat_id: int, name: str) -> None:
-    """Write down that a chat asks, unless it has before."""
+async def ask(tx: AsyncConnection, chat_id: int, name: str) -> bool:
+    """Write down that a chat asks; False when it has before."""
     values = {"chat_id": chat_id, "state": Access.ASKED, "name": name, "since": time.time()}
-    await tx.execute(insert(access).values(**values).on_conflict_do_nothing())
+    done = await tx.execute(insert(access).values(**values).on_conflict_do_nothing())
+    return done.rowcount == 1
+
+
+async def answers_channels(tx: AsyncConnection, chat_id: int) -> bool:
+    """Whether posts under channels' names are answered in a group."""
+    query = select(access.c.channels).where(access.c.chat_id == chat_id)
+    return bool((await tx.execute(query)).scalar_one_or_none())
+
+
+async def answer_channels(tx: AsyncConnection, chat_id: int, *, wanted: bool) -> bool:
+    """Answer posts under channels' names in a group, or not; False for one nothing is known of."""
+    done = await tx.execute(
+        update(access).where(access.c.chat_id == chat_id).values(channels=wanted)
+    )
+    return done.rowcount == 1
 
 
 async def decide(tx: AsyncConnection, chat_id: int, state: Access, name: str, by: int) -> None:
@@ -54,11 +69,28 @@ async def name_of(tx: AsyncConnection, chat_id: int) -> str:
 
 
 async def known_operators(tx: AsyncConnection) -> Collection[int]:
-    """Who became an operator by the one-time code."""
-    return set((await tx.execute(select(operators.c.person_id))).scalars())
+    """Who became an operator by the one-time code or by another operator."""
+    query = select(operators.c.person_id).where(~operators.c.removed)
+    return set((await tx.execute(query)).scalars())
+
+
+async def removed_operators(tx: AsyncConnection) -> Collection[int]:
+    """From whom an operator has taken the rights, whatever the settings say."""
+    query = select(operators.c.person_id).where(operators.c.removed)
+    return set((await tx.execute(query)).scalars())
 
 
 async def make_operator(tx: AsyncConnection, person_id: int, name: str) -> None:
     """Write down a new operator."""
-    entry = insert(operators).values(person_id=person_id, name=name, since=time.time())
-    await tx.execute(entry.on_conflict_do_nothing())
+    await _set_operator(tx, person_id, name, removed=False)
+
+
+async def remove_operator(tx: AsyncConnection, person_id: int, name: str) -> None:
+    """Write down that somebody is an operator no more."""
+    await _set_operator(tx, person_id, name, removed=True)
+
+
+async def _set_operator(tx: AsyncConnection, person_id: int, name: str, *, removed: bool) -> None:
+    values = {"removed": removed, "since": time.time(), "name": name}
+    entry = insert(operators).values(person_id=person_id, **values)
+    await tx.execute(entry.on_conflict_do_update(index_elements=["person_id"], set_=values))

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
 from bridge.store.access import Access
+from bridge.store.quotas import charged
 from bridge.store.tables import (
     access,
     audit,
@@ -85,7 +86,7 @@ async def _tally(tx: AsyncConnection, *which: ColumnElement[bool]) -> None:
     query = select(
         turns.c.sender_id, turns.c.chat_id, turns.c.created_at, turns.c.messages,
         turns.c.tokens_in, turns.c.tokens_out,
-    ).where(turns.c.state != State.FAILED, *which)  # fmt: skip
+    ).where(charged(), *which)  # fmt: skip
     sums: dict[tuple[Column[int], int, str], list[int]] = {}
     for row in (await tx.execute(query)).all():
         day = datetime.fromtimestamp(row.created_at, UTC).date().isoformat()

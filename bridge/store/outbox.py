@@ -6,13 +6,14 @@ message may stand there all the same.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.model import ChatKey
 from bridge.store.tables import outbox
 
 LOST = 0
@@ -30,6 +31,69 @@ class Sent:
     since: float
     """When it was begun, in Unix seconds."""
     cause: str = ""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A short message that waits to be sent."""
+
+    cause: str
+    chat: ChatKey
+    near_id: int
+    """Of a message that stands above it; 0 for none."""
+    asker_id: int
+    """Who caused it: theirs go out in order; 0 for nobody."""
+    priority: int
+    content: Mapping[str, object]
+    begun: float | None = None
+    """When its sending was begun, in Unix seconds, of which nothing was heard; None when it is
+    still due."""
+
+    def __repr__(self) -> str:
+        return f"Notice(cause={self.cause!r})"
+
+
+async def put(tx: AsyncConnection, notice: Notice) -> bool:
+    """Let a notice wait to be sent; False when it is known already."""
+    entry = insert(outbox).values(
+        cause=notice.cause,
+        chat_id=notice.chat.chat_id,
+        thread_id=notice.chat.thread_id,
+        near_id=notice.near_id,
+        asker_id=notice.asker_id,
+        priority=notice.priority,
+        content=notice.content,
+        due=True,
+        created_at=time.time(),
+    )
+    return (await tx.execute(entry.on_conflict_do_nothing())).rowcount == 1
+
+
+async def notices(tx: AsyncConnection) -> Sequence[Notice]:
+    """What is not sent yet, oldest first."""
+    query = select(outbox).where(outbox.c.content.is_not(None), outbox.c.message_id.is_(None))
+    return [
+        Notice(
+            row.cause,
+            ChatKey(row.chat_id, row.thread_id),
+            row.near_id,
+            row.asker_id,
+            row.priority,
+            row.content,
+            None if row.due else row.created_at,
+        )
+        for row in (await tx.execute(query.order_by(outbox.c.id))).all()
+    ]
+
+
+async def begin(tx: AsyncConnection, cause: str) -> bool:
+    """Write down that a notice goes out now; False when it is wanted no more."""
+    done = await tx.execute(
+        update(outbox)
+        .where(outbox.c.cause == cause, outbox.c.message_id.is_(None))
+        .values(due=False, created_at=time.time())
+    )
+    return done.rowcount == 1
 
 
 async def sending(
@@ -54,7 +118,8 @@ async def sending(
 
 async def sent(tx: AsyncConnection, cause: str, message_id: int) -> None:
     """Write down that it stands there."""
-    await tx.execute(update(outbox).where(outbox.c.cause == cause).values(message_id=message_id))
+    values = {"message_id": message_id, "content": None}
+    await tx.execute(update(outbox).where(outbox.c.cause == cause).values(values))
 
 
 async def not_sent(tx: AsyncConnection, cause: str) -> None:
@@ -89,7 +154,7 @@ async def lost(tx: AsyncConnection, cause: str, chat_id: int) -> None:
 async def known(tx: AsyncConnection, chat_id: int) -> Sequence[Sent]:
     """What was lately sent into a chat, or may have been."""
     query = select(outbox.c.cause, outbox.c.message_id, outbox.c.created_at).where(
-        outbox.c.chat_id == chat_id
+        outbox.c.chat_id == chat_id, ~outbox.c.due
     )
     rows = (await tx.execute(query)).all()
     return [Sent(row.message_id, row.created_at, row.cause) for row in rows]

@@ -1,6 +1,6 @@
 """How much people may use, and how much they have: counted from the turns, so that it always fits.
 
-Failures are not charged. What waits or runs counts as its messages already.
+What failed before its run began is not charged. What waits or runs counts as its messages already.
 """
 
 import time
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -76,6 +76,11 @@ class Used:
         return self.messages if unit is Unit.MESSAGES else self.tokens
 
 
+def charged() -> ColumnElement[bool]:
+    """Whether a turn counts: not when it failed before Coze began to work on it."""
+    return or_(turns.c.state != State.FAILED, turns.c.run_id.is_not(None))
+
+
 async def listed(tx: AsyncConnection) -> Sequence[Quota]:
     """All quotas."""
     rows = (await tx.execute(select(quotas).order_by(quotas.c.scope, quotas.c.subject))).all()
@@ -112,15 +117,24 @@ async def lift(tx: AsyncConnection, quota: Quota) -> bool:
 
 
 async def used(
-    tx: AsyncConnection, scope: Scope, subject: int, period: Period, now: float | None = None
+    tx: AsyncConnection,
+    scope: Scope,
+    subject: int,
+    period: Period,
+    now: float | None = None,
+    *,
+    chat_id: int = 0,
 ) -> Used:
-    """What a person, a chat or everybody (`subject` does not count then) has used."""
+    """What a person, a chat or everybody (`subject` does not count then) has used.
+
+    A channel shares with all others what people write under channels' names in the chat.
+    """
     began = period.began(time.time() if now is None else now)
-    where: list[ColumnElement[bool]] = [
-        turns.c.created_at >= began,
-        turns.c.state != State.FAILED,
-    ]
-    if scope is Scope.PERSON:
+    where: list[ColumnElement[bool]] = [turns.c.created_at >= began, charged()]
+    if scope is Scope.PERSON and subject < 0 and subject != chat_id:
+        channels = (turns.c.sender_id < 0, turns.c.sender_id != chat_id)
+        where += [turns.c.chat_id == chat_id, *channels]
+    elif scope is Scope.PERSON:
         where.append(turns.c.sender_id == subject)
     if scope is Scope.CHAT:
         where.append(turns.c.chat_id == subject)
@@ -168,7 +182,7 @@ async def exceeded(
     found: Exceeded | None = None
     for quota in counting(there, person_id, chat_id, operator=operator):
         subject = {Scope.PERSON: person_id, Scope.CHAT: chat_id}.get(quota.scope, 0)
-        spent = await used(tx, quota.scope, subject, quota.period, now)
+        spent = await used(tx, quota.scope, subject, quota.period, now, chat_id=chat_id)
         if spent.of(quota.unit) < quota.amount:
             continue
         if found is None or quota.period.ends(now) > found.renews:

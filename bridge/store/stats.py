@@ -21,6 +21,8 @@ class Bucket:
     messages: int
     tokens: int
     failures: int
+    estimated: int = 0
+    """How many turns of which Coze did not say what they cost."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Stats:
     def messages(self) -> int:
         """How many were asked."""
         return sum(bucket.messages for bucket in self.buckets)
+
+    @property
+    def estimated(self) -> bool:
+        """Whether a part of what they cost is estimated."""
+        return any(bucket.estimated for bucket in self.buckets)
 
     @property
     def tokens(self) -> int:
@@ -88,6 +95,7 @@ async def between(tx: AsyncConnection, began: float, ended: float, count: int) -
             func.sum(turns.c.messages),
             func.sum(turns.c.tokens_in + turns.c.tokens_out),
             func.sum(case((turns.c.state == State.FAILED, 1), else_=0)),
+            func.sum(case((turns.c.estimated, 1), else_=0)),
         )
         .where(*within)
         .group_by("number")

@@ -103,9 +103,10 @@ access = Table(
     Column("name", Text, nullable=False),
     Column("decided_by", BigInteger),
     Column("since", Float, nullable=False),
+    Column("channels", Boolean, nullable=False, server_default=false()),
 )
-"""Which people (by their private chats) and groups may use the bridge: `asked`, `allowed` or
-`denied`, and by whom."""
+"""Which people (by their private chats) and groups may use the bridge: `asked`, `allowed`, `denied`
+or `blocked`, and by whom; `channels` says that posts under channels' names are answered there."""
 
 uploads = Table(
     "uploads",
@@ -153,8 +154,9 @@ operators = Table(
     Column("person_id", BigInteger, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False),
     Column("since", Float, nullable=False),
+    Column("removed", Boolean, nullable=False, server_default=false()),
 )
-"""Who became an operator by the one-time code."""
+"""Who became an operator by the one-time code or by another operator, and who was `removed`."""
 
 _OPEN = text("state IN ('waiting', 'running')")
 _RUNNING = text("state = 'running'")
@@ -187,6 +189,7 @@ turns = Table(
     Column("messages", Integer, nullable=False, server_default=text("1")),
     Column("tokens_in", Integer, nullable=False, server_default=text("0")),
     Column("tokens_out", Integer, nullable=False, server_default=text("0")),
+    Column("estimated", Boolean, nullable=False, server_default=false()),
     Column("trouble", Text),
     Column("created_at", Float, nullable=False),
     Column("shown_at", Float),
@@ -232,7 +235,8 @@ turns = Table(
 `final` is the end of a turn that is not shown yet; `edited` says that its words changed while it
 ran, `stopping` that the person wants it stopped; `lingers`, that it is settled and its run may be
 going all the same. `heard` is what was said in the group before it; `member_id` whose conversation
-it belongs to, 0 for the one that all share. What it cost are Coze's own numbers; `shown_at` is when
+it belongs to, 0 for the one that all share. What it cost are Coze's own numbers, or `estimated`
+ones where Coze does not say what a run cost that was broken off; `shown_at` is when
 its first text stood in front of the person, `trouble` what the operator reads of its failure.
 """
 
@@ -244,10 +248,17 @@ outbox = Table(
     Column("chat_id", BigInteger, nullable=False),
     Column("message_id", BigInteger),
     Column("created_at", Float, nullable=False),
+    Column("thread_id", BigInteger, nullable=False, server_default=text("0")),
+    Column("near_id", BigInteger, nullable=False, server_default=text("0")),
+    Column("asker_id", BigInteger, nullable=False, server_default=text("0")),
+    Column("priority", Integer, nullable=False, server_default=text("0")),
+    Column("content", JSON(none_as_null=True)),
+    Column("due", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("cause"),
     Index(None, "chat_id"),
 )
-"""Messages that were begun; without an id, whether they were sent is not known."""
+"""Messages that were begun; without an id, whether they were sent is not known. Those that are
+`due` are not begun yet. A short message keeps its `content` until it is sent."""
 
 choices = Table(
     "choices",

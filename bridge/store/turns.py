@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, Text, func, select, text, update
+from sqlalchemy import ColumnElement, Text, func, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, End, State, Turn, before
@@ -78,8 +78,13 @@ async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str) -> Turn:
     return replace(turn, asked=True, conversation_id=conversation_id, parts=parts)
 
 
-async def ask_anew(tx: AsyncConnection, turn_id: int) -> None:
-    """Let a running turn begin again with its edited text: as a new run, into the same posts."""
+async def ask_anew(
+    tx: AsyncConnection, turn_id: int, tokens_in: int, tokens_out: int, *, estimated: bool = False
+) -> None:
+    """Let a running turn begin again with its edited text: as a new run, into the same posts.
+
+    What the old run has cost stays with the turn.
+    """
     await change(
         tx,
         turn_id,
@@ -89,7 +94,17 @@ async def ask_anew(tx: AsyncConnection, turn_id: int) -> None:
         edited=False,
         stopping=False,
         final=None,
+        **_more(tokens_in, tokens_out, estimated=estimated),
     )
+
+
+def _more(tokens_in: int, tokens_out: int, *, estimated: bool) -> Mapping[str, object]:
+    """What a turn has cost besides what it had already."""
+    return {
+        "tokens_in": turns.c.tokens_in + tokens_in,
+        "tokens_out": turns.c.tokens_out + tokens_out,
+        "estimated": or_(turns.c.estimated, literal(estimated)),
+    }
 
 
 async def not_asked(tx: AsyncConnection, turn_id: int) -> None:
@@ -153,8 +168,7 @@ async def settle(tx: AsyncConnection, turn_id: int, end: End) -> bool:
         log_id=end.log_id,
         answer_id=end.picture.answer_id,
         lingers=end.lingers,
-        tokens_in=end.tokens_in,
-        tokens_out=end.tokens_out,
+        **_more(end.tokens_in, end.tokens_out, estimated=end.estimated),
         trouble=end.trouble,
         final=None,  # it stands in Telegram now, and need not stand here
     )

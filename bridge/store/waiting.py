@@ -154,9 +154,11 @@ class Edited(Enum):
 
 
 async def anew(tx: AsyncConnection, message: Message) -> bool:
-    """Whether an edited message would be asked once more, since its turn has had its end."""
+    """Whether an edited message would be asked once more: it does not wait, and has other words."""
     found = await _turn_with(tx, message)
-    return found is not None and State(found.state).settled and _edited(found, message) is not None
+    if found is None or State(found.state) is State.WAITING:
+        return False
+    return _edited(found, message) is not None
 
 
 async def knows(tx: AsyncConnection, message: Message) -> bool:
@@ -174,7 +176,8 @@ async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | Non
         return Edited.NOTHING, None
     if not State(found.state).settled:
         runs = State(found.state) is State.RUNNING
-        await change(tx, found.id, parts=parts, edited=runs)
+        counts = {"messages": turns.c.messages + 1} if runs else {}  # it is asked once more
+        await change(tx, found.id, parts=parts, edited=runs, **counts)
         return (Edited.RUNS, found.id) if runs else (Edited.WAITS, None)
     waiting = await _waiting_of(tx, message.chat, message.sender.id)
     if waiting is not None:  # it is answered together with what was written since

@@ -22,6 +22,7 @@ from bridge.store.engine import Store
 from bridge.telegram.calls import Calls, Cause
 from bridge.telegram.canvas import Rendered, shortened
 from bridge.telegram.frame import Frame
+from bridge.telegram.notices import Notices
 from bridge.telegram.people import People
 from bridge.telegram.rights import Rights
 from bridge.texts import age, say
@@ -46,8 +47,11 @@ Faults = Callable[[], Awaitable[Sequence[tuple[str, str]]]]
 class Alarms:
     """Tells the operators."""
 
-    def __init__(self, calls: Calls, store: Store, rights: Rights, people: People) -> None:
+    def __init__(
+        self, calls: Calls, notices: Notices, store: Store, rights: Rights, people: People
+    ) -> None:
         self._calls = calls
+        self._notices = notices
         self._store = store
         self._rights = rights
         self._people = people
@@ -146,7 +150,7 @@ class Alarms:
             language = await self._people.language_of(operator)
             since = {"age": age(seconds, language)} if seconds is not None else {}
             frame = Frame(Rendered(shortened(say(language, key, **values, **since), 4000)))
-            await self._calls.tell(ChatKey(operator), frame, Cause(f"{name} {operator}", 0))
+            await self._notices.say(ChatKey(operator), frame, Cause(f"{name} {operator}", 0))
 
         # One whose chat wants silence does not keep it from the others.
         await asyncio.gather(*(tell(one) for one in sorted(self._rights.operators)))

@@ -23,20 +23,22 @@ class Priority(IntEnum):
 
     FINAL = 0
     """A text that is complete: it must go out, and soon."""
-    COMMAND = 1
-    """The answer to a command or a pressed button: it must go out, too."""
-    FIRST = 2
+    FIRST = 1
     """The first text of a reply."""
+    COMMAND = 2
+    """The answer to a command or a pressed button: it must go out, too."""
     INTERIM = 3
     """A picture of an unfinished answer: a newer one will follow."""
     TYPING = 4
     BULK = 5
     """The same to everybody: it waits for all that people wait for."""
+    STRANGER = 6
+    """What strangers cause: to them, and about them to operators."""
 
     @property
     def durable(self) -> bool:
         """Whether it may use what is kept back from the others."""
-        return self <= Priority.COMMAND
+        return self in (Priority.FINAL, Priority.COMMAND)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Bucket:
         """Seconds until there are that many, or as many as it can hold."""
         return max(0.0, min(needed, self.capacity) - self.level(now)) * self._refill_seconds
 
-    def take(self, now: float, count: int = 1) -> None:
+    def take(self, now: float, count: float = 1) -> None:
         """Take some; what is not there yet is owed."""
         self._tokens = self.level(now) - count
         self._counted = now

@@ -5,7 +5,6 @@ edits are repeated freely, sends only when they did not happen, as far as that c
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from telegram.error import (
     TelegramError,
 )
 
-from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
+from bridge.errors import StoreTrouble, TelegramUnreachable
 from bridge.metrics import Metrics
 from bridge.model import ChatKey
 from bridge.store import outbox, silences
@@ -41,7 +40,6 @@ from bridge.telegram.outcomes import (
     RichImpossible,
     formatted,
     judged,
-    pauses,
     seconds,
 )
 from bridge.telegram.pacing import Family, Pacer
@@ -59,7 +57,9 @@ class Cause:
 
     name: str
     message_id: int
-    """Of a message in the chat that stands above it."""
+    """Of a message in the chat that stands above it; 0 for none."""
+    asker_id: int = 0
+    """Whose act it is; 0 for nobody's."""
 
 
 class Calls:
@@ -209,66 +209,6 @@ class Calls:
                     key.chat_id, action, message_thread_id=self.placement.place(key).thread_id
                 ),
             )
-
-    async def say(self, key: ChatKey, frame: Frame, cause: Cause) -> None:
-        """Send a short durable message on account of a cause: it is said once.
-
-        Raises ChatClosed and StoreTrouble.
-        """
-        name = f"bot {self._bot.id} {cause.name}"
-        async with self._store.writing() as tx:
-            earlier = await outbox.of(tx, name)
-            if earlier is None:
-                await outbox.sending(tx, name, key.chat_id)
-        if earlier is None or earlier.message_id is None:
-            doubt = Doubt(name, earlier.since, earlier.since) if earlier else None
-            try:
-                post = await self._say(key, frame, name, cause.message_id, doubt)
-            except ChatClosed:
-                async with self._store.writing() as tx:
-                    await outbox.not_sent(tx, name)
-                raise
-            async with self._store.writing() as tx:
-                await (outbox.sent(tx, name, post) if post else outbox.not_sent(tx, name))
-
-    async def tell(self, key: ChatKey, frame: Frame, cause: Cause) -> None:
-        """The same where it matters to nobody else that the chat is closed. Raises StoreTrouble."""
-        try:
-            await self.say(key, frame, cause)
-        except ChatClosed as error:
-            log.info("could not be told", chat=key.chat_id, why=str(error))
-
-    async def _say(
-        self, key: ChatKey, frame: Frame, name: str, after: int, doubt: Doubt | None
-    ) -> int | None:
-        """Send it until it stands; with a doubt, it may stand already."""
-        vain: Found | None = None
-        for pause in pauses():
-            begun = time.time()
-            try:
-                if doubt is not None:
-                    await asyncio.sleep(doubt.wait(time.time()))
-                    vain = await self.find(key, frame, after, doubt, Priority.COMMAND)
-                    if vain is not None and vain.post is not None:
-                        return vain.post
-                    doubt = None
-                async with self.pacer.slot(key.chat_id, Priority.COMMAND, new=True):
-                    begun = time.time()
-                    post = await self.send(key, frame, near=after or None)
-                if vain is not None and vain.copied_by(post):
-                    async with self._store.writing() as tx:
-                        await outbox.lost(tx, name, key.chat_id)
-                return post
-            except Dropped:
-                await asyncio.sleep(min(1.0, self.pacer.silence(key.chat_id)))
-            except (Refused, ChatMoved):  # what belongs to the old group is said there or never
-                return None
-            except TelegramUnreachable as trouble:
-                log.warning("message waits", chat=key.chat_id, trouble=str(trouble))
-                if trouble.happened is not Happened.NO:
-                    doubt = doubt or Doubt(name, begun, time.time())
-                await asyncio.sleep(pause)
-        raise AssertionError("the pauses have no end")
 
     async def find(
         self,

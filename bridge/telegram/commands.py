@@ -12,17 +12,18 @@ from bridge.coze.client import Coze
 from bridge.errors import CozeTrouble
 from bridge.model import Answers, ChatKey, Home, Picture, Preferences, Sender
 from bridge.relay.lanes import Lanes
-from bridge.store import agents, chats, inbox, offers, turns, waiting
+from bridge.store import agents, chats, offers, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram import preferences
-from bridge.telegram.allowance import Allowance
-from bridge.telegram.calls import Calls, Cause
+from bridge.telegram.calls import Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame, Layout
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Order
 from bridge.telegram.keyboards import question_buttons
+from bridge.telegram.listening import Listening
+from bridge.telegram.notices import Notices
 from bridge.telegram.operators.table import OPERATOR_COMMANDS, Operators
 from bridge.telegram.own_data import OwnData
 from bridge.telegram.reactions import Reactions
@@ -32,9 +33,6 @@ from bridge.texts import say
 log = structlog.get_logger(__name__)
 AGENT_SECONDS = 600.0
 """How long the agent's presentation is kept: each look costs an API call of the plan."""
-
-MOMENT_SECONDS = 1.0
-"""How long a wish to try again waits for an answer that is just ending."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Commands:
 
     def __init__(
         self,
-        calls: Calls,
+        notices: Notices,
         store: Store,
         lanes: Lanes,
         coze: Coze,
@@ -65,15 +63,15 @@ class Commands:
         reactions: Reactions,
         operators: Operators,
         own_data: OwnData,
-        allowance: Allowance,
+        listening: Listening,
     ) -> None:
         self._reactions = reactions
         self.operators = operators
         self.own_data = own_data
-        self._allowance = allowance
+        self._listening = listening
         self._rights = rights
         self.introduction = introduction
-        self._calls = calls
+        self._notices = notices
         self._store = store
         self._lanes = lanes
         self._coze = coze
@@ -88,7 +86,7 @@ class Commands:
         return self._home.agent_id
 
     async def carry_out(self, order: Order, arrived: Arrived) -> None:
-        """Do what the command says; an unknown one is told so. Raises StoreTrouble, ChatClosed.
+        """Do what the command says; an unknown one is told so. Raises StoreTrouble.
 
         `arrived` is the update that brought it; what must not be done twice settles it.
         """
@@ -108,8 +106,8 @@ class Commands:
             await chats.meet(tx, message.chat)
         if not message.chat.private:
             words = await self.introduction.words(message.chat, message.sender.language)
-            cause = Cause(f"{order.cause.name} hello", message.id)
-            await self._calls.say(message.chat, Frame(Rendered(words)), cause)
+            cause = Cause(f"{order.cause.name} hello", message.id, message.sender.id)
+            await self._notices.say(message.chat, Frame(Rendered(words)), cause)
             return
         agent = await self._presentation(message.chat)
         if agent is None or not agent.prologue.strip():
@@ -122,8 +120,8 @@ class Commands:
         picture = Picture((greeting,), whole=True, over=True)
         frames = Layout(message.sender.language).frames(picture, keyboard)
         for number, frame in enumerate(frames):
-            cause = Cause(f"{order.cause.name} {number}", message.id)
-            await self._calls.say(message.chat, frame, cause)
+            cause = Cause(f"{order.cause.name} {number}", message.id, message.sender.id)
+            await self._notices.say(message.chat, frame, cause)
 
     async def help(self, order: Order, _: Arrived) -> None:
         """Say what there is."""
@@ -172,7 +170,7 @@ class Commands:
             return
         async with self._store.writing() as tx:
             dropped = await waiting.drop_waiting(tx, key, None if leads else sender.id)
-        await self._reactions.clear(key, dropped)
+        self._reactions.clear(key, dropped)
         await self._say(order, "stop.waiting" if dropped else "stop.nothing")
 
     async def _waits(self, key: ChatKey, sender: Sender) -> bool:
@@ -199,12 +197,12 @@ class Commands:
     async def retry(self, order: Order, arrived: Arrived) -> None:
         """Ask the last question again, into the same reply."""
         key, sender = order.message.chat, order.message.sender
-        not_now = await self._allowance.refuses(key, sender)
-        if not_now is not None:
-            await self._say(order, not_now.key or "message.too_fast", **not_now.values)
-            return
-        refusal = await self.try_again(key, arrived, asker=None if key.private else sender.id)
-        await self._say(order, refusal or "retry.above")
+        asker = None if key.private else sender.id
+        refusal = await self._listening.ask_again(arrived, key, sender, asker=asker)
+        if refusal is None:
+            await self._say(order, "retry.above")
+        elif refusal.key:  # else they were told just now
+            await self._say(order, refusal.key, **refusal.values)
 
     async def settings(self, order: Order, _: Arrived) -> None:
         """Show what the chat can choose; in a group, to those who lead it.
@@ -223,7 +221,7 @@ class Commands:
                 chosen = replace(chosen, answers=Answers.WAKE, wake_word=word)
                 await chats.prefer(tx, key, chosen)
             frame = await self.choices(tx, key, chosen, language)
-        await self._calls.say(key, frame, order.cause)
+        await self._notices.say(key, frame, order.cause)
 
     async def choices(
         self, tx: AsyncConnection, key: ChatKey, chosen: Preferences, language: str
@@ -248,7 +246,7 @@ class Commands:
             Rendered(say(language, "agent.title" if offered[1:] else "agent.only")),
             preferences.agents_keyboard(offered, counts) if offered[1:] else (),
         )
-        await self._calls.say(key, frame, order.cause)
+        await self._notices.say(key, frame, order.cause)
 
     async def privacy(self, order: Order, _: Arrived) -> None:
         """Say what is kept of people."""
@@ -263,29 +261,6 @@ class Commands:
         if not key.thread_id:
             return self._default
         return (await chats.preferences(tx, key.whole)).over(self._default)
-
-    async def try_again(
-        self,
-        key: ChatKey,
-        arrived: Arrived,
-        turn_id: int | None = None,
-        asker: int | None = None,
-    ) -> str | None:
-        """Let the last turn of the chat, or of one asker, wait once more.
-
-        Returns the key of a sentence if that cannot be. The update is settled together with it: a
-        restart must not ask again by itself.
-        """
-        if not await self._lanes.ended(key, MOMENT_SECONDS) and key.private:
-            return "retry.busy"
-        async with self._store.writing() as tx:
-            waits = await waiting.wait_again(tx, key, turn_id, asker)
-            if waits:
-                await inbox.settle(tx, arrived)
-        if not waits:
-            return "retry.nothing"
-        self._lanes.wake(key)
-        return None
 
     async def _presentation(self, key: ChatKey) -> Agent | None:
         """What the maker of the chat's agent wrote about it; None when Coze cannot say now."""
@@ -303,7 +278,7 @@ class Commands:
 
     async def _say(self, order: Order, key: str, **values: object) -> None:
         text = say(order.message.sender.language, key, **values)
-        await self._calls.say(order.chat, Frame(Rendered(text)), order.cause)
+        await self._notices.say(order.chat, Frame(Rendered(text)), order.cause)
 
 
 COMMANDS: dict[str, Command] = {

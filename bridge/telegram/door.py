@@ -8,7 +8,8 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import structlog
@@ -17,22 +18,24 @@ from bridge.model import ChatKey, Message, Sender
 from bridge.store import access, audit, chats, people
 from bridge.store.access import Access
 from bridge.store.engine import Store
-from bridge.telegram.calls import Calls, Cause
+from bridge.telegram.approvals import VERBS, Approvals
+from bridge.telegram.budget import Priority
+from bridge.telegram.calls import Cause
 from bridge.telegram.canvas import Rendered
-from bridge.telegram.frame import Button, Frame
+from bridge.telegram.frame import Frame
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Press, Standing
-from bridge.telegram.people import People
+from bridge.telegram.notices import Notices
 from bridge.telegram.rights import Rights
 from bridge.texts import say
 
 log = structlog.get_logger(__name__)
 CODE_SECONDS = 3600.0
 _CODE = re.compile(r"[0-9a-f]{6}-[0-9a-f]{6}")
-_VERBS = {"allow": Access.ALLOWED, "deny": Access.DENIED, "block": Access.BLOCKED}
+TOLD_SECONDS = 3600.0
+"""How often somebody who waits to be let in is told so."""
+MOST_TOLD = 10_000
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
-MOST_SHOWN = 200
-"""Characters of a stranger's first words on the card that operators get."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +53,20 @@ class Door:
 
     def __init__(
         self,
-        calls: Calls,
+        notices: Notices,
         store: Store,
         rights: Rights,
         introduction: Introduction,
-        people: People,
+        approvals: Approvals,
         *,
         by_approval: bool,
         code: str = "",
     ) -> None:
         self.introduction = introduction
-        self._people = people
-        self._calls = calls
+        self._approvals = approvals
+        self._told: OrderedDict[int, float] = OrderedDict()
+        """When strangers were last told to wait, on the loop's clock."""
+        self._notices = notices
         self._store = store
         self._rights = rights
         self._by_approval = by_approval
@@ -80,7 +85,7 @@ class Door:
             return
         self._greeted.add(sender.id)
         self._rights.changed.set()
-        await self._show_waiting(sender.id)
+        self._approvals.changed()
 
     async def opens(self, message: Message, cause: Cause) -> bool:
         """Whether a message's chat may use the bridge; who may not is told so.
@@ -94,11 +99,25 @@ class Door:
             return True
         async with self._store.reading() as tx:
             state = await access.of(tx, key.chat_id)
-            blocked = await access.of(tx, sender.id) is Access.BLOCKED
-        if state not in (Access.DENIED, Access.BLOCKED) and not blocked:
+        if state not in (Access.DENIED, Access.BLOCKED):
             name = sender.name if key.private else str(key.chat_id)
             await self._ask(Stranger(key, name, message.text, sender.language), message.chat, cause)
         return False
+
+    async def ignores(self, key: ChatKey, sender: Sender) -> bool:
+        """Whether they have no consequence at all, whatever they do there. Raises StoreTrouble.
+
+        That is who is blocked; and who writes in a channel's name, unless an operator allows that
+        in the group: everybody can have as many channels as they like.
+        """
+        if sender.id in self._rights.operators:
+            return False
+        async with self._store.reading() as tx:
+            if await access.of(tx, key.chat_id) is Access.BLOCKED:
+                return True
+            if sender.channel and not await access.answers_channels(tx, key.chat_id):
+                return True
+            return not key.private and await access.of(tx, sender.id) is Access.BLOCKED
 
     async def allows(self, key: ChatKey, sender: Sender) -> bool:
         """Whether a chat may use the bridge; nobody is told anything. Raises StoreTrouble."""
@@ -131,45 +150,46 @@ class Door:
         return state is Access.ALLOWED
 
     async def _ask(self, stranger: Stranger, answer_in: ChatKey, cause: Cause) -> None:
-        """Tell the stranger to wait, and every operator who asks.
+        """Tell the stranger to wait, and the operators who asks.
 
-        Cards, and the sentence in a group, go out once, as the outbox knows, also when this is
-        begun again after a crash.
+        A stranger hears it once an hour at most, a group once, also when this is begun again after
+        a crash.
         """
+        key = stranger.key
         async with self._store.writing() as tx:
-            await access.ask(tx, stranger.key.chat_id, stranger.name)
-        if not stranger.key.private:
-            cause = Cause(f"access {stranger.key.chat_id}", cause.message_id)
+            fresh = await access.ask(tx, key.chat_id, stranger.name)
+        if fresh:
+            self._approvals.changed(key.chat_id, stranger.words)
+        now = asyncio.get_running_loop().time()
+        if now - self._told.get(key.chat_id, float("-inf")) < TOLD_SECONDS:
+            return
+        self._told[key.chat_id] = now
+        if len(self._told) > MOST_TOLD:
+            self._told.popitem(last=False)
+        if not key.private:
+            cause = Cause(f"access {key.chat_id}", cause.message_id)
         text = say(stranger.language, "access.wait" if self._rights.operators else "access.nobody")
-        await self._calls.tell(answer_in, Frame(Rendered(text)), cause)
-        for operator in sorted(self._rights.operators):
-            await self._show_card(operator, stranger)
+        await self._notices.say(answer_in, Frame(Rendered(text)), cause, Priority.STRANGER)
 
-    async def _show_card(self, operator: int, stranger: Stranger) -> None:
-        language = await self._people.language_of(operator)
-        cut = stranger.words[:MOST_SHOWN] + ("…" if len(stranger.words) > MOST_SHOWN else "")
-        words = f"\n\n{cut}" if cut else ""
-        what = "access.card" if stranger.key.private else "access.group_card"
-        text = say(language, what, name=stranger.name, id=stranger.key.chat_id, words=words)
-        row = _buttons(language, stranger.key.chat_id, _VERBS)
-        cause = Cause(f"card {stranger.key.chat_id} for {operator}", 0)
-        await self._calls.tell(ChatKey(operator), Frame(Rendered(text), (row,)), cause)
-
-    async def decide(self, press: Press, rest: str) -> str:
+    async def decide(self, press: Press, rest: str) -> str | None:
         """An operator has pressed a card's button; the key of what they are told."""
         verb, _, number = rest.partition(":")
-        if press.sender.id not in self._rights.operators or verb not in _VERBS:
+        if press.sender.id not in self._rights.operators:
+            return "button.old"
+        if verb == "page" and _NUMBER.fullmatch(number):
+            frame = await self._approvals.frame(press.sender.id, int(number))
+            self._notices.show(press.chat, press.post_id, frame, press.sender.id)
+            return None
+        if verb not in VERBS:
             return "button.old"
         key = ChatKey(int(number) if _NUMBER.fullmatch(number) else 0)
         async with self._store.reading() as tx:
             if await access.of(tx, key.chat_id) is None:
                 return "button.old"
-        state = _VERBS[verb]
+        state = VERBS[verb]
         name = await self.rule(key, state, press.sender.id, press.sender.language)
-        done = say(press.sender.language, f"access.{state}", name=name)
-        others = [each for each in _VERBS if each != verb]  # nothing here is for ever
-        buttons = (_buttons(press.sender.language, key.chat_id, others),)
-        await self._calls.show(press.chat, press.post_id, Frame(Rendered(done), buttons))
+        frame = await self._approvals.decided(press.sender.id, key.chat_id, state, name)
+        self._notices.show(press.chat, press.post_id, frame, press.sender.id)
         return f"access.{state}_short"
 
     async def rule(self, key: ChatKey, state: Access, by: int, language: str) -> str:
@@ -183,6 +203,7 @@ class Door:
             await access.decide(tx, key.chat_id, state, name, by)
             await audit.note(tx, by, state.value, key.chat_id, name)
         log.info("access decided", chat=key.chat_id, state=state.value, by=by)
+        self._approvals.changed()
         if state is not before and state is not Access.BLOCKED:
             await self._tell_them(key, state, language)
         return name
@@ -199,7 +220,7 @@ class Door:
         else:
             text = await self.introduction.words(key, language)
         cause = Cause(f"access {key.chat_id} decided {time.time():.0f}", 0)
-        await self._calls.tell(key, Frame(Rendered(text)), cause)
+        await self._notices.say(key, Frame(Rendered(text)), cause)
 
     async def _makes_operator(self, message: Message, cause: Cause) -> bool:
         """Whether it is the one-time code; then its sender is an operator from now on."""
@@ -211,17 +232,9 @@ class Door:
         if not again:
             await self._use_up_code(message.sender)
         welcome = say(message.sender.language, "operator.welcome")
-        await self._calls.tell(message.chat, Frame(Rendered(welcome)), cause)
-        await self._show_waiting(message.sender.id)
+        await self._notices.say(message.chat, Frame(Rendered(welcome)), cause)
+        self._approvals.changed()
         return True
-
-    async def _show_waiting(self, operator: int) -> None:
-        """The cards of all who ask; those that were shown are not shown again."""
-        async with self._store.reading() as tx:
-            waiting = await access.who_ask(tx)
-        for chat_id, name in waiting.items():
-            if chat_id != operator:
-                await self._show_card(operator, Stranger(ChatKey(chat_id), name, "", ""))
 
     async def _use_up_code(self, sender: Sender) -> None:
         """Whoever sent it is an operator, and nobody else by it. Raises StoreTrouble."""
@@ -238,19 +251,22 @@ class Door:
         log.warning("new operator", person=sender.id)
 
 
-def _buttons(language: str, chat_id: int, verbs: Iterable[str]) -> tuple[Button, ...]:
-    """What an operator can decide about a chat."""
-    return tuple(
-        Button(say(language, f"button.{verb}"), f"access:{verb}:{chat_id}") for verb in verbs
-    )
-
-
 def new_code() -> str:
     """A code that nobody guesses within its hour."""
     return f"{secrets.token_hex(3)}-{secrets.token_hex(3)}"
 
 
-async def known_operators(store: Store) -> set[int]:
-    """Who became an operator by the code, in this process or an earlier one. Raises StoreTrouble."""
+async def all_operators(store: Store, named: Collection[int]) -> set[int]:
+    """Who is an operator: those whom the settings name and who became one, but not who was removed.
+
+    Raises StoreTrouble.
+    """
     async with store.reading() as tx:
-        return set(await access.known_operators(tx))
+        known = await access.known_operators(tx)
+        removed = await access.removed_operators(tx)
+    for person in sorted({*named} & {*removed}):
+        log.warning(
+            "in BRIDGE_OPERATORS, but an operator has removed them: /operators add gives it back",
+            person=person,
+        )
+    return {*named, *known} - {*removed}

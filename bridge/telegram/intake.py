@@ -7,7 +7,7 @@ it cannot parse is fetched again for ever; so polling is ours.
 import asyncio
 import json
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -28,8 +28,9 @@ from bridge.store import inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.clock import TelegramClock
+from bridge.telegram.ordering import Ordering, Route, route_of
 from bridge.telegram.outcomes import pauses
-from bridge.telegram.reading import WANTED, chat_of, kind_of
+from bridge.telegram.reading import WANTED, kind_of
 from bridge.telegram.settling import Settling
 from bridge.transport import http_client
 
@@ -133,7 +134,7 @@ def _number(digits: str) -> float:
 
 
 class Intake:
-    """Polls, stores, and has every update settled in the order of its chat."""
+    """Polls, stores, and has every update settled in its order."""
 
     def __init__(
         self,
@@ -162,7 +163,7 @@ class Intake:
         self._bot_id = bot_id
         self._store = store
         self._settling = settling
-        self._chains: dict[int, asyncio.Task[None]] = {}
+        self._ordering = Ordering()
 
     @property
     def deaf_seconds(self) -> float:
@@ -301,28 +302,27 @@ class Intake:
         return bool(fresh)
 
     def _dispatch(self, arrived: Arrived) -> None:
-        """Settle an update after the earlier ones of its chat, beside those of others."""
+        """Settle an update after those that it has to wait for."""
         try:
-            chat_id = chat_of(json.loads(arrived.payload))
+            route = route_of(json.loads(arrived.payload))
         except (ValueError, RecursionError):
-            chat_id = 0  # it will be set aside
-        before = self._chains.get(chat_id)
+            route = Route(0, 0, act=True, all=False)  # it will be set aside
+        before, quick = self._ordering.before(route)
         task = asyncio.create_task(
             self._settle(arrived, before), name=f"update {arrived.update_id}"
         )
-        self._chains[chat_id] = task
-        self._tasks[task] = (asyncio.get_running_loop().time(), chat_id)
-        task.add_done_callback(lambda done: self._forget(chat_id, done))
+        self._ordering.add(route, task, quick=quick)
+        self._tasks[task] = (asyncio.get_running_loop().time(), route.chat_id)
+        task.add_done_callback(lambda done: self._forget(route, done))
 
-    def _forget(self, chat_id: int, done: asyncio.Task[None]) -> None:
+    def _forget(self, route: Route, done: asyncio.Task[None]) -> None:
         del self._tasks[done]
         self._settled = asyncio.get_running_loop().time()
-        if self._chains.get(chat_id) is done:
-            del self._chains[chat_id]
+        self._ordering.remove(route, done)
 
-    async def _settle(self, arrived: Arrived, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
+    async def _settle(self, arrived: Arrived, before: Collection[asyncio.Task[None]]) -> None:
+        if before:
+            await asyncio.wait(before)
         settle: Callable[[], Awaitable[None]] = partial(self._settling.settle, arrived)
         for pause in pauses():  # until then it stays new in the inbox, also for a next start
             try:

@@ -46,7 +46,7 @@ class _Spoken:
     @property
     def cause(self) -> Cause:
         """What an answer to it is sent on account of."""
-        return Cause(f"update {self.update_id}", self.message.id)
+        return Cause(f"update {self.update_id}", self.message.id, self.message.sender.id)
 
     def speaking(self, language: str) -> Self:
         """The same by somebody who reads that language."""
@@ -73,7 +73,9 @@ class Unreadable(_Spoken):
     def cause(self) -> Cause:
         """What an answer to it is sent on account of: an album is answered once."""
         album = self.message.album
-        return Cause(f"album {album}", self.message.id) if album else super().cause
+        if not album:
+            return super().cause
+        return Cause(f"album {album}", self.message.id, self.message.sender.id)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Press:
     @property
     def cause(self) -> Cause:
         """What an answer to it is sent on account of."""
-        return Cause(f"update {self.update_id}", self.post_id)
+        return Cause(f"update {self.update_id}", self.post_id, self.sender.id)
 
     def speaking(self, language: str) -> Self:
         """The press by somebody who reads that language."""
@@ -130,7 +132,7 @@ class Standing:
     @property
     def cause(self) -> Cause:
         """What an answer to it is sent on account of."""
-        return Cause(f"update {self.update_id}", 0)
+        return Cause(f"update {self.update_id}", 0, self.by.id)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from bridge.telegram.door import Door
 from bridge.telegram.frame import Frame
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Moved, Standing, TopicClosed
+from bridge.telegram.notices import Notices
 from bridge.telegram.rights import Rights
 from bridge.telegram.shut import TRY_AGAIN_SECONDS, Shut
 
@@ -31,6 +32,7 @@ class Life:
         self,
         bot: Bot,
         calls: Calls,
+        notices: Notices,
         store: Store,
         lanes: Lanes,
         shut: Shut,
@@ -42,6 +44,7 @@ class Life:
         self._introduction = introduction
         self._bot = bot
         self._calls = calls
+        self._notices = notices
         self._store = store
         self._lanes = lanes
         self._shut = shut
@@ -122,7 +125,7 @@ class Life:
         if not await self._door.group_opens(standing):
             return
         text = await self._introduction.words(standing.chat, standing.by.language)
-        await self._calls.tell(standing.chat, Frame(Rendered(text)), standing.cause)
+        await self._notices.say(standing.chat, Frame(Rendered(text)), standing.cause)
 
     async def topic(self, change: TopicClosed) -> None:
         """A topic was closed: only administrators write there; or it was opened again."""

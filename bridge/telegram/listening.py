@@ -1,27 +1,35 @@
-"""Which messages become questions, and what those who must wait are told."""
+"""Which messages become questions, and what those who must wait are told.
+
+Every run begins here, behind the one gate: a question, an edit of one, one more try, a suggestion.
+"""
 
 import time
 from dataclasses import replace
 
 import structlog
 
-from bridge.model import Answers, ChatKey, Message, Preferences
+from bridge.model import Answers, ChatKey, Message, Preferences, Sender
 from bridge.relay.lanes import Lanes
-from bridge.store import chats, inbox, waiting
+from bridge.relay.reply import Halt
+from bridge.store import chats, inbox, offers, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.addressing import wakes, without_word
 from bridge.telegram.albums import Albums
-from bridge.telegram.allowance import Allowance
-from bridge.telegram.calls import Calls, Cause
-from bridge.telegram.canvas import Rendered, units
+from bridge.telegram.calls import Cause
+from bridge.telegram.canvas import Entity, Rendered, units
 from bridge.telegram.context import Context
 from bridge.telegram.frame import Frame
+from bridge.telegram.gate import Gate, Refusal
+from bridge.telegram.items import Press
+from bridge.telegram.notices import Notices
 from bridge.telegram.reactions import Reactions
 from bridge.telegram.shut import Shut
 from bridge.texts import say
 
 log = structlog.get_logger(__name__)
+MOMENT_SECONDS = 1.0
+"""How long a wish to try again waits for an answer that is just ending."""
 ALBUM_SECONDS = 1.0
 """How long an album's last part may come after the one before it."""
 
@@ -36,19 +44,19 @@ class Listening:
 
     def __init__(
         self,
-        calls: Calls,
+        notices: Notices,
         store: Store,
         lanes: Lanes,
         shut: Shut,
         context: Context,
         reactions: Reactions,
         default: Preferences,
-        allowance: Allowance,
+        gate: Gate,
         *,
         most_waiting: int,
         stale_seconds: float,
     ) -> None:
-        self._calls = calls
+        self._notices = notices
         self._store = store
         self._lanes = lanes
         self._shut = shut
@@ -56,7 +64,7 @@ class Listening:
         self._reactions = reactions
         self._default = default
         self._albums = Albums()
-        self._allowance = allowance
+        self._gate = gate
         self._most_waiting = most_waiting
         self._stale_seconds = stale_seconds
 
@@ -72,31 +80,109 @@ class Listening:
                 await inbox.skip(tx, arrived)
             log.info("message skipped", chat=message.chat.chat_id, update=arrived.update_id)
             return
-        if await self.refused(arrived, message):
+        if await self._refused(arrived, message):
             return
         waits = await self._wait(arrived, self._albums.completed(message))
         if waits is None:
             return
         room = self._lanes.wake(message.chat, _pause_for_more(message))
         if not waits.taken:
-            await self._tell(message, "message.full", Cause(f"full {waits.turn_id}", message.id))
+            await self._tell(message, "message.full", _cause(f"full {waits.turn_id}", message))
             await self._done(arrived)
         elif not room:
-            cause = Cause(f"crowded {waits.turn_id}", message.id)
+            cause = _cause(f"crowded {waits.turn_id}", message)
             await self._tell(message, "message.crowded", cause)
         elif waits.behind and not message.chat.private:
-            await self._reactions.see(message.chat, message.id)
+            self._reactions.see(message.chat, message.id)
 
-    async def refused(self, arrived: Arrived, message: Message) -> bool:
+    async def ask_edited(self, arrived: Arrived, message: Message, *, heard: bool) -> None:
+        """Ask an edited question anew, into its old reply. Raises StoreTrouble.
+
+        A refused edit leaves the answer that is being written alone. What was only `heard` before
+        does not speak to us by itself.
+        """
+        message = await self._as_asked(message) if heard else message
+        async with self._store.reading() as tx:
+            anew = await waiting.anew(tx, message)
+            never_asked = not heard and not await waiting.knows(tx, message)
+        if never_asked:  # it speaks to us only now, as with a mention that was forgotten
+            await self.ask(arrived, message)
+            return
+        if anew and await self._refused(arrived, message):
+            return
+        what, running = waiting.Edited.NOTHING, None
+        async with self._store.writing() as tx:
+            if await inbox.settle(tx, arrived):
+                what, running = await waiting.edit(tx, message)
+        if what is waiting.Edited.RUNS:
+            self._lanes.stop(message.chat, running, Halt.EDIT)
+        if what is not waiting.Edited.NOTHING:
+            self._lanes.wake(message.chat)
+
+    async def ask_again(
+        self,
+        arrived: Arrived,
+        key: ChatKey,
+        sender: Sender,
+        turn_id: int | None = None,
+        asker: int | None = None,
+    ) -> Refusal | None:
+        """Let the last turn of the chat, or of one asker, wait once more.
+
+        Returns why that cannot be. The update is settled together with it: a restart must not ask
+        again by itself. Raises StoreTrouble.
+        """
+        refusal = await self._gate.refuses(key, sender)
+        if refusal is not None:
+            return refusal
+        if not await self._lanes.ended(key, MOMENT_SECONDS) and key.private:
+            return Refusal("retry.busy")
+        async with self._store.writing() as tx:
+            waits = await waiting.wait_again(tx, key, turn_id, asker)
+            if waits:
+                await inbox.settle(tx, arrived)
+        if not waits:
+            return Refusal("retry.nothing")
+        self._lanes.wake(key)
+        return None
+
+    async def ask_chosen(self, arrived: Arrived, press: Press, token: str, number: int) -> str:
+        """Ask a question that was offered as a button; the key of what is said in passing.
+
+        That is empty when it is asked: then it is shown, since nothing of the person's own stands
+        above the answer. Raises StoreTrouble.
+        """
+        key = press.chat
+        if await self._gate.refuses(key, press.sender) is not None:
+            return "button.not_now"
+        async with self._store.reading() as tx:
+            chosen = (await chats.counting(tx, key)).over(self._default)
+        async with self._store.writing() as tx:
+            question = await offers.chosen(tx, key, token, number)
+            if question is not None and await inbox.is_new(tx, arrived):
+                message = Message(key, press.post_id, press.sender, question)
+                member_id = chosen.member(key, press.sender.id)
+                waits = await waiting.wait(tx, message, self._most_waiting, member_id=member_id)
+                if not waits.taken:
+                    return "button.full"
+                await inbox.settle(tx, arrived)
+                await offers.use_up(tx, key, token)
+        if question is None:
+            return "button.old"
+        frame = Frame(Rendered(question, (Entity("blockquote", 0, units(question)),)))
+        await self._notices.say(key, frame, press.cause, then=lambda: self._lanes.wake(key))
+        return ""
+
+    async def _refused(self, arrived: Arrived, message: Message) -> bool:
         """Whether its sender may not ask now; then they are told so, and it is settled.
 
         Raises StoreTrouble.
         """
-        refusal = await self._allowance.refuses(message.chat, message.sender)
+        refusal = await self._gate.refuses(message.chat, message.sender)
         if refusal is None:
             return False
         if refusal.key:
-            cause = Cause(f"refused {arrived.update_id}", message.id)
+            cause = _cause(f"refused {arrived.update_id}", message)
             await self._tell(message, refusal.key, cause, **refusal.values)
         await self._done(arrived)
         return True
@@ -155,7 +241,7 @@ class Listening:
             self._lanes.wake(message.chat, _pause_for_more(message))
         return joined
 
-    async def as_asked(self, message: Message) -> Message:
+    async def _as_asked(self, message: Message) -> Message:
         """A heard message as it would be asked: without the word that wakes. Raises StoreTrouble."""
         chosen = await self._chosen(message)
         return _woken(message, chosen) if _wakes(message, chosen) else message
@@ -173,11 +259,15 @@ class Listening:
 
     async def _tell(self, message: Message, key: str, cause: Cause, **values: str) -> None:
         frame = Frame(Rendered(say(message.sender.language, key, **values)))
-        await self._calls.tell(message.chat, frame, cause)
+        await self._notices.say(message.chat, frame, cause)
 
     async def _done(self, arrived: Arrived) -> None:
         async with self._store.writing() as tx:
             await inbox.settle(tx, arrived)
+
+
+def _cause(name: str, message: Message) -> Cause:
+    return Cause(name, message.id, message.sender.id)
 
 
 def _pause_for_more(message: Message) -> float:

@@ -46,7 +46,7 @@ class Replies:
             self.enclosing,
             Posting(calls, store, turn),
         )
-        await self.reactions.clear(turn.chat, [part.message_id for part in turn.parts])
+        self.reactions.clear(turn.chat, [part.message_id for part in turn.parts])
         with calls.pacer.growing(turn.chat.chat_id):
             task = asyncio.create_task(reply.grow(), name=f"reply of turn {turn.id}")
             try:

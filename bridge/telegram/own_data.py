@@ -11,10 +11,10 @@ from bridge.model import Turn
 from bridge.relay.lanes import Lanes
 from bridge.store import forgetting, turns, waiting
 from bridge.store.engine import Store
-from bridge.telegram.calls import Calls
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Button, Frame
 from bridge.telegram.items import Order, Press
+from bridge.telegram.notices import Notices
 from bridge.telegram.people import People
 from bridge.texts import say
 
@@ -27,10 +27,10 @@ class OwnData:
     """Tells people what is kept of them, and deletes it."""
 
     def __init__(
-        self, calls: Calls, store: Store, lanes: Lanes, coze: Coze, people: People, days: float
+        self, notices: Notices, store: Store, lanes: Lanes, coze: Coze, people: People, days: float
     ) -> None:
         """`days` is how long finished turns are kept."""
-        self._calls = calls
+        self._notices = notices
         self._store = store
         self._lanes = lanes
         self._coze = coze
@@ -41,7 +41,7 @@ class OwnData:
         """Say what is kept, for how long, and where it goes."""
         host = self._coze.deployment.base.removeprefix("https://").removeprefix("http://")
         text = say(order.message.sender.language, "privacy.text", days=f"{self._days:g}", host=host)
-        await self._calls.say(order.chat, Frame(Rendered(text)), order.cause)
+        await self._notices.say(order.chat, Frame(Rendered(text)), order.cause)
 
     async def ask(self, order: Order) -> None:
         """Ask whether they mean it."""
@@ -49,17 +49,17 @@ class OwnData:
         yes = Button(say(language, "button.forget"), f"forget:{order.message.sender.id}")
         no = Button(say(language, "button.no"), "forget:no")
         frame = Frame(Rendered(say(language, "forget.sure")), ((yes, no),))
-        await self._calls.say(order.chat, frame, order.cause)
+        await self._notices.say(order.chat, frame, order.cause)
 
     async def press(self, press: Press, rest: str) -> str | None:
         """Delete what is kept of who pressed; the key of what is said in passing.
 
-        Raises StoreTrouble and ChatClosed.
+        Raises StoreTrouble.
         """
         language = press.sender.language
         if rest == "no":
             text = say(language, "confirm.no")
-            await self._calls.show(press.chat, press.post_id, Frame(Rendered(text)))
+            self._notices.show(press.chat, press.post_id, Frame(Rendered(text)), press.sender.id)
             return None
         if rest != str(press.sender.id):
             return "forget.not_yours"
@@ -71,7 +71,7 @@ class OwnData:
         key = "forget.done" if all(gone) else "forget.done_here"
         text = say(language, key, turns=receipt.turns, conversations=len(gone))
         log.info("a person was forgotten", turns=receipt.turns, at_coze=all(gone))
-        await self._calls.show(press.chat, press.post_id, Frame(Rendered(text)))
+        self._notices.show(press.chat, press.post_id, Frame(Rendered(text)), press.sender.id)
         return None
 
     async def _stop(self, press: Press) -> None:

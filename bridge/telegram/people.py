@@ -21,7 +21,7 @@ class People:
 
     async def meet(self, sender: Sender) -> None:
         """Somebody writes or presses a button. Raises StoreTrouble."""
-        if sender.id <= 0:  # a group or a channel speaks
+        if sender.id <= 0 and not sender.channel:  # a group speaks
             return
         known, at = self._known.get(sender.id, (None, 0.0))
         if known == sender and time.monotonic() - at < FRESH_SECONDS:

@@ -7,17 +7,16 @@ import structlog
 from telegram import Bot
 
 from bridge.model import Message
-from bridge.relay.lanes import Lanes
-from bridge.relay.reply import Halt
-from bridge.store import chats, inbox, places, turns, waiting
+from bridge.store import chats, inbox, places, turns
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
-from bridge.telegram.calls import Calls, Cause
+from bridge.telegram.calls import Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.clock import TelegramClock
 from bridge.telegram.commands import COMMANDS, OWN, Commands
 from bridge.telegram.door import Door
 from bridge.telegram.frame import Frame
+from bridge.telegram.gate import Gate
 from bridge.telegram.items import (
     Ask,
     Edit,
@@ -37,7 +36,7 @@ from bridge.telegram.items import (
 )
 from bridge.telegram.life import Life
 from bridge.telegram.listening import Listening
-from bridge.telegram.outcomes import ChatClosed
+from bridge.telegram.notices import Notices
 from bridge.telegram.people import People
 from bridge.telegram.reading import read
 from bridge.telegram.taps import Taps
@@ -52,9 +51,8 @@ class Settling:
     def __init__(
         self,
         bot: Bot,
-        calls: Calls,
+        notices: Notices,
         store: Store,
-        lanes: Lanes,
         door: Door,
         listening: Listening,
         commands: Commands,
@@ -62,13 +60,14 @@ class Settling:
         life: Life,
         people: People,
         clock: TelegramClock,
+        gate: Gate,
     ) -> None:
+        self._gate = gate
         self._clock = clock
         self._people = people
         self._bot = bot
-        self._calls = calls
+        self._notices = notices
         self._store = store
-        self._lanes = lanes
         self._door = door
         self._listening = listening
         self._commands = commands
@@ -83,6 +82,9 @@ class Settling:
             await self.set_aside(arrived, error)
             return
         item = await self._where_it_lives(item)
+        if not await self._hears(item):
+            await self._done(arrived)
+            return
         match item:
             case Ask(message) | Order(message=message) | Unreadable(message=message):
                 await self._listening.meet(message.chat)
@@ -105,6 +107,24 @@ class Settling:
         async with self._store.reading() as tx:
             new = await places.moved_to(tx, chat.chat_id)
         return item if new is None else moved(item, new)
+
+    async def _hears(self, item: Item) -> bool:
+        """Whether it has any consequence: not for who is blocked, or acts too fast.
+
+        Questions are counted where they begin a run.
+        """
+        match item:
+            case Ask(message) | Heard(message):
+                return not await self._door.ignores(message.chat.whole, message.sender)
+            case Order(message=message) | Unreadable(message=message) | Edit(message=message):
+                key, sender = message.chat, message.sender
+            case Press():
+                key, sender = item.chat, item.sender
+            case _:
+                return True
+        if self._for_others(item) or (isinstance(item, Edit) and item.heard):
+            return not await self._door.ignores(key.whole, sender)
+        return not await self._door.ignores(key.whole, sender) and self._gate.hears(key, sender)
 
     async def _lets_in(self, arrived: Arrived, item: Item) -> bool:
         """Whether its sender may use the bridge; who asks for something and may not is told so."""
@@ -129,9 +149,11 @@ class Settling:
             case Heard(message):
                 await self._listening.overhear(arrived, message)
                 return
-            case Edit():
-                await self._take_edit(arrived, item)
+            case Edit(message, after) if after <= turns.EDIT_SECONDS:
+                await self._listening.ask_edited(arrived, message, heard=item.heard)
                 return
+            case Edit():
+                log.debug("edited too late", update=arrived.update_id)
             case Order() if self._for_others(item):
                 log.debug("a command for another bot", update=arrived.update_id)
             case Order():
@@ -161,38 +183,11 @@ class Settling:
 
     async def _obey(self, order: Order, arrived: Arrived) -> None:
         """Commands are safe to repeat, so the update is settled after the act."""
-        try:
-            await self._commands.carry_out(order, arrived)
-        except ChatClosed as error:
-            log.info("not answered", chat=order.message.chat.chat_id, why=str(error))
-
-    async def _take_edit(self, arrived: Arrived, edit: Edit) -> None:
-        """An edited question is asked anew, and its reply rewritten."""
-        message = edit.message
-        if edit.heard:
-            message = await self._listening.as_asked(message)
-        what, running = waiting.Edited.NOTHING, None
-        fresh = edit.after_seconds <= turns.EDIT_SECONDS
-        async with self._store.reading() as tx:
-            anew = fresh and await waiting.anew(tx, message)
-            never_asked = fresh and not edit.heard and not await waiting.knows(tx, message)
-        if never_asked:  # it speaks to us only now, as with a mention that was forgotten
-            await self._listening.ask(arrived, message)
-            return
-        if anew and await self._listening.refused(arrived, message):
-            return
-        async with self._store.writing() as tx:
-            settled = await inbox.settle(tx, arrived)
-            if settled and fresh:
-                what, running = await waiting.edit(tx, message)
-        if what is waiting.Edited.RUNS:
-            self._lanes.stop(message.chat, running, Halt.EDIT)
-        if what is not waiting.Edited.NOTHING:
-            self._lanes.wake(message.chat)
+        await self._commands.carry_out(order, arrived)
 
     async def _tell(self, message: Message, key: str, cause: Cause) -> None:
         frame = Frame(Rendered(say(message.sender.language, key)))
-        await self._calls.tell(message.chat, frame, cause)
+        await self._notices.say(message.chat, frame, cause)
 
     async def _done(self, arrived: Arrived) -> None:
         async with self._store.writing() as tx:

@@ -5,22 +5,20 @@ import structlog
 from bridge.coze.client import Coze
 from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.errors import CozeTrouble, Forbidden, NotOffered
-from bridge.model import Answers, Message, Preferences
+from bridge.model import Answers, Preferences
 from bridge.relay.lanes import Lanes
-from bridge.store import agents, chats, inbox, offers, turns, waiting
+from bridge.store import agents, chats, turns
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram import preferences
-from bridge.telegram.allowance import Allowance
-from bridge.telegram.calls import Calls
-from bridge.telegram.canvas import Entity, Rendered, units
-from bridge.telegram.commands import MOMENT_SECONDS, Commands
+from bridge.telegram.commands import Commands
 from bridge.telegram.door import Door
 from bridge.telegram.features import Features
-from bridge.telegram.frame import Button, Frame, Keyboard
+from bridge.telegram.frame import Button, Keyboard
 from bridge.telegram.items import Press
 from bridge.telegram.keyboards import DISLIKE, LIKE
-from bridge.telegram.outcomes import ChatClosed
+from bridge.telegram.listening import MOMENT_SECONDS, Listening
+from bridge.telegram.notices import Notices
 from bridge.telegram.rights import Rights
 from bridge.texts import say
 
@@ -34,7 +32,7 @@ class Taps:
 
     def __init__(
         self,
-        calls: Calls,
+        notices: Notices,
         store: Store,
         lanes: Lanes,
         commands: Commands,
@@ -43,38 +41,34 @@ class Taps:
         default: Preferences,
         rights: Rights,
         door: Door,
-        allowance: Allowance,
-        *,
-        most_waiting: int,
+        listening: Listening,
     ) -> None:
-        self._allowance = allowance
+        self._listening = listening
         self._rights = rights
         self._door = door
-        self._calls = calls
+        self._notices = notices
         self._store = store
         self._lanes = lanes
         self._commands = commands
         self._coze = coze
         self._features = features
         self._default = default
-        self._most_waiting = most_waiting
 
     async def press(self, arrived: Arrived, press: Press) -> None:
         """Do what the button says, and tell the person. Raises StoreTrouble."""
         what, _, rest = press.data.partition(":")
         if press.data not in {one.data for one in _all(press)}:
             what = "forged"
-        try:
-            toast = await self._do(arrived, press, what, rest)
-        except ChatClosed as error:
-            log.info("chat closed", chat=press.chat.chat_id, why=str(error))
-            return
+        toast = await self._do(arrived, press, what, rest)
         if toast == "button.old" and what in ("retry", "ask"):  # nobody should press it again
             left = _without(press.buttons, what)
             if left != press.buttons and not await self._rewritten(press, what, rest):
-                await self._calls.show_buttons(press.chat, press.post_id, left)
+                self._show_buttons(press, left)
         text = say(press.sender.language, toast) if toast else None
-        await self._calls.toast(press.query_id, text)
+        self._notices.toast(press.chat, press.query_id, text, press.sender.id)
+
+    def _show_buttons(self, press: Press, keyboard: Keyboard) -> None:
+        self._notices.show_buttons(press.chat, press.post_id, keyboard, press.sender.id)
 
     async def _rewritten(self, press: Press, what: str, rest: str) -> bool:
         """Whether the post was taken over since: its buttons are not those that were pressed."""
@@ -115,10 +109,11 @@ class Taps:
         """Ask a question once more: it costs as much as the first time."""
         if not await self._may_end(press, turn_id):
             return "retry.not_yours"
-        if await self._allowance.refuses(press.chat, press.sender) is not None:
-            return "button.not_now"
-        refusal = await self._commands.try_again(press.chat, arrived, turn_id)
-        return "button.old" if refusal == "retry.nothing" else refusal
+        refusal = await self._listening.ask_again(arrived, press.chat, press.sender, turn_id)
+        if refusal is None:
+            return None
+        known = {"retry.busy": "retry.busy", "retry.nothing": "button.old"}
+        return known.get(refusal.key, "button.not_now")
 
     async def _may_end(self, press: Press, turn_id: int) -> bool:
         """Whether it is for them to stop an answer or to have it tried again."""
@@ -131,36 +126,15 @@ class Taps:
         async with self._store.reading() as tx:
             posts = await turns.posts_of(tx, press.chat, turn_id)
         if posts is not None and press.post_id not in posts:
-            await self._calls.show_buttons(press.chat, press.post_id, ())
+            self._show_buttons(press, ())
 
     async def _ask_chosen(self, arrived: Arrived, press: Press, rest: str) -> str | None:
         """Ask the question behind a button, and take the buttons away."""
         token, _, number = rest.rpartition(":")
-        refusal = await self._allowance.refuses(press.chat, press.sender)
-        if refusal is not None:
-            return "button.not_now"
-        async with self._store.reading() as tx:
-            chosen = (await chats.counting(tx, press.chat)).over(self._default)
-        async with self._store.writing() as tx:
-            question = await offers.chosen(tx, press.chat, token, _number(number))
-            if question is not None and await inbox.is_new(tx, arrived):
-                message = Message(press.chat, press.post_id, press.sender, question)
-                member_id = chosen.member(press.chat, press.sender.id)
-                waits = await waiting.wait(tx, message, self._most_waiting, member_id=member_id)
-                if not waits.taken:
-                    return "button.full"
-                await inbox.settle(tx, arrived)
-                await offers.use_up(tx, press.chat, token)
-        if question is None:
-            return "button.old"
-        await self._calls.show_buttons(press.chat, press.post_id, _without(press.buttons, "ask"))
-        # What was asked is shown: nothing of the person's own stands above the answer.
-        quoted = Rendered(question, (Entity("blockquote", 0, units(question)),))
-        try:
-            await self._calls.say(press.chat, Frame(quoted), press.cause)
-        finally:
-            self._lanes.wake(press.chat)
-        return None
+        refusal = await self._listening.ask_chosen(arrived, press, token, _number(number))
+        if not refusal:
+            self._show_buttons(press, _without(press.buttons, "ask"))
+        return refusal or None
 
     async def _judge(self, press: Press, turn_id: int, *, like: bool) -> str:
         """Tell Coze what the person thinks of the answer, and mark the button."""
@@ -184,7 +158,7 @@ class Taps:
             return "judge.failed"
         marked = _marked(press.buttons, "" if again else press.data)
         if marked != press.buttons:
-            await self._calls.show_buttons(press.chat, press.post_id, marked)
+            self._show_buttons(press, marked)
         return "judge.withdrawn" if again else "judge.thanks"
 
     async def _choose(self, press: Press, rest: str) -> str | None:
@@ -200,7 +174,7 @@ class Taps:
                 await chats.prefer(tx, press.chat, chosen)
             language = chosen.language or press.own_language
             frame = await self._commands.choices(tx, press.chat, chosen, language)
-        await self._calls.show(press.chat, press.post_id, frame)
+        self._notices.show(press.chat, press.post_id, frame, press.sender.id)
         wide = name in ("answers", "context") and value not in (Answers.MENTION, "0")
         hidden = wide and not await self._commands.introduction.hears_all(press.chat)
         return "settings.hidden" if hidden else None

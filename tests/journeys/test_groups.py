@@ -97,15 +97,20 @@ async def test_other_bots_and_channels_posts_are_never_answered(world: World) ->
     (ann,) = people(world, "Ann")
     world.telegram.privacy, world.telegram.bots_talk = False, True
     world.coze.use(saying(ANSWER))
-    async with world.bridge(BRIDGE_GROUP_ANSWERS="everything"):
+    async with world.bridge(BRIDGE_GROUP_ANSWERS="everything", BRIDGE_OPERATORS=str(ann.id)):
         group = await met(world, [ann])
+        world.telegram.send_as_channel(ann, "@sandbox_bot not yet", chat=group)
+        world.telegram.send(ann, f"/allow {group.id}")
+        await world.settled(ann, 1, timeout=100)
+        world.telegram.send(ann, f"/allow {group.id} channels")
+        await world.settled(ann, 2, timeout=100)
         world.telegram.send_as_bot("other_bot", "@sandbox_bot hi", chat=group)
         world.telegram.send_as_bot("other_bot", "hi", world.posts(group)[0].message_id, chat=group)
         world.telegram.post_of_channel("@sandbox_bot news", chat=group)
         world.telegram.send_as_channel(ann, "@sandbox_bot hello", chat=group)
-        await world.settled(group, 2, timeout=100)
-        world.telegram.send_anonymously(ann, "well?", chat=group)
         await world.settled(group, 3, timeout=100)
+        world.telegram.send_anonymously(ann, "well?", chat=group)
+        await world.settled(group, 4, timeout=100)
     assert questions(world) == ["A channel: hello", "Group: well?"]
 
 

@@ -13,7 +13,7 @@ from bridge.store.alarms import Alarm
 from bridge.store.audit import Act
 from bridge.store.people import Group, Known
 from bridge.store.stats import Failure, Live, Stats, Waits
-from bridge.telegram.allowance import PAUSED
+from bridge.telegram.gate import PAUSED
 from bridge.telegram.vitals import Pulse
 
 FRESH_SECONDS = 1.0

@@ -7,10 +7,12 @@ import structlog
 from telegram.error import TelegramError
 
 from bridge.model import ChatKey
-from bridge.store import people
+from bridge.store import access, people
 from bridge.store.access import Access
 from bridge.store.people import Group, Known
-from bridge.telegram.frame import Keyboard
+from bridge.telegram.calls import Cause
+from bridge.telegram.canvas import Rendered
+from bridge.telegram.frame import Frame, Keyboard
 from bridge.telegram.items import Order, Press
 from bridge.telegram.operators.desk import Desk, confirm, language_of, operator_of, pages
 from bridge.texts import age, say
@@ -34,6 +36,9 @@ async def block(desk: Desk, order: Order) -> None:
 
 async def _decide(desk: Desk, order: Order, state: Access) -> None:
     chat_id = await _who(desk, order)
+    if chat_id is not None and order.argument.split()[1:] == ["channels"]:
+        await _answer_channels(desk, order, chat_id, wanted=state is Access.ALLOWED)
+        return
     if chat_id is None:
         await desk.say(order, "users.who" if order.argument else f"users.how_{state}")
     elif chat_id in desk.rights.operators and state is Access.BLOCKED:
@@ -44,11 +49,75 @@ async def _decide(desk: Desk, order: Order, state: Access) -> None:
         await desk.say(order, f"access.{state}", name=name)
 
 
+async def _answer_channels(desk: Desk, order: Order, chat_id: int, *, wanted: bool) -> None:
+    """Have posts under channels' names answered in a group, or not."""
+    async with desk.store.writing() as tx:
+        known = await access.answer_channels(tx, chat_id, wanted=wanted)
+        name = await access.name_of(tx, chat_id)
+        if known:
+            await desk.note(tx, order, f"channels {'on' if wanted else 'off'}", chat_id)
+    if not known:
+        await desk.say(order, "users.who")
+    else:
+        await desk.say(order, "channels.on" if wanted else "channels.off", name=name)
+
+
+async def operators(desk: Desk, order: Order) -> None:
+    """Who the operators are; `add` and `remove` with somebody's id or @username change that."""
+    verb, _, rest = order.argument.strip().partition(" ")
+    if verb not in ("add", "remove"):
+        async with desk.store.reading() as tx:
+            lines = [
+                f"• {await people.name_of(tx, one)} ({one})"
+                for one in sorted(desk.rights.operators)
+            ]
+        await desk.say(order, "operators.list", lines="\n".join(lines))
+        return
+    who = await _named(desk, rest.strip()) if rest.strip() else order.about or None
+    if who is None or who <= 0:
+        await desk.say(order, "users.who")
+        return
+    await _change_operator(desk, order, who, wanted=verb == "add")
+
+
+async def _change_operator(desk: Desk, order: Order, who: int, *, wanted: bool) -> None:
+    """Make somebody an operator, or take that away; all operators hear of it, and who it is about."""
+    there = desk.rights.operators
+    async with desk.store.writing() as tx:
+        name = await people.name_of(tx, who) or str(who)
+        by = await people.name_of(tx, operator_of(order)) or str(operator_of(order))
+        refused = not wanted and (who not in there or there == {who})
+        if not refused and wanted:
+            await access.make_operator(tx, who, name)
+        elif not refused:
+            await access.remove_operator(tx, who, name)
+        if not refused:
+            await desk.note(tx, order, f"operator {'added' if wanted else 'removed'}", who, name)
+    if refused:
+        await desk.say(order, "operators.last" if who in there else "operators.not_one", name=name)
+        return
+    hear = {*there, who}
+    if wanted:
+        there.add(who)
+    else:
+        there.discard(who)
+    desk.rights.changed.set()
+    key = "operators.added" if wanted else "operators.removed"
+    for one in sorted(hear):
+        text = say(await desk.people.language_of(one), key, name=name, by=by)
+        cause = Cause(f"{order.cause.name} {key} {one}", 0)
+        await desk.notices.say(ChatKey(one), Frame(Rendered(text)), cause)
+
+
 async def _who(desk: Desk, order: Order) -> int | None:
     """Whom a command is about; None when that cannot be told."""
     word = order.argument.split(" ")[0] if order.argument else ""
     if not word:
         return order.about or None
+    return await _named(desk, word)
+
+
+async def _named(desk: Desk, word: str) -> int | None:
     if _ID.fullmatch(word):
         return int(word) or None
     async with desk.store.reading() as tx:
@@ -65,7 +134,7 @@ async def turn_users(desk: Desk, press: Press, rest: str) -> None:
     """Show another page."""
     page, _, words = rest.partition(":")
     number = int(page) if page.isascii() and page.isdecimal() and len(page) < 6 else 0
-    await desk.show(press, *await _page_of_users(desk, language_of(press), words, number))
+    desk.show(press, *await _page_of_users(desk, language_of(press), words, number))
 
 
 async def _page_of_users(desk: Desk, language: str, words: str, page: int) -> tuple[str, Keyboard]:
@@ -130,4 +199,4 @@ async def leave_now(desk: Desk, press: Press, rest: str) -> None:
         said = "leave.failed"
     async with desk.store.writing() as tx:
         await desk.note(tx, press, "leave", rest, said.partition(".")[2])
-    await desk.show(press, say(language_of(press), said, id=rest))
+    desk.show(press, say(language_of(press), said, id=rest))

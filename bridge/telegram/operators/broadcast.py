@@ -40,12 +40,12 @@ async def compose(desk: Desk, order: Order) -> None:
     async with desk.store.writing() as tx:
         number = await broadcasts.preview(tx, operator_of(order), text)
         count = len(await people.everybody(tx, approved_only=desk.by_approval))
-    await desk.calls.say(order.chat, Frame(render(text)), order.cause)
+    await desk.notices.say(order.chat, Frame(render(text)), order.cause)
     language = language_of(order)
     sure = say(language, "broadcast.sure", count=count)
     buttons = _buttons(language, ("send", number), ("cancel", number))
-    cause = Cause(f"{order.cause.name} sure", order.message.id)
-    await desk.calls.say(order.chat, Frame(Rendered(sure), buttons), cause)
+    cause = Cause(f"{order.cause.name} sure", order.message.id, operator_of(order))
+    await desk.notices.say(order.chat, Frame(Rendered(sure), buttons), cause)
 
 
 def _buttons(language: str, *verbs: tuple[str, int]) -> Keyboard:
@@ -74,9 +74,9 @@ async def press(desk: Desk, press_: Press, rest: str) -> None:
         report = await broadcasts.report(tx, number)
     desk.broadcast_due.set()
     if not done:
-        await desk.show(press_, say(language, "broadcast.over"))
+        desk.show(press_, say(language, "broadcast.over"))
     elif verb == "cancel":
-        await desk.show(press_, _report(report, language, "broadcast.cancelled"))
+        desk.show(press_, _report(report, language, "broadcast.cancelled"))
 
 
 class Broadcasting:

@@ -17,6 +17,7 @@ from bridge.telegram.canvas import Rendered, seen, shortened
 from bridge.telegram.door import Door
 from bridge.telegram.frame import Button, Frame, Keyboard
 from bridge.telegram.items import Order, Press
+from bridge.telegram.notices import Notices
 from bridge.telegram.people import People
 from bridge.telegram.rights import Rights
 from bridge.telegram.vitals import Vitals
@@ -48,6 +49,7 @@ class Desk:
 
     bot: Bot
     calls: Calls
+    notices: Notices
     store: Store
     lanes: Lanes
     coze: Coze
@@ -62,16 +64,17 @@ class Desk:
     """Set when there may be something to send to everybody."""
 
     async def say(self, order: Order, key: str, keyboard: Keyboard = (), **values: object) -> None:
-        """Answer a command. Raises StoreTrouble and ChatClosed."""
+        """Answer a command. Raises StoreTrouble."""
         await self.write(order, say(language_of(order), key, **values), keyboard)
 
     async def write(self, order: Order, text: str, keyboard: Keyboard = ()) -> None:
-        """Answer a command with a text. Raises StoreTrouble and ChatClosed."""
-        await self.calls.say(order.chat, Frame(_whole(text), keyboard), order.cause)
+        """Answer a command with a text. Raises StoreTrouble."""
+        await self.notices.say(order.chat, Frame(_whole(text), keyboard), order.cause)
 
-    async def show(self, press: Press, text: str, keyboard: Keyboard = ()) -> None:
-        """Change the message whose button was pressed. Raises ChatClosed."""
-        await self.calls.show(press.chat, press.post_id, Frame(_whole(text), keyboard))
+    def show(self, press: Press, text: str, keyboard: Keyboard = ()) -> None:
+        """Change the message whose button was pressed."""
+        frame = Frame(_whole(text), keyboard)
+        self.notices.show(press.chat, press.post_id, frame, operator_of(press))
 
     async def note(
         self,

@@ -3,10 +3,10 @@
 import time
 
 from bridge.store import chats
-from bridge.telegram.allowance import PAUSED
 from bridge.telegram.calls import Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame
+from bridge.telegram.gate import PAUSED
 from bridge.telegram.items import Order, Press
 from bridge.telegram.operators.desk import Desk, confirm, language_of, operator_of, private
 from bridge.texts import say
@@ -64,13 +64,13 @@ async def reload_now(desk: Desk, press: Press, _rest: str) -> None:
     language = language_of(press)
     if faults:
         lines = "\n".join(f"• {fault}" for fault in faults)
-        await desk.show(press, say(language, "reload.faults", faults=lines))
+        desk.show(press, say(language, "reload.faults", faults=lines))
         return
     async with desk.store.writing() as tx:
         await desk.note(tx, press, "reload")
         await chats.remember(tx, RELOADED, str(operator_of(press)))
         await chats.remember(tx, _PRESSED, press.query_id)
-    await desk.show(press, say(language, "reload.begins"))
+    desk.show(press, say(language, "reload.begins"))
 
 
 async def tell_reloaded(desk: Desk) -> None:
@@ -83,4 +83,4 @@ async def tell_reloaded(desk: Desk) -> None:
         language = await desk.people.language_of(int(who))
         text = say(language, "reload.failed" if failure else "reload.done", trouble=failure[:1000])
         cause = Cause(f"reloaded {time.time():.3f}", 0)
-        await desk.calls.tell(private(int(who)), Frame(Rendered(text)), cause)
+        await desk.notices.say(private(int(who)), Frame(Rendered(text)), cause)

@@ -10,12 +10,12 @@ from bridge.store import alarms, audit, chats, stats
 from bridge.store.audit import Act
 from bridge.store.stats import Failure, Stats
 from bridge.telegram import scratch
-from bridge.telegram.allowance import PAUSED
 from bridge.telegram.budget import Priority
+from bridge.telegram.gate import PAUSED
 from bridge.telegram.items import Order
 from bridge.telegram.operators.chart import drawn
 from bridge.telegram.operators.desk import Desk, language_of
-from bridge.telegram.outcomes import Dropped, PostGone, Refused
+from bridge.telegram.outcomes import ChatClosed, Dropped, PostGone, Refused
 from bridge.telegram.outgoing import Outgoing, Shape, send
 from bridge.texts import age, say
 
@@ -96,7 +96,7 @@ async def statistics(desk: Desk, order: Order) -> None:
         try:
             async with desk.calls.pacer.slot(order.chat.chat_id, Priority.COMMAND, new=True):
                 await send(desk.calls, order.chat, (file,))
-        except (Dropped, Refused, PostGone, TelegramUnreachable):
+        except (ChatClosed, Dropped, Refused, PostGone, TelegramUnreachable):
             pass  # the numbers say the same
     await desk.write(order, text)
 
@@ -110,7 +110,7 @@ def _numbers(found: Stats, language: str, word: str) -> str:
         messages=f"{found.messages:,}",
         people=f"{found.people:,}",
         chats=f"{found.chats:,}",
-        tokens=f"{found.tokens:,}",
+        tokens=f"{'≈ ' if found.estimated else ''}{found.tokens:,}",
         first=f"{found.first_text[0]:.1f}",
         first_late=f"{found.first_text[1]:.1f}",
         end=f"{found.end[0]:.1f}",

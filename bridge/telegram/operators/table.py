@@ -17,6 +17,7 @@ OPERATOR_COMMANDS: dict[str, Act] = {
     "users": access.users,
     "allow": access.allow,
     "block": access.block,
+    "operators": access.operators,
     "chats": access.chats,
     "leave": access.leave,
     "quota": quota.manage,
@@ -45,7 +46,7 @@ class Operators:
     async def carry_out(self, order: Order) -> bool:
         """Do what an operator's command says; False when it is none, or not an operator's.
 
-        Raises StoreTrouble and ChatClosed.
+        Raises StoreTrouble.
         """
         act = OPERATOR_COMMANDS.get(order.name)
         here = order.chat.private and operator_of(order) in self._desk.rights.operators
@@ -57,13 +58,13 @@ class Operators:
     async def press(self, press: Press, rest: str) -> str | None:
         """Do what a button of ours says; the key of what is said in passing.
 
-        Raises StoreTrouble and ChatClosed.
+        Raises StoreTrouble.
         """
         verb, _, rest = rest.partition(":")
         if not press.chat.private or operator_of(press) not in self._desk.rights.operators:
             return "button.old"
         if verb == "no":
-            await self._desk.show(press, say(language_of(press), "confirm.no"))
+            self._desk.show(press, say(language_of(press), "confirm.no"))
             return None
         tap = _TAPS.get(verb)
         if tap is None:

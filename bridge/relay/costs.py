@@ -1,0 +1,68 @@
+"""What a run cost that was broken off: asked of Coze afterwards, else estimated.
+
+Coze says what a run cost in its last event only, and whoever stops an answer or goes away never
+hears that one; free it is not.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bridge.coze.client import Coze
+from bridge.coze.events import Usage
+from bridge.coze.runs import retrieve_run
+from bridge.errors import CozeTrouble
+from bridge.model import End, State, Turn
+from bridge.relay.wording import worded
+
+log = structlog.get_logger(__name__)
+LOOK_SECONDS = 5.0
+BYTES_OF_A_TOKEN = 3
+"""Of text as UTF-8: a Chinese character, or three letters, about as tokenizers have it."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Tokens that were used."""
+
+    tokens_in: int
+    tokens_out: int
+    estimated: bool = False
+    """Whether Coze has not said so."""
+
+
+def reported(usage: Usage) -> Cost:
+    """What Coze says. Pure."""
+    return Cost(usage.input, usage.output or max(0, usage.total - usage.input))
+
+
+def estimated(asked: str, said: str) -> Cost:
+    """What a question and what was said of its answer cost at least, about. Pure."""
+    asks, says = (-(-len(one.encode()) // BYTES_OF_A_TOKEN) for one in (asked, said))
+    return Cost(asks, says, estimated=True)
+
+
+async def broken_off(coze: Coze, turn: Turn, said: str) -> Cost:
+    """What a run cost of which the end was not heard, and that had `said` so much."""
+    if turn.run_id is None or turn.conversation_id is None:
+        return Cost(0, 0)
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            run = await retrieve_run(coze, turn.conversation_id, turn.run_id)
+    except (CozeTrouble, TimeoutError) as trouble:
+        log.info("the cost of a run is estimated", turn=turn.id, why=type(trouble).__name__)
+    else:
+        if run.usage.total or run.usage.input or run.usage.output:
+            return reported(run.usage)
+    return estimated(worded(turn), said)
+
+
+async def with_cost(coze: Coze, turn: Turn, end: End) -> End:
+    """The end with what its run cost, where that was not heard."""
+    if end.state is State.ANSWERED or end.tokens_in or end.tokens_out:
+        return end
+    cost = await broken_off(coze, turn, end.picture.text + end.picture.reasoning)
+    return replace(
+        end, tokens_in=cost.tokens_in, tokens_out=cost.tokens_out, estimated=cost.estimated
+    )
