@@ -27,6 +27,30 @@ NOT_SENT = (
 """Errors before a request went out: certainly nothing of it was heard."""
 
 
+MOST_BYTES = 8 * 1024 * 1024
+"""Bytes of a whole answer after unpacking: the largest that a neighbour has reason to give."""
+
+
+class AnswerTooLarge(httpx.RequestError):
+    """An answer is larger than it may be; no more of it is read."""
+
+
+async def read_bounded(response: httpx.Response, most_bytes: int = MOST_BYTES) -> bytes:
+    """Read a whole answer and keep it as the response's content. Raises AnswerTooLarge.
+
+    Packed, a few hundred kilobytes are a gigabyte: what counts is the size once it is unpacked.
+    """
+    pieces, size = [], 0
+    async for piece in response.aiter_bytes():
+        size += len(piece)
+        if size > most_bytes:
+            await response.aclose()
+            raise AnswerTooLarge(f"over {most_bytes} bytes", request=response.request)
+        pieces.append(piece)
+    response._content = b"".join(pieces)  # where httpx's own `aread` keeps it
+    return response.content
+
+
 def http_client(
     proxy: str | None, *, limits: httpx.Limits, timeout: httpx.Timeout, **options: Any
 ) -> httpx.AsyncClient:

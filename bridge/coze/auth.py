@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from bridge.coze.events import read_object, text_of
 from bridge.coze.regions import Deployment
 from bridge.errors import Garbled, Happened, ServerTrouble, SignInRefused
+from bridge.transport import read_bounded
 
 TOKEN_PATH = "/api/permission/oauth2/token"
 LONGEST_SECONDS = 86399
@@ -133,7 +134,7 @@ class JWTApp(Auth):
                 token = self._token
                 if token is None or token.stale(self._clock()):
                     response = yield self._exchange()
-                    await response.aread()
+                    await read_bounded(response)
                     token = self._renewed(token, response)
             request.headers["Authorization"] = f"Bearer {token.text}"
             answer = yield request
@@ -247,7 +248,7 @@ async def _rejected(response: httpx.Response) -> bool:
         return True
     if "json" not in response.headers.get("content-type", ""):
         return False
-    await response.aread()
+    await read_bounded(response)
     answer = read_object(response.content)
     return answer is not None and text_of(answer, "code") in _REJECTED
 

@@ -36,12 +36,18 @@ from bridge.errors import (
     WrongAddress,
 )
 from bridge.metrics import Metrics
-from bridge.transport import NOT_SENT, http_client
+from bridge.transport import MOST_BYTES, NOT_SENT, AnswerTooLarge, http_client, read_bounded
 
 READ_SECONDS = 60.0
 IDLE_SECONDS = 180.0
 """How long a stream may be silent: while a tool of the agent runs, Coze sends nothing at all."""
 
+CALL_SECONDS = 60.0
+"""How long a call may take as a whole, however often a byte of its answer comes."""
+UPLOAD_SECONDS = 600.0
+MOST_SOUND_BYTES = 64 * 1024 * 1024
+MOST_STREAM_BYTES = 256 * 1024 * 1024
+"""Bytes of a stream: an hour of sound would be less."""
 BREATH_SECONDS = 0.09
 """How long a stream that speaks is left alone between two reads: people see an edit a second, and
 reading every delta by itself would cost most of an answer's processor time."""
@@ -124,7 +130,7 @@ class Coze:
         Raises the CozeTrouble that any other answer means.
         """
         with self._counted():
-            response = await self._send(doing, "POST", path, json=body)
+            response = await self._send(doing, "POST", path, json=body, most_bytes=MOST_SOUND_BYTES)
             if response.is_success and response.headers.get("content-type", "").startswith(kind):
                 return response.content
             _envelope(doing, response)
@@ -146,11 +152,23 @@ class Coze:
 
     async def _send(self, doing: str, method: str, path: str, **parts: Any) -> httpx.Response:
         """`parts` are httpx's own parameters of a request."""
+        most_seconds = UPLOAD_SECONDS if parts.get("files") else CALL_SECONDS
+        most_bytes = parts.pop("most_bytes", MOST_BYTES)
+        request = self._http.build_request(method, path, **parts)
         try:
             with outside(path):
-                return await self._http.request(method, path, **parts)
+                async with asyncio.timeout(most_seconds):
+                    response = await self._http.send(request, stream=True)
+                    try:
+                        await read_bounded(response, most_bytes)
+                    finally:
+                        await response.aclose()
         except httpx.HTTPError as error:
             raise _transport(doing, error) from error
+        except TimeoutError as error:
+            what = f"no whole answer within {most_seconds:.0f} s"
+            raise Interrupted(doing, what) from error
+        return response
 
     @asynccontextmanager
     async def stream(
@@ -219,7 +237,11 @@ class Coze:
 
 
 async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    size = 0
     async for piece in response.aiter_bytes():
+        size += len(piece)
+        if size > MOST_STREAM_BYTES:
+            raise AnswerTooLarge(f"over {MOST_STREAM_BYTES} bytes", request=response.request)
         yield piece
 
 
@@ -246,9 +268,14 @@ def _is_stream(begin: bytes, response: httpx.Response) -> bool:
 
 async def _rest(doing: str, pieces: AsyncIterator[bytes]) -> bytes:
     """What is left of an answer."""
+    found = bytearray()
     try:
         async with asyncio.timeout(READ_SECONDS):
-            return b"".join([piece async for piece in pieces])
+            async for piece in pieces:
+                found += piece
+                if len(found) > MOST_BYTES:
+                    raise Garbled(doing, f"the answer is over {MOST_BYTES} bytes")
+        return bytes(found)
     except (httpx.HTTPError, TimeoutError) as error:
         raise _transport(doing, error, begun=True) from error
 
@@ -271,8 +298,10 @@ def _run_in(envelope: Json) -> Event:
     return Began(run)
 
 
-def _transport(doing: str, error: Exception, *, begun: bool = False) -> Unreachable | Interrupted:
+def _transport(doing: str, error: Exception, *, begun: bool = False) -> CozeTrouble:
     """A broken connection as a trouble; only before the request was sent is it harmless."""
+    if isinstance(error, AnswerTooLarge):
+        return Garbled(doing, f"the answer is {error}")
     if isinstance(error, NOT_SENT) and not begun:
         return Unreachable(doing, f"{_address(error)} cannot be reached ({type(error).__name__})")
     return Interrupted(doing, type(error).__name__)  # its words may quote an answer

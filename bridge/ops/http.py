@@ -22,6 +22,9 @@ from bridge.sandbox.serving import serving
 from bridge.settings import Settings
 from bridge.store import alarms, stats
 
+MOST_CONNECTIONS = 100
+"""How many may be open at once: each costs a file, of which the bridge needs its own."""
+
 
 @asynccontextmanager
 async def pages(app: App, settings: Settings) -> AsyncIterator[None]:
@@ -57,7 +60,9 @@ async def on_port(page: ASGIApp, port: int, setting: str) -> AsyncIterator[str]:
     """Serve on 127.0.0.1 and give the address. Raises Trouble, which names the setting."""
     async with AsyncExitStack() as stack:
         try:
-            address = await stack.enter_async_context(serving(page, port))
+            address = await stack.enter_async_context(
+                serving(page, port, most_connections=MOST_CONNECTIONS, only_local=True)
+            )
         except OSError as error:
             what = f"port {port} cannot be used ({error.strerror})"
             cure = f"Choose another {setting}."

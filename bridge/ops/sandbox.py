@@ -54,7 +54,7 @@ async def neighbours(
     async with AsyncExitStack() as stack:
         web = Starlette(routes=[*page.routes(), Mount("/", emulator.app)])
         try:
-            address = await stack.enter_async_context(serving(web, port))
+            address = await stack.enter_async_context(serving(web, port, only_local=True))
         except OSError as error:
             raise _taken(port, error) from error
         stack.push_async_callback(emulator.close)
@@ -79,7 +79,7 @@ async def _local_coze(journal: Journal) -> AsyncIterator[dict[str, str]]:
     emulator = CozeEmulator(journal=journal)
     emulator.add_agent()
     emulator.add_token(_COZE_TOKEN)
-    async with serving(emulator.app) as address:
+    async with serving(emulator.app, only_local=True) as address:
         try:
             yield {
                 "COZE_API_BASE": address,

@@ -57,6 +57,8 @@ class Told:
     """What became of its files, once they were brought to the agent."""
     trouble: Trouble | None = None
     """What ended it."""
+    too_long: bool = False
+    """Whether its answer has grown beyond all use."""
     renewed: bool = False
     """Whether it got another conversation, since the old one stayed busy."""
 

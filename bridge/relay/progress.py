@@ -108,6 +108,12 @@ class Progress:
         return replace(self, doing=key)
 
     @property
+    def characters(self) -> int:
+        """How much was said, with the reasoning and what is offered to ask next."""
+        said = sum(len(answer.text) + len(answer.reasoning) for answer in self.answers)
+        return said + sum(map(len, self.suggestions))
+
+    @property
     def text(self) -> str:
         """All answers in the order in which they first appeared."""
         return self.picture().text

@@ -33,6 +33,12 @@ log = structlog.get_logger(__name__)
 RUN_ID_SECONDS = 10.0
 """How long a stop waits to hear the id of a run that was just asked for."""
 
+RUN_SECONDS = 900.0
+"""How long a run may take in any case."""
+STILL_SECONDS = 30.0
+"""After so long without anything to read, people are told that the agent is still at it."""
+MOST_CHARACTERS = 200_000
+"""Of an answer with its reasoning: fifty posts. An agent that never stops is stopped there."""
 CANCEL_SECONDS = 5.0
 LAST_MOMENT_SECONDS = 2.0
 """How long a shutdown lets a question reach Coze that is on its way."""
@@ -89,16 +95,44 @@ class Answering:
         """Hear the run to its end; None when the turn has none yet."""
         hearing = asyncio.create_task(self._hear(told), name=f"run of turn {told.turn.id}")
         try:
-            awaited: list[asyncio.Future[None] | asyncio.Future[Halt]] = [hearing, halt]
-            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-            if not hearing.done():
+            await self._wait(told, hearing, halt)
+            if halt.done() and not hearing.done():
                 return await self._halted(told, reply, hearing, halt.result())
+            if not hearing.done():
+                return await self._cut(told, hearing, "reply.too_slow")
+            if told.too_long:
+                return await self._cut(told, hearing, "reply.too_long")
             return await self._ended(told, hearing)
         except ReplyImpossible:
             await self._cancel(told)
             return _end(told, State.FAILED, told.progress.broken_off("reply.stopped"))
         finally:
             await _ended_task(hearing)
+
+    async def _wait(
+        self, told: Told, hearing: asyncio.Task[None], halt: asyncio.Future[Halt]
+    ) -> None:
+        """Wait until either is done, or the run has had its time; meanwhile say that it goes on."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + RUN_SECONDS
+        awaited: list[asyncio.Future[None] | asyncio.Future[Halt]] = [hearing, halt]
+        while (left := deadline - loop.time()) > 0:
+            before = told.progress
+            await asyncio.wait(
+                awaited, timeout=min(left, STILL_SECONDS), return_when=asyncio.FIRST_COMPLETED
+            )
+            if hearing.done() or halt.done():
+                return
+            if told.progress is before and not before.picture().answers:
+                told.progress = before.with_status("status.still")
+                told.show(told.progress.picture())
+
+    async def _cut(self, told: Told, hearing: asyncio.Task[None], why: str) -> End:
+        """End a run that does not end by itself, and say so."""
+        log.warning("run cut", turn=told.turn.id, why=why)
+        await self._cancel(told)
+        await _ended_task(hearing)
+        return _end(told, State.STOPPED, told.progress.broken_off(why))
 
     async def _hear(self, told: Told) -> None:
         """Fold the run's events into the progress, and show each new picture."""
@@ -112,6 +146,9 @@ class Answering:
                     if event.run.failure is not None:
                         raise event.run.failure
                 told.show(told.progress.picture())
+                if told.progress.characters > MOST_CHARACTERS:
+                    told.too_long = True
+                    return
 
     async def _ended(self, told: Told, hearing: asyncio.Task[None]) -> End:
         """How it ends when the run is over, well or not."""

@@ -5,6 +5,7 @@ inside a test or beside the bridge may do neither, so only its startup and shutd
 """
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,20 +13,37 @@ from contextlib import asynccontextmanager
 from email.utils import formatdate
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 LOOPBACK = "127.0.0.1"
+_LOCAL = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?")
+MOST_CONNECTIONS = 5000
+REQUEST_SECONDS = 30.0
+"""How long a connection may take to send a whole request."""
 
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, port: int = 0, clock: Callable[[], float] = time.time
+    app: ASGIApp,
+    port: int = 0,
+    clock: Callable[[], float] = time.time,
+    *,
+    most_connections: int = MOST_CONNECTIONS,
+    only_local: bool = False,
 ) -> AsyncIterator[str]:
     """Serve `app` on the loopback address and yield its base URL, without a trailing slash.
 
-    Port 0 takes any free port; `clock` tells the `Date` of answers. Raises OSError when the port is
-    taken.
+    Port 0 takes any free port; `clock` tells the `Date` of answers; further connections are refused;
+    with `only_local`, requests by another name than this machine's, too. Raises OSError when the
+    port is taken.
     """
+
+    class _Bounded(_Impatient):
+        most = most_connections
+
     # The protocol is named so that asyncio sets TCP_NODELAY; else every answer takes 40 ms more.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -35,7 +53,8 @@ async def serving(
         listening.close()
         raise
     config = uvicorn.Config(
-        app,
+        local_only(app) if only_local else app,
+        http=_Bounded,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -53,6 +72,64 @@ async def serving(
         ticking.cancel()
         await asyncio.gather(ticking, return_exceptions=True)
         await _end(server, listening)
+
+
+def local_only(app: ASGIApp) -> ASGIApp:
+    """The same for requests by this machine's own names.
+
+    A foreign site whose name was made to lead here (DNS rebinding) sends its own name; a tunnel may
+    have another port.
+    """
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _LOCAL.fullmatch(Headers(scope=scope).get("host", "")):
+            await PlainTextResponse("This address is local only.\n", 403)(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+    return guarded
+
+
+class _Impatient(H11Protocol):
+    """Ends connections on which no whole request comes, and takes only so many."""
+
+    most = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, or refuse one too many.
+
+        (Uvicorn itself gives this method a narrower type than asyncio does.)
+        """
+        super().connection_made(transport)
+        self._late: asyncio.TimerHandle | None = None
+        if len(self.connections) > self.most:
+            transport.abort()
+        else:
+            self._wait_for_a_request()
+
+    def data_received(self, data: bytes) -> None:
+        """Take some bytes of a request."""
+        super().data_received(data)
+        if self._incomplete:
+            self._wait_for_a_request()
+        elif self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        super().connection_lost(exc)
+        if self._late is not None:
+            self._late.cancel()
+
+    @property
+    def _incomplete(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+
+    def _wait_for_a_request(self) -> None:
+        if self._late is None:
+            loop = asyncio.get_running_loop()
+            self._late = loop.call_later(REQUEST_SECONDS, self.transport.abort)
 
 
 async def _tell_the_time(server: uvicorn.Server, clock: Callable[[], float]) -> None:

@@ -32,7 +32,7 @@ from bridge.telegram.ordering import Ordering, Route, route_of
 from bridge.telegram.outcomes import pauses
 from bridge.telegram.reading import WANTED, kind_of
 from bridge.telegram.settling import Settling
-from bridge.transport import http_client
+from bridge.transport import http_client, read_bounded
 
 log = structlog.get_logger(__name__)
 POLL_SECONDS = 50
@@ -42,6 +42,8 @@ CONFLICT_SECONDS = 60.0
 """How long another poller is taken for a shadow of our own past."""
 REVOKED_SECONDS = 30.0
 """How long a refused token is tried again: servers and gateways refuse good ones for moments."""
+MOST_UPDATES_BYTES = 64 * 1024 * 1024
+"""Bytes of a hundred updates at most: one is seldom over a hundred kilobytes."""
 FORGET_OFFSET_SECONDS = 86400.0
 """After so long without an update all are confirmed, and their numbers may begin anew."""
 STUCK_SECONDS = 120.0
@@ -102,7 +104,12 @@ class Mailbox:
             asked["offset"] = str(offset)
         try:
             with outside("getupdates"):
-                response = await self._http.post(self._address, data=asked)
+                request = self._http.build_request("POST", self._address, data=asked)
+                response = await self._http.send(request, stream=True)
+                try:
+                    await read_bounded(response, MOST_UPDATES_BYTES)
+                finally:
+                    await response.aclose()
         except httpx.HTTPError as error:
             self._metrics.called("getupdates", None)
             raise TelegramUnreachable(_DOING, type(error).__name__) from error

@@ -30,6 +30,10 @@ TRIES = 4
 PAUSE_SECONDS = 2.0
 """Telegram says of a file that is too new or just busy that it is unavailable; once more helps."""
 SILENCE_SECONDS = 30.0
+WHOLE_SECONDS = 600.0
+"""How long one file may take."""
+MOST_LOCAL_BYTES = 2000 * 1024 * 1024
+"""What a Bot API server of one's own takes."""
 
 
 class Downloads:
@@ -112,8 +116,10 @@ class Downloads:
                         raise _Later(PAUSE_SECONDS, FileGone(_DOING, "HTTP 404"))
                     if not response.is_success:
                         raise _Later(PAUSE_SECONDS)
-                    await _save(response, path)
-        except httpx.HTTPError as error:  # its words may hold the token
+                    most = MOST_LOCAL_BYTES if self._local else MOST_BYTES
+                    async with asyncio.timeout(WHOLE_SECONDS):
+                        await _save(response, path, most)
+        except (httpx.HTTPError, TimeoutError) as error:  # its words may hold the token
             raise _Later(PAUSE_SECONDS) from error
         except httpx.InvalidURL as error:
             raise FileGone(_DOING, "the server names no place") from error
@@ -144,12 +150,14 @@ async def _again(attempt: Callable[[], Awaitable[Result]]) -> Result:
     raise AssertionError("there is a last try")
 
 
-async def _save(response: httpx.Response, path: Path) -> None:
+async def _save(response: httpx.Response, path: Path, most_bytes: int) -> None:
     """Write an answer to a file as it arrives; one that ends early is not all of it."""
     size, expected = 0, response.headers.get("content-length", "")
     with path.open("wb") as file:
         async for piece in response.aiter_bytes(65_536):
             size += len(piece)
+            if size > most_bytes:
+                raise FileGone(_DOING, "it is larger than was said", sentence="file.too_large")
             file.write(piece)
     if expected.isdecimal() and int(expected) != size:
         raise _Later(PAUSE_SECONDS)

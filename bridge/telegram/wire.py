@@ -16,14 +16,19 @@ from telegram.request import BaseRequest, HTTPXRequest, RequestData
 from bridge.crashing import outside
 from bridge.metrics import Metrics
 from bridge.telegram.clock import TelegramClock
-from bridge.transport import as_httpx, session, transport
+from bridge.transport import MOST_BYTES, AnswerTooLarge, as_httpx, session, transport
 
 READ_SECONDS = 20.0
 """The server itself waits up to eight seconds on floods; hanging up earlier makes duplicates."""
 CONNECT_SECONDS = 10.0
+WHOLE_SECONDS = 60.0
+"""How long a call may take as a whole, however often a byte of its answer comes."""
 _DEFAULT = BaseRequest.DEFAULT_NONE
 _TIMEOUT = aiohttp.ClientTimeout(
-    total=None, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS
+    total=WHOLE_SECONDS,
+    connect=CONNECT_SECONDS,
+    sock_connect=CONNECT_SECONDS,
+    sock_read=READ_SECONDS,
 )
 _HEADERS = {"Content-Type": "application/json", "User-Agent": BaseRequest.USER_AGENT}
 
@@ -107,11 +112,21 @@ class Request(HTTPXRequest):
                     allow_redirects=False,
                 ) as answer:
                     self._clock.note(answer.headers.get("Date"))
-                    return answer.status, await answer.read()
+                    return answer.status, await _read(answer)
         except httpx.TimeoutException as error:
             raise TimedOut(type(error).__name__) from error
         except httpx.HTTPError as error:
             raise NetworkError(type(error).__name__) from error  # its words may hold the token
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole answer. Raises AnswerTooLarge."""
+    found = bytearray()
+    async for piece in answer.content.iter_chunked(65_536):
+        found += piece
+        if len(found) > MOST_BYTES:
+            raise AnswerTooLarge(f"over {MOST_BYTES} bytes")
+    return bytes(found)
 
 
 def called(url: str, method: str) -> str:

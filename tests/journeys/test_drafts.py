@@ -38,9 +38,11 @@ async def test_a_silent_agent_keeps_its_draft(world: World) -> None:
     world.coze.pace = Pace(70, 0)
     async with world.bridge():
         world.telegram.send(ann, "hello")
-        await world.telegram.until(lambda: len(world.telegram.drafts(ann)) == 4, timeout=5000)
+        await world.telegram.until(lambda: len(world.telegram.drafts(ann)) == 5, timeout=5000)
         times = [one.at_loop_time for one in world.telegram.drafts(ann)]
-    assert all(18 < later - sooner < 27 for sooner, later in pairwise(times))
+        shown = [one.text for one in world.telegram.drafts(ann)]
+    assert all(5 < later - sooner < 27 for sooner, later in pairwise(times))
+    assert "still at it" in shown[-1]
 
 
 @in_a_fast_world
