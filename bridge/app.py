@@ -1,6 +1,7 @@
 """The only place where everything is put together: `async with running(settings) as app:`."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ from bridge.store import (
     migrate,
     offers,
     outbox,
+    turns,
     uploads,
 )
 from bridge.store.engine import Store
@@ -77,6 +79,7 @@ from bridge.texts import age
 
 log = structlog.get_logger(__name__)
 TIDY_SECONDS = 3600.0
+WORDS_SECONDS = 60.0
 LAST_NOTICES_SECONDS = 2.0
 """How long a shutdown waits for short messages to be sent; the rest goes out at the next start."""
 TRY_AGAIN_SECONDS = 60.0
@@ -176,7 +179,7 @@ async def running(settings: Settings, controls: Controls | None = None) -> Async
             "moves": life.follow_moves,
             "approvals": has.approvals.run,
             "menu": Menus(bot, has.calls.pacer, store, has.rights).keep,
-            "housekeeping": lambda: _tidy_each_hour(store, settings.bridge_retention_days),
+            "housekeeping": lambda: _keep_tidy(store, settings.bridge_retention_days),
             "alarms of runs": has.alarms.follow_runs,
             "alarms": lambda: has.alarms.watch(app.alarming),
             "broadcasts": Broadcasting(has.desk).run,
@@ -332,19 +335,29 @@ async def _tidy(store: Store, days: float) -> None:
     try:
         async with store.writing() as tx:
             await inbox.prune(tx)
+            await turns.forget_all_words(tx)
             await outbox.prune(tx)
             await offers.forget_old_offers(tx)
             await uploads.prune(tx)
             await audit.prune(tx)
             await broadcasts.prune(tx)
             await forgetting.retire(tx, days)
+        await store.wipe_log()
     except StoreTrouble as trouble:
         log.warning("not tidied", trouble=str(trouble))
 
 
-async def _tidy_each_hour(store: Store, days: float) -> None:
+async def _keep_tidy(store: Store, days: float) -> None:
+    """Forget words within a minute of their time, the rest each hour; for ever."""
     while True:
-        await asyncio.sleep(TIDY_SECONDS)
+        for _ in range(round(TIDY_SECONDS / WORDS_SECONDS)):
+            await asyncio.sleep(WORDS_SECONDS)
+            try:
+                async with store.writing() as tx:
+                    await turns.forget_all_words(tx, since=time.time() - 86400)
+                await store.wipe_log()
+            except StoreTrouble as trouble:
+                log.warning("words not forgotten", trouble=str(trouble))
         await _tidy(store, days)
 
 

@@ -7,6 +7,8 @@ sentence the person reads, and what the operator should do.
 from enum import Enum
 from typing import ClassVar, TypeVar
 
+from bridge.redaction import redacted, without_words
+
 _Kind = TypeVar("_Kind", bound="Trouble")
 
 
@@ -58,6 +60,7 @@ class Trouble(Exception):
         sentence: str | None = None,
         happened: Happened | None = None,
     ) -> None:
+        doing, what = redacted(doing), redacted(what)  # whoever tells it on tells no secret
         super().__init__(doing, what)
         self.doing = doing
         self.what = what
@@ -78,6 +81,11 @@ class Trouble(Exception):
             sentence=self.sentence,
             happened=happened or self.happened,
         )
+
+    def forget_words(self, words: str) -> None:
+        """Take out what it quotes of somebody's words: Coze's own sentences may."""
+        self.what = without_words(self.what, words)
+        self.args = (self.doing, self.what)
 
     @property
     def permanent(self) -> bool:

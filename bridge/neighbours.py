@@ -14,6 +14,7 @@ from bridge.coze.regions import Deployment, deployment
 from bridge.errors import SettingsTrouble, TelegramTrouble, TokenRevoked
 from bridge.metrics import Metrics
 from bridge.model import Home
+from bridge.redaction import in_use
 from bridge.settings import Settings
 from bridge.telegram.clock import TelegramClock
 from bridge.telegram.intake import Mailbox
@@ -84,6 +85,7 @@ def telegram_bot(
 ) -> Bot:
     """The library's bot, with time-outs above the server's own flood wait of eight seconds."""
     root = settings.telegram_api_base_url
+    in_use(settings.telegram_bot_token.get_secret_value())
     return Bot(
         settings.telegram_bot_token.get_secret_value(),
         base_url=f"{root}/bot",

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from bridge.coze.events import read_object, text_of
 from bridge.coze.regions import Deployment
 from bridge.errors import Garbled, Happened, ServerTrouble, SignInRefused
+from bridge.redaction import in_use
 from bridge.transport import read_bounded
 
 TOKEN_PATH = "/api/permission/oauth2/token"
@@ -52,6 +53,7 @@ class StaticToken(Auth):
     """A personal or service access token: used as it is, never renewed."""
 
     def __init__(self, token: str) -> None:
+        in_use(token)
         self._token = token
 
     async def async_auth_flow(
@@ -221,6 +223,7 @@ def _token(response: httpx.Response, now: float) -> _Token:
     token = text_of(answer, "access_token")
     if not re.fullmatch("[!-~]+", token):
         raise Garbled(doing, "the token is none", log_id=log_id, happened=Happened.NO)
+    in_use(token)
     return _Token(token, now, ends)
 
 

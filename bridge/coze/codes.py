@@ -103,6 +103,23 @@ _BY_STATUS: dict[int, type[CozeTrouble]] = {
 }
 
 
+_IN_OUR_WORDS: dict[type[CozeTrouble], str] = {
+    AgentUnavailable: "the agent cannot be used",
+    Busy: "another run is going in the conversation",
+    ConversationLost: "Coze does not know the conversation",
+    FileRefused: "Coze does not take the file",
+    NotCancellable: "the run cannot be cancelled",
+    QuotaGone: "what the plan allows is used up",
+    RateLimited: "too many requests",
+    Refused: "Coze's content rules refuse it",
+    ResourceUnknown: "Coze does not know what was asked for",
+    RunUnknown: "Coze does not know the run",
+    TooLong: "the question is too long",
+}
+"""What codes mean of which Coze's own sentence may quote people. That about a token or a right names
+the right that is missing, and quotes nobody."""
+
+
 def trouble(
     doing: str,
     *,
@@ -120,7 +137,8 @@ def trouble(
     found = _BY_CODE.get(number) or _by_family(number, status, in_run=in_run)
     if found is ResourceUnknown:
         found = _named(msg)
-    what = _plain(msg) or (f"HTTP {status}" if status != 200 else "no reason was given")
+    ours = _IN_OUR_WORDS.get(found) if number in _BY_CODE and not in_run else None
+    what = ours or _plain(msg) or (f"HTTP {status}" if status != 200 else "no reason was given")
     made = found(doing, what, code=code, log_id=log_id, cure=_CURES.get(number))
     if in_run:
         made.happened = Happened.YES

@@ -17,6 +17,7 @@ import typer
 from bridge import __version__
 from bridge.errors import SettingsTrouble, StoreTrouble, Trouble
 from bridge.ops import logs
+from bridge.redaction import redacted
 
 if TYPE_CHECKING:
     from bridge.settings import Settings
@@ -202,7 +203,7 @@ def main() -> None:
     try:
         app()
     except Trouble as trouble:
-        typer.secho(logs.redacted(str(trouble)), err=True, fg=typer.colors.RED)
+        typer.secho(redacted(str(trouble)), err=True, fg=typer.colors.RED)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

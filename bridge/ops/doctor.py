@@ -28,8 +28,8 @@ from bridge.errors import (
 )
 from bridge.neighbours import coze_client, telegram_bot
 from bridge.ops.finding import Finding, Health, bad, good, note, said_by
-from bridge.ops.logs import redacted
 from bridge.ops.senses import senses
+from bridge.redaction import redacted
 from bridge.settings import Settings
 from bridge.store import access, inbox, migrate
 from bridge.store.engine import Store

@@ -17,7 +17,7 @@ from bridge.app import App
 from bridge.errors import StoreTrouble, Trouble
 from bridge.metrics import CONTENT_TYPE, Gauged
 from bridge.model import State
-from bridge.ops.logs import redacted
+from bridge.redaction import redacted
 from bridge.sandbox.serving import serving
 from bridge.settings import Settings
 from bridge.store import alarms, stats

@@ -4,27 +4,15 @@ The HTTP library logs every address at INFO, and Telegram's addresses hold the t
 """
 
 import logging
-import re
 import sys
 from typing import Literal
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-_SECRETS = re.compile(
-    r"(?<!\d)\d{1,20}:[A-Za-z0-9_-]{6,}"  # a Telegram bot token
-    r"|\b(?:pat|sat|czs|czu)_[A-Za-z0-9_-]+"  # Coze tokens
-    r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
-    r"|(?<=Bearer )\S+"
-    r"|-----BEGIN[^-]*PRIVATE KEY-----.*?(?:-----END[^-]*-----|$)",
-    re.DOTALL,
-)
+from bridge.redaction import redacted
+
 _NOISY = ("httpx", "httpcore", "telegram", "aiosqlite", "alembic", "uvicorn", "markdown_it")
-
-
-def redacted(text: str) -> str:
-    """The text with everything that looks like a secret replaced."""
-    return _SECRETS.sub("[secret]", text)
 
 
 def set_up(level: str, form: Literal["console", "json"]) -> None:

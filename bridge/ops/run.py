@@ -17,7 +17,8 @@ from bridge.errors import SettingsTrouble, Trouble
 from bridge.ops.dashboard import DEFAULT_PORT, dashboard, link
 from bridge.ops.dashboard.gate import new_token
 from bridge.ops.http import pages
-from bridge.ops.logs import redacted, set_up
+from bridge.ops.logs import set_up
+from bridge.redaction import redacted
 from bridge.settings import Settings
 from bridge.telegram.operators.desk import Controls
 

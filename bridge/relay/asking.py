@@ -96,6 +96,7 @@ class Asking:
                         yield event
                 return
             except CozeTrouble as trouble:
+                trouble.forget_words(worded(told.turn))
                 pause = patience.pause(trouble)
                 if trouble.happened is not Happened.NO or told.turn.run_id is not None:
                     raise

@@ -25,7 +25,7 @@ from bridge.relay import costs
 from bridge.relay.asking import Asking, Told
 from bridge.relay.carrying import Carrying
 from bridge.relay.reply import Halt, Reply, ReplyImpossible
-from bridge.relay.wording import transcript
+from bridge.relay.wording import transcript, worded
 from bridge.store import turns
 from bridge.store.engine import Store
 
@@ -157,6 +157,7 @@ class Answering:
         except Trouble as trouble:
             if isinstance(trouble, StoreTrouble):
                 raise
+            trouble.forget_words(worded(told.turn))
             if told.progress.all_given:  # such as the model that suggests what to ask next
                 log.warning(
                     "the run failed after its answer", turn=told.turn.id, trouble=str(trouble)

@@ -31,6 +31,7 @@ _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
     "PRAGMA synchronous=FULL",  # an update confirmed to Telegram must survive a power cut
     "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",  # what is forgotten is overwritten, however SQLite was built
     "PRAGMA cache_size=-512",  # KiB of each connection; the system keeps the file in memory, too
 )
 
@@ -81,6 +82,21 @@ class Store:
                 yield connection
         except SQLAlchemyError as error:
             raise _trouble("Reading the database", error) from error
+
+    async def wipe_log(self) -> None:
+        """Put the write-ahead log into the database and empty it: it holds what was deleted.
+
+        Where somebody is reading just then, the next time does it. Raises StoreTrouble.
+        """
+        try:
+            async with self._line, self.engine.connect() as connection:
+                for pause in (*_PAUSES, None):
+                    found = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                    if not found.one()[0] or pause is None:
+                        return
+                    await asyncio.sleep(pause)
+        except SQLAlchemyError as error:
+            raise _trouble("Emptying the database's log", error) from error
 
     async def close(self) -> None:
         """Close every connection, and wait for the driver's threads.

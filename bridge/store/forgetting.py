@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
-from bridge.store.access import Access
+from bridge.store import inbox, outbox
 from bridge.store.quotas import charged
 from bridge.store.tables import (
     access,
@@ -19,6 +19,7 @@ from bridge.store.tables import (
     chats,
     choices,
     members,
+    operators,
     people,
     tallies,
     turns,
@@ -46,10 +47,14 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     theirs = (turns.c.sender_id == person_id, turns.c.state.not_in(_OPEN))
     conversations = await _conversations(tx, person_id)
     await _tally(tx, *theirs)
+    where = [*(await tx.execute(select(turns.c.chat_id).where(*theirs).distinct())).scalars()]
     done = await tx.execute(delete(turns).where(*theirs))
     await _forget_name(tx, person_id)
     await tx.execute(delete(members).where(members.c.member_id == person_id))
-    await tx.execute(delete(choices).where(choices.c.chat_id == key.chat_id))
+    await tx.execute(delete(choices).where(choices.c.chat_id.in_([key.chat_id, *where])))
+    await tx.execute(update(turns).where(turns.c.chat_id.in_(where)).values(heard=None))
+    await inbox.forget_person(tx, person_id)
+    await outbox.forget_person(tx, person_id)
     own = (chats.c.chat_id == key.chat_id,)
     still = select(turns.c.id).where(turns.c.chat_id == key.chat_id)
     if (await tx.execute(still)).first() is None:
@@ -77,8 +82,10 @@ async def _forget_name(tx: AsyncConnection, person_id: int) -> None:
     """Of what operators decided about them, only the number stays."""
     number = str(person_id)
     await tx.execute(update(access).where(access.c.chat_id == person_id).values(name=number))
-    decided = (audit.c.subject == number, audit.c.act.in_([*Access, "operator"]))
-    await tx.execute(update(audit).where(*decided).values(detail=""))
+    await tx.execute(
+        update(operators).where(operators.c.person_id == person_id).values(name=number)
+    )
+    await tx.execute(update(audit).where(audit.c.subject == number).values(detail=""))
 
 
 async def _tally(tx: AsyncConnection, *which: ColumnElement[bool]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.tables import inbox, outbox
 
+ASIDE_SECONDS = 7 * 86400.0
+"""How long an update that could not be settled is kept for a look by the operator."""
 KEEP_SECONDS = 3 * 86400.0
 """Telegram redelivers for 24 hours at most; after that an id need not be remembered."""
 
@@ -173,11 +176,23 @@ async def _leave(tx: AsyncConnection, arrived: Arrived, **values: str | None) ->
 
 
 async def prune(tx: AsyncConnection) -> None:
-    """Forget settled updates that Telegram cannot deliver again."""
-    old = time.time() - KEEP_SECONDS
-    await tx.execute(
-        delete(inbox).where(inbox.c.state.in_(["done", "skipped"]), inbox.c.received_at < old)
+    """Forget settled updates that Telegram cannot deliver again, and those that were set aside."""
+    now = time.time()
+    for states, seconds in ((("done", "skipped"), KEEP_SECONDS), (("aside",), ASIDE_SECONDS)):
+        old = (inbox.c.state.in_(states), inbox.c.received_at < now - seconds)
+        await tx.execute(delete(inbox).where(*old))
+
+
+async def forget_person(tx: AsyncConnection, person_id: int) -> None:
+    """Delete what somebody wrote in updates that were set aside."""
+    number = re.compile(rf"(?<!\d){person_id}(?!\d)")
+    query = select(inbox.c.bot_id, inbox.c.update_id, inbox.c.payload).where(
+        inbox.c.state == "aside"
     )
+    for row in (await tx.execute(query)).all():
+        if number.search(row.payload or ""):  # it may be too broken to be read
+            which = (inbox.c.bot_id == row.bot_id, inbox.c.update_id == row.update_id)
+            await tx.execute(delete(inbox).where(*which))
 
 
 async def count(tx: AsyncConnection, state: str) -> int:

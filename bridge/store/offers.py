@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.model import ChatKey
 from bridge.store.tables import choices
 
-OFFER_SECONDS = 90 * 86400.0
+OFFER_SECONDS = 30 * 86400.0
 
 
 async def offer(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -158,6 +158,12 @@ async def known(tx: AsyncConnection, chat_id: int) -> Sequence[Sent]:
     )
     rows = (await tx.execute(query)).all()
     return [Sent(row.message_id, row.created_at, row.cause) for row in rows]
+
+
+async def forget_person(tx: AsyncConnection, person_id: int) -> None:
+    """Drop what waits to be said to somebody, or on account of what they did."""
+    theirs = or_(outbox.c.asker_id == person_id, outbox.c.chat_id == person_id)
+    await tx.execute(delete(outbox).where(outbox.c.content.is_not(None), theirs, outbox.c.due))
 
 
 async def prune(tx: AsyncConnection) -> None:

@@ -241,6 +241,24 @@ async def forget_words(tx: AsyncConnection, key: ChatKey) -> None:
     )
 
 
+async def forget_all_words(tx: AsyncConnection, *, since: float = 0.0) -> None:
+    """The same in all chats, for turns that came `since` (Unix seconds).
+
+    What was said in a group before a question goes with all of them.
+    """
+    later = turns.alias()
+    newer = select(later.c.id).where(
+        later.c.chat_id == turns.c.chat_id,
+        later.c.thread_id == turns.c.thread_id,
+        later.c.sender_id == turns.c.sender_id,
+        later.c.id > turns.c.id,
+    )
+    old = (turns.c.created_at >= since, turns.c.settled_at < time.time() - EDIT_SECONDS)
+    kept = turns.c.parts.cast(Text) != "[]"
+    await tx.execute(update(turns).where(*old, kept, newer.exists()).values(parts=[], heard=None))
+    await tx.execute(update(turns).where(*old, turns.c.heard.is_not(None)).values(heard=None))
+
+
 async def open_chats(tx: AsyncConnection, asker: int | None = None) -> Sequence[ChatKey]:
     """The chats with a turn that has no end yet, those who asked first at the front.
 

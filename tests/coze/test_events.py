@@ -86,7 +86,9 @@ def test_an_error_event_is_a_trouble_with_its_log_id() -> None:
     read = read_event(ServerSentEvent("error", '{"code":4016,"msg":"busy."}'), "LOG")
     assert isinstance(read, Broke)
     assert isinstance(read.trouble, Busy)
-    assert str(read.trouble).startswith("Asking the agent: busy (code 4016, log id LOG).")
+    assert str(read.trouble).startswith(
+        "Asking the agent: another run is going in the conversation (code 4016, log id LOG)."
+    )
 
 
 def test_messages_keep_their_kind() -> None:

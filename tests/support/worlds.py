@@ -29,6 +29,8 @@ from bridge.telegram.operators.desk import Controls
 
 BOT_TOKEN = "42:SANDBOX"
 COZE_TOKEN = "pat_sandbox"
+made: list["World"] = []
+"""The worlds of the test that is running."""
 CLIENT_ID, KEY_ID = "1100", "kid-1"
 
 
@@ -53,6 +55,11 @@ class World:
         settings = settings_from({**self.variables, **variables})
         async with running(settings, controls) as app:
             yield app
+
+    def planted(self) -> list[str]:
+        """What people wrote that can be told from anything else."""
+        texts = [one.text for one in self.telegram.everything() if not one.by_bot]
+        return [one for one in texts if len(one) > 15 and " " in one and one[0] != "/"]
 
     def posts(self, place: Person | Group) -> list[Message]:
         """The bot's posts in the person's chat, or in a group."""
@@ -195,7 +202,7 @@ async def a_world(
         coze_url = await stack.enter_async_context(serving(coze.app, clock=server_clock))
         stack.push_async_callback(telegram.close)
         stack.push_async_callback(coze.close)
-        yield World(
+        world = World(
             telegram,
             coze,
             {
@@ -210,6 +217,8 @@ async def a_world(
                 **way_in,
             },
         )
+        made.append(world)
+        yield world
 
 
 Journey = Callable[[World], Coroutine[Any, Any, None]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from bridge.app import App
 from bridge.errors import StoreTrouble
-from bridge.ops.logs import redacted
+from bridge.redaction import redacted
 from bridge.store import access, alarms, audit, chats, people, stats
 from bridge.store.alarms import Alarm
 from bridge.store.audit import Act

@@ -32,6 +32,11 @@ class Sights:
         found = self.world.chat(chat_id_of(chat)).messages.values()
         return [each for each in found if not each.deleted and _within(thread_id, each.thread_id)]
 
+    def everything(self) -> list[Message]:
+        """Both sides' messages of all chats, also deleted ones."""
+        chats = self.world.chats.values()
+        return [message for chat in chats for message in chat.messages.values()]
+
     def posts(self, chat: Place, thread_id: int | None = None) -> list[Message]:
         """The bot's messages in order, without the deleted ones."""
         return [each for each in self.messages(chat, thread_id) if each.by_bot]
