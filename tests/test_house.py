@@ -3,6 +3,8 @@
 import ast
 import re
 import string
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -214,3 +216,20 @@ def test_nothing_of_the_machine_stands_in_the_project() -> None:
     ]:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"/(?:home|root|work)/|index-url|://[^/]*pypi", text), path
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    names = {"PIL": "pillow", "dotenv": "python-dotenv", "jwt": "pyjwt",
+             "markdown_it": "markdown-it-py", "telegram": "python-telegram-bot"}  # fmt: skip
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[^\w.-]", one)[0].lower() for one in project["dependencies"]}
+    used = set()
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                used |= {one.name.partition(".")[0] for one in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                used.add(str(node.module).partition(".")[0])
+    used -= {*sys.stdlib_module_names, "bridge"}
+    assert {names.get(one, one.replace("_", "-")) for one in used} <= declared
+    assert project["scripts"]["coze-telegram-bridge"] == project["scripts"]["bridge"]

@@ -2,7 +2,9 @@
 
 An agent's words are hostile: a link may name this machine, a router or a cloud's own addresses, also
 in odd spellings, by a name that resolves there, or by a redirect. So names are resolved here, only
-public addresses are connected to, those very ones, and each redirect begins anew.
+public addresses are connected to, those very ones, and each redirect begins anew. A machine reaches
+its own public addresses past its firewall, so what the kernel calls its own is refused, too, at the
+moment when a socket is made for it.
 """
 
 import asyncio
@@ -14,6 +16,8 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+import ifaddr
+from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
@@ -25,6 +29,19 @@ MOST_ADDRESS = 2048
 """Characters of an address."""
 _IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_SPECIAL = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+        "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
+        "168.63.129.16/32",  # what Azure's machines ask about themselves
+        "2001::/23", "2001:db8::/32", "3fff::/20",
+    )
+)  # fmt: skip
+"""What IANA's registries of special addresses name, whatever the Python version knows of them, and one
+cloud's own; of IPv6 nothing outside of `_GLOBAL` is public anyway."""
+_GLOBAL = ipaddress.IPv6Network("2000::/3")
 _USER_AGENT = "coze-telegram-bridge"
 
 
@@ -75,11 +92,12 @@ class Fetching:
     async def _one(self, address: str, path: Path, most_bytes: int) -> Fetched | str:
         """Follow no redirect: where it leads is judged like the first address."""
         url = URL(address)
-        own = self._judge(address, url)
+        own_host = self._judge(address, url)
         connector = aiohttp.TCPConnector(
-            resolver=self._resolver if own else _PublicOnly(self._resolver),
+            resolver=self._resolver if own_host else _PublicOnly(self._resolver),
             use_dns_cache=False,
             force_close=True,
+            socket_factory=None if own_host else _socket_for,
         )
         timeout = aiohttp.ClientTimeout(total=None, connect=10.0, sock_read=SILENCE_SECONDS)
         async with (
@@ -118,7 +136,7 @@ class Fetching:
         if self._own_hosts & {host, f"{host}:{port}", parts.netloc.casefold()}:
             return True
         number = _number(host)
-        if number is not None and not public(number):
+        if number is not None and (not public(number) or own(number)):
             raise NotFetched("not a public address")
         return False
 
@@ -148,7 +166,47 @@ def public(number: _IP) -> bool:
             return False
         if inner is not None:
             return public(inner)
-    return number.is_global and not number.is_multicast and not number.is_reserved
+        if number not in _GLOBAL:
+            return False
+    return not any(number in network for network in _SPECIAL)
+
+
+def own(number: _IP) -> bool:
+    """Whether the kernel calls an address its own, or has its network at an interface."""
+    found = getattr(number, "ipv4_mapped", None) or number
+    return _goes_home(found) or any(found in network for network in _own_networks())
+
+
+def _goes_home(number: _IP) -> bool:
+    """Whether a connection there would come from the very address that it goes to."""
+    family = socket.AF_INET if number.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as trial:  # it sends nothing
+        try:
+            trial.connect((str(number), 9))
+        except OSError:
+            return False
+        return ipaddress.ip_address(trial.getsockname()[0].partition("%")[0]) == number
+
+
+def _own_networks() -> Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks at this machine's interfaces; a whole Internet behind a tunnel is none."""
+    found = []
+    for adapter in ifaddr.get_adapters():
+        for one in adapter.ips:
+            address = one.ip if isinstance(one.ip, str) else one.ip[0]
+            if one.network_prefix:
+                text = f"{address.partition('%')[0]}/{one.network_prefix}"
+                found.append(ipaddress.ip_network(text, strict=False))
+    return found
+
+
+def _socket_for(info: AddrInfoType) -> socket.socket:
+    """A socket for a connection to a public address. Raises OSError for any other."""
+    family, kind, protocol, _, address = info
+    number = ipaddress.ip_address(str(address[0]).partition("%")[0])
+    if not public(number) or own(number):
+        raise OSError("not a public address")
+    return socket.socket(family, kind, protocol)
 
 
 class _PublicOnly(AbstractResolver):
@@ -171,7 +229,8 @@ class _PublicOnly(AbstractResolver):
 
 
 def _all_public(found: Sequence[ResolveResult]) -> bool:
-    return all(public(ipaddress.ip_address(one["host"].partition("%")[0])) for one in found)
+    numbers = [ipaddress.ip_address(one["host"].partition("%")[0]) for one in found]
+    return not any(not public(number) or own(number) for number in numbers)
 
 
 async def _save(answer: aiohttp.ClientResponse, path: Path, most_bytes: int) -> Fetched:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import ifaddr
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from starlette.applications import Starlette
@@ -15,6 +16,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from bridge.sandbox.serving import serving
+from bridge.telegram import fetching
 from bridge.telegram.fetching import Fetched, Fetching, NotFetched, public
 
 MOST = 100_000
@@ -24,7 +26,8 @@ PRIVATE_HOSTS = (
     "[::ffff:7f00:1]", "[0:0:0:0:0:ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
     "[fe80::1]", "[fc00::1]", "[fec0::1]", "10.0.0.1", "172.16.0.1", "192.168.1.1",
     "169.254.169.254", "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1", "255.255.255.255",
-    "240.0.0.1", "[ff02::1]", "[2001:db8::1]", "[2001:0:7f00:1::]",
+    "240.0.0.1", "168.63.129.16", "192.0.0.192", "192.88.99.1", "[3fff::1]", "[2001:20::1]",
+    "[5f00::1]", "[4000::1]", "[ff02::1]", "[2001:db8::1]", "[2001:0:7f00:1::]",
 )  # fmt: skip
 NO_ADDRESSES = (
     "file:///etc/passwd", "ftp://example.com/a", "gopher://example.com/", "data:image/png;base64,",
@@ -205,3 +208,46 @@ async def test_a_host_that_says_nothing_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8"])
 def test_public_addresses(host: str) -> None:
     assert public(ipaddress.ip_address(host))
+
+
+async def test_an_own_public_address_is_not_connected_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel says what is its own: here, every address of `fetching`'s trial socket."""
+    asked: list[str] = []
+
+    def goes_home(number: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        asked.append(str(number))
+        return True
+
+    monkeypatch.setattr(fetching, "_goes_home", goes_home)
+    for name, resolver in (("8.8.8.8", None), ("own.example", Names(["8.8.8.8"]))):
+        with pytest.raises(NotFetched):
+            await Fetching(resolver=resolver).fetch(f"http://{name}/", tmp_path / "file", MOST)
+    assert asked == ["8.8.8.8", "8.8.8.8"]
+
+
+def test_the_kernel_tells_which_addresses_are_its_own() -> None:
+    own = [
+        one.ip if isinstance(one.ip, str) else one.ip[0]
+        for adapter in ifaddr.get_adapters()
+        for one in adapter.ips
+    ]
+    assert own
+    assert all(fetching.own(ipaddress.ip_address(address)) for address in own)
+    assert not fetching.own(ipaddress.ip_address("8.8.8.8"))
+
+
+def test_a_network_at_an_interface_is_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = ipaddress.ip_network("8.8.8.0/24")
+    monkeypatch.setattr(fetching, "_own_networks", lambda: [network])
+    assert fetching.own(ipaddress.ip_address("8.8.8.9"))
+    assert fetching.own(ipaddress.ip_address("::ffff:8.8.8.9"))
+    assert not fetching.own(ipaddress.ip_address("8.8.4.4"))
+
+
+def test_a_socket_is_only_made_for_what_is_public() -> None:
+    for address in ("127.0.0.1", "10.0.0.1", "192.0.0.192", "::1", "fec0::1"):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with pytest.raises(OSError, match="not a public address"):
+            fetching._socket_for((family, socket.SOCK_STREAM, 6, "", (address, 80)))
