@@ -37,16 +37,17 @@ from bridge.store import (
     migrate,
     offers,
     outbox,
+    ownership,
     turns,
     uploads,
 )
 from bridge.store.engine import Store
 from bridge.telegram import scratch
-from bridge.telegram.alarms import Alarms
+from bridge.telegram.alarms import Alarms, clock_off, file_lost, updates_stuck
 from bridge.telegram.approvals import Approvals
 from bridge.telegram.budget import Limits
 from bridge.telegram.calls import Calls
-from bridge.telegram.clock import TelegramClock
+from bridge.telegram.clock import WARNING_SECONDS, TelegramClock
 from bridge.telegram.commands import Commands
 from bridge.telegram.context import Context
 from bridge.telegram.door import Door, all_operators, new_code
@@ -75,7 +76,6 @@ from bridge.telegram.settling import Settling
 from bridge.telegram.shut import Shut
 from bridge.telegram.taps import Taps
 from bridge.telegram.vitals import Vitals
-from bridge.texts import age
 
 log = structlog.get_logger(__name__)
 TIDY_SECONDS = 3600.0
@@ -99,6 +99,9 @@ class App:
     desk: Desk
     alarms: Alarms
     metrics: Metrics
+    file: ownership.OpenedFile | None
+    """Where the database lies; None for one in memory."""
+    clock: TelegramClock
 
     async def unready(self) -> Sequence[str]:
         """Why nothing is answered now; empty when messages are taken and can be kept."""
@@ -111,7 +114,9 @@ class App:
         if self.intake.deaf_seconds > DEAF_SECONDS:
             found.append(f"Nothing heard from Telegram for {self.intake.deaf_seconds:.0f} s.")
         if self.intake.stuck_seconds > STUCK_SECONDS:
-            found.append(_stuck(self.intake.stuck_seconds))
+            found.append(updates_stuck(self.intake.stuck_seconds))
+        if self.file is not None and self.file.fault is not None:
+            found.append(file_lost(self.file.fault))
         return [*found, *await self._unwritable()]
 
     async def alarming(self) -> Sequence[tuple[str, str]]:
@@ -121,9 +126,13 @@ class App:
             cure = "Check the network, TELEGRAM_API_BASE_URL and TELEGRAM_PROXY."
             found.append(("telegram", f"Nothing was heard from Telegram for a while. {cure}"))
         if self.intake.stuck_seconds > STUCK_SECONDS:
-            found.append(("updates", _stuck(self.intake.stuck_seconds)))
+            found.append(("updates", updates_stuck(self.intake.stuck_seconds)))
         if self.store.fault is not None:
             found.append(("store", str(self.store.fault)))
+        if self.file is not None and self.file.fault is not None:
+            found.append(("file", file_lost(self.file.fault)))
+        if abs(self.clock.ahead_seconds) >= WARNING_SECONDS:
+            found.append(("clock", clock_off(self.clock.ahead_seconds)))
         return found
 
     async def _unwritable(self) -> Sequence[str]:
@@ -138,13 +147,6 @@ class App:
         return found
 
 
-def _stuck(seconds: float) -> str:
-    return (
-        f"Updates come from Telegram, and none has been settled for {age(seconds, 'en')}. "
-        "Restart the bridge, and report this with the log lines around it."
-    )
-
-
 @asynccontextmanager
 async def running(settings: Settings, controls: Controls | None = None) -> AsyncIterator[App]:
     """Start everything, and stop it in the opposite order.
@@ -154,7 +156,10 @@ async def running(settings: Settings, controls: Controls | None = None) -> Async
     async with AsyncExitStack() as stack:
         store = Store(settings.database_url)
         stack.push_async_callback(store.close)
+        stack.enter_context(ownership.alone(store.url))
         await migrate.upgrade(store)
+        async with store.writing() as tx:
+            await ownership.note_process(tx)
         await _tidy(store, settings.bridge_retention_days)
         metrics = Metrics(__version__)
         coze = await stack.enter_async_context(coze_client(settings, metrics))
@@ -162,6 +167,8 @@ async def running(settings: Settings, controls: Controls | None = None) -> Async
         bot = telegram_bot(settings, metrics, clock)
         stack.push_async_callback(bot.shutdown)
         await meet_telegram(bot)
+        async with store.writing() as tx:
+            await ownership.claim(tx, bot.id, bot.username)
         files = await stack.enter_async_context(downloads(settings, bot))
         has = await _parts(settings, store, coze, bot, files, controls or Controls(), metrics)
         stack.push_async_callback(has.lanes.close, settings.bridge_grace_seconds)
@@ -174,7 +181,8 @@ async def running(settings: Settings, controls: Controls | None = None) -> Async
         has.vitals.deaf_seconds = lambda: intake.deaf_seconds
         stack.push_async_callback(intake.close)
         taking = await stack.enter_async_context(_owned(intake.run, "intake"))
-        app = App(bot, store, has.lanes, intake, taking, has.desk, has.alarms, metrics)
+        file = ownership.opened(store.url)
+        app = App(bot, store, has.lanes, intake, taking, has.desk, has.alarms, metrics, file, clock)
         works: dict[str, Callable[[], Coroutine[None, None, None]]] = {
             "moves": life.follow_moves,
             "approvals": has.approvals.run,

@@ -19,6 +19,8 @@ _SECRETS = re.compile(
 )
 LEAST_CHARACTERS = 8
 """Of a secret or of quoted words: anything shorter stands in any text."""
+MOST_WORDS = 20_000
+"""Characters of somebody's words that are looked for."""
 _in_use: deque[str] = deque(maxlen=64)
 """The newest: those of an OAuth app follow each other."""
 
@@ -38,8 +40,8 @@ def redacted(text: str) -> str:
 
 def without_words(text: str, words: str) -> str:
     """The text without what it quotes of somebody's words. Pure."""
-    matcher = SequenceMatcher(None, words, text, autojunk=False)
-    for block in sorted(matcher.get_matching_blocks(), key=lambda one: -one.b):
-        if block.size >= LEAST_CHARACTERS:
-            text = f"{text[: block.b]}…{text[block.b + block.size :]}"
+    matcher = SequenceMatcher(None, text, words[:MOST_WORDS], autojunk=False)
+    while (found := matcher.find_longest_match()).size >= LEAST_CHARACTERS:
+        text = f"{text[: found.a]}…{text[found.a + found.size :]}"
+        matcher.set_seq1(text)
     return text

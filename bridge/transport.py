@@ -5,6 +5,7 @@ price. It is one machinery for every way, direct or through a proxy, so that a p
 but the way. Which proxy that is was decided with the settings; nothing here reads the environment.
 """
 
+import errno
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,21 @@ NOT_SENT = (
 
 MOST_BYTES = 8 * 1024 * 1024
 """Bytes of a whole answer after unpacking: the largest that a neighbour has reason to give."""
+
+
+FILES_CURE = "Raise the limit of open files (`ulimit -n`, or LimitNOFILE of the service)."
+
+
+def out_of_files(error: BaseException | None) -> bool:
+    """Whether a connection failed since this process may open no more files."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        inner = getattr(error, "os_error", None)
+        if isinstance(inner, OSError) and inner.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class AnswerTooLarge(httpx.RequestError):

@@ -36,7 +36,15 @@ from bridge.errors import (
     WrongAddress,
 )
 from bridge.metrics import Metrics
-from bridge.transport import MOST_BYTES, NOT_SENT, AnswerTooLarge, http_client, read_bounded
+from bridge.transport import (
+    FILES_CURE,
+    MOST_BYTES,
+    NOT_SENT,
+    AnswerTooLarge,
+    http_client,
+    out_of_files,
+    read_bounded,
+)
 
 READ_SECONDS = 60.0
 IDLE_SECONDS = 180.0
@@ -302,6 +310,9 @@ def _transport(doing: str, error: Exception, *, begun: bool = False) -> CozeTrou
     """A broken connection as a trouble; only before the request was sent is it harmless."""
     if isinstance(error, AnswerTooLarge):
         return Garbled(doing, f"the answer is {error}")
+    if out_of_files(error):
+        what = "this process may open no more files"
+        return Unreachable(doing, what, cure=FILES_CURE)
     if isinstance(error, NOT_SENT) and not begun:
         return Unreachable(doing, f"{_address(error)} cannot be reached ({type(error).__name__})")
     return Interrupted(doing, type(error).__name__)  # its words may quote an answer
@@ -310,7 +321,10 @@ def _transport(doing: str, error: Exception, *, begun: bool = False) -> CozeTrou
 def _address(error: Exception) -> str:
     """The host that a request went to."""
     request = getattr(error, "_request", None)
-    return request.url.netloc.decode() if isinstance(request, httpx.Request) else "Coze"
+    if not isinstance(request, httpx.Request):
+        return "Coze"
+    url = request.url  # its user information may be a password
+    return url.host if url.port is None else f"{url.host}:{url.port}"
 
 
 def log_id_of(response: httpx.Response) -> str | None:

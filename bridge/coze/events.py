@@ -281,11 +281,17 @@ def read_message(content: Json) -> RunMessage:
 
 
 def text_of(content: Json, key: str) -> str:
-    """A member as text: ids come as strings or numbers, absent ones as null."""
+    """A member as text: ids come as strings or numbers, absent ones as null.
+
+    Half a character, which JSON can escape and nothing can store, becomes a question mark of its own.
+    """
     found = content.get(key)
     if found is None or isinstance(found, (dict, list)):
         return ""
-    return str(found)
+    text = str(found)
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def object_of(content: Json, key: str) -> Json:

@@ -108,7 +108,7 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
     except NetworkError as error:
         yield bad(
             subject,
-            f"{urlsplit(settings.telegram_api_base_url).netloc} cannot be reached "
+            f"{_host(settings.telegram_api_base_url)} cannot be reached "
             f"({type(error.__cause__ or error).__name__})",
             "Check the network, TELEGRAM_API_BASE_URL and TELEGRAM_PROXY.",
         )
@@ -116,6 +116,11 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
         yield bad(subject, str(error), "Check TELEGRAM_API_BASE_URL.")
     finally:
         await bot.shutdown()
+
+
+def _host(address: str) -> str:
+    """Where an address leads, without a password in it."""
+    return urlsplit(address).netloc.rpartition("@")[2]
 
 
 async def _second_poller(bot: Bot) -> Finding:

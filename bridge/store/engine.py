@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
+import structlog
 from sqlalchemy import event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
@@ -26,6 +28,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bridge.errors import StoreTrouble, Unstorable
 
+log = structlog.get_logger(__name__)
 BUSY_MILLISECONDS = 5000
 _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_MILLISECONDS}",
@@ -194,7 +197,15 @@ def _make_private(path: Path) -> None:
     Raises StoreTrouble here, in words, instead of somewhere in the driver's thread.
     """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        opened = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            if stat.S_IMODE(os.fstat(opened).st_mode) & 0o077:
+                log.warning(
+                    "others could read the database; only its owner can now", path=str(path)
+                )
+                os.chmod(path, 0o600)
+        finally:
+            os.close(opened)
     except OSError as error:
         what = f"{path} cannot be opened ({error.strerror or error})"
         raise StoreTrouble("Opening the database", what) from error

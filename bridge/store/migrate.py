@@ -1,8 +1,10 @@
 """Bring a database to the schema of this program, and refuse one that is newer than it."""
 
 import asyncio
+import os
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -66,7 +68,10 @@ async def backup(store: Store, target: Path) -> None:
         raise StoreTrouble(
             doing, f"{target} exists", cure="Name a file that does not exist yet."
         ) from error
-    except (OSError, sqlite3.Error) as error:
+    except sqlite3.DatabaseError as error:
+        cure = "Restore an earlier backup; `sqlite3 FILE .recover` saves what can be read."
+        raise StoreTrouble(doing, str(error), cure=cure) from error
+    except OSError as error:
         raise StoreTrouble(doing, str(error)) from error
 
 
@@ -74,13 +79,17 @@ def _copy(source: Path, target: Path) -> None:
     if target.exists():
         raise FileExistsError(target)
     part = target.with_name(target.name + ".part")
-    here, there = sqlite3.connect(source), sqlite3.connect(part)
+    part.unlink(missing_ok=True)  # of one that was killed
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # private from the start
     try:
-        here.backup(there)
-    finally:
-        here.close()
-        there.close()
-    part.chmod(0o600)
+        with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(part)) as there:
+            here.backup(there)
+            found = [str(row[0]) for row in there.execute("PRAGMA quick_check(3)").fetchall()]
+        if found != ["ok"]:
+            raise sqlite3.DatabaseError(f"the database is damaged: {'; '.join(found)}")
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     shutil.move(part, target)
 
 

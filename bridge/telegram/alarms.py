@@ -172,3 +172,28 @@ class Alarms:
 def _kind(trouble: Trouble) -> str | None:
     found = (name for kind, name in _OF_RUNS.items() if isinstance(trouble, kind))
     return next(found, None)
+
+
+def updates_stuck(seconds: float) -> str:
+    """What operators read when updates come and none is settled."""
+    return (
+        f"Updates come from Telegram, and none has been settled for {age(seconds, 'en')}. "
+        "Restart the bridge, and report this with the log lines around it."
+    )
+
+
+def clock_off(ahead_seconds: float) -> str:
+    """What operators read when our clock is not Telegram's."""
+    how = "ahead of" if ahead_seconds > 0 else "behind"
+    return (
+        f"The clock of this machine is {age(abs(ahead_seconds), 'en')} {how} Telegram's. Set it, "
+        "best by NTP: quotas, ages and what is kept how long go by it."
+    )
+
+
+def file_lost(fault: str) -> str:
+    """What operators read when the database lies elsewhere than it did."""
+    return (
+        f"The database: {fault}. What is written now is lost when the bridge ends. "
+        "Stop it, put the file back from a backup, and start it again."
+    )

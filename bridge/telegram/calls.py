@@ -46,6 +46,7 @@ from bridge.telegram.pacing import Family, Pacer
 from bridge.telegram.payload import entities, markup, shown
 from bridge.telegram.placement import STALE_SECONDS, Placement
 from bridge.telegram.rich import Block
+from bridge.telegram.said import whole_number
 from bridge.telegram.shut import REFUSED_SECONDS, Shut
 
 log = structlog.get_logger(__name__)
@@ -96,7 +97,7 @@ class Calls:
                 reply_to,
                 near,
             )
-            return int(sent["message_id"])
+            return whole_number(sent["message_id"])
 
         return await self.judged(key, "Sending a message", formatted(call, frame.content))
 

@@ -19,6 +19,7 @@ from bridge.telegram.frame import Frame
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Moved, Standing, TopicClosed
 from bridge.telegram.notices import Notices
+from bridge.telegram.outcomes import moved_to
 from bridge.telegram.rights import Rights
 from bridge.telegram.shut import TRY_AGAIN_SECONDS, Shut
 
@@ -94,7 +95,7 @@ class Life:
         try:
             await self._bot.get_chat(chat_id)
         except ChatMigrated as error:
-            return error.new_chat_id
+            return moved_to(ChatKey(chat_id), error)
         except TelegramError:
             return None
         return None

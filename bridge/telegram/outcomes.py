@@ -1,7 +1,9 @@
 """What came of a call: the library's errors turned into what they mean for us."""
 
+import math
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import TypeVar
 
 import structlog
@@ -19,10 +21,12 @@ from telegram.error import (
 from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import ChatKey
 from bridge.telegram.canvas import Rendered
-from bridge.transport import NOT_SENT
+from bridge.transport import FILES_CURE, NOT_SENT, out_of_files
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
+USUAL_SILENCE_SECONDS = 5.0
+MOST_SILENCE_SECONDS = 86400.0
 _GONE = re.compile(
     "message to edit not found|message can't be edited|message_id_invalid|"
     "message identifier is not specified|there is no text in the message|there is no caption in the message|"
@@ -112,10 +116,13 @@ async def judged(
         if "(413)" in str(error):  # a proxy's word for a text that is too long for it
             raise Refused(doing) from error
         raise unreachable(doing, error) from error
-    except (KeyError, TypeError, ValueError) as error:  # JSON of another shape
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # JSON of another shape
         raise TelegramUnreachable(doing, "the answer is not Telegram's") from error
     except ChatMigrated as error:
-        raise ChatMoved(error.new_chat_id) from error
+        new = moved_to(key, error)
+        if new is None:
+            raise TelegramUnreachable(doing, "the answer is not Telegram's") from error
+        raise ChatMoved(new) from error
     except (InvalidToken, EndPointNotFound) as error:
         # A 404 is either of them. A token that is really revoked ends the intake,
         # which asks all the time; until then nothing is lost by trying again.
@@ -134,14 +141,32 @@ def pauses() -> Iterator[float]:
 
 
 def seconds(error: RetryAfter) -> float:
-    """How long Telegram wants silence; the library gives seconds or a timedelta."""
-    found = error.retry_after
-    return float(found) if isinstance(found, int) else found.total_seconds()
+    """How long Telegram wants silence; the library gives seconds or a timedelta.
+
+    A server may say anything: what is no time is a few seconds, and none is longer than a day.
+    """
+    found: object = error.retry_after
+    if isinstance(found, timedelta):
+        found = found.total_seconds()
+    if not isinstance(found, (int, float)) or not math.isfinite(found):
+        return USUAL_SILENCE_SECONDS
+    return min(max(float(found), 0.0), MOST_SILENCE_SECONDS)
+
+
+def moved_to(key: ChatKey, error: ChatMigrated) -> int | None:
+    """The supergroup that a simple group has become; None for what cannot be one."""
+    new: object = error.new_chat_id
+    if not key.upgradable or isinstance(new, bool) or not isinstance(new, int):
+        return None
+    return new if -(1 << 52) < new <= -1_000_000_000_000 else None
 
 
 def unreachable(doing: str, error: NetworkError) -> TelegramUnreachable:
     """A broken connection as a trouble; only before the request was sent is it harmless."""
     cause = error.__cause__
+    if out_of_files(error):
+        what = "this process may open no more files"
+        return TelegramUnreachable(doing, what, cure=FILES_CURE, happened=Happened.NO)
     happened = Happened.NO if isinstance(cause, NOT_SENT) else Happened.UNKNOWN
     return TelegramUnreachable(doing, type(cause or error).__name__, happened=happened)
 

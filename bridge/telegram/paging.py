@@ -163,12 +163,13 @@ def _cut(whole: Rendered, limit: int) -> int:
     ends = list(accumulate(1 + (char > "\uffff") for char in whole.text))
     last = bisect_right(ends, limit)
     window = whole.text[:last]
+    places = _Places(whole, ends, last)
     for boundary in _BOUNDARIES:
-        places = [found.end() for found in boundary.finditer(window)]
-        for place in reversed(places):
+        found = [one.end() for one in boundary.finditer(window)]
+        for place in reversed(found):
             if place < len(window) // 2:
                 break
-            if not _inside_small(whole, ends[place - 1]) and not _below_heading(whole, place):
+            if places.fit(place):
                 return place
     return _between_graphemes(whole.text, last)
 
@@ -184,24 +185,40 @@ def _between_graphemes(text: str, last: int) -> int:
     return last
 
 
-def _inside_small(whole: Rendered, offset: int) -> bool:
-    """Whether an offset lies inside an entity that should stay in one piece."""
-    return any(
-        entity.offset < offset < entity.offset + entity.length and entity.length <= _SMALL
-        for entity in whole.entities
-        if entity.type != "pre"
-    )
+class _Places:
+    """Where a text must not be cut, looked up without going over all of it for each place."""
 
+    def __init__(self, whole: Rendered, ends: Sequence[int], last: int) -> None:
+        """`ends` are the offsets behind each character; no place is beyond index `last`."""
+        self._text = whole.text[:last]
+        self._ends = ends
+        reach = ends[last - 1] if last else 0
+        self._inside = bytearray(reach + 1)
+        """Whether an offset lies inside an entity that should stay in one piece."""
+        self._bold: set[tuple[int, int]] = set()
+        for one in whole.entities:
+            if one.offset > reach:
+                continue
+            end = one.offset + one.length
+            if one.type == "bold":
+                self._bold.add((one.offset, end))
+            if one.type != "pre" and one.length <= _SMALL:
+                within = range(one.offset + 1, min(end, reach + 1))
+                self._inside[within.start : within.stop] = b"\1" * len(within)
 
-def _below_heading(whole: Rendered, end: int) -> bool:
-    """Whether the last line before an index is a heading, which belongs to what follows it."""
-    shown = whole.text[:end].rstrip()
-    begins = units(shown[: shown.rfind("\n") + 1])
-    length = units(shown) - begins
-    return any(
-        one.type == "bold" and one.offset == begins and one.length == length
-        for one in whole.entities
-    )
+    def fit(self, place: int) -> bool:
+        """Whether the text may be cut at an index."""
+        return not self._inside[self._ends[place - 1]] and not self._below_heading(place)
+
+    def _below_heading(self, place: int) -> bool:
+        """Whether the last line before it is a heading, which belongs to what follows it."""
+        end = place
+        while end and self._text[end - 1].isspace():
+            end -= 1
+        begin = self._text.rfind("\n", 0, end) + 1
+        if not end:
+            return False
+        return (self._ends[begin - 1] if begin else 0, self._ends[end - 1]) in self._bold
 
 
 def _slice(whole: Rendered, start: int, end: int, *, trim: bool = True) -> Rendered:

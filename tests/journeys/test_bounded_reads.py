@@ -142,7 +142,7 @@ async def test_an_agent_that_never_stops_is_stopped(tmp_path: Path, how: str) ->
         async with world.bridge() as app:
             world.telegram.send(ann, "for ever")
             world.telegram.send(bo, "hello")
-            await world.settled(bo, 1, timeout=10)
+            await world.settled(bo, 1, timeout=60)
             await world.telegram.until(
                 lambda: any(run.status == "canceled" for run in world.coze.runs.values()), 30
             )

@@ -161,6 +161,7 @@ async def put_database(path: Path) -> None:
         await migrate.upgrade(store)
         await store.close()
         _migrated.append(path.read_bytes())
+    path.touch(mode=0o600)
     path.write_bytes(_migrated[0])
 
 
