@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +62,12 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    child: Child, answer: str, pace: Pace, *, fetches: bool = False
+    child: Child,
+    answer: str,
+    pace: Pace,
+    *,
+    fetches: bool = False,
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Stage]:
     """The emulators and the bot, which has signed in, and perhaps fetches what answers link to."""
     telegram, coze = TelegramEmulator(), CozeEmulator()
@@ -89,6 +94,7 @@ async def stage(
         }
         if fetches:
             variables["BRIDGE_PICTURE_HOSTS"] = coze_address.removeprefix("http://")
+        variables |= settings or {}
         process = await asyncio.create_subprocess_exec(*child, env={**os.environ, **variables})
         stack.push_async_callback(_end, process)
         set_up = Stage(telegram, coze, process, variables)
