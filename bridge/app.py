@@ -54,7 +54,7 @@ from bridge.telegram.door import Door, all_operators, new_code
 from bridge.telegram.enclosing import Enclosing
 from bridge.telegram.features import Features
 from bridge.telegram.fetching import Fetching
-from bridge.telegram.gate import Flood, Gate
+from bridge.telegram.gate import Flood, Gate, Hush
 from bridge.telegram.intake import DEAF_SECONDS, STUCK_SECONDS, Intake
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.life import Life
@@ -177,7 +177,16 @@ async def running(settings: Settings, controls: Controls | None = None) -> Async
         await has.lanes.go_on()
         settling, life = _settling(settings, has, clock)
         mailbox = await stack.enter_async_context(telegram_mailbox(settings, metrics, clock))
-        intake = Intake(mailbox, bot.id, store, settling, has.lanes.hurry, metrics)
+        intake = Intake(
+            mailbox,
+            bot.id,
+            store,
+            settling,
+            has.lanes.hurry,
+            metrics,
+            has.hush.ignores,
+            has.hush.unknown,
+        )
         has.vitals.deaf_seconds = lambda: intake.deaf_seconds
         stack.push_async_callback(intake.close)
         taking = await stack.enter_async_context(_owned(intake.run, "intake"))
@@ -220,11 +229,13 @@ class _Parts:
     reactions: Reactions
     people: People
     gate: Gate
+    hush: Hush
     approvals: Approvals
     alarms: Alarms
     vitals: Vitals
     desk: Desk
     own_data: OwnData
+    context: Context
     code: str
     """Makes whoever sends it an operator; empty when there is one."""
 
@@ -253,7 +264,10 @@ async def _parts(
     by_approval = settings.bridge_access is Entrance.APPROVAL
     introduction = Introduction(bot, rights)
     approvals = Approvals(bot.id, calls, notices, store, rights, people)
-    door = Door(notices, store, rights, introduction, approvals, by_approval=by_approval, code=code)
+    hush = Hush()
+    door = Door(
+        notices, store, rights, introduction, approvals, hush, by_approval=by_approval, code=code
+    )
     reactions = Reactions(notices)
     alarms = Alarms(calls, notices, store, rights, people)
     carrying = Carrying(coze, store, files, coze_place(settings))
@@ -278,11 +292,12 @@ async def _parts(
         by_approval,
     )  # fmt: skip
     flood = settings.bridge_flood
-    gate = Gate(store, rights, Flood(*flood), Flood(*flood, strict=True))
-    own_data = OwnData(notices, store, lanes, coze, people, settings.bridge_retention_days)
+    gate = Gate(store, rights, hush, Flood(*flood), Flood(*flood, strict=True))
+    context = Context()
+    own_data = OwnData(notices, store, lanes, coze, people, context, settings.bridge_retention_days)
     return _Parts(
         bot, store, coze, home, default, features, calls, notices, lanes, shut, rights, door, reactions,
-        people, gate, approvals, alarms, vitals, desk, own_data, code,
+        people, gate, hush, approvals, alarms, vitals, desk, own_data, context, code,
     )  # fmt: skip
 
 
@@ -305,13 +320,12 @@ def _settling(settings: Settings, has: _Parts, clock: TelegramClock) -> tuple[Se
     """What becomes of updates, and what follows the moves of groups."""
     notices, store, lanes = has.notices, has.store, has.lanes
     most = settings.bridge_waiting_messages
-    context = Context()
     listening = Listening(
         notices,
         store,
         lanes,
         has.shut,
-        context,
+        has.context,
         has.reactions,
         has.default,
         has.gate,
@@ -327,7 +341,7 @@ def _settling(settings: Settings, has: _Parts, clock: TelegramClock) -> tuple[Se
         listening,
     )  # fmt: skip
     life = Life(
-        has.bot, has.calls, notices, store, lanes, has.shut, has.rights, has.door, context,
+        has.bot, has.calls, notices, store, lanes, has.shut, has.rights, has.door, has.context,
         has.door.introduction,
     )  # fmt: skip
     settling = Settling(

@@ -32,6 +32,7 @@ MOST_BYTES = 8 * 1024 * 1024
 """Bytes of a whole answer after unpacking: the largest that a neighbour has reason to give."""
 
 
+_PACKINGS = ("", "identity", "gzip", "deflate")
 FILES_CURE = "Raise the limit of open files (`ulimit -n`, or LimitNOFILE of the service)."
 
 
@@ -83,9 +84,13 @@ def http_client(
     return made
 
 
-def transport(proxy: str | None, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
-    """Return the transport of a client."""
-    return _Transport(verify=_certificates(), client=lambda: session(proxy, limits))
+def transport(
+    proxy: str | None, limits: httpx.Limits, most_bytes: int | None = None
+) -> httpx.AsyncBaseTransport:
+    """Return the transport of a client, for one that reads answers whole with a limit of its own."""
+    made = _Transport(verify=_certificates(), client=lambda: session(proxy, limits))
+    made.most_bytes = most_bytes
+    return made
 
 
 async def _untie(response: httpx.Response) -> None:
@@ -124,23 +129,38 @@ _OWN = "bridge.stream"
 
 
 class _Transport(AiohttpTransport):
+    most_bytes: int | None = None
+    """Of an answer as it comes; None where whoever reads it counts."""
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. Raises httpx's errors, by what really happened."""
         with as_httpx(request):
             response = await super().handle_async_request(request)
+        packed = response.headers.get("content-encoding", "identity").strip().casefold()
+        if packed not in _PACKINGS:  # packed twice, a kilobyte is a gigabyte
+            await response.aclose()
+            raise httpx.DecodingError(f"packed as {packed[:40]!r}", request=request)
         if isinstance(response.stream, httpx.AsyncByteStream):
-            response.stream = response.extensions[_OWN] = _Stream(response.stream, request)
+            own = _Stream(response.stream, request, self.most_bytes)
+            response.stream = response.extensions[_OWN] = own
         return response
 
 
 class _Stream(httpx.AsyncByteStream):
-    def __init__(self, inner: httpx.AsyncByteStream, request: httpx.Request) -> None:
+    def __init__(
+        self, inner: httpx.AsyncByteStream, request: httpx.Request, most_bytes: int | None
+    ) -> None:
         self._inner = inner
         self._request = request
+        self._most_bytes = most_bytes
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
         with as_httpx(self._request):
             async for piece in self._inner:
+                size += len(piece)
+                if self._most_bytes is not None and size > self._most_bytes:
+                    raise AnswerTooLarge(f"over {self._most_bytes} bytes", request=self._request)
                 yield piece
 
     async def aclose(self) -> None:

@@ -59,6 +59,25 @@ class Told:
     """What ended it."""
     too_long: bool = False
     """Whether its answer has grown beyond all use."""
+    _later: asyncio.TimerHandle | None = None
+
+    def show_soon(self, seconds: float) -> None:
+        """Show what there is after some seconds, unless that is planned already."""
+
+        def now() -> None:
+            self._later = None
+            if not self.over:
+                self.show(self.progress.picture())
+
+        if self._later is None:
+            self._later = asyncio.get_running_loop().call_later(seconds, now)
+
+    def show_no_more(self) -> None:
+        """Whoever shows the end shows everything."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+
     renewed: bool = False
     """Whether it got another conversation, since the old one stayed busy."""
 

@@ -57,6 +57,9 @@ _DOING = {
 """What each message without words for people says about the agent's work."""
 
 
+EACH_ANSWER = 1000
+"""Characters that an answer counts besides its own: nobody reads hundreds of them."""
+MOST_SUGGESTIONS = 20
 _UNSHOWN = {"card": "reply.card", "audio": "reply.audio", "other": "reply.other"}
 """The sentence in place of an answer of which nothing can be shown."""
 
@@ -109,9 +112,10 @@ class Progress:
 
     @property
     def characters(self) -> int:
-        """How much was said, with the reasoning and what is offered to ask next."""
-        said = sum(len(answer.text) + len(answer.reasoning) for answer in self.answers)
-        return said + sum(map(len, self.suggestions))
+        """How much was said, with the reasoning; an answer counts even when it is empty."""
+        return sum(
+            EACH_ANSWER + len(answer.text) + len(answer.reasoning) for answer in self.answers
+        )
 
     @property
     def text(self) -> str:
@@ -201,8 +205,9 @@ class Progress:
         return replace(after, asks_for=said.fields or after.asks_for)._suggested(*said.options)
 
     def _suggested(self, *texts: str) -> Self:
+        room = MOST_SUGGESTIONS - len(self.suggestions)
         fresh = [text for text in texts if text.strip() and text not in self.suggestions]
-        return replace(self, suggestions=(*self.suggestions, *fresh))
+        return replace(self, suggestions=(*self.suggestions, *fresh[: max(0, room)]))
 
     def _known_as(self, id_: str, text: str) -> str:
         """The id of the answer that is completed: some agents complete it under another one."""

@@ -16,7 +16,7 @@ from typing import Literal
 import structlog
 
 from bridge.coze.client import Coze
-from bridge.coze.events import Began, Ended, Status
+from bridge.coze.events import Began, Delta, Ended, Status
 from bridge.coze.runs import cancel_run
 from bridge.errors import CozeTrouble, Happened, NotShown, RunFailed, StoreTrouble, Trouble
 from bridge.metrics import Metrics
@@ -37,6 +37,9 @@ RUN_SECONDS = 900.0
 """How long a run may take in any case."""
 STILL_SECONDS = 30.0
 """After so long without anything to read, people are told that the agent is still at it."""
+BREATHS = 50
+"""Events after which others get their turn."""
+SHOW_SECONDS = 0.02
 MOST_CHARACTERS = 200_000
 """Of an answer with its reasoning: fifty posts. An agent that never stops is stopped there."""
 CANCEL_SECONDS = 5.0
@@ -108,6 +111,7 @@ class Answering:
             return _end(told, State.FAILED, told.progress.broken_off("reply.stopped"))
         finally:
             await _ended_task(hearing)
+            told.show_no_more()
 
     async def _wait(
         self, told: Told, hearing: asyncio.Task[None], halt: asyncio.Future[Halt]
@@ -136,8 +140,12 @@ class Answering:
 
     async def _hear(self, told: Told) -> None:
         """Fold the run's events into the progress, and show each new picture."""
+        loop, shown, count = asyncio.get_running_loop(), 0.0, 0
         async with aclosing(self._asking.events(told)) as events:
             async for event in events:
+                count += 1
+                if count % BREATHS == 0:  # thousands may have come at once
+                    await asyncio.sleep(0)
                 if isinstance(event, Began):
                     await self._asking.note_run(told, event.run)
                 told.progress = told.progress.after(event)
@@ -145,7 +153,11 @@ class Answering:
                     told.over = True
                     if event.run.failure is not None:
                         raise event.run.failure
-                told.show(told.progress.picture())
+                if loop.time() - shown >= SHOW_SECONDS or not isinstance(event, Delta):
+                    shown = loop.time()
+                    told.show(told.progress.picture())
+                else:  # a picture of a long answer is dear, and people see one a second
+                    told.show_soon(SHOW_SECONDS)
                 if told.progress.characters > MOST_CHARACTERS:
                     told.too_long = True
                     return

@@ -52,7 +52,9 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     await _forget_name(tx, person_id)
     await tx.execute(delete(members).where(members.c.member_id == person_id))
     await tx.execute(delete(choices).where(choices.c.chat_id.in_([key.chat_id, *where])))
-    await tx.execute(update(turns).where(turns.c.chat_id.in_(where)).values(heard=None))
+    # What was overheard names nobody by number: it goes wherever it is not being asked just now.
+    overheard = (turns.c.heard.is_not(None), turns.c.state != State.RUNNING)
+    await tx.execute(update(turns).where(*overheard).values(heard=None))
     await inbox.forget_person(tx, person_id)
     await outbox.forget_person(tx, person_id)
     own = (chats.c.chat_id == key.chat_id,)

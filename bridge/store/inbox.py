@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, or_, select, update
@@ -36,9 +36,12 @@ class Arrived:
 
 
 async def put(
-    tx: AsyncConnection, bot_id: int, updates: Mapping[int, Mapping[str, object]]
+    tx: AsyncConnection,
+    bot_id: int,
+    updates: Mapping[int, Mapping[str, object]],
+    ignored: Collection[int] = (),
 ) -> Sequence[Arrived]:
-    """Keep updates by their id and return those that are new, in order.
+    """Keep updates by their id and return those that are new, in order, without the `ignored`.
 
     One that was delivered before is not taken twice. But numbers begin anew (after a week without
     updates, or on a new Bot API server), so one that is known may be given to another update: that
@@ -54,15 +57,15 @@ async def put(
         {
             "bot_id": bot_id,
             "update_id": update_id,
-            "state": "new",
-            "payload": payload,
+            "state": "skipped" if update_id in ignored else "new",
+            "payload": None if update_id in ignored else payload,
             "received_at": now,
             "identity": identities[update_id],
         }
         for update_id, payload in payloads.items()
     ]
     entry = insert(inbox).values(rows).on_conflict_do_nothing().returning(inbox.c.update_id)
-    fresh = sorted((await tx.execute(entry)).scalars())
+    fresh = sorted({*(await tx.execute(entry)).scalars()} - {*ignored})
     return [Arrived(bot_id, update_id, payloads[update_id]) for update_id in fresh]
 
 

@@ -38,6 +38,7 @@ def alone(url: URL) -> Iterator[None]:
     if path is None:
         yield
         return
+    path = path.resolve()  # by whatever name it is opened
     lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0, mode=0o600)
     try:
         lock.acquire()

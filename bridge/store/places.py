@@ -23,6 +23,7 @@ from bridge.store.tables import (
     quotas,
     shut,
     silences,
+    tallies,
     turns,
 )
 
@@ -73,11 +74,17 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
 
 async def _move_quotas(tx: AsyncConnection, old: int, new: int) -> None:
     """A group keeps what it may use, and what it has used in turns that were deleted."""
-    own = (quotas.c.scope == Scope.CHAT, quotas.c.subject == str(old))
+    own = (quotas.c.scope != Scope.ALL, quotas.c.subject == str(old))
     for row in (await tx.execute(select(quotas).where(*own))).all():
         entry = upsert(quotas).values(**row._asdict() | {"subject": str(new)})
         await tx.execute(entry.on_conflict_do_nothing())
     await tx.execute(delete(quotas).where(*own))
+    # In the group's own name its administrators asked.
+    await tx.execute(update(turns).where(turns.c.sender_id == old).values(sender_id=new))
+    theirs = tallies.c.person_id == old
+    for row in (await tx.execute(select(tallies).where(theirs))).all():
+        await add_up(tx, tallies.c.person_id, new, row.day, row.messages, row.tokens)
+    await tx.execute(delete(tallies).where(theirs))
     mine = chat_tallies.c.chat_id == old
     for row in (await tx.execute(select(chat_tallies).where(mine))).all():
         await add_up(tx, chat_tallies.c.chat_id, new, row.day, row.messages, row.tokens)

@@ -74,6 +74,8 @@ async def join(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) 
     own = await _waiting_of(tx, message.chat, message.sender.id)
     if own is None or not own.parts or len(own.parts) >= most:
         return False
+    if _letters(own.parts) > MOST_LETTERS:
+        return False
     last = parts_of(own.parts)[-1]
     same_album = bool(message.album) and message.album == last.album
     if not same_album and (not _at_once(last, message) or _to_another(message)):
@@ -123,6 +125,20 @@ async def wait_again(
     return True
 
 
+async def asker(
+    tx: AsyncConnection, key: ChatKey, turn_id: int | None = None, asker_id: int | None = None
+) -> Sender | None:
+    """Whose turn would be asked once more; None for a forged one, or when there is none."""
+    which = () if turn_id is None else (turns.c.id == turn_id,)
+    theirs = () if asker_id is None else (turns.c.sender_id == asker_id,)
+    query = select(turns).where(*of_chat(key), *which, *theirs).order_by(turns.c.id.desc())
+    row = (await tx.execute(query.limit(1))).one_or_none()
+    if row is None:
+        return None
+    in_groups_name = row.sender_id == key.chat_id and not key.private
+    return Sender(row.sender_id, row.sender_name, row.language, leads=in_groups_name)
+
+
 async def drop_waiting(
     tx: AsyncConnection, key: ChatKey, asker: int | None = None
 ) -> Sequence[int]:
@@ -166,8 +182,13 @@ async def knows(tx: AsyncConnection, message: Message) -> bool:
     return await _turn_with(tx, message) is not None
 
 
-async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | None]:
-    """Take up an edited message of a turn; with the id of the turn that runs, if one does."""
+async def edit(
+    tx: AsyncConnection, message: Message, most: int = MOST_WAITING
+) -> tuple[Edited, int | None]:
+    """Take up an edited message of a turn; with the id of the turn that runs, if one does.
+
+    One for which there is no room in what waits changes nothing.
+    """
     found = await _turn_with(tx, message)
     if found is None:
         return Edited.NOTHING, None
@@ -176,12 +197,16 @@ async def edit(tx: AsyncConnection, message: Message) -> tuple[Edited, int | Non
         return Edited.NOTHING, None
     if not State(found.state).settled:
         runs = State(found.state) is State.RUNNING
-        counts = {"messages": turns.c.messages + 1} if runs else {}  # it is asked once more
+        asked_again = runs and found.asked
+        counts = {"messages": turns.c.messages + 1} if asked_again else {}
         await change(tx, found.id, parts=parts, edited=runs, **counts)
         return (Edited.RUNS, found.id) if runs else (Edited.WAITS, None)
     waiting = await _waiting_of(tx, message.chat, message.sender.id)
     if waiting is not None:  # it is answered together with what was written since
-        await _put(tx, waiting.id, [*parts, *waiting.parts], posts=[])
+        together = [*parts, *waiting.parts]
+        if len(together) > most or _letters(together) > MOST_LETTERS:
+            return Edited.NOTHING, None
+        await _put(tx, waiting.id, together, posts=[])
     else:
         more = {"heard": found.heard, "member_id": found.member_id}
         await _insert(tx, message.chat, message.sender, parts, found.posts, **more)

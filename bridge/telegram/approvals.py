@@ -104,7 +104,8 @@ class Approvals:
                 log.error("operators not told who waits", trouble=str(trouble))
                 later = [AFTER_TROUBLE_SECONDS]
             if any(later):
-                asyncio.get_running_loop().call_later(max(later), self._due.set)
+                soonest = min(seconds for seconds in later if seconds)
+                asyncio.get_running_loop().call_later(soonest, self._due.set)
 
     async def frame(self, operator: int, page: int = 0) -> Frame:
         """What an operator's card shows now. Raises StoreTrouble."""
@@ -127,12 +128,12 @@ class Approvals:
             name = await chats.fact(tx, _fact(operator))
             card = await outbox.of(tx, f"bot {self._bot_id} {name}") if name else None
         others = [chat_id for chat_id in waiting if chat_id != operator]
-        if not others and (not name or operator not in self._shown):
+        if not others and not name:
             return 0.0
         frame = await self.frame(operator)
         if self._shown.get(operator) == frame:
             return 0.0
-        if name and card is not None and (card.message_id or card.message_id is None):
+        if name and card is not None:
             if card.message_id is None:  # it is on its way
                 return AFTER_TROUBLE_SECONDS
             if await self._edited(operator, card.message_id, frame):
@@ -140,6 +141,7 @@ class Approvals:
                 self._shown[operator] = frame
                 return 0.0
         if not others:
+            await self._open(operator, "")
             return 0.0
         return await self._send(operator, frame)
 
@@ -151,7 +153,7 @@ class Approvals:
         sent.append(now)
         name = f"card {time.time():.3f} for {operator}"
         await self._open(operator, name)
-        self._shown[operator] = frame
+        self._shown.pop(operator, None)  # until it stands: nobody may be there to read it
         await self._notices.say(ChatKey(operator), frame, Cause(name, 0), Priority.STRANGER)
         return 0.0
 

@@ -22,12 +22,12 @@ class Context:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lines: OrderedDict[ChatKey, deque[tuple[float, Line]]] = OrderedDict()
+        self._lines: OrderedDict[ChatKey, deque[tuple[float, Line, int]]] = OrderedDict()
 
-    def note(self, key: ChatKey, speaker: str, text: str) -> None:
+    def note(self, key: ChatKey, speaker: str, text: str, speaker_id: int = 0) -> None:
         """Keep a line; the chat that was silent for longest is forgotten when there are many."""
         lines = self._lines.setdefault(key, deque(maxlen=MOST_LINES))
-        lines.append((self._clock(), Line(speaker, text[:MOST_CHARACTERS])))
+        lines.append((self._clock(), Line(speaker, text[:MOST_CHARACTERS]), speaker_id))
         self._lines.move_to_end(key)
         if len(self._lines) > MOST_CHATS:
             self._lines.popitem(last=False)
@@ -35,12 +35,19 @@ class Context:
     def newest(self, key: ChatKey, most: int) -> Sequence[Line]:
         """The newest lines of the chat, at most so many."""
         lines = self._lines.get(key, deque())
-        fresh = [line for at, line in lines if self._clock() - at < LIFE_SECONDS]
+        fresh = [line for at, line, _ in lines if self._clock() - at < LIFE_SECONDS]
         return fresh[-most:] if most > 0 else []
 
     def told(self, key: ChatKey) -> None:
         """The agent gets to read them: they are not told twice."""
         self._lines.pop(key, None)
+
+    def forget_person(self, person_id: int) -> None:
+        """Drop what somebody said, anywhere."""
+        for lines in self._lines.values():
+            kept = [one for one in lines if one[2] != person_id]
+            lines.clear()
+            lines.extend(kept)
 
     def forget(self, chat_id: int) -> None:
         """Drop what was said in a group and its topics."""

@@ -23,6 +23,7 @@ from bridge.telegram.budget import Priority
 from bridge.telegram.calls import Cause
 from bridge.telegram.canvas import Rendered
 from bridge.telegram.frame import Frame
+from bridge.telegram.gate import Hush
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Press, Standing
 from bridge.telegram.notices import Notices
@@ -35,6 +36,8 @@ _CODE = re.compile(r"[0-9a-f]{6}-[0-9a-f]{6}")
 TOLD_SECONDS = 3600.0
 """How often somebody who waits to be let in is told so."""
 MOST_TOLD = 10_000
+HUSH_SECONDS = 10.0
+"""How long what is known of somebody who is not let in is not looked up again."""
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -58,12 +61,14 @@ class Door:
         rights: Rights,
         introduction: Introduction,
         approvals: Approvals,
+        hush: Hush,
         *,
         by_approval: bool,
         code: str = "",
     ) -> None:
         self.introduction = introduction
         self._approvals = approvals
+        self._hush = hush
         self._told: OrderedDict[int, float] = OrderedDict()
         """When strangers were last told to wait, on the loop's clock."""
         self._notices = notices
@@ -81,11 +86,13 @@ class Door:
 
         Nobody can be written to who has not opened the bot. Raises StoreTrouble.
         """
-        if sender.id in self._greeted or sender.id not in self._rights.operators:
+        if sender.id not in self._rights.operators:
+            return
+        self._approvals.changed()
+        if sender.id in self._greeted:
             return
         self._greeted.add(sender.id)
         self._rights.changed.set()
-        self._approvals.changed()
 
     async def opens(self, message: Message, cause: Cause) -> bool:
         """Whether a message's chat may use the bridge; who may not is told so.
@@ -113,14 +120,24 @@ class Door:
         if sender.id in self._rights.operators:
             return False
         async with self._store.reading() as tx:
-            if await access.of(tx, key.chat_id) is Access.BLOCKED:
+            state = await access.of(tx, key.chat_id)
+            theirs = state if key.private else await access.of(tx, sender.id)
+            if theirs is Access.BLOCKED:
+                self._hush.note(sender.id, "all", HUSH_SECONDS)
+            if Access.BLOCKED in (state, theirs):
                 return True
             if sender.channel and not await access.answers_channels(tx, key.chat_id):
                 return True
-            return not key.private and await access.of(tx, sender.id) is Access.BLOCKED
+        return False
 
     async def allows(self, key: ChatKey, sender: Sender) -> bool:
         """Whether a chat may use the bridge; nobody is told anything. Raises StoreTrouble."""
+        allowed = await self._allows(key, sender)
+        if allowed:
+            self._hush.welcome(key.chat_id)
+        return allowed
+
+    async def _allows(self, key: ChatKey, sender: Sender) -> bool:
         if sender.id in self._rights.operators and key.private:
             return True
         async with self._store.reading() as tx:
@@ -161,6 +178,8 @@ class Door:
         if fresh:
             self._approvals.changed(key.chat_id, stranger.words)
         now = asyncio.get_running_loop().time()
+        if key.private and not self._code:
+            self._hush.note(key.chat_id, "words", HUSH_SECONDS)
         if now - self._told.get(key.chat_id, float("-inf")) < TOLD_SECONDS:
             return
         self._told[key.chat_id] = now
@@ -202,6 +221,7 @@ class Door:
             name = await people.name_of(tx, key.chat_id) or await access.name_of(tx, key.chat_id)
             await access.decide(tx, key.chat_id, state, name, by)
             await audit.note(tx, by, state.value, key.chat_id, name)
+        self._hush.forget(key.chat_id)
         log.info("access decided", chat=key.chat_id, state=state.value, by=by)
         self._approvals.changed()
         if state is not before and state is not Access.BLOCKED:

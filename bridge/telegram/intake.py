@@ -8,6 +8,7 @@ import asyncio
 import json
 import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -46,6 +47,7 @@ MOST_UPDATES_BYTES = 64 * 1024 * 1024
 """Bytes of a hundred updates at most: one is seldom over a hundred kilobytes."""
 FORGET_OFFSET_SECONDS = 86400.0
 """After so long without an update all are confirmed, and their numbers may begin anew."""
+UNKNOWN_AT_ONCE = 2
 STUCK_SECONDS = 120.0
 """After so long with updates of which none is settled, something is wrong."""
 _ALLOWED = json.dumps(WANTED)
@@ -151,7 +153,16 @@ class Intake:
         settling: Settling,
         recovered: Callable[[], None],
         metrics: Metrics | None = None,
+        ignores: Callable[[Route], bool] = lambda route: False,
+        unknown: Callable[[Route], bool] = lambda route: False,
     ) -> None:
+        """`ignores` says of which updates nothing follows: they are done when they come.
+
+        Those of `unknown` people are settled a few at a time: they must not crowd out the others.
+        """
+        self._ignores = ignores
+        self._unknown = unknown
+        self._few = asyncio.Semaphore(UNKNOWN_AT_ONCE)
         self._metrics = metrics or Metrics()
         self.fault: str | None = "Taking updates has not begun."
         """Why no updates are taken now; None when they are."""
@@ -293,9 +304,10 @@ class Intake:
             raise TelegramUnreachable(_DOING, "no update has a number by which to confirm it")
         if not numbered:
             return False
+        ignored = {number for number, one in numbered.items() if self._ignores(route_of(one))}
         try:
             async with self._store.writing() as tx:
-                fresh = await inbox.put(tx, self._bot_id, numbered)
+                fresh = await inbox.put(tx, self._bot_id, numbered, ignored)
         except inbox.NumberTaken as error:
             raise TelegramUnreachable(_DOING, "a number was given to two updates") from error
         self._came = asyncio.get_running_loop().time()
@@ -306,7 +318,7 @@ class Intake:
         if self._offset is not None and behind < self._offset:
             log.warning("the numbers of updates begin anew", before=self._offset, now=behind)
         self._offset = behind
-        return bool(fresh)
+        return bool(fresh) or bool(ignored)
 
     def _dispatch(self, arrived: Arrived) -> None:
         """Settle an update after those that it has to wait for."""
@@ -316,7 +328,7 @@ class Intake:
             route = Route(0, 0, act=True, all=False)  # it will be set aside
         before, quick = self._ordering.before(route)
         task = asyncio.create_task(
-            self._settle(arrived, before), name=f"update {arrived.update_id}"
+            self._settle(arrived, before, route), name=f"update {arrived.update_id}"
         )
         self._ordering.add(route, task, quick=quick)
         self._tasks[task] = (asyncio.get_running_loop().time(), route.chat_id)
@@ -327,9 +339,15 @@ class Intake:
         self._settled = asyncio.get_running_loop().time()
         self._ordering.remove(route, done)
 
-    async def _settle(self, arrived: Arrived, before: Collection[asyncio.Task[None]]) -> None:
+    async def _settle(
+        self, arrived: Arrived, before: Collection[asyncio.Task[None]], route: Route
+    ) -> None:
         if before:
             await asyncio.wait(before)
+        async with self._few if self._unknown(route) else nullcontext():
+            await self._settle_now(arrived)
+
+    async def _settle_now(self, arrived: Arrived) -> None:
         settle: Callable[[], Awaitable[None]] = partial(self._settling.settle, arrived)
         for pause in pauses():  # until then it stays new in the inbox, also for a next start
             try:

@@ -80,9 +80,11 @@ class Listening:
                 await inbox.skip(tx, arrived)
             log.info("message skipped", chat=message.chat.chat_id, update=arrived.update_id)
             return
-        if await self._refused(arrived, message):
+        refusal = self._gate.too_fast(message.chat, message.sender)
+        waits = refusal or await self._wait(arrived, self._albums.completed(message))
+        if isinstance(waits, Refusal):
+            await self._refuse(arrived, message, waits)
             return
-        waits = await self._wait(arrived, self._albums.completed(message))
         if waits is None:
             return
         room = self._lanes.wake(message.chat, _pause_for_more(message))
@@ -108,12 +110,16 @@ class Listening:
         if never_asked:  # it speaks to us only now, as with a mention that was forgotten
             await self.ask(arrived, message)
             return
-        if anew and await self._refused(arrived, message):
-            return
+        refusal = self._gate.too_fast(message.chat, message.sender) if anew else None
         what, running = waiting.Edited.NOTHING, None
         async with self._store.writing() as tx:
-            if await inbox.settle(tx, arrived):
-                what, running = await waiting.edit(tx, message)
+            if refusal is None and await waiting.anew(tx, message):
+                refusal = await self._gate.refuses(tx, message.chat, message.sender)
+            if refusal is None and await inbox.settle(tx, arrived):
+                what, running = await waiting.edit(tx, message, self._most_waiting)
+        if refusal is not None:
+            await self._refuse(arrived, message, refusal)
+            return
         if what is waiting.Edited.RUNS:
             self._lanes.stop(message.chat, running, Halt.EDIT)
         if what is not waiting.Edited.NOTHING:
@@ -132,12 +138,17 @@ class Listening:
         Returns why that cannot be. The update is settled together with it: a restart must not ask
         again by itself. Raises StoreTrouble.
         """
-        refusal = await self._gate.refuses(key, sender)
+        refusal = self._gate.too_fast(key, sender)
         if refusal is not None:
             return refusal
         if not await self._lanes.ended(key, MOMENT_SECONDS) and key.private:
             return Refusal("retry.busy")
         async with self._store.writing() as tx:
+            charged = await waiting.asker(tx, key, turn_id, asker)
+            for one in {sender, charged or sender}:  # whoever tries again, it is the asker's turn
+                refusal = await self._gate.refuses(tx, key, one)
+                if refusal is not None:
+                    return refusal
             waits = await waiting.wait_again(tx, key, turn_id, asker)
             if waits:
                 await inbox.settle(tx, arrived)
@@ -153,13 +164,15 @@ class Listening:
         above the answer. Raises StoreTrouble.
         """
         key = press.chat
-        if await self._gate.refuses(key, press.sender) is not None:
+        if self._gate.too_fast(key, press.sender) is not None:
             return "button.not_now"
         async with self._store.reading() as tx:
             chosen = (await chats.counting(tx, key)).over(self._default)
         async with self._store.writing() as tx:
             question = await offers.chosen(tx, key, token, number)
             if question is not None and await inbox.is_new(tx, arrived):
+                if await self._gate.refuses(tx, key, press.sender) is not None:
+                    return "button.not_now"
                 message = Message(key, press.post_id, press.sender, question)
                 member_id = chosen.member(key, press.sender.id)
                 waits = await waiting.wait(tx, message, self._most_waiting, member_id=member_id)
@@ -173,27 +186,23 @@ class Listening:
         await self._notices.say(key, frame, press.cause, then=lambda: self._lanes.wake(key))
         return ""
 
-    async def _refused(self, arrived: Arrived, message: Message) -> bool:
-        """Whether its sender may not ask now; then they are told so, and it is settled.
-
-        Raises StoreTrouble.
-        """
-        refusal = await self._gate.refuses(message.chat, message.sender)
-        if refusal is None:
-            return False
+    async def _refuse(self, arrived: Arrived, message: Message, refusal: Refusal) -> None:
+        """Tell its sender that they may not ask now, and settle it. Raises StoreTrouble."""
         if refusal.key:
             cause = _cause(f"refused {arrived.update_id}", message)
             await self._tell(message, refusal.key, cause, **refusal.values)
         await self._done(arrived)
-        return True
 
-    async def _wait(self, arrived: Arrived, message: Message) -> waiting.Waiting | None:
-        """Let it wait in the store; None when that was done before."""
+    async def _wait(self, arrived: Arrived, message: Message) -> waiting.Waiting | Refusal | None:
+        """Let it wait in the store, or say why it may not; None when that was done before."""
         chosen = await self._chosen(message)
         heard = self._context.newest(message.chat, chosen.context or 0)
         async with self._store.writing() as tx:
             if not await inbox.is_new(tx, arrived):
                 return None
+            refusal = await self._gate.refuses(tx, message.chat, message.sender)
+            if refusal is not None:
+                return refusal
             waits = await waiting.wait(
                 tx,
                 message,
@@ -224,7 +233,7 @@ class Listening:
             self._albums.note(message)
             words = message.text or ", ".join(f"({one.name})" for one in message.attachments)
             if chosen.context and words and not self._stale(message):
-                self._context.note(message.chat, message.sender.name, words)
+                self._context.note(message.chat, message.sender.name, words, message.sender.id)
             await self._done(arrived)
 
     async def joins(self, arrived: Arrived, message: Message) -> bool:

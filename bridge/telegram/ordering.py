@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from bridge.telegram.reading import WANTED, chat_of
 
 _Task = asyncio.Task[None]
+CROWD = 20
+"""With so many updates of a chat on their way, nobody waits for the words of others."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Route:
     """Whether it may take its time: a command, a pressed button."""
     all: bool
     """Whether it concerns the whole chat, such as its becoming another."""
+    edit: bool = False
 
 
 _OF_ALL = (
@@ -43,7 +46,7 @@ def route_of(content: Mapping[str, object]) -> Route:
     of_all = kind == "my_chat_member" or any(name in body for name in _OF_ALL)
     spoken = kind in ("message", "edited_message")
     act = not spoken or (isinstance(text, str) and text.startswith("/"))
-    return Route(chat_of(content), _sender_of(body), act, of_all)
+    return Route(chat_of(content), _sender_of(body), act, of_all, kind == "edited_message")
 
 
 def _sender_of(body: Mapping[str, object]) -> int:
@@ -78,7 +81,8 @@ class Ordering:
         chat = self._chats.get(route.chat_id, _Chat())
         own, quick = chat.last.get(route.sender_id, (None, True))
         quick = quick and not route.act and not route.all
-        tasks = {own, chat.of_all, chat.spoken if quick else None} - {None}
+        spoken = chat.spoken if quick and not route.edit and len(chat.going) < CROWD else None
+        tasks = {own, chat.of_all, spoken} - {None}
         if route.all:
             tasks |= chat.going
         return frozenset(task for task in tasks if task is not None), quick
@@ -88,7 +92,7 @@ class Ordering:
         chat = self._chats.setdefault(route.chat_id, _Chat())
         chat.going.add(task)
         chat.last[route.sender_id] = (task, quick)
-        if quick:
+        if quick and not route.edit:
             chat.spoken = task
         if route.all:
             chat.of_all = task

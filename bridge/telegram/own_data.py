@@ -12,6 +12,7 @@ from bridge.relay.lanes import Lanes
 from bridge.store import forgetting, turns, waiting
 from bridge.store.engine import Store
 from bridge.telegram.canvas import Rendered
+from bridge.telegram.context import Context
 from bridge.telegram.frame import Button, Frame
 from bridge.telegram.items import Order, Press
 from bridge.telegram.notices import Notices
@@ -27,7 +28,14 @@ class OwnData:
     """Tells people what is kept of them, and deletes it."""
 
     def __init__(
-        self, notices: Notices, store: Store, lanes: Lanes, coze: Coze, people: People, days: float
+        self,
+        notices: Notices,
+        store: Store,
+        lanes: Lanes,
+        coze: Coze,
+        people: People,
+        context: Context,
+        days: float,
     ) -> None:
         """`days` is how long finished turns are kept."""
         self._notices = notices
@@ -35,6 +43,7 @@ class OwnData:
         self._lanes = lanes
         self._coze = coze
         self._people = people
+        self._context = context
         self._days = days
 
     async def tell(self, order: Order) -> None:
@@ -67,6 +76,7 @@ class OwnData:
         async with self._store.writing() as tx:
             receipt = await forgetting.forget_person(tx, press.sender.id)
         self._people.forget(press.sender.id)
+        self._context.forget_person(press.sender.id)
         gone = [await self._delete(one) for one in receipt.conversations]
         key = "forget.done" if all(gone) else "forget.done_here"
         text = say(language, key, turns=receipt.turns, conversations=len(gone))

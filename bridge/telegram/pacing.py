@@ -27,13 +27,12 @@ from bridge.telegram.budget import (
 
 MOST_NEW_A_SECOND = 25
 """New messages over all chats; edits are not counted there."""
+_KEPT_BACK = {Priority.BULK: 5, Priority.STRANGER: 15}  # for others
 SECOND = 1.25
-"""A second, and what the ways of two calls to Telegram may differ by: what left within two seconds
-may arrive within one."""
+"""A second, and what the ways of two calls to Telegram may differ by."""
 MOST_AT_ONCE = 48
-"""Calls in flight; with more replies than these can serve, their gaps grow evenly."""
-MANY_CHATS = 3
-MANY_SECONDS = 10.0
+"""Calls in flight; with more replies than they serve, all gaps grow."""
+MANY_CHATS, MANY_SECONDS = 3, 10.0
 """So many chats refused within so many seconds: it is the whole bot that is too fast."""
 IDLE_CHATS = 1000
 _INSTANT = 1e-6
@@ -144,7 +143,7 @@ class Pacing:
                 return ticket
         waits = [self._later[0][0] - now] if self._later else []
         if self._ready[1]:
-            waits.append(self._new.wait(now, self._ready[1][0][0].count))
+            waits.append(self._new_wait(now, self._ready[1][0][0]))
         return max(_INSTANT, min(waits)) if waits else None
 
     def at_once(self, now: float, chat_id: int, priority: Priority, family: Family) -> bool:
@@ -216,9 +215,12 @@ class Pacing:
     def _best(self, now: float) -> list[tuple[Ticket, int, _Key]] | None:
         """The line whose first ticket goes next, if any may."""
         edits, news = self._ready
-        if not news or self._new.wait(now, news[0][0].count) > _INSTANT:
+        if not news or self._new_wait(now, news[0][0]) > _INSTANT:
             return edits or None
         return edits if edits and edits[0] < news[0] else news
+
+    def _new_wait(self, now: float, ticket: Ticket) -> float:
+        return self._new.wait(now, ticket.count + _KEPT_BACK.get(ticket.priority, 0))
 
     def _take(self, now: float, key: _Key, place: int) -> Ticket | None:
         """Grant the chat's first ticket if it may really go, and line the chat up again."""

@@ -124,9 +124,9 @@ class Settling:
                 key, sender = item.chat, item.sender
             case _:
                 return True
-        if self._for_others(item) or (isinstance(item, Edit) and item.heard):
-            return not await self._door.ignores(key.whole, sender)
-        return not await self._door.ignores(key.whole, sender) and self._gate.hears(key, sender)
+        if not self._for_others(item) and not self._gate.hears(key, sender):
+            return False
+        return not await self._door.ignores(key.whole, sender)
 
     async def _lets_in(self, arrived: Arrived, item: Item) -> bool:
         """Whether its sender may use the bridge; who asks for something and may not is told so."""

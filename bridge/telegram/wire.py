@@ -4,6 +4,7 @@ Bodies are JSON instead of forms, since quoting a page of text costs more than s
 take the library's own way.
 """
 
+import asyncio
 import json
 from typing import Any
 
@@ -30,6 +31,7 @@ _TIMEOUT = aiohttp.ClientTimeout(
     sock_connect=CONNECT_SECONDS,
     sock_read=READ_SECONDS,
 )
+UPLOAD_SECONDS = 600.0
 _HEADERS = {"Content-Type": "application/json", "User-Agent": BaseRequest.USER_AGENT}
 
 
@@ -49,7 +51,12 @@ class Request(HTTPXRequest):
         **how: Any,
     ) -> None:
         """`how` is the library's own."""
-        kwargs = {"limits": limits, "transport": transport(proxy, limits), "trust_env": False}
+        kwargs = {
+            "limits": limits,
+            "transport": transport(proxy, limits, MOST_BYTES),
+            "trust_env": False,
+            "headers": {"Accept-Encoding": "identity"},
+        }
         super().__init__(httpx_kwargs=kwargs, **how)
         self._proxy = proxy
         self._limits = limits
@@ -85,6 +92,9 @@ class Request(HTTPXRequest):
         try:
             with outside(name):
                 status, content = await self._carry(url, method, request_data, timeouts)
+        except TimeoutError as error:
+            self._metrics.called(name, None)
+            raise TimedOut("no whole answer") from error
         except BaseException:
             self._metrics.called(name, None)
             raise
@@ -98,7 +108,8 @@ class Request(HTTPXRequest):
         special = any(one is not _DEFAULT for one in timeouts)
         files = request_data is not None and request_data.contains_files
         if self._session is None or special or files:
-            return await super().do_request(url, method, request_data, *timeouts)
+            async with asyncio.timeout(UPLOAD_SECONDS):
+                return await super().do_request(url, method, request_data, *timeouts)
         parameters = request_data.parameters if request_data else {}
         body = json.dumps(parameters, ensure_ascii=False).encode("utf-8", "replace")
         try:

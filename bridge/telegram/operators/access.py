@@ -86,13 +86,19 @@ async def _change_operator(desk: Desk, order: Order, who: int, *, wanted: bool) 
     async with desk.store.writing() as tx:
         name = await people.name_of(tx, who) or str(who)
         by = await people.name_of(tx, operator_of(order)) or str(operator_of(order))
-        refused = not wanted and (who not in there or there == {who})
+        known = [one for one in sorted(there - {who}) if await people.name_of(tx, one)]
+        refused = not wanted and (who not in there or not known)
+        unknown = wanted and not await people.name_of(tx, who)
+        refused = refused or unknown
         if not refused and wanted:
             await access.make_operator(tx, who, name)
         elif not refused:
             await access.remove_operator(tx, who, name)
         if not refused:
             await desk.note(tx, order, f"operator {'added' if wanted else 'removed'}", who, name)
+    if unknown:
+        await desk.say(order, "users.who")
+        return
     if refused:
         await desk.say(order, "operators.last" if who in there else "operators.not_one", name=name)
         return
