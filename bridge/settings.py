@@ -243,7 +243,8 @@ class Settings(BaseModel):
     bridge_flood: Annotated[tuple[Positive, Positive], BeforeValidator(_listed)] = Field(
         (20.0, 3.0),
         description="How many messages a person may send at once, and after how many seconds one "
-        "more; further ones are not answered.",
+        "more; further ones are not answered. Commands, pressed buttons and edits are counted apart, "
+        "by the same numbers.",
     )
     bridge_retention_days: float = Field(
         90.0,

@@ -41,3 +41,28 @@ def test_a_trouble_tells_no_secret_in_use() -> None:
     in_use("very-own-words-9000")
     trouble = Trouble("Asking with very-own-words-9000", "no: very-own-words-9000")
     assert "9000" not in str(trouble) + repr(trouble) + trouble.what + trouble.doing
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "7123456789%3AAAHsecretsecretsecret42", r"7123456789\u003aAAHsecretsecretsecret42",
+        "7123456789:aahSECRETsecretsecret42", "AAHsecretsecretsecret42",
+        "7123456789:AAHsecret\nsecretsecret42",
+    ],
+)  # fmt: skip
+def test_a_secret_in_use_is_found_in_other_letters(written: str) -> None:
+    in_use("7123456789:AAHsecretsecretsecret42")
+    assert "secretsecret" not in redacted(f"it says {written}!").casefold()
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "MY PASSWORD IS HUNTER", r"my passw\u006frd is hunter", "my+password+is+hunter",
+        "my\npassword is hunter",
+    ],
+)  # fmt: skip
+def test_words_are_found_in_other_letters(quoted: str) -> None:
+    told = without_words(f"refused: {quoted} / {quoted}", "my password is hunter")
+    assert "assw" not in told.casefold()

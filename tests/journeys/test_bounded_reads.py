@@ -146,8 +146,14 @@ async def test_an_agent_that_never_stops_is_stopped(tmp_path: Path, how: str) ->
             await world.telegram.until(
                 lambda: any(run.status == "canceled" for run in world.coze.runs.values()), 30
             )
-            async with app.store.reading() as tx:
-                row = (await tx.execute(turns.select().where(turns.c.sender_id == ann.id))).one()
+            async with asyncio.timeout(60):
+                while True:
+                    async with app.store.reading() as tx:
+                        mine = turns.select().where(turns.c.sender_id == ann.id)
+                        row = (await tx.execute(mine)).one()
+                    if row.final is not None or row.state != "running":
+                        break
+                    await asyncio.sleep(0.1)
     if row.final is not None:  # it may still be shown, post by post
         assert row.final["picture"]["note"] == "reply.too_long"
         assert sum(map(len, row.final["picture"]["answers"])) < 300_000
@@ -235,3 +241,39 @@ async def test_a_foreign_host_is_refused(tmp_path: Path, path: str) -> None:
             for host, refused in (("evil.example", True), ("localhost:1", False)):
                 answer = await http.get(f"http://127.0.0.1:{port}{path}", headers={"Host": host})
                 assert (answer.status_code == 403) is refused
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "br", "zstd", "compress"])
+async def test_an_answer_in_another_packing_is_not_unpacked(coding: str) -> None:
+    async def answer(send: Send) -> None:
+        await begin(send, content_type="application/json", content_encoding=coding)
+        await body(send, gzip.compress(gzip.compress(b" " * 1_000_000)), more=False)
+
+    async with serving(answering(answer)) as address, coze_at(address) as coze:
+        with pytest.raises(CozeTrouble):
+            await create_conversation(coze, "7400000000000000001")
+
+
+@pytest.mark.parametrize("kind", ["answers", "empty", "suggestions"])
+async def test_a_run_of_countless_parts_is_cut_or_read(world: World, kind: str) -> None:
+    def parts(_: Turn) -> Iterator[Step]:
+        for number in range(2000):
+            yield Open(f"a{number}")
+            if kind == "answers":
+                yield Delta(f"a{number}", "x")
+            elif kind == "empty":
+                yield Completed(f"a{number}", "")
+            else:
+                yield Completed(f"a{number}", f"And number {number}?", type="follow_up")
+        yield Completed("end", "done")
+
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    world.coze.use(parts, for_text="for ever")
+    async with world.bridge() as app:
+        world.telegram.send(ann, "for ever")
+        world.telegram.send(bo, "/help")
+        await world.settled(bo, 1, timeout=60)
+        await world.telegram.until(lambda: bool(world.coze.runs) and len(app.lanes) == 0, 120)
+        async with app.store.reading() as tx:
+            row = (await tx.execute(turns.select())).one()
+    assert row.state == ("answered" if kind == "suggestions" else "stopped")

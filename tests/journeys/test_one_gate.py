@@ -298,3 +298,66 @@ async def test_what_waits_to_be_said_is_said_by_the_next_process(tmp_path: Path)
         assert "I pass your messages" in first
         assert "/forget" in second
         assert not buttons(world.posts(ann)[0])
+
+
+@in_a_fast_world
+async def test_wishes_at_one_moment_see_each_other(world: World) -> None:
+    ann, bo = person(world, "Ann"), person(world, "Bo")
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(BRIDGE_OPERATORS=str(bo.id)) as app:
+        groups = [world.telegram.add_group(f"Group {n}", [ann, bo]) for n in range(10)]
+        for group in groups:
+            await world.settled(group, 1, timeout=100)
+        await say(world, bo, "/quota person messages day 1")
+        for group in groups:
+            world.telegram.send(ann, "@sandbox_bot hello", chat=group)
+        await idle(world, app)
+        await world.telegram.until(lambda: len(app.lanes) == 0, 300)
+    assert len(world.coze.asked) == 1
+
+
+@in_a_fast_world
+async def test_who_tries_anothers_question_again_passes_no_quota(world: World) -> None:
+    ann, bo, cleo = person(world, "Ann"), person(world, "Bo"), person(world, "Cleo")
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(BRIDGE_OPERATORS=str(cleo.id)) as app:
+        group = world.telegram.add_group("Group", [ann, bo, cleo], admins=[ann])
+        await world.settled(group, 1, timeout=100)
+        await say(world, cleo, "/quota person messages day 2")
+        world.telegram.send(bo, "@sandbox_bot hello", chat=group)
+        await world.settled(group, 2, timeout=100)
+        post = world.posts(group)[-1].message_id
+        for turn in range(1, 6):
+            query = world.telegram.press(ann, post, data=f"retry:{turn}", chat=group)
+            await world.telegram.until(lambda one=query: one in world.telegram.answers, 100)
+            await idle(world, app)
+            await world.telegram.until(lambda: len(app.lanes) == 0, 300)
+    assert len(world.coze.asked) <= 2
+
+
+@in_a_fast_world
+async def test_a_card_is_up_to_date_after_a_restart(world: World) -> None:
+    ann, bo, cleo = person(world, "Ann"), person(world, "Bo"), person(world, "Cleo")
+    more = {"BRIDGE_ACCESS": "approval", "BRIDGE_OPERATORS": f"{ann.id},{bo.id}"}
+    async with world.bridge(**more):
+        for one in (ann, bo):
+            await say(world, one, "/help")
+        world.telegram.send(cleo, "let me in")
+        for one in (ann, bo):
+            await world.telegram.until(lambda p=one: "Cleo" in world.posts(p)[-1].text, 100)
+    async with world.bridge(**more) as app, app.store.writing() as tx:  # as by the dashboard
+        await tx.execute(access.update().values(state="allowed"))
+    async with world.bridge(**more):
+        await world.telegram.until(
+            lambda: all("Nobody waits" in world.posts(p)[-1].text for p in (ann, bo)), 200
+        )
+        assert not buttons(world.posts(bo)[-1])
+
+
+@in_a_fast_world
+async def test_nobody_unknown_becomes_the_last_operator(world: World) -> None:
+    ann = person(world, "Ann")
+    async with world.bridge(BRIDGE_OPERATORS=str(ann.id)) as app:
+        assert "do not know who" in await say(world, ann, "/operators add 999999999999999")
+        assert "last operator" in await say(world, ann, f"/operators remove {ann.id}")
+        assert app.desk.rights.operators == {ann.id}

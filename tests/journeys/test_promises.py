@@ -168,3 +168,26 @@ async def test_what_is_deleted_is_overwritten_however_sqlite_was_built(tmp_path:
     async with a_world(tmp_path) as world, world.bridge() as app, app.store.reading() as tx:
         found = (await tx.exec_driver_sql("PRAGMA secure_delete")).scalar_one()
     assert int(found) == 1
+
+
+async def test_forgetting_takes_what_was_overheard_along(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world:
+        ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+        world.telegram.privacy = False
+        world.coze.use(saying(ANSWER))
+        async with world.bridge(BRIDGE_GROUP_CONTEXT="10"):
+            group = world.telegram.add_group("Group", [ann, bo])
+            await world.settled(group, 1, timeout=60)
+            world.telegram.send(ann, PLANTED.format("overheard"), chat=group)
+            world.telegram.send(bo, "@sandbox_bot what does she say?", chat=group)
+            await world.settled(group, 2, timeout=60)
+            assert PLANTED.format("overheard") in world.coze.asked[0].question
+            world.telegram.send(ann, PLANTED.format("again"), chat=group)
+            await asked(world, ann, "/forget")
+            sure = world.posts(ann)[-1].message_id
+            world.telegram.press(ann, sure, data=f"forget:{ann.id}")
+            await world.telegram.until(lambda: "Deleted" in world.posts(ann)[-1].text, 60)
+            await eventually(lambda: not kept(tmp_path, [PLANTED.format("overheard")]), 60)
+            world.telegram.send(bo, "@sandbox_bot and now?", chat=group)
+            await world.settled(group, 3, timeout=60)
+            assert "violet" not in world.coze.asked[1].question

@@ -133,3 +133,11 @@ async def test_a_database_that_others_could_read_is_closed_to_them(tmp_path: Pat
     path.chmod(0o644)
     await Store(f"sqlite+aiosqlite:///{path}").close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_one_lock_by_whatever_name(tmp_path: Path) -> None:
+    async with a_world(tmp_path) as world, world.bridge():
+        (tmp_path / "link.db").symlink_to(tmp_path / "bridge.db")
+        with pytest.raises(StoreTrouble, match="another bridge works with"):
+            async with world.bridge(DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path}/link.db"):
+                pass
