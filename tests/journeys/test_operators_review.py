@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -441,3 +443,24 @@ async def test_who_is_let_out_elsewhere_is_out_here_and_a_group_stays_out_when_i
         await world.telegram.until(lambda: world.telegram.pending == 0, 100)
         await asyncio.sleep(20)
         assert not world.coze.asked
+
+
+def test_a_clock_that_is_off_is_an_alarm(tmp_path: Path) -> None:
+    behind = [300.0]
+
+    async def journey() -> None:
+        def clock() -> float:
+            return time.time() - behind[0]
+
+        async with a_world(tmp_path, clock=clock, server_clock=clock) as world:
+            ann = world.telegram.add_person("Ann")
+            async with world.bridge(BRIDGE_OPERATORS=str(ann.id)):
+                world.telegram.send(ann, "/help")
+                await eventually(
+                    lambda: any("5 minutes ahead" in post.text for post in world.posts(ann)), 200
+                )
+                behind[0] = 0.0
+                world.telegram.send(ann, "/help")
+                await eventually(lambda: any("Over" in post.text for post in world.posts(ann)), 200)
+
+    run_fast(journey())

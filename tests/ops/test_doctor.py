@@ -164,3 +164,11 @@ async def test_an_address_without_the_api_is_never_praised(world: World) -> None
     assert "is accepted" not in said
     assert said.count("Check COZE_API_BASE") >= 2
     assert "does not offer it" not in said
+
+
+@in_a_fast_world
+async def test_a_password_in_an_address_is_not_printed(world: World) -> None:
+    address = "http://ann:hunter22@127.0.0.1:9"
+    told = await told_by(world, TELEGRAM_API_BASE_URL=address)
+    assert "127.0.0.1:9 cannot be reached" in told
+    assert "hunter22" not in told

@@ -1,12 +1,19 @@
 """What a server says that it should not: nothing follows from it but another try."""
 
+import cProfile
+import errno
 from datetime import timedelta
 
+import httpx
 import pytest
-from telegram.error import ChatMigrated, RetryAfter
+from telegram.error import ChatMigrated, NetworkError, RetryAfter
 
+from bridge.coze.events import read_object, text_of
+from bridge.errors import TelegramUnreachable
 from bridge.model import ChatKey
-from bridge.telegram.outcomes import moved_to, seconds
+from bridge.telegram.markup import render
+from bridge.telegram.outcomes import judged, moved_to, seconds, unreachable
+from bridge.telegram.paging import posts
 
 
 @pytest.mark.parametrize(
@@ -38,3 +45,45 @@ def test_only_a_simple_group_becomes_a_supergroup(
     error = ChatMigrated(0)
     error.new_chat_id = new  # type: ignore[assignment]
     assert moved_to(ChatKey(chat_id), error) == means
+
+
+@pytest.mark.parametrize("error", [AttributeError, KeyError, TypeError, ValueError])
+async def test_an_answer_of_another_shape_is_tried_again(error: type[Exception]) -> None:
+    async def call() -> None:
+        raise error("a list as description, an id beyond 64 bits")
+
+    async def silence(_chat_id: int, _seconds: float) -> None:
+        raise AssertionError("nothing was said of that")
+
+    with pytest.raises(TelegramUnreachable, match="not Telegram's"):
+        await judged(silence, ChatKey(1), "Sending a message", call)
+
+
+def test_too_few_files_are_told_as_that() -> None:
+    cause = httpx.ConnectError("no")
+    cause.__cause__ = OSError(errno.EMFILE, "Too many open files")
+    error = NetworkError("no")
+    error.__cause__ = cause
+    told = str(unreachable("Sending a message", error))
+    assert "no more files" in told
+    assert "ulimit -n" in told
+    error.__cause__ = httpx.ConnectError("no")
+    assert "ulimit" not in str(unreachable("Sending a message", error))
+
+
+def test_half_a_character_in_an_id_can_be_stored() -> None:
+    read = read_object(b'{"id": "7\\ud800"}')
+    assert read is not None
+    assert text_of(read, "id").encode()
+
+
+def test_short_headings_are_cut_in_steps_that_grow_with_the_text() -> None:
+    """Counted in steps of the interpreter: four times the headings, about as many steps."""
+
+    def steps(count: int) -> int:
+        whole = render("".join(f"# H{number}\n\n" for number in range(count)))
+        profile = cProfile.Profile()
+        profile.runcall(posts, [whole])
+        return sum(entry.callcount for entry in profile.getstats())
+
+    assert steps(4_000) < 6 * steps(1_000) + 40_000
