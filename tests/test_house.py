@@ -41,7 +41,7 @@ ARROWS: dict[str, set[str]] = {
     "coze": {"errors", "redaction", "transport", "crashing", "metrics"},
     "store": {"model", "errors"},
     "relay": {"model", "errors", "coze", "store", "metrics"},
-    "telegram": {"model", "errors", "relay", "store", "coze", "texts", "transport", "crashing",
+    "telegram": {"model", "errors", "redaction", "relay", "store", "coze", "texts", "transport", "crashing",
                  "metrics", "__version__"},
     "environment": {"errors", "settings", "proxies"},
     "settings": {"model", "errors", "texts", "coze", "store", "proxies"},

@@ -20,6 +20,7 @@ from telegram.error import (
 
 from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import ChatKey
+from bridge.redaction import redacted
 from bridge.telegram.canvas import Rendered
 from bridge.transport import FILES_CURE, NOT_SENT, out_of_files
 
@@ -182,7 +183,7 @@ def _refusal(error: BadRequest) -> Exception:
         return ChatClosed(what)
     if _TOPIC_CLOSED.search(what):
         return ChatClosed(what, topic_only=True)
-    log.error("Telegram refused a message", error=str(error))
+    log.error("Telegram refused a message", error=redacted(str(error)))
     return Refused(what)
 
 
@@ -197,7 +198,9 @@ def formatted(
         except BadRequest as error:
             if not content.entities or not _BAD_FORMAT.search(str(error).casefold()):
                 raise
-            log.error("entities refused", error=str(error), entities=len(content.entities))
+            log.error(
+                "entities refused", error=redacted(str(error)), entities=len(content.entities)
+            )
             return await call(Rendered(content.text))
 
     return attempt

@@ -191,3 +191,19 @@ async def test_forgetting_takes_what_was_overheard_along(tmp_path: Path) -> None
             world.telegram.send(bo, "@sandbox_bot and now?", chat=group)
             await world.settled(group, 3, timeout=60)
             assert "violet" not in world.coze.asked[1].question
+
+
+@in_a_fast_world
+async def test_a_server_that_quotes_the_address_of_a_call_tells_no_token(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying(ANSWER))
+    quoting = f"error at https://api.telegram.org/bot{BOT_TOKEN}/sendMessage"
+    with capture_logs() as logs:
+        async with world.bridge(BRIDGE_OPERATORS=str(ann.id)):
+            refusal = {"ok": False, "error_code": 400, "description": quoting}
+            world.telegram.fail("sendMessage", 400, 2, refusal)
+            world.telegram.fail("editMessageText", 400, 2, refusal)
+            world.telegram.send(ann, "hello there, friend")
+            await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+            await asked(world, ann, "/errors")
+    assert BOT_TOKEN not in str(logs) + str([post.text for post in world.posts(ann)])
