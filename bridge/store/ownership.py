@@ -26,6 +26,8 @@ _BOT = "bot"
 _PROCESS = "process"
 """The fact that says who works with it."""
 _DOING = "Opening the database"
+DYING_SECONDS = 3.0
+"""How long one that was killed a moment ago may take to be gone."""
 
 
 @contextmanager
@@ -39,7 +41,7 @@ def alone(url: URL) -> Iterator[None]:
         yield
         return
     path = path.resolve()  # by whatever name it is opened
-    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0, mode=0o600)
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=DYING_SECONDS, mode=0o600)
     try:
         lock.acquire()
     except Timeout:
