@@ -53,7 +53,8 @@ async def wait(
     own = next((row for row in waits if row.sender_id == message.sender.id), None)
     parts = [part for row in waits for part in row.parts]
     behind = any(own is None or row.id < own.id for row in there)
-    if len(parts) >= most or _letters(parts) > MOST_LETTERS:
+    full = len(parts) >= most or _letters(parts) > MOST_LETTERS
+    if full or (own is not None and len(own.parts) >= _most_of_one(message.chat, most)):
         return Waiting((own or waits[-1]).id, taken=False)
     lines = [asdict(line) for line in heard]
     if own is None:
@@ -72,7 +73,7 @@ async def join(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) 
     That is the rest of an album, and what follows at once upon what they asked.
     """
     own = await _waiting_of(tx, message.chat, message.sender.id)
-    if own is None or not own.parts or len(own.parts) >= most:
+    if own is None or not own.parts or len(own.parts) >= _most_of_one(message.chat, most):
         return False
     if _letters(own.parts) > MOST_LETTERS:
         return False
@@ -82,6 +83,11 @@ async def join(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) 
         return False
     await _put(tx, own.id, [*own.parts, part_of(message)])
     return True
+
+
+def _most_of_one(key: ChatKey, most: int) -> int:
+    """How many messages of one person may wait: in a group, others need room, too."""
+    return most if key.private else max(1, most // 2)
 
 
 def _at_once(last: Part, message: Message) -> bool:

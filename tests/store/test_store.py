@@ -245,3 +245,15 @@ async def test_closing_ends_a_transaction_that_was_given_up_in_the_middle(tmp_pa
     async with asyncio.timeout(3), second.writing() as tx:
         await chats.remember(tx, "a", "b")
     await second.close()
+
+
+async def test_one_member_leaves_room_for_the_others(store: Store) -> None:
+    group, ann, bo = ChatKey(-5), Sender(1, "Ann"), Sender(2, "Bo")
+    async with store.writing() as tx:
+        taken = [
+            (await waiting.wait(tx, Message(group, number, ann, "and more"), 20)).taken
+            for number in range(1, 21)
+        ]
+        assert taken == [True] * 10 + [False] * 10
+        assert not await waiting.join(tx, Message(group, 30, ann, "and this"), 20)
+        assert (await waiting.wait(tx, Message(group, 31, bo, "hello"), 20)).taken
