@@ -3,7 +3,7 @@
 from made import picture, voice
 from worlds import World, buttons, in_a_fast_world
 
-from bridge.sandbox.coze import saying
+from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Person
 from bridge.sandbox.telegram.contents import opus_seconds
 from bridge.telegram import scratch
@@ -31,6 +31,7 @@ async def test_answers_to_voice_messages_are_spoken_when_chosen(world: World) ->
         )
         world.telegram.send(ann, "hello")
         await world.settled(ann, 2)
+        world.coze.pace = Pace(2, 0)  # typing and recording are not shown within a moment
         world.telegram.send_voice(ann, voice())
         await world.telegram.until(lambda: len(world.posts(ann)) == 4, 100)
         assert "record_voice" in [one.name for one in world.telegram.actions(ann)]
