@@ -240,7 +240,8 @@ class Answering:
         end = await costs.with_cost(self._coze, turn, end)
         async with self._store.writing() as tx:
             if not await turns.settle(tx, turn.id, end):
-                await turns.ask_anew(tx, turn.id, end.tokens_in, end.tokens_out)
+                cost = (end.tokens_in, end.tokens_out)
+                await turns.ask_anew(tx, turn.id, *cost, estimated=end.estimated)
                 return
             await turns.forget_words(tx, turn.chat)
         tokens, seconds = (end.tokens_in, end.tokens_out), time.time() - turn.came_at

@@ -89,15 +89,12 @@ class Store:
     async def wipe_log(self) -> None:
         """Put the write-ahead log into the database and empty it: it holds what was deleted.
 
-        Where somebody is reading just then, the next time does it. Raises StoreTrouble.
+        SQLite itself waits for who is reading just then; at worst the next time does it. Raises
+        StoreTrouble.
         """
         try:
             async with self._line, self.engine.connect() as connection:
-                for pause in (*_PAUSES, None):
-                    found = await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-                    if not found.one()[0] or pause is None:
-                        return
-                    await asyncio.sleep(pause)
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         except SQLAlchemyError as error:
             raise _trouble("Emptying the database's log", error) from error
 

@@ -111,6 +111,9 @@ class Approvals:
         """What an operator's card shows now. Raises StoreTrouble."""
         async with self._store.reading() as tx:
             waiting = await access.who_ask(tx)
+        return await self._frame(operator, waiting, page)
+
+    async def _frame(self, operator: int, waiting: Mapping[int, str], page: int = 0) -> Frame:
         waiting = {chat_id: name for chat_id, name in waiting.items() if chat_id != operator}
         language = await self._people.language_of(operator)
         if waiting:
@@ -130,14 +133,19 @@ class Approvals:
         others = [chat_id for chat_id in waiting if chat_id != operator]
         if not others and not name:
             return 0.0
-        frame = await self.frame(operator)
+        frame = await self._frame(operator, waiting)
         if self._shown.get(operator) == frame:
             return 0.0
         if name and card is not None:
             if card.message_id is None:  # it is on its way
                 return AFTER_TROUBLE_SECONDS
-            if await self._edited(operator, card.message_id, frame):
-                await self._open(operator, name if others else "")
+            try:
+                edited = await self._edited(operator, card.message_id, frame)
+            except (Dropped, TelegramUnreachable):
+                return AFTER_TROUBLE_SECONDS
+            if edited:
+                if not others:
+                    await self._open(operator, "")
                 self._shown[operator] = frame
                 return 0.0
         if not others:
@@ -158,20 +166,17 @@ class Approvals:
         return 0.0
 
     async def _open(self, operator: int, name: str) -> None:
+        """Write down which card is up to date from now on; empty for none. Raises StoreTrouble."""
         async with self._store.writing() as tx:
-            if await chats.fact(tx, _fact(operator)) != name:
-                await chats.remember(tx, _fact(operator), name)
+            await chats.remember(tx, _fact(operator), name)
 
     async def _edited(self, operator: int, post: int, frame: Frame) -> bool:
-        """Whether the card stands as it should, or will be tried again."""
+        """Whether the card stands as it should; else it is gone. Raises Dropped, TelegramUnreachable."""
         try:
             async with self._calls.pacer.slot(operator, Priority.STRANGER):
                 await self._calls.edit(ChatKey(operator), post, frame)
         except (PostGone, Refused, ChatClosed, ChatMoved):
             return False
-        except (Dropped, TelegramUnreachable):
-            asyncio.get_running_loop().call_later(AFTER_TROUBLE_SECONDS, self._due.set)
-            self._shown.pop(operator, None)
         return True
 
 

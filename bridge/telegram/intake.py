@@ -137,6 +137,13 @@ def _updates(response: httpx.Response) -> Sequence[Raw]:
     raise TelegramUnreachable(_DOING, what, code=response.status_code)
 
 
+def _route(arrived: Arrived) -> Route:
+    try:
+        return route_of(json.loads(arrived.payload))
+    except (ValueError, RecursionError):
+        return Route(0, 0, act=True, all=False)  # it will be set aside
+
+
 def _number(digits: str) -> float:
     """A whole number; one of thousands of digits, which Python does not read, as infinity."""
     return int(digits) if len(digits) < 100 else math.inf
@@ -287,7 +294,7 @@ class Intake:
         async with self._store.reading() as tx:
             left = await inbox.waiting(tx, self._bot_id)
         for arrived in left:
-            self._dispatch(arrived)
+            self._dispatch(arrived, _route(arrived))
 
     async def _take(self, updates: Sequence[Raw]) -> bool:
         """Commit a batch; the offset behind it is what confirms it with the next call.
@@ -304,7 +311,8 @@ class Intake:
             raise TelegramUnreachable(_DOING, "no update has a number by which to confirm it")
         if not numbered:
             return False
-        ignored = {number for number, one in numbered.items() if self._ignores(route_of(one))}
+        routes = {number: route_of(one) for number, one in numbered.items()}
+        ignored = {number for number, route in routes.items() if self._ignores(route)}
         try:
             async with self._store.writing() as tx:
                 fresh = await inbox.put(tx, self._bot_id, numbered, ignored)
@@ -313,19 +321,15 @@ class Intake:
         self._came = asyncio.get_running_loop().time()
         for arrived in fresh:
             self._metrics.took(kind_of(numbered[arrived.update_id]))
-            self._dispatch(arrived)
+            self._dispatch(arrived, routes[arrived.update_id])
         behind = max(numbered) + 1
         if self._offset is not None and behind < self._offset:
             log.warning("the numbers of updates begin anew", before=self._offset, now=behind)
         self._offset = behind
         return bool(fresh) or bool(ignored)
 
-    def _dispatch(self, arrived: Arrived) -> None:
+    def _dispatch(self, arrived: Arrived, route: Route) -> None:
         """Settle an update after those that it has to wait for."""
-        try:
-            route = route_of(json.loads(arrived.payload))
-        except (ValueError, RecursionError):
-            route = Route(0, 0, act=True, all=False)  # it will be set aside
         before, quick = self._ordering.before(route)
         task = asyncio.create_task(
             self._settle(arrived, before, route), name=f"update {arrived.update_id}"
