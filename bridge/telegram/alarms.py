@@ -19,11 +19,10 @@ from bridge.errors import (
 from bridge.model import ChatKey, End, State
 from bridge.store import alarms
 from bridge.store.engine import Store
-from bridge.telegram.calls import Calls, Cause
-from bridge.telegram.canvas import Rendered, shortened
-from bridge.telegram.frame import Frame
+from bridge.telegram.calls import Calls
 from bridge.telegram.notices import Notices
 from bridge.telegram.people import People
+from bridge.telegram.post import Cause, Frame, Rendered, shortened
 from bridge.telegram.rights import Rights
 from bridge.texts import age, say
 

@@ -17,12 +17,11 @@ from bridge.store import access, chats, outbox
 from bridge.store.access import Access
 from bridge.store.engine import Store
 from bridge.telegram.budget import Priority
-from bridge.telegram.calls import Calls, Cause
-from bridge.telegram.canvas import Rendered
-from bridge.telegram.frame import Button, Frame
+from bridge.telegram.calls import Calls
 from bridge.telegram.notices import Notices
 from bridge.telegram.outcomes import ChatClosed, ChatMoved, Dropped, PostGone, Refused
 from bridge.telegram.people import People
+from bridge.telegram.post import Button, Cause, Frame, Rendered
 from bridge.telegram.rights import Rights
 from bridge.texts import say
 

@@ -7,7 +7,6 @@ edits are repeated freely, sends only when they did not happen, as far as that c
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -26,9 +25,7 @@ from bridge.model import ChatKey
 from bridge.store import outbox, silences
 from bridge.store.engine import Store
 from bridge.telegram.budget import Priority
-from bridge.telegram.canvas import Rendered
 from bridge.telegram.doubt import GIVEN_UP, MOST_LOOKS, Doubt, Found, alone, candidates
-from bridge.telegram.frame import Frame, Keyboard
 from bridge.telegram.outcomes import (
     ChatClosed,
     ChatMoved,
@@ -45,22 +42,11 @@ from bridge.telegram.outcomes import (
 from bridge.telegram.pacing import Family, Pacer
 from bridge.telegram.payload import entities, markup, shown
 from bridge.telegram.placement import STALE_SECONDS, Placement
-from bridge.telegram.rich import Block
+from bridge.telegram.post import Block, Frame, Keyboard, Rendered
 from bridge.telegram.said import whole_number
 from bridge.telegram.shut import REFUSED_SECONDS, Shut
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why a message is sent, such as an update, which may be settled again after a crash."""
-
-    name: str
-    message_id: int
-    """Of a message in the chat that stands above it; 0 for none."""
-    asker_id: int = 0
-    """Whose act it is; 0 for nobody's."""
 
 
 class Calls:

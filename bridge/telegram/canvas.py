@@ -1,51 +1,10 @@
 """A text that grows together with its entities, by Telegram's rules of nesting. Pure."""
 
-import re
 from dataclasses import dataclass, replace
 
-_UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Signs that turn the direction of what follows; written as references they come this far."""
+from bridge.telegram.post import Entity, Rendered, seen, units
 
 QUOTATIONS = ("blockquote", "expandable_blockquote")
-
-
-def units(text: str) -> int:
-    """The text's length in UTF-16 code units, which is how the Bot API counts."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def shortened(text: str, most: int) -> str:
-    """As much of the text as fits into so many UTF-16 code units."""
-    return text.encode("utf-16-le", "surrogatepass")[: 2 * most].decode("utf-16-le", "ignore")
-
-
-def seen(text: str) -> str:
-    """The text without signs that turn its direction: a name could garble a whole list by them."""
-    return _UNSEEN.sub("", text)
-
-
-@dataclass(frozen=True)
-class Entity:
-    """A format over a range of the text, in UTF-16 code units."""
-
-    type: str
-    offset: int
-    length: int
-    url: str | None = None
-    language: str | None = None
-    header: str = ""
-    """What is repeated above the rest of it in a further post: the head of a table."""
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """What one post shows."""
-
-    text: str = ""
-    entities: tuple[Entity, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Rendered({len(self.text)} characters, {len(self.entities)} entities)"
 
 
 @dataclass

@@ -16,9 +16,7 @@ from bridge.store import agents, chats, offers, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram import preferences
-from bridge.telegram.calls import Cause
-from bridge.telegram.canvas import Rendered
-from bridge.telegram.frame import Frame, Layout
+from bridge.telegram.frame import Layout
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Order
 from bridge.telegram.keyboards import question_buttons
@@ -26,6 +24,7 @@ from bridge.telegram.listening import Listening
 from bridge.telegram.notices import Notices
 from bridge.telegram.operators.table import OPERATOR_COMMANDS, Operators
 from bridge.telegram.own_data import OwnData
+from bridge.telegram.post import Cause, Frame, Rendered
 from bridge.telegram.reactions import Reactions
 from bridge.telegram.rights import Rights
 from bridge.texts import say

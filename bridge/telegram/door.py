@@ -20,13 +20,11 @@ from bridge.store.access import Access
 from bridge.store.engine import Store
 from bridge.telegram.approvals import VERBS, Approvals
 from bridge.telegram.budget import Priority
-from bridge.telegram.calls import Cause
-from bridge.telegram.canvas import Rendered
-from bridge.telegram.frame import Frame
 from bridge.telegram.gate import Hush
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Press, Standing
 from bridge.telegram.notices import Notices
+from bridge.telegram.post import Cause, Frame, Rendered
 from bridge.telegram.rights import Rights
 from bridge.texts import say
 

@@ -12,9 +12,9 @@ import structlog
 from bridge.errors import TelegramUnreachable
 from bridge.model import ChatKey
 from bridge.telegram.calls import Calls
-from bridge.telegram.canvas import Rendered
 from bridge.telegram.features import Features
 from bridge.telegram.outcomes import DraftsImpossible, Dropped, Refused
+from bridge.telegram.post import Rendered
 
 log = structlog.get_logger(__name__)
 AGAIN_SECONDS = 20.0

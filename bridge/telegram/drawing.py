@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from markdown_it.token import Token
 
-from bridge.telegram.canvas import Canvas, Rendered
+from bridge.telegram.canvas import Canvas
 from bridge.telegram.dialect import References, parse
+from bridge.telegram.post import Rendered
 from bridge.telegram.tables import Table, aligned
 from bridge.telegram.tex import subscript, superscript
 

@@ -22,7 +22,6 @@ from bridge.telegram import scratch
 from bridge.telegram.enclosed import Linked, Made, linked, made, name_of, speakable, without
 from bridge.telegram.fetching import Fetching, NotFetched
 from bridge.telegram.images import shape_of
-from bridge.telegram.manner import Manner
 from bridge.telegram.markup import whole
 from bridge.telegram.outgoing import Batch, Outgoing, Shape, batches
 from bridge.telegram.posting import Posting
@@ -68,14 +67,17 @@ class Enclosing:
 
     @asynccontextmanager
     async def of(
-        self, picture: Picture, posting: Posting, manner: Manner
+        self, picture: Picture, posting: Posting, speak_in: str | None
     ) -> AsyncIterator["Enclosure"]:
-        """What goes with a final picture; its temporary files are gone with the context."""
+        """What goes with a final picture; its temporary files are gone with the context.
+
+        `speak_in` is the language in which the answer is spoken, None for not at all.
+        """
         answer = whole(picture.text) if picture.note is None else ""
         links, parts = linked(answer), made(answer, self._file_characters)
         with ExitStack() as stack:
             found, sent, folder = list[Lying](), set[str](), None
-            if links or parts or (manner.spoken and answer):
+            if links or parts or (speak_in is not None and answer):
                 folder = _folder(stack)
             if folder is not None:
                 sent = await posting.sent({_digest(one.address): one.label for one in links})
@@ -83,7 +85,7 @@ class Enclosing:
                 written = [_write(*pair, folder) for pair in enumerate(parts)]
                 found += [Lying(one, one.key in sent) for one in written if one is not None]
             spoken = _SPEECH in sent
-            yield Enclosure(self, picture, found, posting, manner, folder, spoken=spoken)
+            yield Enclosure(self, picture, found, posting, speak_in, folder, spoken=spoken)
 
     async def _all(self, links: Sequence[Linked], folder: Path, sent: set[str]) -> list[Lying]:
         """Get hold of what is linked, as far as that does not take too long."""
@@ -171,14 +173,14 @@ class Enclosure:
         picture: Picture,
         found: Sequence[Lying],
         posting: Posting,
-        manner: Manner,
+        speak_in: str | None,
         folder: Path | None,
         *,
         spoken: bool,
     ) -> None:
         """`spoken` says that the recording was sent already."""
         self._spoken = spoken
-        self._manner = manner
+        self._speak_in = speak_in
         self._folder = folder
         self._maker = maker
         self._picture = picture
@@ -208,7 +210,7 @@ class Enclosure:
         for batch in batches([one.file for one in self._found if not one.sent]):
             await self._send(batch)
         whole = len(self._found) == before
-        if self._manner.spoken and self._picture.note is None and not await self._speak():
+        if self._picture.note is None and not await self._speak():
             notices = (*self._picture.notices, "speech.silent")
             self._picture = replace(self._picture, notices=notices)
             return False
@@ -217,12 +219,12 @@ class Enclosure:
     async def _speak(self) -> bool:
         """Have the answer spoken, and send that; False when it cannot be had."""
         text = speakable(whole(self._picture.text))
-        if self._spoken or not text:
+        if self._speak_in is None or self._spoken or not text:
             return True
         if self._folder is None:
             return False
         await self._posting.act(ChatAction.RECORD_VOICE)
-        sound = await self._maker.speaking.spoken(text, self._manner.language)
+        sound = await self._maker.speaking.spoken(text, self._speak_in)
         if sound is None:
             return False
         path = self._folder / "voice.ogg"

@@ -4,35 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.model import Picture, Reasoning
-from bridge.telegram.canvas import Entity, Rendered, units
 from bridge.telegram.markup import Growing, joined, render
 from bridge.telegram.paging import Pages
+from bridge.telegram.post import Entity, Frame, Keyboard, Rendered, units
 from bridge.texts import say
 
 MOST_TRANSCRIPT = 3000
 """Characters of what was said that are shown: an answer follows it."""
 BRIEF_UNITS = 280
 """How much of the agent's reasoning is shown when it is to be brief."""
-
-
-@dataclass(frozen=True)
-class Button:
-    """An inline button: what it says, and at most 64 bytes that come back when it is pressed."""
-
-    label: str
-    data: str
-
-
-Keyboard = tuple[tuple[Button, ...], ...]
-"""Rows of buttons."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One picture of one post."""
-
-    content: Rendered
-    keyboard: Keyboard = ()
 
 
 class Layout:

@@ -16,8 +16,8 @@ from bridge.store import chats, quotas
 from bridge.store.engine import Store
 from bridge.store.quotas import Scope
 from bridge.telegram.budget import Bucket
-from bridge.telegram.ordering import Route
 from bridge.telegram.rights import Rights
+from bridge.telegram.route import Route
 from bridge.texts import age
 
 PAUSED = "paused"

@@ -17,21 +17,16 @@ import httpx
 import structlog
 
 from bridge.crashing import outside
-from bridge.errors import (
-    SecondPoller,
-    StoreTrouble,
-    TelegramUnreachable,
-    TokenRevoked,
-    Unstorable,
-)
+from bridge.errors import SecondPoller, StoreTrouble, TelegramUnreachable, TokenRevoked, Unstorable
 from bridge.metrics import Metrics
 from bridge.store import inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.clock import TelegramClock
-from bridge.telegram.ordering import Ordering, Route, route_of
+from bridge.telegram.ordering import Ordering
 from bridge.telegram.outcomes import pauses
 from bridge.telegram.reading import WANTED, kind_of
+from bridge.telegram.route import Route, route_of
 from bridge.telegram.settling import Settling
 from bridge.transport import http_client, read_bounded
 

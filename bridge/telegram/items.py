@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
 from bridge.model import ChatKey, Message, Sender
-from bridge.telegram.calls import Cause
-from bridge.telegram.frame import Keyboard
+from bridge.telegram.post import Cause, Keyboard
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ callback data holds 64 bytes at most, and may be forged.
 
 from collections.abc import Sequence
 
-from bridge.telegram.frame import Button, Keyboard
+from bridge.telegram.post import Button, Keyboard
 from bridge.texts import say
 
 MOST_QUESTIONS = 8

@@ -12,14 +12,13 @@ from bridge.relay.lanes import Lanes
 from bridge.store import chats, places, turns, waiting
 from bridge.store.engine import Store
 from bridge.telegram.calls import Calls
-from bridge.telegram.canvas import Rendered
 from bridge.telegram.context import Context
 from bridge.telegram.door import Door
-from bridge.telegram.frame import Frame
 from bridge.telegram.introduction import Introduction
 from bridge.telegram.items import Moved, Standing, TopicClosed
 from bridge.telegram.notices import Notices
 from bridge.telegram.outcomes import moved_to
+from bridge.telegram.post import Frame, Rendered
 from bridge.telegram.rights import Rights
 from bridge.telegram.shut import TRY_AGAIN_SECONDS, Shut
 

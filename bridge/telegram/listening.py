@@ -16,13 +16,11 @@ from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.addressing import wakes, without_word
 from bridge.telegram.albums import Albums
-from bridge.telegram.calls import Cause
-from bridge.telegram.canvas import Entity, Rendered, units
 from bridge.telegram.context import Context
-from bridge.telegram.frame import Frame
 from bridge.telegram.gate import Gate, Refusal
 from bridge.telegram.items import Press
 from bridge.telegram.notices import Notices
+from bridge.telegram.post import Cause, Entity, Frame, Rendered, units
 from bridge.telegram.reactions import Reactions
 from bridge.telegram.shut import Shut
 from bridge.texts import say

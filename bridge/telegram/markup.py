@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import unescape
 
-from bridge.telegram.canvas import Entity, Rendered, units
 from bridge.telegram.dialect import References
 from bridge.telegram.drawing import render_block
 from bridge.telegram.extensions import LONGEST_FORMULA
+from bridge.telegram.post import Entity, Rendered, units
 from bridge.telegram.repair import repaired
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^`]*)$")

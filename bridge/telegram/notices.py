@@ -22,11 +22,10 @@ from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Notice
 from bridge.telegram.budget import Priority
-from bridge.telegram.calls import Calls, Cause
-from bridge.telegram.canvas import Entity, Rendered
+from bridge.telegram.calls import Calls
 from bridge.telegram.doubt import Doubt, Found
-from bridge.telegram.frame import Button, Frame, Keyboard
 from bridge.telegram.outcomes import ChatClosed, ChatMoved, Dropped, Refused, pauses
+from bridge.telegram.post import Button, Cause, Entity, Frame, Keyboard, Rendered
 
 log = structlog.get_logger(__name__)
 _Act = Callable[[], Awaitable[None]]

@@ -21,13 +21,20 @@ from telegram.error import (
 from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import ChatKey
 from bridge.redaction import redacted
-from bridge.telegram.canvas import Rendered
+from bridge.telegram.post import Rendered
 from bridge.transport import FILES_CURE, NOT_SENT, out_of_files
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 USUAL_SILENCE_SECONDS = 5.0
 MOST_SILENCE_SECONDS = 86400.0
+PATIENT_SECONDS = 60.0
+"""How long the end of a reply waits for Telegram here; after that it waits in the store."""
+LATER_SECONDS = 30.0
+SHUT_SECONDS = 600.0
+"""How long an answer waits where nothing can be written now, if nothing tells that this is over."""
+MOVING_SECONDS = 5.0
+"""How long an answer waits for its group to be found again as a supergroup."""
 _GONE = re.compile(
     "message to edit not found|message can't be edited|message_id_invalid|"
     "message identifier is not specified|there is no text in the message|there is no caption in the message|"

@@ -12,8 +12,8 @@ from telegram.error import BadRequest
 
 from bridge.model import ChatKey
 from bridge.telegram.calls import Calls
-from bridge.telegram.canvas import units
 from bridge.telegram.placement import Place
+from bridge.telegram.post import units
 
 MOST_IN_ALBUM = 10
 MOST_CAPTION_UNITS = 1024

@@ -11,12 +11,11 @@ from bridge.model import Turn
 from bridge.relay.lanes import Lanes
 from bridge.store import forgetting, turns, waiting
 from bridge.store.engine import Store
-from bridge.telegram.canvas import Rendered
 from bridge.telegram.context import Context
-from bridge.telegram.frame import Button, Frame
 from bridge.telegram.items import Order, Press
 from bridge.telegram.notices import Notices
 from bridge.telegram.people import People
+from bridge.telegram.post import Button, Frame, Rendered
 from bridge.texts import say
 
 log = structlog.get_logger(__name__)

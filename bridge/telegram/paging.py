@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from bridge.telegram.canvas import Entity, Rendered, trimmed, units
+from bridge.telegram.canvas import trimmed
+from bridge.telegram.post import Entity, Rendered, units
 
 LIMIT = 3900
 """UTF-16 units of a full post; the server takes 4096, the rest is room for a closing line."""

@@ -2,8 +2,7 @@
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bridge.telegram.canvas import Rendered
-from bridge.telegram.frame import Keyboard
+from bridge.telegram.post import Keyboard, Rendered
 
 
 def shown(content: Rendered, keyboard: Keyboard) -> dict[str, object]:

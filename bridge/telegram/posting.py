@@ -16,6 +16,10 @@ from bridge.telegram.budget import Priority
 from bridge.telegram.calls import Calls
 from bridge.telegram.doubt import Doubt
 from bridge.telegram.outcomes import (
+    LATER_SECONDS,
+    MOVING_SECONDS,
+    PATIENT_SECONDS,
+    SHUT_SECONDS,
     ChatClosed,
     ChatMoved,
     Dropped,
@@ -25,7 +29,6 @@ from bridge.telegram.outcomes import (
     pauses,
 )
 from bridge.telegram.outgoing import Batch, is_ours, send
-from bridge.telegram.posts import LATER_SECONDS, MOVING_SECONDS, PATIENT_SECONDS, SHUT_SECONDS
 
 log = structlog.get_logger(__name__)
 

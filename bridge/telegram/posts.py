@@ -13,19 +13,24 @@ from bridge.relay.reply import ReplyImpossible, ReplyLater
 from bridge.telegram.budget import Priority
 from bridge.telegram.calls import Calls
 from bridge.telegram.doubt import Doubt, Found
-from bridge.telegram.frame import Edit, Frame, Remove, Send, Step, next_step
+from bridge.telegram.frame import Edit, Remove, Send, Step, next_step
 from bridge.telegram.ledger import Ledger
-from bridge.telegram.outcomes import ChatClosed, ChatMoved, Dropped, PostGone, Refused, pauses
+from bridge.telegram.outcomes import (
+    LATER_SECONDS,
+    MOVING_SECONDS,
+    PATIENT_SECONDS,
+    SHUT_SECONDS,
+    ChatClosed,
+    ChatMoved,
+    Dropped,
+    PostGone,
+    Refused,
+    pauses,
+)
 from bridge.telegram.pacing import Family, Slot
+from bridge.telegram.post import Frame
 
 log = structlog.get_logger(__name__)
-PATIENT_SECONDS = 60.0
-"""How long the end of a reply waits for Telegram here; after that it waits in the store."""
-LATER_SECONDS = 30.0
-SHUT_SECONDS = 600.0
-"""How long an answer waits where nothing can be written now, if nothing tells that this is over."""
-MOVING_SECONDS = 5.0
-"""How long an answer waits for its group to be found again as a supergroup."""
 
 
 class Posts:

@@ -8,7 +8,7 @@ from babel import Locale
 
 from bridge.model import Answers, ChatKey, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.store.agents import Listed
-from bridge.telegram.frame import Button, Keyboard
+from bridge.telegram.post import Button, Keyboard
 from bridge.texts import catalogues, say
 
 AUTOMATIC = "auto"

@@ -20,14 +20,7 @@ from telegram import Message as RawMessage
 from telegram.constants import ChatType
 
 from bridge.model import ChatKey, Message
-from bridge.telegram.addressing import (
-    Command,
-    Us,
-    addressed,
-    command,
-    text_of,
-)
-from bridge.telegram.frame import Button, Keyboard
+from bridge.telegram.addressing import Command, Us, addressed, command, text_of
 from bridge.telegram.items import (
     Ask,
     Edit,
@@ -43,6 +36,7 @@ from bridge.telegram.items import (
     Unreadable,
 )
 from bridge.telegram.parsing import parsed
+from bridge.telegram.post import Button, Keyboard
 from bridge.telegram.said import (
     author_of,
     chat_key,

@@ -19,11 +19,10 @@ from bridge.relay.reply import ReplyImpossible, ReplyLater
 from bridge.telegram import rich
 from bridge.telegram.budget import Priority
 from bridge.telegram.calls import Calls
-from bridge.telegram.canvas import Rendered, units
 from bridge.telegram.drafting import Drafting
 from bridge.telegram.enclosing import Enclosing
 from bridge.telegram.features import Features
-from bridge.telegram.frame import Frame, Keyboard, Layout
+from bridge.telegram.frame import Layout
 from bridge.telegram.keyboards import judging, question_buttons, retry, running
 from bridge.telegram.ledger import Ledger
 from bridge.telegram.manner import Manner, lateness
@@ -36,6 +35,7 @@ from bridge.telegram.outcomes import (
     RichImpossible,
 )
 from bridge.telegram.pacing import Family
+from bridge.telegram.post import Frame, Keyboard, Rendered, units
 from bridge.telegram.posting import Posting
 from bridge.telegram.posts import Posts
 
@@ -104,7 +104,8 @@ class LiveReply:
         self._freeze()
         self._posts.ending(saying=bool(picture.answers))
         keyboard = await self._last_keyboard(picture)
-        async with self._enclosing.of(picture, self._posting, self._manner) as enclosure:
+        speak_in = self._manner.language if self._manner.spoken else None
+        async with self._enclosing.of(picture, self._posting, speak_in) as enclosure:
             await self._stand(enclosure.picture, keyboard)
             if not await enclosure.send():
                 await self._stand(enclosure.picture, keyboard)

@@ -16,10 +16,9 @@ from markdown_it.token import Token
 from bridge.telegram.dialect import References, parse
 from bridge.telegram.drawing import acceptable
 from bridge.telegram.markup import whole
+from bridge.telegram.post import Block
 from bridge.telegram.repair import repaired
 
-Block = dict[str, object]
-"""An object of the Bot API as JSON: a block, an item of a list, a cell, or a part of a text."""
 _Part = tuple[str, object, int]
 """A member of an object: its name, its value, and how many objects (items, cells) it is in."""
 

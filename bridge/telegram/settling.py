@@ -10,12 +10,9 @@ from bridge.model import Message
 from bridge.store import chats, inbox, places, turns
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
-from bridge.telegram.calls import Cause
-from bridge.telegram.canvas import Rendered
 from bridge.telegram.clock import TelegramClock
 from bridge.telegram.commands import COMMANDS, OWN, Commands
 from bridge.telegram.door import Door
-from bridge.telegram.frame import Frame
 from bridge.telegram.gate import Gate
 from bridge.telegram.items import (
     Ask,
@@ -38,6 +35,7 @@ from bridge.telegram.life import Life
 from bridge.telegram.listening import Listening
 from bridge.telegram.notices import Notices
 from bridge.telegram.people import People
+from bridge.telegram.post import Cause, Frame, Rendered
 from bridge.telegram.reading import read
 from bridge.telegram.taps import Taps
 from bridge.texts import say

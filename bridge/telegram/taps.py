@@ -14,11 +14,11 @@ from bridge.telegram import preferences
 from bridge.telegram.commands import Commands
 from bridge.telegram.door import Door
 from bridge.telegram.features import Features
-from bridge.telegram.frame import Button, Keyboard
 from bridge.telegram.items import Press
 from bridge.telegram.keyboards import DISLIKE, LIKE
 from bridge.telegram.listening import MOMENT_SECONDS, Listening
 from bridge.telegram.notices import Notices
+from bridge.telegram.post import Button, Keyboard
 from bridge.telegram.rights import Rights
 from bridge.texts import say
 

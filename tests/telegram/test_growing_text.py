@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.model import Picture
-from bridge.telegram.canvas import Rendered, units
 from bridge.telegram.frame import Layout
 from bridge.telegram.markup import Growing, render
 from bridge.telegram.paging import LIMIT, SLACK, Pages, posts
+from bridge.telegram.post import Rendered, units
 
 
 @dataclass(frozen=True)

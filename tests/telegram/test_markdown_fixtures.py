@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from bridge.telegram.canvas import QUOTATIONS, Entity, Rendered, units
+from bridge.telegram.canvas import QUOTATIONS
 from bridge.telegram.markup import render
 from bridge.telegram.paging import posts
+from bridge.telegram.post import Entity, Rendered, units
 
 FOLDER = Path(__file__).parent / "markdown"
 MOST_UNITS = 4096

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.sandbox import coze
-from bridge.telegram.canvas import Rendered, units
 from bridge.telegram.drawing import acceptable
 from bridge.telegram.markup import render, whole
 from bridge.telegram.paging import LIMIT, MOST_ENTITIES, posts
+from bridge.telegram.post import Rendered, units
 
 FIXTURES = sorted((Path(coze.__file__).parent / "scripts" / "markdown").glob("*.md"))
 

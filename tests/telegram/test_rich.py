@@ -14,7 +14,8 @@ from bridge.sandbox import coze
 from bridge.sandbox.telegram.refusals import Refused
 from bridge.sandbox.telegram.rich import read_rich
 from bridge.telegram.markup import render
-from bridge.telegram.rich import Block, blocks, worth_it
+from bridge.telegram.post import Block
+from bridge.telegram.rich import blocks, worth_it
 from bridge.telegram.tex import readable
 
 SCRIPTS = Path(coze.__file__).parent / "scripts" / "markdown"

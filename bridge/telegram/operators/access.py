@@ -10,11 +10,9 @@ from bridge.model import ChatKey
 from bridge.store import access, people
 from bridge.store.access import Access
 from bridge.store.people import Group, Known
-from bridge.telegram.calls import Cause
-from bridge.telegram.canvas import Rendered
-from bridge.telegram.frame import Frame, Keyboard
 from bridge.telegram.items import Order, Press
 from bridge.telegram.operators.desk import Desk, confirm, language_of, operator_of, pages
+from bridge.telegram.post import Cause, Frame, Keyboard, Rendered
 from bridge.texts import age, say
 
 log = structlog.get_logger(__name__)

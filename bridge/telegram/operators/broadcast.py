@@ -10,13 +10,11 @@ from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
 from bridge.store import broadcasts, people
 from bridge.store.broadcasts import Broadcast, Delivery
 from bridge.telegram.budget import Priority
-from bridge.telegram.calls import Cause
-from bridge.telegram.canvas import Rendered, units
-from bridge.telegram.frame import Button, Frame, Keyboard
 from bridge.telegram.items import Order, Press
 from bridge.telegram.markup import render
 from bridge.telegram.operators.desk import Desk, language_of, operator_of, private
 from bridge.telegram.outcomes import ChatClosed, ChatMoved, Dropped, PostGone, Refused, pauses
+from bridge.telegram.post import Button, Cause, Frame, Keyboard, Rendered, units
 from bridge.texts import say
 
 log = structlog.get_logger(__name__)

@@ -13,12 +13,11 @@ from bridge.relay.lanes import Lanes
 from bridge.store import audit
 from bridge.store.engine import Store
 from bridge.telegram.calls import Calls
-from bridge.telegram.canvas import Rendered, seen, shortened
 from bridge.telegram.door import Door
-from bridge.telegram.frame import Button, Frame, Keyboard
 from bridge.telegram.items import Order, Press
 from bridge.telegram.notices import Notices
 from bridge.telegram.people import People
+from bridge.telegram.post import Button, Frame, Keyboard, Rendered, seen, shortened
 from bridge.telegram.rights import Rights
 from bridge.telegram.vitals import Vitals
 from bridge.texts import say

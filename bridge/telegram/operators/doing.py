@@ -3,12 +3,10 @@
 import time
 
 from bridge.store import chats
-from bridge.telegram.calls import Cause
-from bridge.telegram.canvas import Rendered
-from bridge.telegram.frame import Frame
 from bridge.telegram.gate import PAUSED
 from bridge.telegram.items import Order, Press
 from bridge.telegram.operators.desk import Desk, confirm, language_of, operator_of, private
+from bridge.telegram.post import Cause, Frame, Rendered
 from bridge.texts import say
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
