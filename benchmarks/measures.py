@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bridge.telegram.budget import Limits
+from bridge.telegram.api.budget import Limits
 
 Step = tuple[float, int]
 """A time, and how many letters there are from then on."""

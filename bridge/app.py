@@ -42,40 +42,40 @@ from bridge.store import (
     uploads,
 )
 from bridge.store.engine import Store
-from bridge.telegram import scratch
+from bridge.telegram.access.approval import Door, all_operators, new_code
+from bridge.telegram.access.approval_cards import Approvals
+from bridge.telegram.access.introduction import Introduction
+from bridge.telegram.access.limits import Flood, Gate, Hush
+from bridge.telegram.access.people import People
+from bridge.telegram.access.rights import Rights
 from bridge.telegram.alarms import Alarms, clock_off, file_lost, updates_stuck
-from bridge.telegram.approvals import Approvals
-from bridge.telegram.budget import Limits
-from bridge.telegram.calls import Calls
-from bridge.telegram.clock import WARNING_SECONDS, TelegramClock
-from bridge.telegram.commands import Commands
-from bridge.telegram.context import Context
-from bridge.telegram.door import Door, all_operators, new_code
-from bridge.telegram.enclosing import Enclosing
-from bridge.telegram.features import Features
-from bridge.telegram.fetching import Fetching
-from bridge.telegram.gate import Flood, Gate, Hush
-from bridge.telegram.intake import DEAF_SECONDS, STUCK_SECONDS, Intake
-from bridge.telegram.introduction import Introduction
-from bridge.telegram.life import Life
-from bridge.telegram.listening import Listening
-from bridge.telegram.media import Downloads
-from bridge.telegram.menus import Menus
-from bridge.telegram.notices import Notices
-from bridge.telegram.opening import Replies
-from bridge.telegram.operators.broadcast import Broadcasting
-from bridge.telegram.operators.desk import Controls, Desk
-from bridge.telegram.operators.doing import tell_reloaded
-from bridge.telegram.operators.table import Operators
-from bridge.telegram.own_data import OwnData
-from bridge.telegram.pacing import Pacer
-from bridge.telegram.people import People
-from bridge.telegram.reactions import Reactions
-from bridge.telegram.rights import Rights
-from bridge.telegram.settling import Settling
-from bridge.telegram.shut import Shut
-from bridge.telegram.taps import Taps
-from bridge.telegram.vitals import Vitals
+from bridge.telegram.api.budget import Limits
+from bridge.telegram.api.client import Calls
+from bridge.telegram.api.clock import WARNING_SECONDS, TelegramClock
+from bridge.telegram.api.notices import Notices
+from bridge.telegram.api.scheduler import Pacer
+from bridge.telegram.api.unwritable import Shut
+from bridge.telegram.commands.menus import Menus
+from bridge.telegram.commands.operators.broadcast import Broadcasting
+from bridge.telegram.commands.operators.context import Controls, Desk
+from bridge.telegram.commands.operators.control import tell_reloaded
+from bridge.telegram.commands.operators.table import Operators
+from bridge.telegram.commands.people import Commands
+from bridge.telegram.commands.privacy import OwnData
+from bridge.telegram.files import tempfiles
+from bridge.telegram.files.deliver import Enclosing
+from bridge.telegram.files.download import Downloads
+from bridge.telegram.files.fetch_url import Fetching
+from bridge.telegram.inbound.callbacks import Taps
+from bridge.telegram.inbound.membership import Life
+from bridge.telegram.inbound.polling import DEAF_SECONDS, STUCK_SECONDS, Intake
+from bridge.telegram.inbound.router import Settling
+from bridge.telegram.questions.asking import Listening
+from bridge.telegram.questions.overheard import Context
+from bridge.telegram.reply.factory import Replies
+from bridge.telegram.reply.features import Features
+from bridge.telegram.reply.reactions import Reactions
+from bridge.telegram.status import Vitals
 
 log = structlog.get_logger(__name__)
 TIDY_SECONDS = 3600.0
@@ -353,7 +353,7 @@ def _settling(settings: Settings, has: _Parts, clock: TelegramClock) -> tuple[Se
 
 async def _tidy(store: Store, days: float) -> None:
     """Forget what nothing can ask for any more."""
-    await asyncio.to_thread(scratch.sweep)
+    await asyncio.to_thread(tempfiles.sweep)
     try:
         async with store.writing() as tx:
             await inbox.prune(tx)

@@ -16,11 +16,11 @@ from bridge.metrics import Metrics
 from bridge.model import Home
 from bridge.redaction import in_use
 from bridge.settings import Settings
-from bridge.telegram.clock import TelegramClock
-from bridge.telegram.intake import Mailbox
-from bridge.telegram.media import Downloads
-from bridge.telegram.outcomes import pauses, seconds, unreachable
-from bridge.telegram.wire import CONNECT_SECONDS, READ_SECONDS, Request
+from bridge.telegram.api.clock import TelegramClock
+from bridge.telegram.api.errors import pauses, seconds, unreachable
+from bridge.telegram.api.request import CONNECT_SECONDS, READ_SECONDS, Request
+from bridge.telegram.files.download import Downloads
+from bridge.telegram.inbound.polling import Mailbox
 
 log = structlog.get_logger(__name__)
 REFUSALS = 3

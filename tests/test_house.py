@@ -17,10 +17,10 @@ from bridge.model import ChatKey, Preferences
 from bridge.ops.cli import app
 from bridge.settings import Settings
 from bridge.store.access import Access
-from bridge.telegram.commands import COMMANDS
-from bridge.telegram.operators.knowing import SPANS
-from bridge.telegram.operators.table import OPERATOR_COMMANDS
-from bridge.telegram.preferences import _values, keyboard
+from bridge.telegram.commands.operators.reports import SPANS
+from bridge.telegram.commands.operators.table import OPERATOR_COMMANDS
+from bridge.telegram.commands.people import COMMANDS
+from bridge.telegram.commands.settings_menu import _values, keyboard
 from bridge.texts import catalogues, say
 
 ROOT = Path(bridge.__file__).parent

@@ -20,7 +20,7 @@ from bridge.ops.http import pages
 from bridge.ops.logs import set_up
 from bridge.redaction import redacted
 from bridge.settings import Settings
-from bridge.telegram.operators.desk import Controls
+from bridge.telegram.commands.operators.context import Controls
 
 log = structlog.get_logger(__name__)
 RELOAD_SECONDS = 1.0

@@ -19,11 +19,11 @@ from bridge.errors import (
 from bridge.model import ChatKey, End, State
 from bridge.store import alarms
 from bridge.store.engine import Store
-from bridge.telegram.calls import Calls
-from bridge.telegram.notices import Notices
-from bridge.telegram.people import People
+from bridge.telegram.access.people import People
+from bridge.telegram.access.rights import Rights
+from bridge.telegram.api.client import Calls
+from bridge.telegram.api.notices import Notices
 from bridge.telegram.post import Cause, Frame, Rendered, shortened
-from bridge.telegram.rights import Rights
 from bridge.texts import age, say
 
 log = structlog.get_logger(__name__)

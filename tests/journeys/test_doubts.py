@@ -19,7 +19,7 @@ from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Silence, ending, fixed, say
 from bridge.sandbox.serving import serving
-from bridge.telegram.calls import Calls
+from bridge.telegram.api.client import Calls
 
 ANSWER = "An answer of some words."
 FOREVER = 10**6

@@ -7,7 +7,7 @@ from worlds import World, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import AlbumItem, Group, Person
-from bridge.telegram import scratch
+from bridge.telegram.files import tempfiles
 
 ANSWER = "An answer of some words."
 
@@ -27,7 +27,7 @@ def asked(world: World) -> list[tuple[str, list[tuple[str, str]]]]:
 
 def nothing_left() -> bool:
     """Whether no temporary file of ours is left."""
-    return scratch.left() == []
+    return tempfiles.left() == []
 
 
 @in_a_fast_world

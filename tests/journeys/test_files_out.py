@@ -13,7 +13,7 @@ from worlds import World, a_world, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message, Person
-from bridge.telegram import scratch
+from bridge.telegram.files import tempfiles
 
 SPEED = 4.0
 
@@ -47,7 +47,7 @@ async def test_pictures_come_as_an_album_below_the_text(world: World) -> None:
     for post in posts[1:]:
         assert Image.open(io.BytesIO(world.telegram.content_of(post))).size > (1, 1)
     assert calls(world, "sendMediaGroup") == 1
-    assert scratch.left() == []
+    assert tempfiles.left() == []
 
 
 @in_a_fast_world

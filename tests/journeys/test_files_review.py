@@ -21,7 +21,7 @@ from bridge.sandbox.coze import saying
 from bridge.sandbox.coze.scripts.steps import Event, ending, fixed
 from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import AlbumItem, Message
-from bridge.telegram import scratch
+from bridge.telegram.files import tempfiles
 
 SPEED = 4.0
 
@@ -311,7 +311,7 @@ async def test_stop_ends_an_upload(world: World) -> None:
         world.telegram.send(ann, "/stop")
         post = await world.settled(ann, 1, timeout=10)
         assert post.text.endswith("Stopped.")
-        assert scratch.left() == []
+        assert tempfiles.left() == []
     assert world.coze.asked == []
 
 

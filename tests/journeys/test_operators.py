@@ -14,8 +14,8 @@ from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message, Person
 from bridge.store import audit
 from bridge.store.access import Access
-from bridge.telegram.operators.desk import Controls
-from bridge.telegram.operators.table import OPERATOR_COMMANDS
+from bridge.telegram.commands.operators.context import Controls
+from bridge.telegram.commands.operators.table import OPERATOR_COMMANDS
 
 ANSWER = "An answer of some words."
 

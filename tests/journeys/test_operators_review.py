@@ -25,7 +25,7 @@ from bridge.sandbox.telegram import Message, Person
 from bridge.store import access, alarms, audit, broadcasts, chats
 from bridge.store.access import Access
 from bridge.store.broadcasts import Delivery
-from bridge.telegram.operators.desk import Controls
+from bridge.telegram.commands.operators.context import Controls
 
 ANSWER = "An answer of some words."
 

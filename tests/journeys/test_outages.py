@@ -24,7 +24,7 @@ from worlds import (
 from bridge.app import App
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.serving import serving
-from bridge.telegram.intake import Intake, Mailbox
+from bridge.telegram.inbound.polling import Intake, Mailbox
 
 ANSWER = "An answer of some words."
 FOREVER = 10**6

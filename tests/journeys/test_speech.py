@@ -6,7 +6,7 @@ from worlds import World, buttons, in_a_fast_world
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Person
 from bridge.sandbox.telegram.contents import opus_seconds
-from bridge.telegram import scratch
+from bridge.telegram.files import tempfiles
 
 ANSWER = (
     "**Hello there.** Here is code:\n\n```\nx = 1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nBye."
@@ -40,7 +40,7 @@ async def test_answers_to_voice_messages_are_spoken_when_chosen(world: World) ->
     assert spoken.text == "Hello there. Here is code:\nBye."
     assert spoken.format == "ogg_opus"
     assert opus_seconds(world.telegram.content_of(world.posts(ann)[-1]))
-    assert scratch.left() == []
+    assert tempfiles.left() == []
 
 
 @in_a_fast_world

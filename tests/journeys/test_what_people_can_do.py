@@ -11,7 +11,7 @@ from worlds import World, a_world, buttons, formats, in_a_fast_world, is_running
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Silence, ending, fixed, say
 from bridge.sandbox.telegram import Person
-from bridge.telegram.budget import PRIVATE
+from bridge.telegram.api.budget import PRIVATE
 
 
 async def test_an_edited_question_rewrites_the_same_reply(world: World) -> None:

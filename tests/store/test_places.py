@@ -11,7 +11,7 @@ from bridge.relay.wording import worded
 from bridge.store import access, chats, migrate, offers, places, turns, waiting
 from bridge.store.access import Access
 from bridge.store.engine import Store
-from bridge.telegram.shut import REFUSED_SECONDS, Shut
+from bridge.telegram.api.unwritable import REFUSED_SECONDS, Shut
 
 OLD, NEW = ChatKey(-5), ChatKey(-1005)
 ANN, BO = Sender(5, "Ann", "en"), Sender(6, "Bo", "en")

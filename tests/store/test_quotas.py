@@ -12,8 +12,8 @@ from bridge.model import ChatKey, End, Message, Picture, Sender, State
 from bridge.store import forgetting, migrate, quotas, turns, waiting
 from bridge.store.engine import Store
 from bridge.store.quotas import Period, Quota, Scope, Unit, counting
-from bridge.telegram.gate import Flood
-from bridge.telegram.operators.quota import parsed
+from bridge.telegram.access.limits import Flood
+from bridge.telegram.commands.operators.quota import parsed
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from bridge.sandbox.telegram import Budgets, Group, Message, Person, TelegramEmu
 from bridge.settings import Settings
 from bridge.store import migrate, stats
 from bridge.store.engine import Store
-from bridge.telegram.operators.desk import Controls
+from bridge.telegram.commands.operators.context import Controls
 
 BOT_TOKEN = "42:SANDBOX"
 COZE_TOKEN = "pat_sandbox"

@@ -1,6 +1,6 @@
 """What a rendered text shows: its formats with what stands under each."""
 
-from bridge.telegram.markup import render
+from bridge.telegram.markdown.streaming import render
 
 
 def shown(markdown: str, *, preview: bool = False) -> list[tuple[str, str]]:

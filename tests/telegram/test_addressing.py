@@ -7,9 +7,9 @@ import pytest
 from telegram import Bot, User
 
 from bridge.model import Quote
-from bridge.telegram.addressing import wakes, without_word
-from bridge.telegram.items import Ask, Edit, Heard, Item, Nothing, Order, Unreadable
-from bridge.telegram.reading import read
+from bridge.telegram.updates.addressing import wakes, without_word
+from bridge.telegram.updates.events import Ask, Edit, Heard, Item, Nothing, Order, Unreadable
+from bridge.telegram.updates.parse import read
 
 US = {"id": 42, "is_bot": True, "first_name": "Sandbox", "username": "sandbox_bot"}
 ANN = {"id": 5, "is_bot": False, "first_name": "Ann", "language_code": "en"}

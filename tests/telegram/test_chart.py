@@ -9,7 +9,7 @@ from PIL import Image
 
 from bridge.model import State
 from bridge.store.stats import Bucket, Stats, percentile
-from bridge.telegram.operators.chart import drawn
+from bridge.telegram.commands.operators.chart import drawn
 
 BEGAN = 1_795_132_800.0
 

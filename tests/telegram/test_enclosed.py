@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from bridge.telegram.enclosed import Linked, Made, linked, made, name_of, without
+from bridge.telegram.files.extract import Linked, Made, linked, made, name_of, without
 
 SIGNED = "https://lf3.coze.cn/obj/a.png?x-expires=1&x-signature=a%2Fb"
 

@@ -16,8 +16,8 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from bridge.sandbox.serving import serving
-from bridge.telegram import fetching
-from bridge.telegram.fetching import Fetched, Fetching, NotFetched, public
+from bridge.telegram.files import fetch_url
+from bridge.telegram.files.fetch_url import Fetched, Fetching, NotFetched, public
 
 MOST = 100_000
 PRIVATE_HOSTS = (
@@ -213,14 +213,14 @@ def test_public_addresses(host: str) -> None:
 async def test_an_own_public_address_is_not_connected_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kernel says what is its own: here, every address of `fetching`'s trial socket."""
+    """The kernel says what is its own: here, every address of `fetch_url`'s trial socket."""
     asked: list[str] = []
 
     def goes_home(number: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         asked.append(str(number))
         return True
 
-    monkeypatch.setattr(fetching, "_goes_home", goes_home)
+    monkeypatch.setattr(fetch_url, "_goes_home", goes_home)
     for name, resolver in (("8.8.8.8", None), ("own.example", Names(["8.8.8.8"]))):
         with pytest.raises(NotFetched):
             await Fetching(resolver=resolver).fetch(f"http://{name}/", tmp_path / "file", MOST)
@@ -234,20 +234,20 @@ def test_the_kernel_tells_which_addresses_are_its_own() -> None:
         for one in adapter.ips
     ]
     assert own
-    assert all(fetching.own(ipaddress.ip_address(address)) for address in own)
-    assert not fetching.own(ipaddress.ip_address("8.8.8.8"))
+    assert all(fetch_url.own(ipaddress.ip_address(address)) for address in own)
+    assert not fetch_url.own(ipaddress.ip_address("8.8.8.8"))
 
 
 def test_a_network_at_an_interface_is_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
     network = ipaddress.ip_network("8.8.8.0/24")
-    monkeypatch.setattr(fetching, "_own_networks", lambda: [network])
-    assert fetching.own(ipaddress.ip_address("8.8.8.9"))
-    assert fetching.own(ipaddress.ip_address("::ffff:8.8.8.9"))
-    assert not fetching.own(ipaddress.ip_address("8.8.4.4"))
+    monkeypatch.setattr(fetch_url, "_own_networks", lambda: [network])
+    assert fetch_url.own(ipaddress.ip_address("8.8.8.9"))
+    assert fetch_url.own(ipaddress.ip_address("::ffff:8.8.8.9"))
+    assert not fetch_url.own(ipaddress.ip_address("8.8.4.4"))
 
 
 def test_a_socket_is_only_made_for_what_is_public() -> None:
     for address in ("127.0.0.1", "10.0.0.1", "192.0.0.192", "::1", "fec0::1"):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with pytest.raises(OSError, match="not a public address"):
-            fetching._socket_for((family, socket.SOCK_STREAM, 6, "", (address, 80)))
+            fetch_url._socket_for((family, socket.SOCK_STREAM, 6, "", (address, 80)))

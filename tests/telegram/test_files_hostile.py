@@ -23,15 +23,15 @@ from bridge.model import Attachment, ChatKey, Kind, Message, Sender
 from bridge.relay.carrying import Carried
 from bridge.relay.ogg import NotOgg, joined
 from bridge.sandbox.serving import serving
-from bridge.telegram.albums import Albums
-from bridge.telegram.attached import file_name
-from bridge.telegram.enclosed import Linked, without
-from bridge.telegram.fetching import Fetching, NotFetched
-from bridge.telegram.images import shape_of
-from bridge.telegram.items import Ask
-from bridge.telegram.media import Downloads
-from bridge.telegram.outgoing import Shape
-from bridge.telegram.reading import read
+from bridge.telegram.files.download import Downloads
+from bridge.telegram.files.extract import Linked, without
+from bridge.telegram.files.fetch_url import Fetching, NotFetched
+from bridge.telegram.files.photo import shape_of
+from bridge.telegram.files.send import Shape
+from bridge.telegram.questions.albums import Albums
+from bridge.telegram.updates.attachments import file_name
+from bridge.telegram.updates.events import Ask
+from bridge.telegram.updates.parse import read
 
 HOMES = (
     "\u2460\u2461\u2466.\u24ea.\u24ea.\u2460",

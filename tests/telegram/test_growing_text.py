@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.model import Picture
-from bridge.telegram.frame import Layout
-from bridge.telegram.markup import Growing, render
-from bridge.telegram.paging import LIMIT, SLACK, Pages, posts
+from bridge.telegram.markdown.pages import LIMIT, SLACK, Pages, posts
+from bridge.telegram.markdown.streaming import Growing, render
 from bridge.telegram.post import Rendered, units
+from bridge.telegram.reply.layout import Layout
 
 
 @dataclass(frozen=True)

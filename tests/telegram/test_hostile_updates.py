@@ -27,9 +27,9 @@ from bridge.app import App
 from bridge.errors import TelegramTrouble
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Person
-from bridge.telegram.intake import Intake, Mailbox
-from bridge.telegram.items import Item
-from bridge.telegram.reading import chat_of, read
+from bridge.telegram.inbound.polling import Intake, Mailbox
+from bridge.telegram.updates.events import Item
+from bridge.telegram.updates.parse import chat_of, read
 
 Update = dict[str, Any]
 Spoil = Callable[[Update, random.Random], None]

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Bot, User
 
-from bridge.telegram.items import Ask, Edit, Heard, Item, Nothing, Order, Unreadable
-from bridge.telegram.reading import read
-from bridge.telegram.richtext import linked, rich_mentions, rich_text
+from bridge.telegram.updates.events import Ask, Edit, Heard, Item, Nothing, Order, Unreadable
+from bridge.telegram.updates.parse import read
+from bridge.telegram.updates.rich_text import linked, rich_mentions, rich_text
 
 Json = dict[str, object]
 PERSON: Json = {"id": 5, "is_bot": False, "first_name": "Ann"}

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bridge.telegram.canvas import QUOTATIONS
-from bridge.telegram.markup import render
-from bridge.telegram.paging import posts
+from bridge.telegram.markdown.pages import posts
+from bridge.telegram.markdown.streaming import render
+from bridge.telegram.markdown.text_builder import QUOTATIONS
 from bridge.telegram.post import Entity, Rendered, units
 
 FOLDER = Path(__file__).parent / "markdown"

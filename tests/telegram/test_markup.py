@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.sandbox import coze
-from bridge.telegram.drawing import acceptable
-from bridge.telegram.markup import render, whole
-from bridge.telegram.paging import LIMIT, MOST_ENTITIES, posts
+from bridge.telegram.markdown.blocks import acceptable
+from bridge.telegram.markdown.pages import LIMIT, MOST_ENTITIES, posts
+from bridge.telegram.markdown.streaming import render, whole
 from bridge.telegram.post import Rendered, units
 
 FIXTURES = sorted((Path(coze.__file__).parent / "scripts" / "markdown").glob("*.md"))

@@ -11,9 +11,9 @@ from telegram.error import ChatMigrated, NetworkError, RetryAfter
 from bridge.coze.events import read_object, text_of
 from bridge.errors import TelegramUnreachable
 from bridge.model import ChatKey
-from bridge.telegram.markup import render
-from bridge.telegram.outcomes import judged, moved_to, seconds, unreachable
-from bridge.telegram.paging import posts
+from bridge.telegram.api.errors import judged, moved_to, seconds, unreachable
+from bridge.telegram.markdown.pages import posts
+from bridge.telegram.markdown.streaming import render
 
 
 @pytest.mark.parametrize(

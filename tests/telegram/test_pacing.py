@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.telegram.budget import (
+from bridge.telegram.api.budget import (
     ACTIONS,
     GROUP,
     MARGIN_SECONDS,
@@ -21,7 +21,7 @@ from bridge.telegram.budget import (
     Limits,
     Priority,
 )
-from bridge.telegram.pacing import MOST_NEW_A_SECOND, SECOND, Family, Pacer, Pacing, Ticket
+from bridge.telegram.api.scheduler import MOST_NEW_A_SECOND, SECOND, Family, Pacer, Pacing, Ticket
 
 FINAL, FIRST, INTERIM = Priority.FINAL, Priority.FIRST, Priority.INTERIM
 

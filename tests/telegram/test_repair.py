@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds_of_text import shown
 
-from bridge.telegram.enclosed import made
-from bridge.telegram.markup import Growing, render
-from bridge.telegram.repair import repaired
-from bridge.telegram.rich import blocks
+from bridge.telegram.files.extract import made
+from bridge.telegram.markdown.repair import repaired
+from bridge.telegram.markdown.rich import blocks
+from bridge.telegram.markdown.streaming import Growing, render
 
 PIECES = st.sampled_from(
     ["```", "```bash", "```markdown", "~~~", "words", "words:```py", "| a | b |", "|---|---|", "",

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from bridge.sandbox import coze
 from bridge.sandbox.telegram.refusals import Refused
 from bridge.sandbox.telegram.rich import read_rich
-from bridge.telegram.markup import render
+from bridge.telegram.markdown.math import readable
+from bridge.telegram.markdown.rich import blocks, worth_it
+from bridge.telegram.markdown.streaming import render
 from bridge.telegram.post import Block
-from bridge.telegram.rich import blocks, worth_it
-from bridge.telegram.tex import readable
 
 SCRIPTS = Path(coze.__file__).parent / "scripts" / "markdown"
 CASES = Path(__file__).parent / "markdown"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds_of_text import shown
 
-from bridge.telegram.markup import Growing, render
+from bridge.telegram.markdown.streaming import Growing, render
 
 LETTERS = {
     "Latin": string.ascii_letters,

@@ -13,8 +13,8 @@ from bridge.store.alarms import Alarm
 from bridge.store.audit import Act
 from bridge.store.people import Group, Known
 from bridge.store.stats import Failure, Live, Stats, Waits
-from bridge.telegram.gate import PAUSED
-from bridge.telegram.vitals import Pulse
+from bridge.telegram.access.limits import PAUSED
+from bridge.telegram.status import Pulse
 
 FRESH_SECONDS = 1.0
 """How long what was seen is good for all who look."""

@@ -1,0 +1,321 @@
+"""The Bot API calls that we make, each with its outcome judged once.
+
+Nothing tells whether an unanswered send took place, and bots hear nothing of their own messages:
+edits are repeated freely, sends only when they did not happen, as far as that can be found out.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from telegram import Bot
+from telegram.constants import ChatAction
+from telegram.error import (
+    BadRequest,
+    EndPointNotFound,
+    RetryAfter,
+    TelegramError,
+)
+
+from bridge.errors import StoreTrouble, TelegramUnreachable
+from bridge.metrics import Metrics
+from bridge.model import ChatKey
+from bridge.store import outbox, silences
+from bridge.store.engine import Store
+from bridge.telegram.api.budget import Priority
+from bridge.telegram.api.errors import (
+    ChatClosed,
+    ChatMoved,
+    DraftsImpossible,
+    Dropped,
+    PostGone,
+    Refused,
+    Result,
+    RichImpossible,
+    formatted,
+    judged,
+    seconds,
+)
+from bridge.telegram.api.payload import entities, markup, shown
+from bridge.telegram.api.placement import STALE_SECONDS, Placement
+from bridge.telegram.api.scheduler import Family, Pacer
+from bridge.telegram.api.unconfirmed import GIVEN_UP, MOST_LOOKS, Doubt, Found, alone, candidates
+from bridge.telegram.api.unwritable import REFUSED_SECONDS, Shut
+from bridge.telegram.post import Block, Frame, Keyboard, Rendered
+from bridge.telegram.updates.message import whole_number
+
+log = structlog.get_logger(__name__)
+
+
+class Calls:
+    """Makes calls for one bot, at the pace that each chat allows."""
+
+    def __init__(
+        self, bot: Bot, pacer: Pacer, store: Store, shut: Shut, metrics: Metrics | None = None
+    ) -> None:
+        self._bot = bot
+        self._store = store
+        self._shut = shut
+        self.pacer = pacer
+        self.placement = Placement(self.raw)
+        self.metrics = metrics or Metrics()
+        self.moved: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+        """Groups that turned out to be supergroups now, each with its new id."""
+
+    async def send(
+        self, key: ChatKey, frame: Frame, reply_to: int | None = None, near: int | None = None
+    ) -> int:
+        """Send a post and return its message id; the slot was taken before.
+
+        `near` is a message of its topic. Raises ChatClosed, Dropped, Refused and
+        TelegramUnreachable, whose `happened` says whether it may stand there all the same.
+        """
+
+        async def call(content: Rendered) -> int:
+            what = shown(content, frame.keyboard)
+            sent = await self.placement.placed(
+                key,
+                lambda place: self.raw(
+                    "sendmessage", chat_id=key.chat_id, **place.parameters, **what
+                ),
+                reply_to,
+                near,
+            )
+            return whole_number(sent["message_id"])
+
+        return await self.judged(key, "Sending a message", formatted(call, frame.content))
+
+    async def edit(self, key: ChatKey, post: int, frame: Frame) -> None:
+        """Show a frame in a post; the slot was taken before. Safe to repeat.
+
+        Raises PostGone, ChatClosed, Dropped, Refused and TelegramUnreachable.
+        """
+
+        async def call(content: Rendered) -> None:
+            try:
+                await self.raw(
+                    "editmessagetext",
+                    chat_id=key.chat_id,
+                    message_id=post,
+                    **shown(content, frame.keyboard),
+                )
+            except BadRequest as error:
+                if "message is not modified" not in str(error).casefold():
+                    raise
+
+        await self.judged(key, "Editing a message", formatted(call, frame.content))
+
+    async def show_buttons(self, key: ChatKey, post: int, keyboard: Keyboard) -> None:
+        """Change the buttons of a post; that it failed matters to nobody."""
+        async with self.pacer.slot(key.chat_id, Priority.COMMAND):
+            await self._quietly(
+                key,
+                lambda: self._bot.edit_message_reply_markup(
+                    key.chat_id, post, reply_markup=markup(keyboard)
+                ),
+            )
+
+    async def show(self, key: ChatKey, post: int, frame: Frame) -> None:
+        """Change a short message of ours; that it failed matters to nobody. Raises ChatClosed."""
+        with suppress(Dropped, Refused, PostGone, TelegramUnreachable, ChatMoved):
+            async with self.pacer.slot(key.chat_id, Priority.COMMAND):
+                await self.edit(key, post, frame)
+
+    async def remove(self, key: ChatKey, post: int) -> None:
+        """Delete a post; the slot was taken before. One that cannot be deleted is left.
+
+        Raises ChatClosed, Dropped and TelegramUnreachable. Safe to repeat.
+        """
+        with suppress(PostGone, Refused):
+            await self.judged(
+                key,
+                "Deleting a message",
+                lambda: self._bot.delete_message(key.chat_id, post),
+            )
+
+    async def enrich(
+        self, key: ChatKey, post: int, blocks: Sequence[Block], keyboard: Keyboard
+    ) -> None:
+        """Turn a finished post into a rich message, without a new one and its notification.
+
+        Raises RichImpossible when this server has no rich messages; PostGone, ChatClosed,
+        Dropped, Refused and TelegramUnreachable leave the post as it was.
+        """
+
+        async def call() -> None:
+            try:
+                await self.raw(
+                    "editmessagetext",
+                    chat_id=key.chat_id,
+                    message_id=post,
+                    rich_message={"blocks": list(blocks), "skip_entity_detection": True},
+                    reply_markup=markup(keyboard),
+                )
+            except BadRequest as error:
+                if "text is empty" in str(error).casefold():  # an older server looks for a text
+                    raise RichImpossible(str(error)) from error
+                raise
+
+        async with self.pacer.slot(key.chat_id, Priority.COMMAND):
+            await self.judged(key, "Making a message rich", call)
+
+    async def draft(self, key: ChatKey, draft_id: int, content: Rendered) -> None:
+        """Show a draft with a Stop button of Telegram's own; the slot was taken before.
+
+        Raises DraftsImpossible, ChatClosed, Dropped, Refused and TelegramUnreachable.
+        """
+
+        async def call() -> None:
+            try:
+                await self.raw(
+                    "sendmessagedraft",
+                    chat_id=key.chat_id,
+                    draft_id=draft_id,
+                    message_thread_id=self.placement.place(key).thread_id,
+                    text=content.text,
+                    entities=entities(content),
+                    can_stop=True,
+                )
+            except EndPointNotFound as error:
+                raise DraftsImpossible(str(error), everywhere=True) from error
+            except BadRequest as error:
+                if "textdraft_peer_invalid" in str(error).casefold():
+                    raise DraftsImpossible(str(error), everywhere=False) from error
+                raise
+
+        await self.judged(key, "Showing a draft", call)
+
+    async def act(self, key: ChatKey, action: str = ChatAction.TYPING) -> None:
+        """Show "typing…" or the like for five seconds, unless the chat has enough of it."""
+        if self.pacer.may_type(key.chat_id):
+            await self._quietly(
+                key,
+                lambda: self._bot.send_chat_action(
+                    key.chat_id, action, message_thread_id=self.placement.place(key).thread_id
+                ),
+            )
+
+    async def find(
+        self,
+        key: ChatKey,
+        frame: Frame,
+        after: int,
+        doubt: Doubt,
+        priority: Priority,
+        over: Callable[[], bool] = lambda: False,
+    ) -> Found | None:
+        """Show a frame in the message that is in doubt, if it stands; None when it is `over` first.
+
+        Raises ChatClosed, Dropped, TelegramUnreachable and StoreTrouble.
+        """
+        return await self.look(
+            key, lambda post: self.edit(key, post, frame), after, doubt, priority, over
+        )
+
+    async def look(
+        self,
+        key: ChatKey,
+        show: Callable[[int], Awaitable[None]],
+        after: int,
+        doubt: Doubt,
+        priority: Priority,
+        over: Callable[[], bool] = lambda: False,
+    ) -> Found | None:
+        """The message that is in doubt, if it stands: the first that takes what is to be shown.
+
+        Raises ChatClosed, Dropped, TelegramUnreachable and StoreTrouble.
+        """
+        looked: list[int] = []
+        while True:
+            if over():
+                return None
+            if self.pacer.silence(key.chat_id):
+                raise Dropped
+            async with self.pacer.slot(key.chat_id, priority) as slot:
+                # What others have begun meanwhile is seen only now.
+                async with self._store.reading() as tx:
+                    known = await outbox.known(tx, key.chat_id)
+                left = [one for one in candidates(after, doubt, known) if one not in looked]
+                if not left or len(looked) == MOST_LOOKS or not alone(doubt, known):
+                    slot.skip()
+                    if left and not alone(doubt, known):
+                        return GIVEN_UP
+                    return Found(None, max(looked, default=after))
+                looked.append(left[0])
+                with suppress(PostGone, Refused):
+                    await show(left[0])
+                    return Found(left[0], left[0])
+
+    async def toast(self, query_id: str, text: str | None = None) -> None:
+        """Answer a pressed button: Telegram shows it as waiting until then."""
+        try:
+            async with self.pacer.slot(0, Priority.COMMAND, family=Family.FREE):
+                await self._bot.answer_callback_query(query_id, text)
+        except TelegramError as error:
+            log.debug("button not answered", error=str(error))
+
+    async def recall_silences(self) -> None:
+        """Keep the silences that Telegram asked an earlier process for: calls make them longer."""
+        async with self._store.writing() as tx:
+            left = await silences.left(tx)
+        for chat_id, wait in left.items():
+            self.pacer.silenced(chat_id, wait)
+
+    async def _silence(self, chat_id: int, retry_after: float) -> None:
+        self.pacer.refused(chat_id, retry_after)
+        with suppress(StoreTrouble):  # then it only counts for this process
+            async with self._store.writing() as tx:
+                await silences.keep(tx, chat_id, retry_after)
+
+    async def judged(
+        self, key: ChatKey, doing: str, call: Callable[[], Awaitable[Result]]
+    ) -> Result:
+        """Make a call where something can be written, and remember where that is over.
+
+        Raises ChatClosed, ChatMoved, Dropped, Refused, PostGone and TelegramUnreachable.
+        """
+        why = self._shut.why(key)
+        if why is not None:
+            raise ChatClosed(why)
+        try:
+            return await judged(self._silence, key, doing, call)
+        except ChatClosed as error:
+            if self.placement.may_be_stale(key, str(error)):
+                error.again_seconds = STALE_SECONDS
+            elif error.topic_only:
+                await self._shut.close_topic(key, str(error), REFUSED_SECONDS)
+            else:
+                await self._shut.close(key.whole, str(error), REFUSED_SECONDS)
+            raise
+        except ChatMoved as error:
+            self.moved.put_nowait((key.chat_id, error.new))
+            raise
+
+    async def raw(self, method: str, **parameters: object) -> Any:
+        """Make a call by its name, and leave its answer unread.
+
+        The library's own methods build a whole message of the answer, a third of a frame's cost. It
+        takes any method by name, and the server any case; a small one is not taken for its own.
+        """
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return await self._bot.do_api_request(method, api_kwargs=given)
+
+    async def react(self, key: ChatKey, message_id: int, emoji: str) -> None:
+        """Put our reaction under somebody's message, or take it away; no matter if that fails."""
+        async with self.pacer.slot(0, Priority.COMMAND, family=Family.FREE):
+            await self._quietly(
+                key,
+                lambda: self._bot.set_message_reaction(key.chat_id, message_id, emoji or None),
+            )
+
+    async def _quietly(self, key: ChatKey, call: Callable[[], Awaitable[object]]) -> None:
+        if self._shut.why(key) is not None:
+            return
+        try:
+            await call()
+        except RetryAfter as error:
+            await self._silence(key.chat_id, seconds(error))
+        except TelegramError as error:
+            log.debug("call failed", chat=key.chat_id, error=str(error))

@@ -1,0 +1,214 @@
+"""Short messages of ours, such as answers to commands: written down first, sent one after another.
+
+Whoever causes one does not wait until it is sent: Telegram lets few messages a minute into a group,
+and an update is settled when its answer is written down. One person's come in order; what others
+caused in the same chat takes turns with them.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+from weakref import WeakValueDictionary
+
+import structlog
+
+from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
+from bridge.model import ChatKey
+from bridge.store import outbox
+from bridge.store.engine import Store
+from bridge.store.outbox import Notice
+from bridge.telegram.api.budget import Priority
+from bridge.telegram.api.client import Calls
+from bridge.telegram.api.errors import ChatClosed, ChatMoved, Dropped, Refused, pauses
+from bridge.telegram.api.unconfirmed import Doubt, Found
+from bridge.telegram.post import Button, Cause, Entity, Frame, Keyboard, Rendered
+
+log = structlog.get_logger(__name__)
+_Act = Callable[[], Awaitable[None]]
+
+
+class Notices:
+    """Sends what is written down, and makes small changes of what stands, each in its turn."""
+
+    def __init__(self, bot_id: int, calls: Calls, store: Store) -> None:
+        self._bot_id = bot_id
+        self._calls = calls
+        self._store = store
+        self._waiting: dict[Hashable, deque[_Act]] = {}
+        """What is to be done, by the lines in which one goes after another."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sending = WeakValueDictionary[int, asyncio.Lock]()
+
+    async def recall(self) -> None:
+        """Send what an earlier process wrote down and did not send. Raises StoreTrouble."""
+        async with self._store.reading() as tx:
+            left = await outbox.notices(tx)
+        for notice in left:
+            if notice.cause.startswith(f"bot {self._bot_id} "):
+                self._line_up(notice)
+
+    async def say(
+        self,
+        key: ChatKey,
+        frame: Frame,
+        cause: Cause,
+        priority: Priority = Priority.COMMAND,
+        then: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Have a message sent on account of a cause: once, also when this is said again.
+
+        `then` is called when it stands there, or never will. Raises StoreTrouble.
+        """
+        name = f"bot {self._bot_id} {cause.name}"
+        content = _dump(frame)
+        notice = Notice(name, key, cause.message_id, cause.asker_id, priority, content)
+        async with self._store.writing() as tx:
+            fresh = await outbox.put(tx, notice)
+        if fresh:
+            self._line_up(notice, then)
+        else:
+            then()
+
+    def show(self, key: ChatKey, post: int, frame: Frame, asker_id: int) -> None:
+        """Change a short message of ours, after what the same person caused before."""
+        self._do((key.chat_id, asker_id), partial(self._show, key, post, frame))
+
+    def show_buttons(self, key: ChatKey, post: int, keyboard: Keyboard, asker_id: int) -> None:
+        """Change the buttons of a post, after what the same person caused before."""
+        act = partial(self._calls.show_buttons, key, post, keyboard)
+        self._do((key.chat_id, asker_id), act)
+
+    def toast(self, key: ChatKey, query_id: str, text: str | None, asker_id: int) -> None:
+        """Answer a pressed button once what it does is seen: Telegram shows it as waiting until then."""
+        self._do((key.chat_id, asker_id), partial(self._calls.toast, query_id, text))
+
+    def react(self, key: ChatKey, message_id: int, emoji: str) -> None:
+        """Put our reaction under somebody's message, or take it away."""
+        act = partial(self._calls.react, key, message_id, emoji)
+        self._do(("reaction", key.chat_id, message_id), act)
+
+    async def close(self, seconds: float) -> None:
+        """Send what goes out within so many seconds; the rest waits for the next start."""
+        if self._tasks:
+            _, late = await asyncio.wait(set(self._tasks), timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _line_up(self, notice: Notice, then: Callable[[], object] = lambda: None) -> None:
+        act = partial(self._send, notice, then)
+        chat_id, asker_id = notice.chat.chat_id, notice.asker_id
+        of_strangers = notice.priority == Priority.STRANGER
+        self._do((chat_id, "strangers" if of_strangers else asker_id), act)
+
+    def _do(self, line: Hashable, act: _Act) -> None:
+        """Do something after all else in its line."""
+        waiting = self._waiting.get(line)
+        if waiting is not None:
+            waiting.append(act)
+            return
+        self._waiting[line] = deque([act])
+        task = asyncio.create_task(self._work(line), name=f"notices {line}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, line: Hashable) -> None:
+        waiting = self._waiting[line]
+        try:
+            while waiting:
+                try:
+                    await waiting[0]()
+                except Exception:  # the edge: a defect must not keep back what others caused
+                    log.exception("notice not sent")
+                waiting.popleft()
+        finally:
+            del self._waiting[line]
+
+    def _one_by_one(self, chat_id: int) -> asyncio.Lock:
+        """One message at a time into a chat: of two in doubt, one might be taken for the other."""
+        return self._sending.setdefault(chat_id, asyncio.Lock())
+
+    async def _show(self, key: ChatKey, post: int, frame: Frame) -> None:
+        try:
+            await self._calls.show(key, post, frame)
+        except ChatClosed as error:
+            log.info("chat closed", chat=key.chat_id, why=str(error))
+
+    async def _send(self, notice: Notice, then: Callable[[], object]) -> None:
+        """Send it until it stands or cannot, and write that down."""
+        try:
+            post = await self._sent(notice)
+        except ChatClosed as error:
+            log.info("could not be told", chat=notice.chat.chat_id, why=str(error))
+            post = None
+        for pause in pauses():
+            try:
+                async with self._store.writing() as tx:
+                    if post is None:
+                        await outbox.not_sent(tx, notice.cause)
+                    else:
+                        await outbox.sent(tx, notice.cause, post)
+                break
+            except StoreTrouble as trouble:
+                log.error("notice not written down", trouble=str(trouble))
+                await asyncio.sleep(pause)
+        then()
+
+    async def _sent(self, notice: Notice) -> int | None:
+        """The message in which it stands; with a doubt, it may stand already. Raises ChatClosed."""
+        key, frame, priority = notice.chat, _load(notice.content), Priority(notice.priority)
+        begun = notice.begun
+        doubt = None if begun is None else Doubt(notice.cause, begun, begun)
+        vain: Found | None = None
+        for pause in pauses():
+            begun = time.time()
+            try:
+                if doubt is not None:
+                    await asyncio.sleep(doubt.wait(time.time()))
+                    vain = await self._calls.find(key, frame, notice.near_id, doubt, priority)
+                    if vain is not None and vain.post is not None:
+                        return vain.post
+                    doubt = None
+                async with (
+                    self._one_by_one(key.chat_id),
+                    self._calls.pacer.slot(key.chat_id, priority, new=True),
+                ):
+                    async with self._store.writing() as tx:
+                        if not await outbox.begin(tx, notice.cause):
+                            return None
+                    begun = time.time()
+                    post = await self._calls.send(key, frame, near=notice.near_id or None)
+                if vain is not None and vain.copied_by(post):
+                    async with self._store.writing() as tx:
+                        await outbox.lost(tx, notice.cause, key.chat_id)
+                return post
+            except Dropped:
+                await asyncio.sleep(min(1.0, self._calls.pacer.silence(key.chat_id)))
+            except (Refused, ChatMoved):  # what belongs to the old group is said there or never
+                return None
+            except StoreTrouble as trouble:
+                log.error("notice waits", trouble=str(trouble))
+                await asyncio.sleep(pause)
+            except TelegramUnreachable as trouble:
+                log.warning("notice waits", chat=key.chat_id, trouble=str(trouble))
+                if trouble.happened is not Happened.NO:
+                    doubt = doubt or Doubt(notice.cause, begun, time.time())
+                await asyncio.sleep(pause)
+        raise AssertionError("the pauses have no end")
+
+
+def _dump(frame: Frame) -> Mapping[str, object]:
+    """A frame as JSON."""
+    return asdict(frame)
+
+
+def _load(stored: Mapping[str, Any]) -> Frame:
+    """The frame that was stored."""
+    content = stored["content"]
+    entities = tuple(Entity(**one) for one in content["entities"])
+    rows = tuple(tuple(Button(**one) for one in row) for row in stored["keyboard"])
+    return Frame(Rendered(content["text"], entities), rows)

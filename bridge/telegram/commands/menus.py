@@ -1,0 +1,97 @@
+"""The menus of commands: everybody's in each language, and the operators' in their own chats."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import structlog
+from telegram import Bot, BotCommand, BotCommandScopeChat
+from telegram.error import BadRequest, TelegramError
+
+from bridge.errors import StoreTrouble
+from bridge.store import chats
+from bridge.store.engine import Store
+from bridge.telegram.access.rights import Rights
+from bridge.telegram.api.budget import Priority
+from bridge.telegram.api.scheduler import Family, Pacer
+from bridge.telegram.commands.operators.table import OPERATOR_COMMANDS
+from bridge.telegram.commands.people import COMMANDS
+from bridge.texts import DEFAULT, catalogues, say
+
+log = structlog.get_logger(__name__)
+_FACT = "telegram menu"
+Menu = Mapping[str, str]
+
+
+def everybodys(language: str) -> Menu:
+    """What everybody can do."""
+    return {one.name: one.description(language) for one in COMMANDS.values()}
+
+
+def operators(language: str) -> Menu:
+    """What operators can do."""
+    own = {name: say(language, f"command.{name}") for name in OPERATOR_COMMANDS}
+    return {**everybodys(language), **own}
+
+
+class Menus:
+    """Keeps the menus as they should be."""
+
+    def __init__(self, bot: Bot, pacer: Pacer, store: Store, rights: Rights) -> None:
+        self._bot = bot
+        self._pacer = pacer
+        self._store = store
+        self._rights = rights
+
+    async def keep(self) -> None:
+        """Set them, and again whenever there is another operator, for ever."""
+        while True:
+            self._rights.changed.clear()
+            try:
+                await self._set_all()
+            except (TelegramError, StoreTrouble) as error:
+                log.warning("menu not set, until the next start", error=str(error))
+            await self._rights.changed.wait()
+
+    async def _set_all(self) -> None:
+        """Set the menus when they are not those that were set last: Telegram counts these calls."""
+        people = sorted(self._rights.operators)
+        wanted = {language: everybodys(language) for language in sorted(catalogues())}
+        theirs = {language: operators(language) for language in wanted}
+        content = json.dumps([wanted, theirs, people])
+        mark = hashlib.sha256(content.encode()).hexdigest()
+        async with self._store.reading() as tx:
+            before, _, known = (await chats.fact(tx, _FACT) or "").partition(" ")
+        if before == mark:
+            return
+        for language, menu in wanted.items():
+            await self._set(menu, language)
+        reached = [
+            await self._set(menu, language, person)
+            for person in people
+            for language, menu in theirs.items()
+        ]
+        for person in {int(one) for one in known.split()} - {*people}:
+            for language in wanted:
+                await self._set(None, language, person)
+        async with self._store.writing() as tx:
+            kept = mark if all(reached) else "unfinished"  # until they open the bot
+            await chats.remember(tx, _FACT, " ".join([kept, *map(str, people)]))
+
+    async def _set(self, menu: Menu | None, language: str, person: int | None = None) -> bool:
+        """Set one menu, or take it away; False for somebody who has not opened the bot."""
+        tag = None if language == DEFAULT else language
+        scope = BotCommandScopeChat(person) if person is not None else None
+        commands = [BotCommand(name, words) for name, words in (menu or {}).items()]
+        try:
+            async with self._pacer.slot(0, Priority.INTERIM, family=Family.FREE):
+                if menu is None:
+                    await self._bot.delete_my_commands(scope, tag)
+                else:
+                    await self._bot.set_my_commands(commands, scope, tag)
+        except BadRequest as error:
+            if person is None:
+                raise
+            log.info("no menu for somebody", why=str(error))
+            return False
+        return True

@@ -1,0 +1,271 @@
+"""`/broadcast`: a message to everybody, seen and confirmed first, paced, and resumed after a crash."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import structlog
+
+from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
+from bridge.store import broadcasts, people
+from bridge.store.broadcasts import Broadcast, Delivery
+from bridge.telegram.api.budget import Priority
+from bridge.telegram.api.errors import ChatClosed, ChatMoved, Dropped, PostGone, Refused, pauses
+from bridge.telegram.commands.operators.context import Desk, language_of, operator_of, private
+from bridge.telegram.markdown.streaming import render
+from bridge.telegram.post import Button, Cause, Frame, Keyboard, Rendered, units
+from bridge.telegram.updates.events import Order, Press
+from bridge.texts import say
+
+log = structlog.get_logger(__name__)
+MOST_UNITS = 3500
+AT_ONCE = 8
+TOLD_SECONDS = 3.0
+"""How often the operator sees how far it is."""
+AFTER_TROUBLE_SECONDS = 10.0
+LAST_SECONDS = 5.0
+"""How long a message on its way may take when the bridge ends."""
+TRIES = 5
+"""How often one message is tried when Telegram cannot be reached."""
+
+
+async def compose(desk: Desk, order: Order) -> None:
+    """Show what everybody would get, and to how many it would go."""
+    text = order.argument.strip()
+    if not text or units(render(text).text) > MOST_UNITS:
+        await desk.say(order, "broadcast.how")
+        return
+    async with desk.store.writing() as tx:
+        number = await broadcasts.preview(tx, operator_of(order), text)
+        count = len(await people.everybody(tx, approved_only=desk.by_approval))
+    await desk.notices.say(order.chat, Frame(render(text)), order.cause)
+    language = language_of(order)
+    sure = say(language, "broadcast.sure", count=count)
+    buttons = _buttons(language, ("send", number), ("cancel", number))
+    cause = Cause(f"{order.cause.name} sure", order.message.id, operator_of(order))
+    await desk.notices.say(order.chat, Frame(Rendered(sure), buttons), cause)
+
+
+def _buttons(language: str, *verbs: tuple[str, int]) -> Keyboard:
+    return (
+        tuple(
+            Button(say(language, f"button.{verb}"), f"op:broadcast:{verb}:{number}")
+            for verb, number in verbs
+        ),
+    )
+
+
+async def press(desk: Desk, press_: Press, rest: str) -> None:
+    """Send it, or not; or not to any more people."""
+    verb, _, word = rest.partition(":")
+    if not (word.isascii() and word.isdecimal() and len(word) < 10):
+        return
+    number, who, language = int(word), operator_of(press_), language_of(press_)
+    async with desk.store.writing() as tx:
+        if verb == "cancel":
+            done = await broadcasts.cancel(tx, number, who)
+        else:
+            to = await people.everybody(tx, approved_only=desk.by_approval)
+            done = await broadcasts.begin(tx, number, who, to, press_.post_id)
+        if done:
+            await desk.note(tx, press_, f"broadcast {verb}", number)
+        report = await broadcasts.report(tx, number)
+    desk.broadcast_due.set()
+    if not done:
+        desk.show(press_, say(language, "broadcast.over"))
+    elif verb == "cancel":
+        desk.show(press_, _report(report, language, "broadcast.cancelled"))
+
+
+class Broadcasting:
+    """Sends what is confirmed, also what an earlier process has begun."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._doubted: set[int] = set()
+        self._claimed: set[int] = set()
+        """Chats that get it next; each takes itself out when it begins."""
+
+    async def run(self) -> None:
+        """For ever: look for something to send, and send it."""
+        due = self._desk.broadcast_due
+        while True:
+            due.clear()
+            try:
+                async with self._desk.store.reading() as tx:
+                    found = await broadcasts.current(tx)
+                if found is not None:
+                    await self._send(found)
+                    due.set()  # another one may be confirmed already
+            except StoreTrouble as trouble:
+                log.error("a broadcast waits", trouble=str(trouble))
+                self._doubted.clear()  # a claim may have been written down all the same
+                await asyncio.sleep(AFTER_TROUBLE_SECONDS)
+                due.set()
+            await due.wait()
+
+    async def _send(self, broadcast: Broadcast) -> None:
+        desk, number = self._desk, broadcast.id
+        if number not in self._doubted:  # what was on its way when an earlier process died
+            self._doubted.add(number)
+            async with desk.store.writing() as tx:
+                await broadcasts.doubt(tx, number)
+        telling = asyncio.create_task(self._tell(broadcast), name="progress of a broadcast")
+        try:
+            await self._send_all(broadcast)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+        async with desk.store.writing() as tx:
+            state = await broadcasts.state_of(tx, number)
+            if state == "sending":
+                await broadcasts.finish(tx, number)
+        await self._show(
+            broadcast, "broadcast.done" if state == "sending" else "broadcast.cancelled"
+        )
+
+    async def _send_all(self, broadcast: Broadcast) -> None:
+        """Send it to some at once, and to the next ones as those end, until it is over."""
+        number, frame = broadcast.id, Frame(render(broadcast.text))
+        going: set[asyncio.Task[None]] = set()
+        claiming: set[asyncio.Task[bool]] = set()
+        try:
+            while True:
+                claiming = {asyncio.create_task(self._claim(number, AT_ONCE - len(going)))}
+                await asyncio.wait(claiming)  # it is ended, also when the bridge ends
+                if not claiming.pop().result():
+                    return
+                going |= {
+                    asyncio.create_task(self._deliver(number, chat_id, frame))
+                    for chat_id in sorted(self._claimed)
+                }
+                if not going:
+                    return
+                _, going = await asyncio.wait(
+                    going, timeout=TOLD_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+        finally:
+            for task in going:
+                task.cancel()
+            await asyncio.gather(*going, *claiming, return_exceptions=True)
+            await self._give_back(number)
+
+    async def _claim(self, number: int, most: int) -> bool:
+        """Claim some who get it next; False when it is cancelled."""
+        async with self._desk.store.writing() as tx:
+            if await broadcasts.state_of(tx, number) != "sending":
+                return False
+            found = await broadcasts.claim(tx, number, most)
+        self._claimed |= {*found}
+        return True
+
+    async def _give_back(self, number: int) -> None:
+        """What was claimed, and never begun to be sent, is due as before."""
+        with suppress(StoreTrouble):  # then it is in doubt
+            for chat_id in self._claimed:
+                await self._write(number, chat_id, Delivery.DUE)
+        self._claimed.clear()
+
+    async def _deliver(self, number: int, chat_id: int, frame: Frame) -> None:
+        """Send it to one chat that was claimed, and write down what came of it.
+
+        When the bridge ends, or the broadcast is cancelled, what is on its way is waited for.
+        """
+        self._claimed.discard(chat_id)
+        calls = self._desk.calls
+        sending: asyncio.Task[int] | None = None
+        try:
+            for tried, pause in enumerate(pauses(), 1):
+                async with calls.pacer.slot(chat_id, Priority.BULK, new=True):
+                    sending = asyncio.create_task(calls.send(private(chat_id), frame))
+                    await asyncio.wait([sending])
+                state = _came_of(sending)
+                if state is not Delivery.DUE:
+                    break
+                silence = calls.pacer.silence(chat_id)
+                if not silence and tried >= TRIES:
+                    state = Delivery.FAILED
+                    break
+                await asyncio.sleep(min(1.0, silence) or pause)
+            await self._mark(number, chat_id, state)
+        except asyncio.CancelledError:
+            if sending is not None:
+                await asyncio.wait([sending], timeout=LAST_SECONDS)
+            state = Delivery.DUE if sending is None else _came_of(sending)
+            with suppress(StoreTrouble):  # then it is in doubt
+                await self._write(number, chat_id, state)
+            raise
+
+    async def _mark(self, number: int, chat_id: int, state: Delivery) -> None:
+        """Write down what came of a message, as soon as that can be."""
+        for pause in pauses():
+            try:
+                await self._write(number, chat_id, state)
+            except StoreTrouble as trouble:
+                log.error("a delivery is not written down yet", trouble=str(trouble))
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def _write(self, number: int, chat_id: int, state: Delivery) -> None:
+        async with self._desk.store.writing() as tx:
+            await broadcasts.mark(tx, number, chat_id, state)
+
+    async def _tell(self, broadcast: Broadcast) -> None:
+        while True:
+            await self._show(broadcast, "broadcast.goes_on")
+            await asyncio.sleep(TOLD_SECONDS)
+
+    async def _show(self, broadcast: Broadcast, key: str) -> None:
+        """Show the operator how far it is."""
+        if broadcast.post_id is None:
+            return
+        desk = self._desk
+        language = await desk.people.language_of(broadcast.operator_id)
+        async with desk.store.reading() as tx:
+            report = await broadcasts.report(tx, broadcast.id)
+        buttons: Keyboard = ()
+        if key == "broadcast.goes_on":
+            buttons = _buttons(language, ("cancel", broadcast.id))
+        text = _report(report, language, key)
+        frame = Frame(Rendered(text), buttons)
+        with suppress(ChatClosed):
+            await desk.calls.show(private(broadcast.operator_id), broadcast.post_id, frame)
+
+
+def _came_of(sending: asyncio.Task[int]) -> Delivery:
+    """What came of a message; due when it certainly was not sent, and may be sent again."""
+    if not sending.done():
+        sending.cancel()
+        return Delivery.UNKNOWN
+    match sending.exception():
+        case None:
+            return Delivery.DELIVERED
+        case ChatClosed():
+            return Delivery.BLOCKED
+        case Refused() | PostGone() | ChatMoved():
+            return Delivery.FAILED
+        case Dropped():
+            return Delivery.DUE
+        case TelegramUnreachable() as trouble if trouble.happened is Happened.NO:
+            return Delivery.DUE
+        case error:
+            log.warning("not known whether a message arrived", error=type(error).__name__)
+            return Delivery.UNKNOWN
+
+
+def _report(report: Mapping[Delivery, int], language: str, key: str) -> str:
+    order: Sequence[Delivery] = (
+        Delivery.DELIVERED,
+        Delivery.BLOCKED,
+        Delivery.FAILED,
+        Delivery.UNKNOWN,
+    )
+    waiting = report.get(Delivery.DUE, 0) + report.get(Delivery.SENDING, 0)
+    lines = [
+        say(language, f"broadcast.{state}", count=report.get(state, 0))
+        for state in order
+        if report.get(state, 0) or state is Delivery.DELIVERED
+    ]
+    lines += [say(language, "broadcast.waiting", count=waiting)] if waiting else []
+    return "\n".join([say(language, key), *lines])

@@ -1,0 +1,88 @@
+"""`/quota`: how much may be used, and how much was."""
+
+import re
+
+from bridge.store import quotas
+from bridge.store.quotas import Period, Quota, Scope, Unit
+from bridge.telegram.commands.operators.context import Desk, language_of
+from bridge.telegram.updates.events import Order
+from bridge.texts import say
+
+_ID = re.compile(r"-?[0-9]{1,18}")
+MOST = 10**15
+
+
+async def manage(desk: Desk, order: Order) -> None:
+    """Show the quotas with what is used of them, or change one."""
+    words = order.argument.split()
+    if not words:
+        await _show(desk, order)
+        return
+    quota, lifts = parsed(words)
+    if quota is None:
+        await desk.say(order, "quota.how")
+        return
+    async with desk.store.writing() as tx:
+        if lifts:
+            await quotas.lift(tx, quota)
+        else:
+            await quotas.allow(tx, quota)
+        await desk.note(tx, order, "quota", _name(quota), "off" if lifts else quota.amount)
+    await _show(desk, order)
+
+
+def parsed(words: list[str]) -> tuple[Quota | None, bool]:
+    """`person|chat|all [id|operator] messages|tokens day|month AMOUNT|off`; whether it is lifted.
+
+    None for anything else. Pure.
+    """
+    scope, *rest = words
+    subject = rest.pop(0) if len(rest) == 4 else ""
+    if len(rest) != 3 or scope not in set(Scope):
+        return None, False
+    unit, period, amount = rest
+    about_one = bool(_ID.fullmatch(subject)) and scope != Scope.ALL
+    role = subject == "operator" and scope == Scope.PERSON
+    if (subject and not about_one and not role) or unit not in set(Unit):
+        return None, False
+    lifts = amount == "off"
+    number = amount.replace("_", "").replace(",", "")
+    if period not in set(Period) or not (lifts or (number.isascii() and number.isdecimal())):
+        return None, False
+    count = 0 if lifts else int(number[:18])
+    if count > MOST:
+        return None, False
+    return Quota(Scope(scope), subject, Unit(unit), Period(period), count), lifts
+
+
+async def _show(desk: Desk, order: Order) -> None:
+    language = language_of(order)
+    async with desk.store.reading() as tx:
+        there = await quotas.listed(tx)
+        day = await quotas.used(tx, Scope.ALL, 0, Period.DAY)
+        month = await quotas.used(tx, Scope.ALL, 0, Period.MONTH)
+        lines = []
+        for quota in there:
+            spent = ""
+            if quota.scope is Scope.ALL or _ID.fullmatch(quota.subject):
+                subject = int(quota.subject or 0)
+                count = await quotas.used(tx, quota.scope, subject, quota.period)
+                spent = f" ({count.of(quota.unit):,})"
+            lines.append(f"• {_name(quota)}: {quota.amount:,}{spent}")
+    await desk.write(
+        order,
+        say(
+            language,
+            "quota.list",
+            lines="\n".join(lines) or say(language, "quota.none"),
+            day_messages=f"{day.messages:,}",
+            day_tokens=f"{day.tokens:,}",
+            month_messages=f"{month.messages:,}",
+            month_tokens=f"{month.tokens:,}",
+        ),
+    )
+
+
+def _name(quota: Quota) -> str:
+    who = f"{quota.scope} {quota.subject}".strip()
+    return f"{who} {quota.unit} {quota.period}"

@@ -1,0 +1,133 @@
+"""`/status`, `/stats`, `/errors` and `/audit`: what operators want to know."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+from bridge.errors import TelegramUnreachable
+from bridge.model import State
+from bridge.store import alarms, audit, chats, stats
+from bridge.store.audit import Act
+from bridge.store.stats import Failure, Stats
+from bridge.telegram.access.limits import PAUSED
+from bridge.telegram.api.budget import Priority
+from bridge.telegram.api.errors import ChatClosed, Dropped, PostGone, Refused
+from bridge.telegram.commands.operators.chart import drawn
+from bridge.telegram.commands.operators.context import Desk, language_of
+from bridge.telegram.files import tempfiles
+from bridge.telegram.files.send import Outgoing, Shape, send
+from bridge.telegram.updates.events import Order
+from bridge.texts import age, say
+
+MOST_ERRORS = 5
+MOST_ACTS = 20
+SPANS: dict[str, tuple[float, int]] = {
+    "day": (86400.0, 24),
+    "week": (7 * 86400.0, 28),
+    "month": (30 * 86400.0, 30),
+}
+"""Of each span its seconds, and in how many parts it is drawn."""
+
+
+async def status(desk: Desk, order: Order) -> None:
+    """How the bridge is now."""
+    language = language_of(order)
+    pulse = await desk.vitals.pulse()
+    async with desk.store.reading() as tx:
+        live = await stats.live(tx)
+        wrong = await alarms.current(tx)
+        failures = await stats.failures(tx, 3)
+        paused = await chats.fact(tx, PAUSED)
+    running = sum(one.state is State.RUNNING for one in live)
+    left = pulse.token_left
+    lines = [
+        say(language, "status.version", version=pulse.version, age=age(pulse.uptime, language)),
+        say(language, "status.heard", seconds=f"{pulse.heard:.0f}"),
+        say(
+            language,
+            "status.backlog",
+            updates=max(0, pulse.updates_waiting - 1),  # without this command
+            waiting=len(live) - running,
+            running=running,
+        ),
+        say(language, "status.pace", calls=pulse.calls_in_flight, silent=len(pulse.silences)),
+    ]
+    if left is not None:
+        lines.append(say(language, "status.token", age=age(max(1.0, left), language)))
+    if paused:
+        lines.append(say(language, "status.paused"))
+    lines += [f"🔴 {alarm.what}" for alarm in wrong]
+    lines += [f"⚠️ {_failure(one, language)}" for one in failures]
+    await desk.write(order, "\n".join(lines))
+
+
+async def errors(desk: Desk, order: Order) -> None:
+    """The turns that failed last, with what to do."""
+    async with desk.store.reading() as tx:
+        found = await stats.failures(tx, MOST_ERRORS)
+    language = language_of(order)
+    lines = [f"• {_failure(one, language)}" for one in found]
+    await desk.write(order, "\n\n".join(lines) or say(language, "errors.none"))
+
+
+def _failure(failure: Failure, language: str) -> str:
+    ago = age(max(1.0, time.time() - failure.at), language)
+    return say(
+        language, "errors.line", age=ago, chat=failure.chat_id, trouble=failure.trouble[:600]
+    )
+
+
+async def statistics(desk: Desk, order: Order) -> None:
+    """The numbers of a day, a week or a month: as a picture, and as text below it."""
+    word = order.argument.strip() or "day"
+    if word not in SPANS:
+        await desk.say(order, "stats.how")
+        return
+    seconds, count = SPANS[word]
+    now = time.time()
+    async with desk.store.reading() as tx:
+        found = await stats.between(tx, now - seconds, now, count)
+    text = _numbers(found, language_of(order), word)
+    picture = await asyncio.to_thread(drawn, found, say("en", f"stats.{word}"))
+    with tempfiles.folder() as folder:
+        path = folder / "numbers.png"
+        await asyncio.to_thread(path.write_bytes, picture)
+        file = Outgoing("stats", Shape.PHOTO, "numbers.png", "", path)
+        try:
+            async with desk.calls.pacer.slot(order.chat.chat_id, Priority.COMMAND, new=True):
+                await send(desk.calls, order.chat, (file,))
+        except (ChatClosed, Dropped, Refused, PostGone, TelegramUnreachable):
+            pass  # the numbers say the same
+    await desk.write(order, text)
+
+
+def _numbers(found: Stats, language: str, word: str) -> str:
+    errors = ", ".join(f"{kind} × {count}" for kind, count in sorted(found.errors.items())) or "–"
+    return say(
+        language,
+        "stats.text",
+        span=say(language, f"stats.{word}"),
+        messages=f"{found.messages:,}",
+        people=f"{found.people:,}",
+        chats=f"{found.chats:,}",
+        tokens=f"{'≈ ' if found.estimated else ''}{found.tokens:,}",
+        first=f"{found.first_text[0]:.1f}",
+        first_late=f"{found.first_text[1]:.1f}",
+        end=f"{found.end[0]:.1f}",
+        end_late=f"{found.end[1]:.1f}",
+        errors=errors,
+    )
+
+
+async def acts(desk: Desk, order: Order) -> None:
+    """What operators did last."""
+    async with desk.store.reading() as tx:
+        found = await audit.newest(tx, MOST_ACTS)
+    lines = [_act(one) for one in found]
+    await desk.write(order, "\n".join(lines) or say(language_of(order), "audit.none"))
+
+
+def _act(act: Act) -> str:
+    at = datetime.fromtimestamp(act.at, UTC).strftime("%Y-%m-%d %H:%M")
+    who = act.operator_id or "dashboard"
+    return " ".join(f"• {at} UTC, {who}: {act.act} {act.subject} {act.detail}".split())

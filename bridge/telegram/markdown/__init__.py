@@ -1,0 +1,4 @@
+"""What agents write, as what Telegram can show: parsing, drawing, cutting into posts. Pure.
+
+Imports only `post`.
+"""

@@ -1,0 +1,292 @@
+"""Which messages become questions, and what those who must wait are told.
+
+Every run begins here, behind the one gate: a question, an edit of one, one more try, a suggestion.
+"""
+
+import time
+from dataclasses import replace
+
+import structlog
+
+from bridge.model import Answers, ChatKey, Message, Preferences, Sender
+from bridge.relay.lanes import Lanes
+from bridge.relay.reply import Halt
+from bridge.store import chats, inbox, offers, waiting
+from bridge.store.engine import Store
+from bridge.store.inbox import Arrived
+from bridge.telegram.access.limits import Gate, Refusal
+from bridge.telegram.api.notices import Notices
+from bridge.telegram.api.unwritable import Shut
+from bridge.telegram.post import Cause, Entity, Frame, Rendered, units
+from bridge.telegram.questions.albums import Albums
+from bridge.telegram.questions.overheard import Context
+from bridge.telegram.reply.reactions import Reactions
+from bridge.telegram.updates.addressing import wakes, without_word
+from bridge.telegram.updates.events import Press
+from bridge.texts import say
+
+log = structlog.get_logger(__name__)
+MOMENT_SECONDS = 1.0
+"""How long a wish to try again waits for an answer that is just ending."""
+ALBUM_SECONDS = 1.0
+"""How long an album's last part may come after the one before it."""
+
+PASTE_SECONDS = 1.5
+"""How long the next piece of a text may take to come that the client has cut."""
+CUT_UNITS = 4000
+"""UTF-16 units of a text that may be such a piece: clients cut at 4096, or at a word before that."""
+
+
+class Listening:
+    """Takes messages in: each waits for its answer, is kept as context, or is let go."""
+
+    def __init__(
+        self,
+        notices: Notices,
+        store: Store,
+        lanes: Lanes,
+        shut: Shut,
+        context: Context,
+        reactions: Reactions,
+        default: Preferences,
+        gate: Gate,
+        *,
+        most_waiting: int,
+        stale_seconds: float,
+    ) -> None:
+        self._notices = notices
+        self._store = store
+        self._lanes = lanes
+        self._shut = shut
+        self._context = context
+        self._reactions = reactions
+        self._default = default
+        self._albums = Albums()
+        self._gate = gate
+        self._most_waiting = most_waiting
+        self._stale_seconds = stale_seconds
+
+    async def meet(self, chat: ChatKey) -> None:
+        """Somebody writes or presses a button there: in private, they have not blocked us then."""
+        if chat.private:
+            await self._shut.reopen(chat)
+
+    async def ask(self, arrived: Arrived, message: Message) -> None:
+        """The update is settled and the turn waits: both or neither. Raises StoreTrouble."""
+        if self._stale(message) or self._shut.why(message.chat) is not None:
+            async with self._store.writing() as tx:
+                await inbox.skip(tx, arrived)
+            log.info("message skipped", chat=message.chat.chat_id, update=arrived.update_id)
+            return
+        refusal = self._gate.too_fast(message.chat, message.sender)
+        waits = refusal or await self._wait(arrived, self._albums.completed(message))
+        if isinstance(waits, Refusal):
+            await self._refuse(arrived, message, waits)
+            return
+        if waits is None:
+            return
+        room = self._lanes.wake(message.chat, _pause_for_more(message))
+        if not waits.taken:
+            await self._tell(message, "message.full", _cause(f"full {waits.turn_id}", message))
+            await self._done(arrived)
+        elif not room:
+            cause = _cause(f"crowded {waits.turn_id}", message)
+            await self._tell(message, "message.crowded", cause)
+        elif waits.behind and not message.chat.private:
+            self._reactions.see(message.chat, message.id)
+
+    async def ask_edited(self, arrived: Arrived, message: Message, *, heard: bool) -> None:
+        """Ask an edited question anew, into its old reply. Raises StoreTrouble.
+
+        A refused edit leaves the answer that is being written alone. What was only `heard` before
+        does not speak to us by itself.
+        """
+        message = await self._as_asked(message) if heard else message
+        async with self._store.reading() as tx:
+            anew = await waiting.anew(tx, message)
+            never_asked = not heard and not await waiting.knows(tx, message)
+        if never_asked:  # it speaks to us only now, as with a mention that was forgotten
+            await self.ask(arrived, message)
+            return
+        refusal = self._gate.too_fast(message.chat, message.sender) if anew else None
+        what, running = waiting.Edited.NOTHING, None
+        async with self._store.writing() as tx:
+            if refusal is None and await waiting.anew(tx, message):
+                refusal = await self._gate.refuses(tx, message.chat, message.sender)
+            if refusal is None and await inbox.settle(tx, arrived):
+                what, running = await waiting.edit(tx, message, self._most_waiting)
+        if refusal is not None:
+            await self._refuse(arrived, message, refusal)
+            return
+        if what is waiting.Edited.RUNS:
+            self._lanes.stop(message.chat, running, Halt.EDIT)
+        if what is not waiting.Edited.NOTHING:
+            self._lanes.wake(message.chat)
+
+    async def ask_again(
+        self,
+        arrived: Arrived,
+        key: ChatKey,
+        sender: Sender,
+        turn_id: int | None = None,
+        asker: int | None = None,
+    ) -> Refusal | None:
+        """Let the last turn of the chat, or of one asker, wait once more.
+
+        Returns why that cannot be. The update is settled together with it: a restart must not ask
+        again by itself. Raises StoreTrouble.
+        """
+        refusal = self._gate.too_fast(key, sender)
+        if refusal is not None:
+            return refusal
+        if not await self._lanes.ended(key, MOMENT_SECONDS) and key.private:
+            return Refusal("retry.busy")
+        async with self._store.writing() as tx:
+            charged = await waiting.asker(tx, key, turn_id, asker)
+            for one in {sender, charged or sender}:  # whoever tries again, it is the asker's turn
+                refusal = await self._gate.refuses(tx, key, one)
+                if refusal is not None:
+                    return refusal
+            waits = await waiting.wait_again(tx, key, turn_id, asker)
+            if waits:
+                await inbox.settle(tx, arrived)
+        if not waits:
+            return Refusal("retry.nothing")
+        self._lanes.wake(key)
+        return None
+
+    async def ask_chosen(self, arrived: Arrived, press: Press, token: str, number: int) -> str:
+        """Ask a question that was offered as a button; the key of what is said in passing.
+
+        That is empty when it is asked: then it is shown, since nothing of the person's own stands
+        above the answer. Raises StoreTrouble.
+        """
+        key = press.chat
+        if self._gate.too_fast(key, press.sender) is not None:
+            return "button.not_now"
+        async with self._store.reading() as tx:
+            chosen = (await chats.counting(tx, key)).over(self._default)
+        async with self._store.writing() as tx:
+            question = await offers.chosen(tx, key, token, number)
+            if question is not None and await inbox.is_new(tx, arrived):
+                if await self._gate.refuses(tx, key, press.sender) is not None:
+                    return "button.not_now"
+                message = Message(key, press.post_id, press.sender, question)
+                member_id = chosen.member(key, press.sender.id)
+                waits = await waiting.wait(tx, message, self._most_waiting, member_id=member_id)
+                if not waits.taken:
+                    return "button.full"
+                await inbox.settle(tx, arrived)
+                await offers.use_up(tx, key, token)
+        if question is None:
+            return "button.old"
+        frame = Frame(Rendered(question, (Entity("blockquote", 0, units(question)),)))
+        await self._notices.say(key, frame, press.cause, then=lambda: self._lanes.wake(key))
+        return ""
+
+    async def _refuse(self, arrived: Arrived, message: Message, refusal: Refusal) -> None:
+        """Tell its sender that they may not ask now, and settle it. Raises StoreTrouble."""
+        if refusal.key:
+            cause = _cause(f"refused {arrived.update_id}", message)
+            await self._tell(message, refusal.key, cause, **refusal.values)
+        await self._done(arrived)
+
+    async def _wait(self, arrived: Arrived, message: Message) -> waiting.Waiting | Refusal | None:
+        """Let it wait in the store, or say why it may not; None when that was done before."""
+        chosen = await self._chosen(message)
+        heard = self._context.newest(message.chat, chosen.context or 0)
+        async with self._store.writing() as tx:
+            if not await inbox.is_new(tx, arrived):
+                return None
+            refusal = await self._gate.refuses(tx, message.chat, message.sender)
+            if refusal is not None:
+                return refusal
+            waits = await waiting.wait(
+                tx,
+                message,
+                self._most_waiting,
+                heard=heard,
+                member_id=chosen.member(message.chat, message.sender.id),
+            )
+            if waits.taken:
+                await inbox.settle(tx, arrived)
+        if waits.taken:
+            self._context.told(message.chat)
+        return waits
+
+    async def overhear(self, arrived: Arrived, message: Message) -> None:
+        """A group's message that does not speak to us by itself. Raises StoreTrouble.
+
+        It may belong to what its sender has just asked, or the group wants all of them answered,
+        or those that begin with a word; else it is context, if the group wants that.
+        """
+        if await self.joins(arrived, message):
+            return
+        chosen = await self._chosen(message)
+        if chosen.answers is Answers.EVERYTHING:
+            await self.ask(arrived, message)
+        elif _wakes(message, chosen):
+            await self.ask(arrived, _woken(message, chosen))
+        else:
+            self._albums.note(message)
+            words = message.text or ", ".join(f"({one.name})" for one in message.attachments)
+            if chosen.context and words and not self._stale(message):
+                self._context.note(message.chat, message.sender.name, words, message.sender.id)
+            await self._done(arrived)
+
+    async def joins(self, arrived: Arrived, message: Message) -> bool:
+        """Whether it belongs to what its sender has just asked; then it is settled with that.
+
+        Raises StoreTrouble.
+        """
+        async with self._store.writing() as tx:
+            fresh = await inbox.is_new(tx, arrived)
+            joined = fresh and await waiting.join(tx, message, self._most_waiting)
+            if joined:
+                await inbox.settle(tx, arrived)
+        if joined:
+            self._lanes.wake(message.chat, _pause_for_more(message))
+        return joined
+
+    async def _as_asked(self, message: Message) -> Message:
+        """A heard message as it would be asked: without the word that wakes. Raises StoreTrouble."""
+        chosen = await self._chosen(message)
+        return _woken(message, chosen) if _wakes(message, chosen) else message
+
+    async def _chosen(self, message: Message) -> Preferences:
+        async with self._store.reading() as tx:
+            return (await chats.counting(tx, message.chat)).over(self._default)
+
+    def _stale(self, message: Message) -> bool:
+        """Whether a group has long gone on since; in private chats every message is answered."""
+        written_at = message.written_at
+        if message.chat.private or written_at is None:
+            return False
+        return time.time() - written_at > self._stale_seconds
+
+    async def _tell(self, message: Message, key: str, cause: Cause, **values: str) -> None:
+        frame = Frame(Rendered(say(message.sender.language, key, **values)))
+        await self._notices.say(message.chat, frame, cause)
+
+    async def _done(self, arrived: Arrived) -> None:
+        async with self._store.writing() as tx:
+            await inbox.settle(tx, arrived)
+
+
+def _cause(name: str, message: Message) -> Cause:
+    return Cause(name, message.id, message.sender.id)
+
+
+def _pause_for_more(message: Message) -> float:
+    """How many seconds more of the same may take to come."""
+    album = ALBUM_SECONDS if message.album else 0.0
+    return max(album, PASTE_SECONDS if units(message.text) >= CUT_UNITS else 0.0)
+
+
+def _wakes(message: Message, chosen: Preferences) -> bool:
+    """Whether it begins with the word that wakes, where a group has chosen one."""
+    return chosen.answers is Answers.WAKE and wakes(message.text, chosen.wake_word or "")
+
+
+def _woken(message: Message, chosen: Preferences) -> Message:
+    return replace(message, text=without_word(message.text, chosen.wake_word or ""))

@@ -1,0 +1,76 @@
+"""Drafts: text that Telegram shows while the bot writes, without making a message of it.
+
+To the server a draft is a kind of typing: no id, no keyboard of ours, gone after half a minute or
+with the next real message. So the last one is sent again while nothing happens, and the complete
+text is a message. Private chats only, and not with every server: then the reply goes on by edits.
+"""
+
+import secrets
+
+import structlog
+
+from bridge.errors import TelegramUnreachable
+from bridge.model import ChatKey
+from bridge.telegram.api.client import Calls
+from bridge.telegram.api.errors import DraftsImpossible, Dropped, Refused
+from bridge.telegram.post import Rendered
+from bridge.telegram.reply.features import Features
+
+log = structlog.get_logger(__name__)
+AGAIN_SECONDS = 20.0
+"""After this long without news the same draft is sent again: clients drop it after 30 s."""
+MOST_FAILURES = 3
+
+
+class Drafting:
+    """The draft of one reply."""
+
+    def __init__(self, calls: Calls, key: ChatKey, features: Features) -> None:
+        self._calls = calls
+        self._key = key
+        self._features = features
+        self._id = _new_id()
+        self._shown: Rendered | None = None
+        self._shown_at = float("-inf")
+        self._failures = 0
+        self.possible = True
+        """Whether drafts work here."""
+
+    def renew(self) -> None:
+        """A real message took the draft away: what follows is a new one."""
+        self._id = _new_id()
+        self._shown = None
+
+    def due(self, now: float) -> float:
+        """Seconds until the draft must be shown again though nothing changed."""
+        return max(0.0, self._shown_at + AGAIN_SECONDS - now)
+
+    def wants(self, content: Rendered, now: float) -> bool:
+        """Whether showing this makes a difference now."""
+        return content != self._shown or self.due(now) <= 0
+
+    async def show(self, content: Rendered, now: float) -> bool:
+        """Show a text, nothing at all as thinking; whether it is shown. No draft is repeated."""
+        self._shown_at = now
+        try:
+            await self._calls.draft(self._key, self._id, content)
+        except Dropped:
+            return False  # the chat wants silence; the next slot comes when that is over
+        except DraftsImpossible as error:
+            log.info("no drafts here", chat=self._key.chat_id, why=str(error))
+            self._features.drafts = self._features.drafts and not error.everywhere
+            self.possible = False
+        except (Refused, TelegramUnreachable) as error:
+            self._failures += 1
+            self.possible = self._failures < MOST_FAILURES
+            log.info("draft failed", chat=self._key.chat_id, error=str(error))
+        else:
+            self._failures = 0
+            self._shown = content
+            return True
+        return False
+
+
+def _new_id() -> int:
+    """The same id means that the text changed, another one that it is another text; never 0."""
+    return secrets.randbelow(2**31 - 1) + 1

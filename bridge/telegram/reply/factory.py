@@ -1,0 +1,60 @@
+"""Open replies: each grows by itself while its turn is answered."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from bridge.model import Preferences, Turn
+from bridge.relay.reply import ReplyImpossible
+from bridge.store.engine import Store
+from bridge.telegram.api.client import Calls
+from bridge.telegram.files.deliver import Enclosing
+from bridge.telegram.files.send_once import Posting
+from bridge.telegram.reply.features import Features
+from bridge.telegram.reply.live import LiveReply
+from bridge.telegram.reply.options import manner
+from bridge.telegram.reply.outbox import Ledger
+from bridge.telegram.reply.reactions import Reactions
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Replies:
+    """What replies are made of."""
+
+    calls: Calls
+    store: Store
+    features: Features
+    default: Preferences
+    reactions: Reactions
+    enclosing: Enclosing
+
+    @asynccontextmanager
+    async def open(self, turn: Turn) -> AsyncIterator[LiveReply]:
+        """The reply of a turn; it grows while the context is open."""
+        calls, store = self.calls, self.store
+        reply = LiveReply(
+            calls,
+            turn,
+            manner(turn, self.default, self.features),
+            self.features,
+            Ledger(store, turn),
+            self.enclosing,
+            Posting(calls, store, turn),
+        )
+        self.reactions.clear(turn.chat, [part.message_id for part in turn.parts])
+        with calls.pacer.growing(turn.chat.chat_id):
+            task = asyncio.create_task(reply.grow(), name=f"reply of turn {turn.id}")
+            try:
+                yield reply
+            finally:
+                async with reply.quiet():
+                    task.cancel()
+                    (gone,) = await asyncio.gather(task, return_exceptions=True)
+                expected = (ReplyImpossible, asyncio.CancelledError)
+                if isinstance(gone, BaseException) and not isinstance(gone, expected):
+                    log.error("reply stopped growing", turn=turn.id, exc_info=gone)
