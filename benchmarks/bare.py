@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from telegram import Bot
 
-from bridge.sandbox.serving import serving
+from bridge.serving import serving
 
 CALLS = 300
 _MESSAGE = {"message_id": 5, "date": 1, "chat": {"id": 5, "type": "private"}, "text": "hi"}

@@ -24,8 +24,8 @@ from rich.table import Table
 
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Steps, ending, say
-from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Message, Person, TelegramEmulator
+from bridge.serving import serving
 
 BOT_TOKEN = "42:SANDBOX"  # the emulator's own
 COZE_TOKEN = "pat_sandbox"

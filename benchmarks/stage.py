@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from benchmarks.measures import Step, letters
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps, ending
-from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import TelegramEmulator
+from bridge.serving import serving
 
 BOT_TOKEN = "42:SANDBOX"  # the emulator's own
 COZE_TOKEN = "pat_sandbox"

@@ -10,11 +10,7 @@ import structlog
 from telegram import Bot
 
 from bridge import __version__
-from bridge.coze.client import Coze
-from bridge.errors import StoreTrouble
-from bridge.metrics import Metrics
-from bridge.model import Entrance, Home, Preferences
-from bridge.neighbours import (
+from bridge.clients import (
     agent_home,
     coze_client,
     coze_place,
@@ -23,25 +19,19 @@ from bridge.neighbours import (
     telegram_bot,
     telegram_mailbox,
 )
-from bridge.relay.carrying import Carrying
+from bridge.coze.client import Coze
+from bridge.errors import StoreTrouble
+from bridge.metrics import Metrics
+from bridge.model import Entrance, Home, Preferences
+from bridge.relay.attachments import Carrying
 from bridge.relay.lanes import Lanes
-from bridge.relay.speaking import Speaking
+from bridge.relay.speech import Speaking
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
-from bridge.store import (
-    audit,
-    broadcasts,
-    chats,
-    forgetting,
-    inbox,
-    migrate,
-    offers,
-    outbox,
-    ownership,
-    turns,
-    uploads,
-)
+from bridge.store import chats, erasure, inbox, migrate, outbox, ownership, uploads
 from bridge.store.engine import Store
+from bridge.store.operators import audit, broadcasts
+from bridge.store.turns import lifecycle, suggestions
 from bridge.telegram.access.approval import Door, all_operators, new_code
 from bridge.telegram.access.approval_cards import Approvals
 from bridge.telegram.access.introduction import Introduction
@@ -357,13 +347,13 @@ async def _tidy(store: Store, days: float) -> None:
     try:
         async with store.writing() as tx:
             await inbox.prune(tx)
-            await turns.forget_all_words(tx)
+            await lifecycle.forget_all_words(tx)
             await outbox.prune(tx)
-            await offers.forget_old_offers(tx)
+            await suggestions.forget_old_offers(tx)
             await uploads.prune(tx)
             await audit.prune(tx)
             await broadcasts.prune(tx)
-            await forgetting.retire(tx, days)
+            await erasure.retire(tx, days)
         await store.wipe_log()
     except StoreTrouble as trouble:
         log.warning("not tidied", trouble=str(trouble))
@@ -376,7 +366,7 @@ async def _keep_tidy(store: Store, days: float) -> None:
             await asyncio.sleep(WORDS_SECONDS)
             try:
                 async with store.writing() as tx:
-                    await turns.forget_all_words(tx, since=time.time() - 86400)
+                    await lifecycle.forget_all_words(tx, since=time.time() - 86400)
                 await store.wipe_log()
             except StoreTrouble as trouble:
                 log.warning("words not forgotten", trouble=str(trouble))

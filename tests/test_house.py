@@ -16,7 +16,7 @@ from bridge.errors import Trouble
 from bridge.model import ChatKey, Preferences
 from bridge.ops.cli import app
 from bridge.settings import Settings
-from bridge.store.access import Access
+from bridge.store.operators.access import Access
 from bridge.telegram.commands.operators.reports import SPANS
 from bridge.telegram.commands.operators.table import OPERATOR_COMMANDS
 from bridge.telegram.commands.people import COMMANDS
@@ -32,25 +32,26 @@ ARROWS: dict[str, set[str]] = {
     "model": set(),
     "redaction": set(),
     "errors": {"redaction"},
-    "crashing": set(),
+    "failpoints": set(),
     "texts": set(),
     "sandbox": set(),
+    "serving": set(),
     "transport": set(),
     "metrics": set(),
     "proxies": set(),
-    "coze": {"errors", "redaction", "transport", "crashing", "metrics"},
+    "coze": {"errors", "redaction", "transport", "failpoints", "metrics"},
     "store": {"model", "errors"},
     "relay": {"model", "errors", "coze", "store", "metrics"},
-    "telegram": {"model", "errors", "redaction", "relay", "store", "coze", "texts", "transport", "crashing",
+    "telegram": {"model", "errors", "redaction", "relay", "store", "coze", "texts", "transport", "failpoints",
                  "metrics", "__version__"},
     "environment": {"errors", "settings", "proxies"},
     "settings": {"model", "errors", "texts", "coze", "store", "proxies"},
-    "neighbours": {"model", "errors", "redaction", "settings", "coze", "telegram", "transport",
+    "clients": {"model", "errors", "redaction", "settings", "coze", "telegram", "transport",
                    "metrics"},
     "app": {"model", "errors", "texts", "settings", "coze", "store", "relay", "telegram",
-            "neighbours", "metrics", "__version__"},
+            "clients", "metrics", "__version__"},
     "ops": {"model", "errors", "redaction", "texts", "settings", "environment", "coze", "store", "relay",
-            "telegram", "neighbours", "app", "sandbox", "metrics", "transport", "__version__"},
+            "telegram", "clients", "app", "sandbox", "serving", "metrics", "transport", "__version__"},
     "__main__": {"ops"},
     "__init__": set(),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from bridge.environment import settings_from
 from bridge.metrics import PREFIX, Gauged, Metrics, outcome
 from bridge.ops.http import pages
 from bridge.sandbox.coze import Pace, saying
-from bridge.store import alarms
+from bridge.store.operators import alarms
 
 DOCS = Path(bridge.__file__).parent.parent / "docs"
 

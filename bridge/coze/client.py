@@ -25,7 +25,6 @@ from bridge.coze.events import (
 )
 from bridge.coze.regions import Deployment
 from bridge.coze.sse import EventTooLarge, events
-from bridge.crashing import outside
 from bridge.errors import (
     CozeTrouble,
     Garbled,
@@ -35,6 +34,7 @@ from bridge.errors import (
     Unreachable,
     WrongAddress,
 )
+from bridge.failpoints import outside
 from bridge.metrics import Metrics
 from bridge.transport import (
     FILES_CURE,

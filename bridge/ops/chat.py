@@ -12,13 +12,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bridge.clients import agent_home, coze_client
 from bridge.model import ChatKey, Message, Picture, Sender
-from bridge.neighbours import agent_home, coze_client
-from bridge.relay.reply import Halt
+from bridge.relay.protocols import Halt
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
-from bridge.store import chats, migrate, turns, waiting
+from bridge.store import chats, migrate
 from bridge.store.engine import Store
+from bridge.store.turns import lifecycle, queue
 from bridge.texts import say
 
 _HERE = ChatKey(1)
@@ -92,8 +93,8 @@ async def _ask(answering: Answering, store: Store, number: int, text: str) -> bo
     """Ask one question; Ctrl-C stops the run."""
     message = Message(_HERE, number, Sender(1, "terminal", _LANGUAGE), text)
     async with store.writing() as tx:
-        await waiting.wait(tx, message)
-        turn = await turns.claim(tx, _HERE)
+        await queue.wait(tx, message)
+        turn = await lifecycle.claim(tx, _HERE)
     if turn is None:
         raise AssertionError("the turn that was just made waits")
     reply = TerminalReply(_write)

@@ -10,6 +10,7 @@ from rich.console import Console
 from telegram import Bot
 from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError
 
+from bridge.clients import coze_client, telegram_bot
 from bridge.coze.agents import account_id, agent_information
 from bridge.coze.client import Coze
 from bridge.coze.conversations import create_conversation
@@ -26,13 +27,13 @@ from bridge.errors import (
     StoreTrouble,
     Unreachable,
 )
-from bridge.neighbours import coze_client, telegram_bot
-from bridge.ops.finding import Finding, Health, bad, good, note, said_by
-from bridge.ops.senses import senses
+from bridge.ops.doctor_files import senses
+from bridge.ops.doctor_result import Finding, Health, bad, good, note, said_by
 from bridge.redaction import redacted
 from bridge.settings import Settings
-from bridge.store import access, inbox, migrate
+from bridge.store import inbox, migrate
 from bridge.store.engine import Store
+from bridge.store.operators import access
 from bridge.transport import http_client
 
 SKEW_SECONDS = 60.0

@@ -18,9 +18,9 @@ from bridge.errors import StoreTrouble, Trouble
 from bridge.metrics import CONTENT_TYPE, Gauged
 from bridge.model import State
 from bridge.redaction import redacted
-from bridge.sandbox.serving import serving
+from bridge.serving import serving
 from bridge.settings import Settings
-from bridge.store import alarms, stats
+from bridge.store.operators import alarms, stats
 
 MOST_CONNECTIONS = 100
 """How many may be open at once: each costs a file, of which the bridge needs its own."""

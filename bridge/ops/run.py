@@ -15,7 +15,7 @@ import typer
 from bridge.app import running
 from bridge.errors import SettingsTrouble, Trouble
 from bridge.ops.dashboard import DEFAULT_PORT, dashboard, link
-from bridge.ops.dashboard.gate import new_token
+from bridge.ops.dashboard.auth import new_token
 from bridge.ops.http import pages
 from bridge.ops.logs import set_up
 from bridge.redaction import redacted

@@ -17,8 +17,8 @@ from bridge.ops.run import until_signal
 from bridge.sandbox import page
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
 from bridge.sandbox.journal import Journal
-from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import TelegramEmulator
+from bridge.serving import serving
 
 _BOT_TOKEN = "42:SANDBOX"
 _COZE_TOKEN = "pat_sandbox"

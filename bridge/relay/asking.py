@@ -27,12 +27,14 @@ from bridge.errors import (
     Unreachable,
 )
 from bridge.model import Chat, Home, Picture, Turn
-from bridge.relay.carrying import Carried, Carrying
+from bridge.relay.attachments import Carried, Carrying
+from bridge.relay.lingering_runs import let_go
 from bridge.relay.progress import Progress
-from bridge.relay.recovery import let_go
-from bridge.relay.wording import transcript, worded
-from bridge.store import agents, chats, turns
+from bridge.relay.prompt import transcript, worded
+from bridge.store import chats
 from bridge.store.engine import Store
+from bridge.store.operators import agents
+from bridge.store.turns import lifecycle
 
 log = structlog.get_logger(__name__)
 
@@ -157,9 +159,9 @@ class Asking:
                 told.home = await self._home(tx, told.turn)
                 chat = await chats.chat(tx, told.turn.chat, told.turn.member_id)
                 if chat.conversation_id and chat.home == told.home:
-                    left = await turns.lingering(tx, chat.key, chat.conversation_id)
+                    left = await lifecycle.lingering(tx, chat.key, chat.conversation_id)
                     if not left:
-                        turn = await turns.asking(tx, told.turn, chat.conversation_id)
+                        turn = await lifecycle.asking(tx, told.turn, chat.conversation_id)
                         break
             if left:
                 await self._let_go(told, left)
@@ -205,7 +207,7 @@ class Asking:
         ended = [await let_go(self._coze, self._of(told, turn), turn.run_id) for turn in left]
         async with self._store.writing() as tx:
             for turn in left:
-                await turns.let_go(tx, turn.id)
+                await lifecycle.let_go(tx, turn.id)
             if not all(ended):
                 await chats.move_out(tx, told.turn.chat, told.turn.member_id)
                 told.progress = told.progress.with_notice("reply.renewed")
@@ -225,7 +227,7 @@ class Asking:
         leaves = isinstance(trouble, Busy) and told.renewed
         moves = leaves or isinstance(trouble, ConversationLost)
         async with self._store.writing() as tx:
-            await turns.not_asked(tx, told.turn.id)
+            await lifecycle.not_asked(tx, told.turn.id)
             if moves:
                 await chats.move_out(tx, told.turn.chat, told.turn.member_id)
         told.turn = replace(told.turn, asked=False)
@@ -237,7 +239,7 @@ class Asking:
         turn = told.turn
         conversation_id = run.conversation_id or turn.conversation_id or ""
         async with self._store.writing() as tx:
-            await turns.began(tx, turn.id, run.id, conversation_id)
+            await lifecycle.began(tx, turn.id, run.id, conversation_id)
             if conversation_id != turn.conversation_id:
                 chat = await chats.chat(tx, turn.chat, turn.member_id)
                 if chat.conversation_id == turn.conversation_id:  # else /new came meanwhile

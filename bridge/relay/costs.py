@@ -14,7 +14,7 @@ from bridge.coze.events import Usage
 from bridge.coze.runs import retrieve_run
 from bridge.errors import CozeTrouble
 from bridge.model import End, State, Turn
-from bridge.relay.wording import worded
+from bridge.relay.prompt import worded
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 5.0

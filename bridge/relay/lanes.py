@@ -10,10 +10,10 @@ import structlog
 from bridge.errors import StoreTrouble, Trouble
 from bridge.model import ChatKey, End, State, Turn
 from bridge.relay.progress import Progress
-from bridge.relay.reply import Halt, Reply, ReplyLater
+from bridge.relay.protocols import Halt, Reply, ReplyLater
 from bridge.relay.turn import Answering
-from bridge.store import turns
 from bridge.store.engine import Store
+from bridge.store.turns import lifecycle
 
 log = structlog.get_logger(__name__)
 QUIET_SECONDS = 0.25
@@ -125,7 +125,7 @@ class Lanes:
     async def go_on(self) -> None:
         """Take up what is open in the store, as far as there is room. Raises StoreTrouble."""
         async with self._store.reading() as tx:
-            keys = await turns.open_chats(tx)
+            keys = await lifecycle.open_chats(tx)
         self._crowded = False
         for key in keys:
             waits = key in self._lanes or key in self._later
@@ -246,7 +246,7 @@ class Lanes:
         if self._closing:
             return None
         async with self._store.writing() as tx:
-            turn = await turns.running_or_claimed(tx, key)
+            turn = await lifecycle.running_or_claimed(tx, key)
         if turn is not None and (turn.asked or turn.final):
             log.info("turn goes on", turn=turn.id, run=turn.run_id)
         return turn

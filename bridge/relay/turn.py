@@ -23,11 +23,11 @@ from bridge.metrics import Metrics
 from bridge.model import End, Home, Picture, State, Turn
 from bridge.relay import costs
 from bridge.relay.asking import Asking, Told
-from bridge.relay.carrying import Carrying
-from bridge.relay.reply import Halt, Reply, ReplyImpossible
-from bridge.relay.wording import transcript, worded
-from bridge.store import turns
+from bridge.relay.attachments import Carrying
+from bridge.relay.prompt import transcript, worded
+from bridge.relay.protocols import Halt, Reply, ReplyImpossible
 from bridge.store.engine import Store
+from bridge.store.turns import lifecycle
 
 log = structlog.get_logger(__name__)
 RUN_ID_SECONDS = 10.0
@@ -190,7 +190,7 @@ class Answering:
         if not isinstance(trouble, RunFailed) or turn.conversation_id is None:
             return trouble.sentence
         async with self._store.reading() as tx:
-            again = await turns.failed_before(tx, turn)
+            again = await lifecycle.failed_before(tx, turn)
         return "trouble.run" if again else trouble.sentence
 
     async def _halted(
@@ -230,8 +230,8 @@ class Answering:
         """Write the end down, show it, and settle the turn; an edited one begins anew instead."""
         if turn.final is None:
             async with self._store.writing() as tx:
-                if not await turns.concluded(tx, turn.id, end):
-                    await turns.ask_anew(tx, turn.id, end.tokens_in, end.tokens_out)
+                if not await lifecycle.concluded(tx, turn.id, end):
+                    await lifecycle.ask_anew(tx, turn.id, end.tokens_in, end.tokens_out)
                     return
         try:
             await reply.finish(end.picture)
@@ -239,11 +239,11 @@ class Answering:
             end = _never_shown(turn, end, impossible)
         end = await costs.with_cost(self._coze, turn, end)
         async with self._store.writing() as tx:
-            if not await turns.settle(tx, turn.id, end):
+            if not await lifecycle.settle(tx, turn.id, end):
                 cost = (end.tokens_in, end.tokens_out)
-                await turns.ask_anew(tx, turn.id, *cost, estimated=end.estimated)
+                await lifecycle.ask_anew(tx, turn.id, *cost, estimated=end.estimated)
                 return
-            await turns.forget_words(tx, turn.chat)
+            await lifecycle.forget_words(tx, turn.chat)
         tokens, seconds = (end.tokens_in, end.tokens_out), time.time() - turn.came_at
         self._metrics.settled(end.state.value, end.code, tokens, seconds)
         log.info(
@@ -264,7 +264,7 @@ class Answering:
         """Let the turn be asked again; what the run cost that was broken off counts."""
         cost = await costs.broken_off(self._coze, told.turn, told.progress.text)
         async with self._store.writing() as tx:
-            await turns.ask_anew(
+            await lifecycle.ask_anew(
                 tx, told.turn.id, cost.tokens_in, cost.tokens_out, estimated=cost.estimated
             )
 

@@ -17,8 +17,8 @@ from bridge.errors import (
     WrongAddress,
 )
 from bridge.model import ChatKey, End, State
-from bridge.store import alarms
 from bridge.store.engine import Store
+from bridge.store.operators import alarms
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.client import Calls

@@ -19,7 +19,7 @@ from bridge.coze.conversations import (
 from bridge.coze.regions import CN, COM, deployment
 from bridge.errors import ConversationLost, Forbidden, SignInRefused, Unauthorized
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
-from bridge.sandbox.serving import serving
+from bridge.serving import serving
 
 
 class Clock:

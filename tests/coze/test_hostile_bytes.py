@@ -43,7 +43,7 @@ from bridge.relay.progress import Progress
 from bridge.sandbox.coze import saying
 from bridge.sandbox.coze.scripts import SCRIPTS
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Event, Raw, Step, ending, fixed
-from bridge.store.ends import dump, load
+from bridge.store.turns.outcome_json import dump, load
 
 QUESTION = Question("74", "user", "9", "hello", "mark")
 LONGEST_BYTES = 12_000

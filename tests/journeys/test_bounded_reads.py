@@ -22,7 +22,7 @@ from bridge.errors import CozeTrouble, Garbled, Interrupted
 from bridge.ops.http import pages
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Open, Step, Turn
-from bridge.sandbox.serving import serving
+from bridge.serving import serving
 from bridge.store.tables import turns
 
 Answer = Callable[[Send], Awaitable[None]]

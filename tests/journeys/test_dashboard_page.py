@@ -20,8 +20,9 @@ from bridge.environment import settings_from
 from bridge.model import ChatKey, Sender
 from bridge.ops.dashboard import dashboard, link
 from bridge.sandbox.coze import Pace, saying
-from bridge.store import access, chats, people
-from bridge.store.access import Access
+from bridge.store import chats
+from bridge.store.operators import access, people
+from bridge.store.operators.access import Access
 from bridge.store.tables import people as people_table
 from bridge.store.tables import turns
 

@@ -18,7 +18,7 @@ from worlds import (
 from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Silence, ending, fixed, say
-from bridge.sandbox.serving import serving
+from bridge.serving import serving
 from bridge.telegram.api.client import Calls
 
 ANSWER = "An answer of some words."

@@ -19,8 +19,8 @@ from worlds import World, a_world, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.coze.scripts.steps import Event, ending, fixed
-from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import AlbumItem, Message
+from bridge.serving import serving
 from bridge.telegram.files import tempfiles
 
 SPEED = 4.0

@@ -11,8 +11,9 @@ from worlds import World, a_world, buttons, in_a_fast_world, in_a_world_of_speed
 from bridge.app import App
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Group, Person
-from bridge.store import inbox, quotas
-from bridge.store.quotas import Period, Scope
+from bridge.store import inbox
+from bridge.store.operators import quotas
+from bridge.store.operators.quotas import Period, Scope
 from bridge.store.tables import access, audit, operators, turns
 
 ANSWER = "An answer of some words."

@@ -12,8 +12,8 @@ from worlds import World, buttons, eventually, in_a_fast_world, in_a_world_of_sp
 from bridge.model import ChatKey
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message, Person
-from bridge.store import audit
-from bridge.store.access import Access
+from bridge.store.operators import audit
+from bridge.store.operators.access import Access
 from bridge.telegram.commands.operators.context import Controls
 from bridge.telegram.commands.operators.table import OPERATOR_COMMANDS
 

@@ -20,11 +20,12 @@ from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
 from bridge.ops.run import until_signal
 from bridge.sandbox.coze import saying
-from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Message, Person
-from bridge.store import access, alarms, audit, broadcasts, chats
-from bridge.store.access import Access
-from bridge.store.broadcasts import Delivery
+from bridge.serving import serving
+from bridge.store import chats
+from bridge.store.operators import access, alarms, audit, broadcasts
+from bridge.store.operators.access import Access
+from bridge.store.operators.broadcasts import Delivery
 from bridge.telegram.commands.operators.context import Controls
 
 ANSWER = "An answer of some words."

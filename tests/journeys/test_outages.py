@@ -23,7 +23,7 @@ from worlds import (
 
 from bridge.app import App
 from bridge.sandbox.coze import Pace, saying
-from bridge.sandbox.serving import serving
+from bridge.serving import serving
 from bridge.telegram.inbound.polling import Intake, Mailbox
 
 ANSWER = "An answer of some words."

@@ -6,7 +6,7 @@ from worlds import World, in_a_fast_world, troubles
 
 from bridge.app import App
 from bridge.sandbox.coze import saying
-from bridge.store import stats
+from bridge.store.operators import stats
 
 ANSWER = "An answer."
 

@@ -12,8 +12,8 @@ from worlds import World, a_world, eventually, in_a_fast_world
 
 from bridge.errors import StoreTrouble
 from bridge.sandbox.coze import saying
-from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import TelegramEmulator
+from bridge.serving import serving
 from bridge.store import migrate
 from bridge.store.engine import Store
 

@@ -18,13 +18,13 @@ from bridge.app import App
 from bridge.environment import settings_from
 from bridge.errors import SettingsTrouble, StoreTrouble, Trouble
 from bridge.model import ChatKey, Sender
-from bridge.ops.dashboard import dashboard, link, sights
+from bridge.ops.dashboard import dashboard, link, snapshot
 from bridge.ops.dashboard import page as page_module
-from bridge.ops.dashboard.gate import COOKIE, SESSION_SECONDS, Gate, local, new_token, own_origin
+from bridge.ops.dashboard.auth import COOKIE, SESSION_SECONDS, Gate, local, new_token, own_origin
 from bridge.ops.run import Wishes, with_dashboard
-from bridge.sandbox.serving import serving
-from bridge.store import access, alarms, audit, people
-from bridge.store.access import Access
+from bridge.serving import serving
+from bridge.store.operators import access, alarms, audit, people
+from bridge.store.operators.access import Access
 
 TOKEN = "a-token-of-the-test"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}"
@@ -245,7 +245,7 @@ async def test_a_database_that_cannot_be_read_is_told_above_what_was_known(
         raise StoreTrouble("Reading the database", "it is locked", cure="Unlock it.")
 
     monkeypatch.setattr(site.app.store, "reading", broken)
-    monkeypatch.setattr(sights, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(snapshot, "FRESH_SECONDS", 0.0)
     page = (await site.client.get("/")).text
     assert "Unlock it." in page
     assert "Turns waiting" in page

@@ -7,7 +7,7 @@ from worlds import World, a_world, in_a_fast_world
 
 from bridge.environment import settings_from
 from bridge.ops.doctor import examine
-from bridge.ops.finding import Finding, Health
+from bridge.ops.doctor_result import Finding, Health
 from bridge.redaction import redacted
 
 

@@ -14,7 +14,7 @@ from bridge.environment import settings_from
 from bridge.errors import Trouble
 from bridge.ops.http import pages
 from bridge.sandbox.coze import saying
-from bridge.sandbox.serving import serving
+from bridge.serving import serving
 
 
 def served(world: World, app: App, port: int) -> AbstractAsyncContextManager[None]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.ops.dashboard.plots import HEIGHT, WIDTH, latency, log_ticks, nice_top, runs, throughput
-from bridge.store.stats import Bucket, Waits
+from bridge.store.operators.stats import Bucket, Waits
 
 AT = 1_700_000_000.0
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from made import voice
 
 from bridge.relay.ogg import NotOgg, joined
-from bridge.relay.speaking import pieces
+from bridge.relay.speech import pieces
 from bridge.sandbox.coze.ogg import ogg_seconds
 
 

@@ -16,10 +16,11 @@ from sqlalchemy import Connection
 
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey, End, Message, Picture, Preferences, Sender, State
-from bridge.relay.wording import worded
-from bridge.store import chats, inbox, migrate, offers, outbox, turns, waiting
+from bridge.relay.prompt import worded
+from bridge.store import chats, inbox, migrate, outbox
 from bridge.store.engine import Store
 from bridge.store.tables import metadata
+from bridge.store.turns import lifecycle, queue, suggestions
 
 REVISIONS = [found.revision for found in migrate._migrations().walk_revisions()][::-1]
 NEWEST = REVISIONS[-1]
@@ -231,8 +232,8 @@ async def test_old_turns_go_on(revision: str, tmp_path: Path) -> None:
     async with opened(path) as store:
         await migrate.upgrade(store)
         async with store.writing() as tx:
-            assert await turns.open_chats(tx) == [ANN, TOPIC, GROUP]
-            running = await turns.running_or_claimed(tx, ANN)
+            assert await lifecycle.open_chats(tx) == [ANN, TOPIC, GROUP]
+            running = await lifecycle.running_or_claimed(tx, ANN)
             assert running is not None
             assert (running.id, running.run_id, running.posts) == (4, "74", (41, 42))
             assert (worded(running), running.sender.language) == ("a\n\nb", "zh-hans")
@@ -240,23 +241,23 @@ async def test_old_turns_go_on(revision: str, tmp_path: Path) -> None:
             if running.final is not None:
                 assert running.final.picture == Picture(("Good.",), over=True)
             end = End(State.ANSWERED, Picture(("Good.",), over=True, answer_id="904"))
-            assert await turns.concluded(tx, 4, end)
-            assert await turns.settle(tx, 4, end)
-            assert await turns.answer_of(tx, ANN, 4) == ("738" * 6, "904")
-            await turns.forget_words(tx, ANN)
-            asked = await waiting.wait(tx, Message(ANN, 60, Sender(5, "Ann"), "and more"))
+            assert await lifecycle.concluded(tx, 4, end)
+            assert await lifecycle.settle(tx, 4, end)
+            assert await lifecycle.answer_of(tx, ANN, 4) == ("738" * 6, "904")
+            await lifecycle.forget_words(tx, ANN)
+            asked = await queue.wait(tx, Message(ANN, 60, Sender(5, "Ann"), "and more"))
             assert (asked.turn_id, asked.taken) == (5, True)
-            claimed = await turns.running_or_claimed(tx, ANN)
+            claimed = await lifecycle.running_or_claimed(tx, ANN)
             assert claimed is not None
             assert worded(claimed) == "question 5, 中文 😀\n\nand more"
-            topic = await turns.running_or_claimed(tx, TOPIC)
+            topic = await lifecycle.running_or_claimed(tx, TOPIC)
             assert topic is not None
             assert (topic.id, topic.state, topic.asked) == (6, State.RUNNING, False)
-            lingering = await turns.lingering(tx, ANN, "738" * 6)
+            lingering = await lifecycle.lingering(tx, ANN, "738" * 6)
             assert [turn.id for turn in lingering] in ([3], [])
-            assert await waiting.wait_again(tx, BEN)
+            assert await queue.wait_again(tx, BEN)
         async with store.reading() as tx:
-            assert await turns.open_chats(tx) == [ANN, TOPIC, GROUP, BEN]
+            assert await lifecycle.open_chats(tx) == [ANN, TOPIC, GROUP, BEN]
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -278,13 +279,13 @@ async def test_the_rest_of_an_old_store_is_read(revision: str, tmp_path: Path) -
             assert (chosen == Preferences()) == ("reasoning" not in before["chats"][0])
             await chats.prefer(tx, GROUP, Preferences(language="en"))
             assert await chats.fact(tx, "menu") == "0" * 64
-            assert await offers.chosen(tx, ANN, "abc", 1) == "为什么？"
+            assert await suggestions.chosen(tx, ANN, "abc", 1) == "为什么？"
             await outbox.sending(tx, "update 1", 5)
             await outbox.sent(tx, "update 1", 43)
             assert 43 in [one.message_id for one in await outbox.known(tx, 5)]
             await inbox.prune(tx)
             await outbox.prune(tx)
-            await offers.forget_old_offers(tx)
+            await suggestions.forget_old_offers(tx)
     assert_sound(path)
 
 

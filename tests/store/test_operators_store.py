@@ -8,23 +8,13 @@ import pytest
 from sqlalchemy import update
 
 from bridge.model import ChatKey, End, Home, Message, Picture, Sender, State
-from bridge.store import (
-    access,
-    audit,
-    broadcasts,
-    chats,
-    forgetting,
-    migrate,
-    people,
-    places,
-    quotas,
-    turns,
-    waiting,
-)
-from bridge.store.access import Access
+from bridge.store import chat_state, chats, erasure, migrate
 from bridge.store.engine import Store
-from bridge.store.quotas import Period, Quota, Scope, Unit, Used
+from bridge.store.operators import access, audit, broadcasts, people, quotas
+from bridge.store.operators.access import Access
+from bridge.store.operators.quotas import Period, Quota, Scope, Unit, Used
 from bridge.store.tables import turns as turns_table
+from bridge.store.turns import lifecycle, queue
 
 
 @pytest.fixture
@@ -39,11 +29,11 @@ async def asked(store: Store, chat: int, person: int = 7, *, lingers: bool = Fal
     """A turn of ten tokens; its id."""
     key = ChatKey(chat)
     async with store.writing() as tx:
-        await waiting.wait(tx, Message(key, 1, Sender(person, "P"), "x"))
-        turn = await turns.claim(tx, key)
+        await queue.wait(tx, Message(key, 1, Sender(person, "P"), "x"))
+        turn = await lifecycle.claim(tx, key)
         assert turn is not None
         end = End(State.STOPPED, Picture(), tokens_in=6, tokens_out=4, lingers=lingers)
-        await turns.settle(tx, turn.id, end)
+        await lifecycle.settle(tx, turn.id, end)
     return turn.id
 
 
@@ -73,7 +63,7 @@ async def test_what_lingers_is_counted_once_however_often_the_rest_is_retired(
         await asked(store, 7, lingers=True)
         await asked(store, 7)
         async with store.writing() as tx:
-            await forgetting.retire(tx, -1)
+            await erasure.retire(tx, -1)
     assert await used(store, Scope.PERSON, 7) == Used(6, 60)
     assert await used(store, Scope.ALL, 0) == Used(6, 60)
 
@@ -84,11 +74,11 @@ async def test_no_quota_of_a_chat_begins_anew_by_forgetting_or_retiring(
 ) -> None:
     await asked(store, chat)
     async with store.writing() as tx:
-        await forgetting.forget_person(tx, 7)
+        await erasure.forget_person(tx, 7)
     assert await used(store, Scope.CHAT, chat) == Used(1, 10)
     await asked(store, chat)
     async with store.writing() as tx:
-        await forgetting.retire(tx, -1)
+        await erasure.retire(tx, -1)
     assert await used(store, Scope.CHAT, chat) == Used(2, 20)
     assert await used(store, Scope.PERSON, 7) == Used(2, 20)
 
@@ -98,8 +88,8 @@ async def test_a_group_takes_its_quota_and_what_it_used_along(store: Store) -> N
     await asked(store, -5)
     async with store.writing() as tx:
         await quotas.allow(tx, own)
-        await forgetting.forget_person(tx, 7)
-        await places.move(tx, -5, -1005)
+        await erasure.forget_person(tx, 7)
+        await chat_state.move(tx, -5, -1005)
         found = await quotas.exceeded(tx, 8, -1005, operator=False)
     assert found is not None
     assert await used(store, Scope.CHAT, -1005) == Used(1, 10)
@@ -118,7 +108,7 @@ async def test_forgetting_names_every_conversation_at_coze_that_was_only_theirs(
             values = {"conversation_id": conversation, "member_id": member}
             await tx.execute(update(turns_table).where(turns_table.c.id == turn).values(**values))
     async with store.writing() as tx:
-        receipt = await forgetting.forget_person(tx, 7)
+        receipt = await erasure.forget_person(tx, 7)
     assert sorted(receipt.conversations) == ["before", "now", "own"]
 
 
@@ -128,7 +118,7 @@ async def test_forgetting_leaves_no_name(store: Store) -> None:
         await access.decide(tx, 7, Access.ALLOWED, "Bo Secret", 1)
         await audit.note(tx, 1, "allowed", 7, "Bo Secret")
         await audit.note(tx, 1, "allowed", 8, "Ann")
-        await forgetting.forget_person(tx, 7)
+        await erasure.forget_person(tx, 7)
         assert await access.of(tx, 7) is Access.ALLOWED
         for table in ("access", "audit", "people", "chats"):
             assert "Secret" not in str((await tx.exec_driver_sql(f"SELECT * FROM {table}")).all())

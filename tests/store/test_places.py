@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from bridge.model import Answers, ChatKey, Home, Message, Preferences, Sender
-from bridge.relay.wording import worded
-from bridge.store import access, chats, migrate, offers, places, turns, waiting
-from bridge.store.access import Access
+from bridge.relay.prompt import worded
+from bridge.store import chat_state, chats, migrate
 from bridge.store.engine import Store
+from bridge.store.operators import access
+from bridge.store.operators.access import Access
+from bridge.store.turns import lifecycle, queue, suggestions
 from bridge.telegram.api.unwritable import REFUSED_SECONDS, Shut
 
 OLD, NEW = ChatKey(-5), ChatKey(-1005)
@@ -35,13 +37,13 @@ async def test_what_is_heard_of_the_old_group_after_its_move_changes_nothing(sto
         await chats.prefer(tx, OLD, Preferences(answers=Answers.EVERYTHING))
         await chats.move_in(tx, await chats.chat(tx, OLD), "conversation", HOME)
         before = await chats.chat(tx, OLD)
-        await places.move(tx, OLD.chat_id, NEW.chat_id)
-        await waiting.wait(tx, message(OLD, 9, "late"))  # such as a pressed button of an old post
-        assert await places.move(tx, OLD.chat_id, NEW.chat_id) == [NEW]
+        await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
+        await queue.wait(tx, message(OLD, 9, "late"))  # such as a pressed button of an old post
+        assert await chat_state.move(tx, OLD.chat_id, NEW.chat_id) == [NEW]
         after = await chats.chat(tx, NEW)
         assert (after.conversation_id, after.user_id) == ("conversation", before.user_id)
         assert (await chats.preferences(tx, NEW)).answers is Answers.EVERYTHING
-        turn = await turns.claim(tx, NEW)
+        turn = await lifecycle.claim(tx, NEW)
     assert turn is not None
     assert worded(turn) == "Ann: late"
 
@@ -52,8 +54,8 @@ async def test_the_old_groups_memory_goes_on_though_the_new_one_was_heard_first(
     async with store.writing() as tx:
         await chats.prefer(tx, OLD, Preferences(answers=Answers.EVERYTHING))
         await chats.move_in(tx, await chats.chat(tx, OLD), "conversation", HOME)
-        await waiting.wait(tx, message(NEW, 1, "early"))
-        await places.move(tx, OLD.chat_id, NEW.chat_id)
+        await queue.wait(tx, message(NEW, 1, "early"))
+        await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
         assert (await chats.chat(tx, NEW)).conversation_id == "conversation"
         assert (await chats.preferences(tx, NEW)).answers is Answers.EVERYTHING
 
@@ -63,17 +65,17 @@ async def test_all_questions_of_one_person_survive_a_move_into_a_busy_chat(
     store: Store, waits_there: bool
 ) -> None:
     async with store.writing() as tx:
-        await waiting.wait(tx, message(OLD, 1, "running before"))
-        assert await turns.claim(tx, OLD)
-        await waiting.wait(tx, message(OLD, 2, "waiting before"))
-        await waiting.wait(tx, message(NEW, 1, "running since", BO))
-        running = await turns.claim(tx, NEW)
+        await queue.wait(tx, message(OLD, 1, "running before"))
+        assert await lifecycle.claim(tx, OLD)
+        await queue.wait(tx, message(OLD, 2, "waiting before"))
+        await queue.wait(tx, message(NEW, 1, "running since", BO))
+        running = await lifecycle.claim(tx, NEW)
         assert running is not None
         if waits_there:
-            await waiting.wait(tx, message(NEW, 2, "waiting since"))
-        await places.move(tx, OLD.chat_id, NEW.chat_id)
-        assert await waiting.drop_waiting(tx, NEW, BO.id) == []
-        left = await turns._open_turns(tx, NEW)
+            await queue.wait(tx, message(NEW, 2, "waiting since"))
+        await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
+        assert await queue.drop_waiting(tx, NEW, BO.id) == []
+        left = await lifecycle._open_turns(tx, NEW)
     assert {turn.id for turn in left.values()} > {running.id}
     waits = next(turn for turn in left.values() if turn.id != running.id)
     since = "\n\nwaiting since" if waits_there else ""
@@ -85,31 +87,31 @@ async def test_who_was_let_in_stays_in_after_a_move(store: Store) -> None:
         await chats.meet(tx, OLD)
         await access.decide(tx, OLD.chat_id, Access.ALLOWED, "Group", 1)
         await access.ask(tx, NEW.chat_id, "Group")  # it wrote before we heard of the move
-        await places.move(tx, OLD.chat_id, NEW.chat_id)
+        await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
         assert await access.of(tx, NEW.chat_id) is Access.ALLOWED
 
 
 async def test_who_was_let_in_stays_in_though_nothing_was_asked_yet(store: Store) -> None:
     async with store.writing() as tx:
         await access.decide(tx, OLD.chat_id, Access.ALLOWED, "Group", 1)
-        await places.move(tx, OLD.chat_id, NEW.chat_id)
+        await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
         assert await access.of(tx, NEW.chat_id) is Access.ALLOWED
 
 
 async def test_a_group_that_was_shut_is_not_shut_for_what_it_became(store: Store) -> None:
     async with store.writing() as tx:
         await chats.meet(tx, OLD)
-        await places.close(tx, OLD, "left", time.time())
-        await places.move(tx, OLD.chat_id, NEW.chat_id)
-        assert await places.shut_places(tx) == {}
+        await chat_state.close(tx, OLD, "left", time.time())
+        await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
+        assert await chat_state.shut_places(tx) == {}
 
 
 async def test_offered_questions_move_with_their_group(store: Store) -> None:
     async with store.writing() as tx:
         await chats.meet(tx, OLD)
-        token = await offers.offer(tx, OLD, ["Why?"])
-        await places.move(tx, OLD.chat_id, NEW.chat_id)
-        assert await offers.chosen(tx, NEW, token, 0) == "Why?"
+        token = await suggestions.offer(tx, OLD, ["Why?"])
+        await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
+        assert await suggestions.chosen(tx, NEW, token, 0) == "Why?"
 
 
 async def test_a_chat_that_refused_a_call_is_tried_again_soon_and_one_that_was_left_is_not(

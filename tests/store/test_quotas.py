@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from bridge.model import ChatKey, End, Message, Picture, Sender, State
-from bridge.store import forgetting, migrate, quotas, turns, waiting
+from bridge.store import erasure, migrate
 from bridge.store.engine import Store
-from bridge.store.quotas import Period, Quota, Scope, Unit, counting
+from bridge.store.operators import quotas
+from bridge.store.operators.quotas import Period, Quota, Scope, Unit, counting
+from bridge.store.turns import lifecycle, queue
 from bridge.telegram.access.limits import Flood
 from bridge.telegram.commands.operators.quota import parsed
 
@@ -30,21 +32,21 @@ async def one_turn(store: Store, chance: random.Random, person: int, chat: int) 
     async with store.writing() as tx:
         for number in range(messages):
             text = Message(key, number + 1, Sender(person, "P"), "x")
-            await waiting.wait(tx, text)
-        turn = await turns.claim(tx, key)
+            await queue.wait(tx, text)
+        turn = await lifecycle.claim(tx, key)
     assert turn is not None
     if chance.random() < 0.2:  # a crash: the next process finds it running, and goes on
         async with store.writing() as tx:
-            turn = await turns.running_or_claimed(tx, key)
+            turn = await lifecycle.running_or_claimed(tx, key)
         assert turn is not None
     state = chance.choice([State.ANSWERED, State.ANSWERED, State.STOPPED, State.FAILED])
     end = End(state, Picture(), tokens_in=chance.randint(0, 900), tokens_out=chance.randint(0, 90))
     async with store.writing() as tx:
-        await turns.concluded(tx, turn.id, end)
+        await lifecycle.concluded(tx, turn.id, end)
         if chance.random() < 0.3:
-            await turns.settle(tx, turn.id, end)  # a crash after that settles it again
-        await turns.settle(tx, turn.id, end)
-        await turns.forget_words(tx, key)
+            await lifecycle.settle(tx, turn.id, end)  # a crash after that settles it again
+        await lifecycle.settle(tx, turn.id, end)
+        await lifecycle.forget_words(tx, key)
     return (messages, end.tokens_in + end.tokens_out) if state is not State.FAILED else (0, 0)
 
 
@@ -71,13 +73,13 @@ async def test_counters_equal_the_sum_of_the_turns(store: Store, seed: int) -> N
         everything = await quotas.used(tx, Scope.ALL, 0, Period.MONTH)
     assert everything.messages == sum(sums[0] for sums in by_person.values())
     async with store.writing() as tx:
-        await forgetting.forget_person(tx, 2)
+        await erasure.forget_person(tx, 2)
     async with store.reading() as tx:
         found = await quotas.used(tx, Scope.PERSON, 2, Period.DAY)
         assert [found.messages, found.tokens] == by_person[2]
         assert await quotas.used(tx, Scope.ALL, 0, Period.MONTH) == everything
     async with store.writing() as tx:
-        assert await forgetting.retire(tx, -1)  # all of them are too old
+        assert await erasure.retire(tx, -1)  # all of them are too old
     async with store.reading() as tx:
         assert await quotas.used(tx, Scope.ALL, 0, Period.MONTH) == everything
 

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import insert
 
 from bridge.model import ChatKey
-from bridge.store import chats, migrate, stats
+from bridge.store import chats, migrate
 from bridge.store.engine import Store
+from bridge.store.operators import stats
 from bridge.store.tables import turns
 
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from bridge.errors import StoreTrouble
 from bridge.model import NEXT, ChatKey, End, Home, Message, Picture, Sender, State, before
-from bridge.relay.wording import worded
-from bridge.store import chats, inbox, migrate, offers, turns, waiting
+from bridge.relay.prompt import worded
+from bridge.store import chats, inbox, migrate
 from bridge.store.engine import Store, database_url
+from bridge.store.turns import lifecycle, queue, suggestions
 
 HERE = ChatKey(5)
 ANN = Sender(5, "Ann", "en")
@@ -38,51 +39,51 @@ def message(number: int, text: str, key: ChatKey = HERE) -> Message:
 
 async def test_messages_wait_in_one_turn_and_a_running_one_is_left_alone(store: Store) -> None:
     async with store.writing() as tx:
-        await waiting.wait(tx, message(1, "a"))
-        await waiting.wait(tx, message(2, "b"))
-        first = await turns.claim(tx, HERE)
-        await waiting.wait(tx, message(3, "c"))
-        assert await turns.claim(tx, HERE) is None
+        await queue.wait(tx, message(1, "a"))
+        await queue.wait(tx, message(2, "b"))
+        first = await lifecycle.claim(tx, HERE)
+        await queue.wait(tx, message(3, "c"))
+        assert await lifecycle.claim(tx, HERE) is None
         assert first is not None
         assert worded(first) == "a\n\nb"
-        assert await turns.settle(tx, first.id, end(State.ANSWERED))
-        second = await turns.claim(tx, HERE)
+        assert await lifecycle.settle(tx, first.id, end(State.ANSWERED))
+        second = await lifecycle.claim(tx, HERE)
     assert second is not None
     assert (worded(second), second.mark != first.mark) == ("c", True)
 
 
 async def test_a_turn_ends_once(store: Store) -> None:
     async with store.writing() as tx:
-        await waiting.wait(tx, message(1, "a"))
-        turn = await turns.claim(tx, HERE)
+        await queue.wait(tx, message(1, "a"))
+        turn = await lifecycle.claim(tx, HERE)
         assert turn is not None
-        assert await turns.settle(tx, turn.id, end(State.STOPPED))
+        assert await lifecycle.settle(tx, turn.id, end(State.STOPPED))
         for state in State:
-            assert not await turns.settle(tx, turn.id, end(state))
+            assert not await lifecycle.settle(tx, turn.id, end(state))
 
 
 async def test_two_who_claim_at_once_do_not_both_get_the_turn(store: Store) -> None:
     async with store.writing() as tx:
-        await waiting.wait(tx, message(1, "a"))
+        await queue.wait(tx, message(1, "a"))
 
     async def claim() -> bool:
         async with store.writing() as tx:
-            return await turns.claim(tx, HERE) is not None
+            return await lifecycle.claim(tx, HERE) is not None
 
     assert sorted(await asyncio.gather(*(claim() for _ in range(8)))) == [False] * 7 + [True]
 
 
 async def test_retry_takes_the_last_question_and_its_posts(store: Store) -> None:
     async with store.writing() as tx:
-        assert not await waiting.wait_again(tx, HERE)
-        await waiting.wait(tx, message(1, "a"))
-        assert not await waiting.wait_again(tx, HERE)
-        turn = await turns.claim(tx, HERE)
+        assert not await queue.wait_again(tx, HERE)
+        await queue.wait(tx, message(1, "a"))
+        assert not await queue.wait_again(tx, HERE)
+        turn = await lifecycle.claim(tx, HERE)
         assert turn is not None
-        await turns.posted(tx, turn.id, [7, 8])
-        await turns.settle(tx, turn.id, end(State.FAILED))
-        assert await waiting.wait_again(tx, HERE)
-        again = await turns.claim(tx, HERE)
+        await lifecycle.posted(tx, turn.id, [7, 8])
+        await lifecycle.settle(tx, turn.id, end(State.FAILED))
+        assert await queue.wait_again(tx, HERE)
+        again = await lifecycle.claim(tx, HERE)
     assert again is not None
     assert (worded(again), again.posts, again.asked) == ("a", (7, 8), False)
     assert again.mark != turn.mark
@@ -91,15 +92,15 @@ async def test_retry_takes_the_last_question_and_its_posts(store: Store) -> None
 async def test_words_are_forgotten_but_for_the_last_turn(store: Store) -> None:
     async with store.writing() as tx:
         for number in range(3):
-            await waiting.wait(tx, message(number, f"secret {number}"))
-            turn = await turns.claim(tx, HERE)
+            await queue.wait(tx, message(number, f"secret {number}"))
+            turn = await lifecycle.claim(tx, HERE)
             assert turn is not None
-            await turns.settle(tx, turn.id, end(State.ANSWERED))
-            await turns.forget_words(tx, HERE)
+            await lifecycle.settle(tx, turn.id, end(State.ANSWERED))
+            await lifecycle.forget_words(tx, HERE)
         found = await tx.exec_driver_sql("SELECT parts FROM turns ORDER BY id")
         assert all("secret" in row[0] for row in found)  # they may still be edited
         await tx.exec_driver_sql("UPDATE turns SET settled_at = settled_at - 601")
-        await turns.forget_words(tx, HERE)
+        await lifecycle.forget_words(tx, HERE)
         found = await tx.exec_driver_sql("SELECT parts FROM turns ORDER BY id")
         assert [("secret" in row[0]) for row in found] == [False, False, True]
 
@@ -122,12 +123,12 @@ async def test_a_chat_keeps_its_made_up_user_and_its_home(store: Store) -> None:
 
 async def test_buttons_work_in_their_own_chat_only(store: Store) -> None:
     async with store.writing() as tx:
-        token = await offers.offer(tx, HERE, ["Why?", "How?"])
-        assert await offers.chosen(tx, HERE, token, 1) == "How?"
-        assert await offers.chosen(tx, HERE, token, 2) is None
-        assert await offers.chosen(tx, HERE, token, -1) is None
-        assert await offers.chosen(tx, ChatKey(6), token, 0) is None
-        assert await offers.chosen(tx, HERE, "made-up", 0) is None
+        token = await suggestions.offer(tx, HERE, ["Why?", "How?"])
+        assert await suggestions.chosen(tx, HERE, token, 1) == "How?"
+        assert await suggestions.chosen(tx, HERE, token, 2) is None
+        assert await suggestions.chosen(tx, HERE, token, -1) is None
+        assert await suggestions.chosen(tx, ChatKey(6), token, 0) is None
+        assert await suggestions.chosen(tx, HERE, "made-up", 0) is None
 
 
 async def test_an_update_is_kept_once_and_by_bot(store: Store) -> None:
@@ -147,15 +148,15 @@ async def test_an_update_is_kept_once_and_by_bot(store: Store) -> None:
 
 async def test_what_was_left_open_is_found_again(store: Store) -> None:
     async with store.writing() as tx:
-        await waiting.wait(tx, message(1, "a"))
-        turn = await turns.claim(tx, HERE)
+        await queue.wait(tx, message(1, "a"))
+        turn = await lifecycle.claim(tx, HERE)
         assert turn is not None
-        await turns.asking(tx, turn, "9")
-        await turns.began(tx, turn.id, "8", "9")
-        await waiting.wait(tx, message(2, "b"))
-        await waiting.wait(tx, message(3, "c", ChatKey(6)))
-        assert await turns.open_chats(tx) == [HERE, ChatKey(6)]
-        left = await turns.running_or_claimed(tx, HERE)
+        await lifecycle.asking(tx, turn, "9")
+        await lifecycle.began(tx, turn.id, "8", "9")
+        await queue.wait(tx, message(2, "b"))
+        await queue.wait(tx, message(3, "c", ChatKey(6)))
+        assert await lifecycle.open_chats(tx) == [HERE, ChatKey(6)]
+        left = await lifecycle.running_or_claimed(tx, HERE)
     assert left is not None
     assert (left.id, left.run_id, left.conversation_id, left.asked) == (turn.id, "8", "9", True)
 
@@ -189,7 +190,7 @@ async def test_upgrading_twice_at_once_is_safe(tmp_path: Path) -> None:
 
 async def test_a_backup_is_whole_and_never_overwrites(store: Store, tmp_path: Path) -> None:
     async with store.writing() as tx:
-        await waiting.wait(tx, message(1, "a"))
+        await queue.wait(tx, message(1, "a"))
     target = tmp_path / "copy.db"
     await migrate.backup(store, target)
     connection = sqlite3.connect(target)
@@ -220,7 +221,7 @@ async def test_errors_do_not_hold_what_people_wrote(store: Store) -> None:
         await tx.exec_driver_sql("DROP TABLE turns")
     with pytest.raises(StoreTrouble) as trouble:
         async with store.writing() as tx:
-            await waiting.wait(tx, message(1, "my secret"))
+            await queue.wait(tx, message(1, "my secret"))
     assert "secret" not in str(trouble.value)
     assert "no such table" in str(trouble.value)
 
@@ -251,9 +252,9 @@ async def test_one_member_leaves_room_for_the_others(store: Store) -> None:
     group, ann, bo = ChatKey(-5), Sender(1, "Ann"), Sender(2, "Bo")
     async with store.writing() as tx:
         taken = [
-            (await waiting.wait(tx, Message(group, number, ann, "and more"), 20)).taken
+            (await queue.wait(tx, Message(group, number, ann, "and more"), 20)).taken
             for number in range(1, 21)
         ]
         assert taken == [True] * 10 + [False] * 10
-        assert not await waiting.join(tx, Message(group, 30, ann, "and this"), 20)
-        assert (await waiting.wait(tx, Message(group, 31, bo, "hello"), 20)).taken
+        assert not await queue.join(tx, Message(group, 30, ann, "and this"), 20)
+        assert (await queue.wait(tx, Message(group, 31, bo, "hello"), 20)).taken

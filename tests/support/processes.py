@@ -13,8 +13,8 @@ import pytest
 from fast import run_fast_together
 from worlds import eventually
 
-from bridge.crashing import VARIABLE
 from bridge.environment import settings_from
+from bridge.failpoints import VARIABLE
 from bridge.ops import logs
 from bridge.ops.run import run
 

@@ -20,11 +20,12 @@ from bridge.app import App, running
 from bridge.environment import settings_from
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace
 from bridge.sandbox.journal import Journal
-from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Budgets, Group, Message, Person, TelegramEmulator
+from bridge.serving import serving
 from bridge.settings import Settings
-from bridge.store import migrate, stats
+from bridge.store import migrate
 from bridge.store.engine import Store
+from bridge.store.operators import stats
 from bridge.telegram.commands.operators.context import Controls
 
 BOT_TOKEN = "42:SANDBOX"

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from bridge.model import State
-from bridge.store.stats import Bucket, Stats, percentile
+from bridge.store.operators.stats import Bucket, Stats, percentile
 from bridge.telegram.commands.operators.chart import drawn
 
 BEGAN = 1_795_132_800.0

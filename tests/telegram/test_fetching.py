@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from bridge.sandbox.serving import serving
+from bridge.serving import serving
 from bridge.telegram.files import fetch_url
 from bridge.telegram.files.fetch_url import Fetched, Fetching, NotFetched, public
 

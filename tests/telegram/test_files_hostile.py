@@ -20,9 +20,9 @@ from telegram import Bot, User
 from bridge.coze.files import taken
 from bridge.errors import FileGone, TelegramUnreachable
 from bridge.model import Attachment, ChatKey, Kind, Message, Sender
-from bridge.relay.carrying import Carried
+from bridge.relay.attachments import Carried
 from bridge.relay.ogg import NotOgg, joined
-from bridge.sandbox.serving import serving
+from bridge.serving import serving
 from bridge.telegram.files.download import Downloads
 from bridge.telegram.files.extract import Linked, without
 from bridge.telegram.files.fetch_url import Fetching, NotFetched

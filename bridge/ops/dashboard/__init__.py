@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 from bridge.app import App
-from bridge.ops.dashboard.gate import Gate
+from bridge.ops.dashboard.auth import Gate
 from bridge.ops.dashboard.page import Dashboard
 from bridge.ops.http import on_port
 from bridge.settings import Settings

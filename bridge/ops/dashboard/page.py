@@ -19,12 +19,12 @@ from starlette.types import ASGIApp
 from bridge.app import App
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
-from bridge.ops.dashboard.drawing import page, refusal, sections
-from bridge.ops.dashboard.gate import COOKIE, SESSION_SECONDS, Gate, own_origin
-from bridge.ops.dashboard.shell import guarded
-from bridge.ops.dashboard.sights import Sights
-from bridge.store import access, audit, people
-from bridge.store.access import Access
+from bridge.ops.dashboard.auth import COOKIE, SESSION_SECONDS, Gate, own_origin
+from bridge.ops.dashboard.rendering import page, refusal, sections
+from bridge.ops.dashboard.security_headers import guarded
+from bridge.ops.dashboard.snapshot import Sights
+from bridge.store.operators import access, audit, people
+from bridge.store.operators.access import Access
 
 log = structlog.get_logger(__name__)
 TICK_SECONDS = 2.0

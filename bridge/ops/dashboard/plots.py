@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from bridge.store.stats import Bucket, Waits
+from bridge.store.operators.stats import Bucket, Waits
 
 WIDTH, HEIGHT = 420, 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 6, 8, 20

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.model import ChatKey, Message, Sender
-from bridge.store import access, audit, chats, people
-from bridge.store.access import Access
+from bridge.store import chats
 from bridge.store.engine import Store
+from bridge.store.operators import access, audit, people
+from bridge.store.operators.access import Access
 from bridge.telegram.access.approval_cards import VERBS, Approvals
 from bridge.telegram.access.introduction import Introduction
 from bridge.telegram.access.limits import Hush

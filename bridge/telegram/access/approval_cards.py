@@ -13,9 +13,10 @@ import structlog
 
 from bridge.errors import StoreTrouble, TelegramUnreachable
 from bridge.model import ChatKey
-from bridge.store import access, chats, outbox
-from bridge.store.access import Access
+from bridge.store import chats, outbox
 from bridge.store.engine import Store
+from bridge.store.operators import access
+from bridge.store.operators.access import Access
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.budget import Priority

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Sender
-from bridge.store import chats, quotas
+from bridge.store import chats
 from bridge.store.engine import Store
-from bridge.store.quotas import Scope
+from bridge.store.operators import quotas
+from bridge.store.operators.quotas import Scope
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.budget import Bucket
 from bridge.telegram.updates.route import Route

@@ -4,8 +4,9 @@ import time
 from collections import OrderedDict
 
 from bridge.model import ChatKey, Sender
-from bridge.store import chats, people
+from bridge.store import chats
 from bridge.store.engine import Store
+from bridge.store.operators import people
 
 FRESH_SECONDS = 3600.0
 """How long somebody is known as they are before it is written down again."""

@@ -22,7 +22,7 @@ from telegram.error import (
 from bridge.errors import StoreTrouble, TelegramUnreachable
 from bridge.metrics import Metrics
 from bridge.model import ChatKey
-from bridge.store import outbox, silences
+from bridge.store import flood_waits, outbox
 from bridge.store.engine import Store
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.errors import (
@@ -259,7 +259,7 @@ class Calls:
     async def recall_silences(self) -> None:
         """Keep the silences that Telegram asked an earlier process for: calls make them longer."""
         async with self._store.writing() as tx:
-            left = await silences.left(tx)
+            left = await flood_waits.left(tx)
         for chat_id, wait in left.items():
             self.pacer.silenced(chat_id, wait)
 
@@ -267,7 +267,7 @@ class Calls:
         self.pacer.refused(chat_id, retry_after)
         with suppress(StoreTrouble):  # then it only counts for this process
             async with self._store.writing() as tx:
-                await silences.keep(tx, chat_id, retry_after)
+                await flood_waits.keep(tx, chat_id, retry_after)
 
     async def judged(
         self, key: ChatKey, doing: str, call: Callable[[], Awaitable[Result]]

@@ -14,7 +14,7 @@ from telegram._utils.types import ODVInput
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
-from bridge.crashing import outside
+from bridge.failpoints import outside
 from bridge.metrics import Metrics
 from bridge.telegram.api.clock import TelegramClock
 from bridge.transport import MOST_BYTES, AnswerTooLarge, as_httpx, session, transport

@@ -11,7 +11,7 @@ import structlog
 
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
-from bridge.store import places
+from bridge.store import chat_state
 from bridge.store.engine import Store
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ class Shut:
     async def recall(self) -> None:
         """Take up what an earlier process learned. Raises StoreTrouble."""
         async with self._store.reading() as tx:
-            self._places = dict(await places.shut_places(tx))
+            self._places = dict(await chat_state.shut_places(tx))
 
     def why(self, key: ChatKey) -> str | None:
         """Why nothing can be written there; None when something can."""
@@ -52,7 +52,7 @@ class Shut:
         self._places[key] = (why, since)
         with suppress(StoreTrouble):  # then only this process knows
             async with self._store.writing() as tx:
-                await places.close(tx, key, why, since)
+                await chat_state.close(tx, key, why, since)
 
     async def close_topic(self, key: ChatKey, why: str, seconds: float = TRY_AGAIN_SECONDS) -> None:
         """Nothing can be written into this topic; the rest of its forum is open."""
@@ -73,7 +73,7 @@ class Shut:
             log.info("chat open again", chat=key.chat_id, thread=key.thread_id)
             with suppress(StoreTrouble):
                 async with self._store.writing() as tx:
-                    await places.reopen(tx, key)
+                    await chat_state.reopen(tx, key)
 
 
 def _topic(key: ChatKey) -> ChatKey:

@@ -12,9 +12,11 @@ from bridge.coze.client import Coze
 from bridge.errors import CozeTrouble
 from bridge.model import Answers, ChatKey, Home, Picture, Preferences, Sender
 from bridge.relay.lanes import Lanes
-from bridge.store import agents, chats, offers, turns, waiting
+from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
+from bridge.store.operators import agents
+from bridge.store.turns import lifecycle, queue, suggestions
 from bridge.telegram.access.introduction import Introduction
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.notices import Notices
@@ -113,7 +115,7 @@ class Commands:
             await self._say(order, "start.welcome")
             return
         async with self._store.writing() as tx:
-            token = await offers.offer(tx, message.chat, agent.suggestions)
+            token = await suggestions.offer(tx, message.chat, agent.suggestions)
         greeting = agent.prologue.replace("{{user_name}}", message.sender.name)
         keyboard = question_buttons(agent.suggestions, token) if agent.suggestions else ()
         picture = Picture((greeting,), whole=True, over=True)
@@ -168,18 +170,18 @@ class Commands:
             await self._say(order, "stop.not_yours")
             return
         async with self._store.writing() as tx:
-            dropped = await waiting.drop_waiting(tx, key, None if leads else sender.id)
+            dropped = await queue.drop_waiting(tx, key, None if leads else sender.id)
         self._reactions.clear(key, dropped)
         await self._say(order, "stop.waiting" if dropped else "stop.nothing")
 
     async def _waits(self, key: ChatKey, sender: Sender) -> bool:
         async with self._store.reading() as tx:
-            return await waiting.waits(tx, key, sender.id)
+            return await queue.waits(tx, key, sender.id)
 
     async def _may_end_running(self, key: ChatKey, sender: Sender) -> tuple[int | None, bool]:
         """The turn that runs, and whether somebody may end it; also when none does."""
         async with self._store.reading() as tx:
-            running = await turns.running(tx, key)
+            running = await lifecycle.running(tx, key)
         if running is None:
             return None, True
         return running.id, await self._rights.may_end(key, sender, running.sender.id)
@@ -187,7 +189,7 @@ class Commands:
     async def stop_running(self, key: ChatKey, turn_id: int | None = None) -> bool:
         """Have the running turn stopped, also by a later process; False when none runs."""
         async with self._store.writing() as tx:
-            wished = await turns.stopping(tx, key, turn_id)
+            wished = await lifecycle.stopping(tx, key, turn_id)
         told = self._lanes.stop(key, turn_id)
         if wished and not told:
             self._lanes.wake(key)

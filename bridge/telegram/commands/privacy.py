@@ -9,8 +9,9 @@ from bridge.coze.conversations import delete_conversation
 from bridge.errors import CozeTrouble
 from bridge.model import Turn
 from bridge.relay.lanes import Lanes
-from bridge.store import forgetting, turns, waiting
+from bridge.store import erasure
 from bridge.store.engine import Store
+from bridge.store.turns import lifecycle, queue
 from bridge.telegram.access.people import People
 from bridge.telegram.api.notices import Notices
 from bridge.telegram.post import Button, Frame, Rendered
@@ -73,7 +74,7 @@ class OwnData:
             return "forget.not_yours"
         await self._stop(press)
         async with self._store.writing() as tx:
-            receipt = await forgetting.forget_person(tx, press.sender.id)
+            receipt = await erasure.forget_person(tx, press.sender.id)
         self._people.forget(press.sender.id)
         self._context.forget_person(press.sender.id)
         gone = [await self._delete(one) for one in receipt.conversations]
@@ -87,11 +88,11 @@ class OwnData:
         """What they have asked anywhere and was not answered is not answered any more."""
         theirs: list[Turn] = []
         async with self._store.writing() as tx:
-            for key in await turns.open_chats(tx, press.sender.id):
-                await waiting.drop_waiting(tx, key, press.sender.id)
-                running = await turns.running(tx, key)
+            for key in await lifecycle.open_chats(tx, press.sender.id):
+                await queue.drop_waiting(tx, key, press.sender.id)
+                running = await lifecycle.running(tx, key)
                 if running is not None and running.sender.id == press.sender.id:
-                    await turns.stopping(tx, key, running.id)
+                    await lifecycle.stopping(tx, key, running.id)
                     theirs.append(running)
         for turn in theirs:
             self._lanes.stop(turn.chat, turn.id)

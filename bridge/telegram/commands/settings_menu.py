@@ -7,7 +7,7 @@ from enum import StrEnum
 from babel import Locale
 
 from bridge.model import Answers, ChatKey, Memory, Preferences, Reasoning, Speech, Streaming
-from bridge.store.agents import Listed
+from bridge.store.operators.agents import Listed
 from bridge.telegram.post import Button, Keyboard
 from bridge.texts import catalogues, say
 

@@ -15,7 +15,7 @@ import structlog
 from telegram.constants import ChatAction
 
 from bridge.model import Picture
-from bridge.relay.speaking import Speaking
+from bridge.relay.speech import Speaking
 from bridge.store import uploads
 from bridge.store.engine import Store
 from bridge.telegram.files import tempfiles

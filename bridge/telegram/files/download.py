@@ -13,8 +13,8 @@ import structlog
 from telegram import Bot
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
-from bridge.crashing import outside
 from bridge.errors import FileGone, TelegramUnreachable
+from bridge.failpoints import outside
 from bridge.model import Attachment
 from bridge.telegram.api.errors import Result, seconds
 from bridge.telegram.files import tempfiles

@@ -8,7 +8,7 @@ import structlog
 
 from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import Turn
-from bridge.relay.reply import ReplyImpossible, ReplyLater
+from bridge.relay.protocols import ReplyImpossible, ReplyLater
 from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Sent

@@ -7,9 +7,11 @@ from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.errors import CozeTrouble, Forbidden, NotOffered
 from bridge.model import Answers, Preferences
 from bridge.relay.lanes import Lanes
-from bridge.store import agents, chats, turns
+from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
+from bridge.store.operators import agents
+from bridge.store.turns import lifecycle
 from bridge.telegram.access.approval import Door
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.notices import Notices
@@ -75,7 +77,7 @@ class Taps:
         if what != "retry":
             return False
         async with self._store.reading() as tx:
-            return await turns.rewritten(tx, press.chat, _number(rest), press.post_id)
+            return await lifecycle.rewritten(tx, press.chat, _number(rest), press.post_id)
 
     async def _do(self, arrived: Arrived, press: Press, what: str, rest: str) -> str | None:
         """Returns the key of what the person is told in passing, if anything."""
@@ -118,13 +120,13 @@ class Taps:
     async def _may_end(self, press: Press, turn_id: int) -> bool:
         """Whether it is for them to stop an answer or to have it tried again."""
         async with self._store.reading() as tx:
-            asker = await turns.asker_of(tx, press.chat, turn_id)
+            asker = await lifecycle.asker_of(tx, press.chat, turn_id)
         return asker is None or await self._rights.may_end(press.chat, press.sender, asker)
 
     async def _clear_copy(self, press: Press, turn_id: int) -> None:
         """A copy of a post, of whose sending nobody heard, loses its button when that is pressed."""
         async with self._store.reading() as tx:
-            posts = await turns.posts_of(tx, press.chat, turn_id)
+            posts = await lifecycle.posts_of(tx, press.chat, turn_id)
         if posts is not None and press.post_id not in posts:
             self._show_buttons(press, ())
 
@@ -140,7 +142,7 @@ class Taps:
         """Tell Coze what the person thinks of the answer, and mark the button."""
         await self._lanes.ended(press.chat, MOMENT_SECONDS)  # its id may just be written down
         async with self._store.reading() as tx:
-            answer = await turns.answer_of(tx, press.chat, turn_id)
+            answer = await lifecycle.answer_of(tx, press.chat, turn_id)
         if answer is None:
             return "button.old"
         again = any(one.data == press.data and one.label.startswith(_MARK) for one in _all(press))

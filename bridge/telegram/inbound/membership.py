@@ -9,8 +9,9 @@ from telegram.error import ChatMigrated, TelegramError
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
 from bridge.relay.lanes import Lanes
-from bridge.store import chats, places, turns, waiting
+from bridge.store import chat_state, chats
 from bridge.store.engine import Store
+from bridge.store.turns import lifecycle, queue
 from bridge.telegram.access.approval import Door
 from bridge.telegram.access.introduction import Introduction
 from bridge.telegram.access.rights import Rights
@@ -102,7 +103,7 @@ class Life:
     async def _go_on(self, key: ChatKey) -> None:
         """What waited for this is shown and answered now."""
         async with self._store.reading() as tx:
-            open_ = await turns.open_chats(tx)
+            open_ = await lifecycle.open_chats(tx)
         for one in open_:
             if one.chat_id == key.chat_id:
                 self._lanes.wake(one)
@@ -111,10 +112,10 @@ class Life:
         """Nobody can read an answer any more: what runs is stopped, what waits is dropped."""
         self._context.forget(key.chat_id)
         async with self._store.writing() as tx:
-            open_ = [one for one in await turns.open_chats(tx) if one.chat_id == key.chat_id]
+            open_ = [one for one in await lifecycle.open_chats(tx) if one.chat_id == key.chat_id]
             for one in open_:
-                await waiting.drop_waiting(tx, one)
-                await turns.stopping(tx, one, None)
+                await queue.drop_waiting(tx, one)
+                await lifecycle.stopping(tx, one, None)
         for one in open_:
             self._lanes.stop(one)
 
@@ -139,7 +140,7 @@ class Life:
         """A group became a supergroup, perhaps while it is answered. Raises StoreTrouble."""
         await self._lanes.drop(old)
         async with self._store.writing() as tx:
-            keys = await places.move(tx, old, new)
+            keys = await chat_state.move(tx, old, new)
         await self._lanes.drop(old)  # what was begun meanwhile under the old id
         self._rights.forget(old)
         self._context.forget(old)

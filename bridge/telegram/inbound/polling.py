@@ -16,8 +16,8 @@ from typing import Self
 import httpx
 import structlog
 
-from bridge.crashing import outside
 from bridge.errors import SecondPoller, StoreTrouble, TelegramUnreachable, TokenRevoked, Unstorable
+from bridge.failpoints import outside
 from bridge.metrics import Metrics
 from bridge.store import inbox
 from bridge.store.engine import Store

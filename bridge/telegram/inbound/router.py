@@ -7,9 +7,10 @@ import structlog
 from telegram import Bot
 
 from bridge.model import Message
-from bridge.store import chats, inbox, places, turns
+from bridge.store import chat_state, chats, inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
+from bridge.store.turns import lifecycle
 from bridge.telegram.access.approval import Door
 from bridge.telegram.access.limits import Gate
 from bridge.telegram.access.people import People
@@ -105,7 +106,7 @@ class Settling:
         if chat is None or not chat.upgradable:
             return item
         async with self._store.reading() as tx:
-            new = await places.moved_to(tx, chat.chat_id)
+            new = await chat_state.moved_to(tx, chat.chat_id)
         return item if new is None else moved(item, new)
 
     async def _hears(self, item: Item) -> bool:
@@ -149,7 +150,7 @@ class Settling:
             case Heard(message):
                 await self._listening.overhear(arrived, message)
                 return
-            case Edit(message, after) if after <= turns.EDIT_SECONDS:
+            case Edit(message, after) if after <= lifecycle.EDIT_SECONDS:
                 await self._listening.ask_edited(arrived, message, heard=item.heard)
                 return
             case Edit():

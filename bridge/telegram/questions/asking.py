@@ -10,10 +10,11 @@ import structlog
 
 from bridge.model import Answers, ChatKey, Message, Preferences, Sender
 from bridge.relay.lanes import Lanes
-from bridge.relay.reply import Halt
-from bridge.store import chats, inbox, offers, waiting
+from bridge.relay.protocols import Halt
+from bridge.store import chats, inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
+from bridge.store.turns import queue, suggestions
 from bridge.telegram.access.limits import Gate, Refusal
 from bridge.telegram.api.notices import Notices
 from bridge.telegram.api.unwritable import Shut
@@ -103,24 +104,24 @@ class Listening:
         """
         message = await self._as_asked(message) if heard else message
         async with self._store.reading() as tx:
-            anew = await waiting.anew(tx, message)
-            never_asked = not heard and not await waiting.knows(tx, message)
+            anew = await queue.anew(tx, message)
+            never_asked = not heard and not await queue.knows(tx, message)
         if never_asked:  # it speaks to us only now, as with a mention that was forgotten
             await self.ask(arrived, message)
             return
         refusal = self._gate.too_fast(message.chat, message.sender) if anew else None
-        what, running = waiting.Edited.NOTHING, None
+        what, running = queue.Edited.NOTHING, None
         async with self._store.writing() as tx:
-            if refusal is None and await waiting.anew(tx, message):
+            if refusal is None and await queue.anew(tx, message):
                 refusal = await self._gate.refuses(tx, message.chat, message.sender)
             if refusal is None and await inbox.settle(tx, arrived):
-                what, running = await waiting.edit(tx, message, self._most_waiting)
+                what, running = await queue.edit(tx, message, self._most_waiting)
         if refusal is not None:
             await self._refuse(arrived, message, refusal)
             return
-        if what is waiting.Edited.RUNS:
+        if what is queue.Edited.RUNS:
             self._lanes.stop(message.chat, running, Halt.EDIT)
-        if what is not waiting.Edited.NOTHING:
+        if what is not queue.Edited.NOTHING:
             self._lanes.wake(message.chat)
 
     async def ask_again(
@@ -142,12 +143,12 @@ class Listening:
         if not await self._lanes.ended(key, MOMENT_SECONDS) and key.private:
             return Refusal("retry.busy")
         async with self._store.writing() as tx:
-            charged = await waiting.asker(tx, key, turn_id, asker)
+            charged = await queue.asker(tx, key, turn_id, asker)
             for one in {sender, charged or sender}:  # whoever tries again, it is the asker's turn
                 refusal = await self._gate.refuses(tx, key, one)
                 if refusal is not None:
                     return refusal
-            waits = await waiting.wait_again(tx, key, turn_id, asker)
+            waits = await queue.wait_again(tx, key, turn_id, asker)
             if waits:
                 await inbox.settle(tx, arrived)
         if not waits:
@@ -167,17 +168,17 @@ class Listening:
         async with self._store.reading() as tx:
             chosen = (await chats.counting(tx, key)).over(self._default)
         async with self._store.writing() as tx:
-            question = await offers.chosen(tx, key, token, number)
+            question = await suggestions.chosen(tx, key, token, number)
             if question is not None and await inbox.is_new(tx, arrived):
                 if await self._gate.refuses(tx, key, press.sender) is not None:
                     return "button.not_now"
                 message = Message(key, press.post_id, press.sender, question)
                 member_id = chosen.member(key, press.sender.id)
-                waits = await waiting.wait(tx, message, self._most_waiting, member_id=member_id)
+                waits = await queue.wait(tx, message, self._most_waiting, member_id=member_id)
                 if not waits.taken:
                     return "button.full"
                 await inbox.settle(tx, arrived)
-                await offers.use_up(tx, key, token)
+                await suggestions.use_up(tx, key, token)
         if question is None:
             return "button.old"
         frame = Frame(Rendered(question, (Entity("blockquote", 0, units(question)),)))
@@ -191,7 +192,7 @@ class Listening:
             await self._tell(message, refusal.key, cause, **refusal.values)
         await self._done(arrived)
 
-    async def _wait(self, arrived: Arrived, message: Message) -> waiting.Waiting | Refusal | None:
+    async def _wait(self, arrived: Arrived, message: Message) -> queue.Waiting | Refusal | None:
         """Let it wait in the store, or say why it may not; None when that was done before."""
         chosen = await self._chosen(message)
         heard = self._context.newest(message.chat, chosen.context or 0)
@@ -201,7 +202,7 @@ class Listening:
             refusal = await self._gate.refuses(tx, message.chat, message.sender)
             if refusal is not None:
                 return refusal
-            waits = await waiting.wait(
+            waits = await queue.wait(
                 tx,
                 message,
                 self._most_waiting,
@@ -241,7 +242,7 @@ class Listening:
         """
         async with self._store.writing() as tx:
             fresh = await inbox.is_new(tx, arrived)
-            joined = fresh and await waiting.join(tx, message, self._most_waiting)
+            joined = fresh and await queue.join(tx, message, self._most_waiting)
             if joined:
                 await inbox.settle(tx, arrived)
         if joined:

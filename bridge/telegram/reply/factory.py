@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from bridge.model import Preferences, Turn
-from bridge.relay.reply import ReplyImpossible
+from bridge.relay.protocols import ReplyImpossible
 from bridge.store.engine import Store
 from bridge.telegram.api.client import Calls
 from bridge.telegram.files.deliver import Enclosing

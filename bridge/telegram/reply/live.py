@@ -15,7 +15,7 @@ from telegram.constants import ChatAction
 
 from bridge.errors import TelegramUnreachable
 from bridge.model import ChatKey, Picture, Reasoning, Streaming, Turn
-from bridge.relay.reply import ReplyImpossible, ReplyLater
+from bridge.relay.protocols import ReplyImpossible, ReplyLater
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import Calls
 from bridge.telegram.api.errors import (

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from bridge.model import Turn
-from bridge.store import offers, outbox, turns
+from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Sent
+from bridge.store.turns import lifecycle, suggestions
 
 
 class Ledger:
@@ -34,17 +35,17 @@ class Ledger:
         """The last of these posts stands there."""
         async with self._store.writing() as tx:
             await outbox.sent(tx, self.cause(len(posts) - 1), posts[-1])
-            await turns.posted(tx, self._turn.id, posts)
+            await lifecycle.posted(tx, self._turn.id, posts)
 
     async def changed(self, posts: Sequence[int]) -> None:
         """These are the posts that are left."""
         async with self._store.writing() as tx:
-            await turns.posted(tx, self._turn.id, posts)
+            await lifecycle.posted(tx, self._turn.id, posts)
 
     async def offer(self, questions: Sequence[str]) -> str:
         """Keep questions that go out as buttons; returns the token that stands for them."""
         async with self._store.writing() as tx:
-            return await offers.offer(tx, self._turn.chat, questions, token=self._turn.mark)
+            return await suggestions.offer(tx, self._turn.chat, questions, token=self._turn.mark)
 
     def cause(self, place: int) -> str:
         """The name of a post in the outbox."""

@@ -9,7 +9,7 @@ import structlog
 
 from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import Turn
-from bridge.relay.reply import ReplyImpossible, ReplyLater
+from bridge.relay.protocols import ReplyImpossible, ReplyLater
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import Calls
 from bridge.telegram.api.errors import (

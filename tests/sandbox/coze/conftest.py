@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bridge.sandbox.coze import CozeEmulator, Pace
-from bridge.sandbox.serving import serving
+from bridge.serving import serving
 
 BOT = "7379462189365198898"
 PAT = "pat_sandbox"

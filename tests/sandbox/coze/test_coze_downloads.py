@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bridge.sandbox.coze import CozeEmulator, Fetch
-from bridge.sandbox.serving import serving
+from bridge.serving import serving
 
 LINK = re.compile(r"\((http://[^)]+)\)")
 

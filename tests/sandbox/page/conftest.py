@@ -21,8 +21,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from bridge.sandbox.page import routes
-from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Message, Person, TelegramEmulator
+from bridge.serving import serving
 
 QUIET = [
     *QUIETLY,

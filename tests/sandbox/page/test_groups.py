@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from bridge.sandbox.page import routes
-from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import TelegramEmulator
+from bridge.serving import serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=4000)

@@ -14,9 +14,9 @@ from fast import run_fast
 from PIL import Image
 from telegram.request import HTTPXRequest
 
-from bridge.sandbox.serving import serving
 from bridge.sandbox.telegram import Person, TelegramEmulator
 from bridge.sandbox.telegram.contents import ogg_checksum
+from bridge.serving import serving
 
 TOKEN = "42:SANDBOX"
 FASTER = 50.0

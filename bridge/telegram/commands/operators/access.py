@@ -7,9 +7,9 @@ import structlog
 from telegram.error import TelegramError
 
 from bridge.model import ChatKey
-from bridge.store import access, people
-from bridge.store.access import Access
-from bridge.store.people import Group, Known
+from bridge.store.operators import access, people
+from bridge.store.operators.access import Access
+from bridge.store.operators.people import Group, Known
 from bridge.telegram.commands.operators.context import (
     Desk,
     confirm,

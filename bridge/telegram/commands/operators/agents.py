@@ -6,8 +6,8 @@ import structlog
 
 from bridge.coze.agents import agent_information
 from bridge.errors import CozeTrouble
-from bridge.store import agents
-from bridge.store.agents import Listed
+from bridge.store.operators import agents
+from bridge.store.operators.agents import Listed
 from bridge.telegram.commands.operators.context import Desk, language_of
 from bridge.telegram.updates.events import Order
 from bridge.texts import say

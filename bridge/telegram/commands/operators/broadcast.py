@@ -7,8 +7,8 @@ from contextlib import suppress
 import structlog
 
 from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
-from bridge.store import broadcasts, people
-from bridge.store.broadcasts import Broadcast, Delivery
+from bridge.store.operators import broadcasts, people
+from bridge.store.operators.broadcasts import Broadcast, Delivery
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, Dropped, PostGone, Refused, pauses
 from bridge.telegram.commands.operators.context import Desk, language_of, operator_of, private

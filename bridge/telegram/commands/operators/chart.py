@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bridge.store.stats import Stats
+from bridge.store.operators.stats import Stats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

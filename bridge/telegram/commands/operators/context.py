@@ -10,8 +10,8 @@ from telegram import Bot
 from bridge.coze.client import Coze
 from bridge.model import ChatKey, Home
 from bridge.relay.lanes import Lanes
-from bridge.store import audit
 from bridge.store.engine import Store
+from bridge.store.operators import audit
 from bridge.telegram.access.approval import Door
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights

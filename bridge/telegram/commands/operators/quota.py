@@ -2,8 +2,8 @@
 
 import re
 
-from bridge.store import quotas
-from bridge.store.quotas import Period, Quota, Scope, Unit
+from bridge.store.operators import quotas
+from bridge.store.operators.quotas import Period, Quota, Scope, Unit
 from bridge.telegram.commands.operators.context import Desk, language_of
 from bridge.telegram.updates.events import Order
 from bridge.texts import say

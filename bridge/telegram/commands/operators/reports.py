@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 from bridge.errors import TelegramUnreachable
 from bridge.model import State
-from bridge.store import alarms, audit, chats, stats
-from bridge.store.audit import Act
-from bridge.store.stats import Failure, Stats
+from bridge.store import chats
+from bridge.store.operators import alarms, audit, stats
+from bridge.store.operators.audit import Act
+from bridge.store.operators.stats import Failure, Stats
 from bridge.telegram.access.limits import PAUSED
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.errors import ChatClosed, Dropped, PostGone, Refused

@@ -7,7 +7,7 @@ from bridge.coze.audio import voices
 from bridge.coze.client import Coze
 from bridge.errors import CozeTrouble, FileRefused, Forbidden, NotOffered
 from bridge.model import Speech
-from bridge.ops.finding import Finding, bad, good, note, said_by
+from bridge.ops.doctor_result import Finding, bad, good, note, said_by
 from bridge.settings import Settings
 
 _WAYS = (

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Line, Message, Part, Sender, State
 from bridge.store.chats import meet
-from bridge.store.rows import change, of_chat, part_of, parts_of
 from bridge.store.tables import turns
-from bridge.store.turns import OPEN, RECENT_TURNS, asker_of
+from bridge.store.turns.lifecycle import OPEN, RECENT_TURNS, asker_of
+from bridge.store.turns.rows import change, of_chat, part_of, parts_of
 
 MOST_WAITING = 20
 """How many messages of a chat may wait for one answer."""

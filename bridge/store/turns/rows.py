@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Attachment, ChatKey, Kind, Line, Message, Part, Quote, Sender, State, Turn
 from bridge.store.chats import chosen, read_preferences
-from bridge.store.ends import load
 from bridge.store.tables import chats, turns
+from bridge.store.turns.outcome_json import load
 
 _groups = chats.alias("groups")
 

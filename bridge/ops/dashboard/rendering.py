@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from bridge.model import State
 from bridge.ops.dashboard import plots
-from bridge.ops.dashboard.sights import Sight
-from bridge.store.access import Access
+from bridge.ops.dashboard.snapshot import Sight
+from bridge.store.operators.access import Access
 from bridge.texts import age
 
 SECTIONS = ("alarms", "pulse", "numbers", "live", "pace", "errors", "people", "audit")

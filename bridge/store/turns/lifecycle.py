@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Text, func, literal, or_, select, text, up
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, End, State, Turn, before
-from bridge.store.ends import dump
-from bridge.store.rows import change, of_chat, parts_of, turn_of, with_chat
 from bridge.store.tables import turns
+from bridge.store.turns.outcome_json import dump
+from bridge.store.turns.rows import change, of_chat, parts_of, turn_of, with_chat
 
 EDIT_SECONDS = 600.0
 """How long after it was written a question may be edited, and its words are kept for that."""

@@ -1,9 +1,11 @@
-"""What the relay knows of a reply: it says what should stand there, the other side when."""
+"""What the relay asks of its surroundings: a reply to show, and files to open."""
 
+from contextlib import AbstractAsyncContextManager
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
 
-from bridge.model import Picture
+from bridge.model import Attachment, Picture
 
 
 class Reply(Protocol):
@@ -49,3 +51,14 @@ class Halt(Enum):
     """The person changed the question: the run is cancelled, and the turn begins anew."""
     SHUTDOWN = "shutdown"
     """The process ends: the run goes on and is rejoined at the next start."""
+
+
+class Files(Protocol):
+    """Where a question's files come from."""
+
+    def opened(self, attachment: Attachment) -> AbstractAsyncContextManager[Path]:
+        """A copy on the disk, gone with the context.
+
+        Raises FileGone and TelegramUnreachable.
+        """
+        ...

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
 from bridge.store import inbox, outbox
-from bridge.store.quotas import charged
+from bridge.store.operators.quotas import charged
 from bridge.store.tables import (
     access,
     audit,

@@ -22,10 +22,11 @@ from bridge.errors import (
     Trouble,
 )
 from bridge.model import Attachment, Kind, Turn
-from bridge.relay.files import Files
 from bridge.relay.plaintext import fenced, plain_text
-from bridge.store import turns, uploads
+from bridge.relay.protocols import Files
+from bridge.store import uploads
 from bridge.store.engine import Store
+from bridge.store.turns import lifecycle
 
 log = structlog.get_logger(__name__)
 AT_ONCE = 3
@@ -166,7 +167,7 @@ class Carrying:
         if not said:
             raise FileGone("Writing down a voice message", "no word", sentence="speech.empty")
         async with self._store.writing() as tx:
-            carried.turn = await turns.written_down(tx, carried.turn.id, attachment.key, said)
+            carried.turn = await lifecycle.written_down(tx, carried.turn.id, attachment.key, said)
 
 
 def _text_of(path: Path) -> str | None:

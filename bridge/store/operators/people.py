@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Sender
-from bridge.store.access import Access
+from bridge.store.operators.access import Access
 from bridge.store.tables import access, chats, people, turns
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from bridge.app import App
 from bridge.errors import StoreTrouble
 from bridge.redaction import redacted
-from bridge.store import access, alarms, audit, chats, people, stats
-from bridge.store.alarms import Alarm
-from bridge.store.audit import Act
-from bridge.store.people import Group, Known
-from bridge.store.stats import Failure, Live, Stats, Waits
+from bridge.store import chats
+from bridge.store.operators import access, alarms, audit, people, stats
+from bridge.store.operators.alarms import Alarm
+from bridge.store.operators.audit import Act
+from bridge.store.operators.people import Group, Known
+from bridge.store.operators.stats import Failure, Live, Stats, Waits
 from bridge.telegram.access.limits import PAUSED
 from bridge.telegram.status import Pulse
 

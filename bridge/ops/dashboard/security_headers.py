@@ -3,8 +3,8 @@
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.ops.dashboard.drawing import refusal
-from bridge.ops.dashboard.gate import local
+from bridge.ops.dashboard.auth import local
+from bridge.ops.dashboard.rendering import refusal
 
 POLICY = "; ".join(
     (

@@ -9,9 +9,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
-from bridge.store.access import Access
-from bridge.store.forgetting import add_up
-from bridge.store.quotas import Scope
+from bridge.store.erasure import add_up
+from bridge.store.operators.access import Access
+from bridge.store.operators.quotas import Scope
 from bridge.store.tables import (
     access,
     chat_tallies,
