@@ -9,7 +9,7 @@ from worlds import World, buttons, in_a_fast_world
 from bridge.model import ChatKey
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Group, Person
-from bridge.sandbox.telegram.members import member_json
+from bridge.sandbox.telegram.methods.members import member_json
 
 ANSWER = "An answer of some words."
 

@@ -5,7 +5,7 @@ from worlds import World, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Person
-from bridge.sandbox.telegram.contents import opus_seconds
+from bridge.sandbox.telegram.content.file_types import opus_seconds
 from bridge.telegram.files import tempfiles
 
 ANSWER = (
@@ -62,7 +62,7 @@ async def test_a_long_answer_is_one_recording_in_a_voice_of_its_language(world: 
 
 
 def chinese(world: World) -> set[str]:
-    from bridge.sandbox.coze.voices import VOICES
+    from bridge.sandbox.coze.resources.voices import VOICES
 
     return {voice.voice_id for voice in VOICES if voice.language_code.startswith("zh")}
 

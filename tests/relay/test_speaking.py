@@ -7,7 +7,7 @@ from made import voice
 
 from bridge.relay.ogg import NotOgg, joined
 from bridge.relay.speech import pieces
-from bridge.sandbox.coze.ogg import ogg_seconds
+from bridge.sandbox.coze.resources.ogg import ogg_seconds
 
 
 @pytest.mark.parametrize(

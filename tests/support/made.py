@@ -4,7 +4,7 @@ import io
 
 from PIL import Image, ImageDraw
 
-from bridge.sandbox.coze.ogg import opus_stream
+from bridge.sandbox.coze.resources.ogg import opus_stream
 
 
 def picture(width: int = 640, height: int = 480, kind: str = "JPEG") -> bytes:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.sandbox import coze
+from bridge.sandbox.telegram.content.rich import read_rich
 from bridge.sandbox.telegram.refusals import Refused
-from bridge.sandbox.telegram.rich import read_rich
 from bridge.telegram.markdown.math import readable
 from bridge.telegram.markdown.rich import blocks, worth_it
 from bridge.telegram.markdown.streaming import render

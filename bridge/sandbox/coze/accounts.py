@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from bridge.sandbox.coze.assertions import HOME, OAuthApp, OAuthRefusal, verify
-from bridge.sandbox.coze.fields import Fields, object_field, texts
+from bridge.sandbox.coze.endpoints.fields import Fields, object_field, texts
 from bridge.sandbox.coze.refusals import (
     STUDIO_TOKEN_INVALID,
     TOKEN_INVALID,

@@ -7,23 +7,23 @@ from hashlib import sha256
 from typing import Literal
 
 from bridge.sandbox.coze.accounts import Accounts, Exchange, Token
-from bridge.sandbox.coze.agents import DEFAULT_BOT_ID, Agent
 from bridge.sandbox.coze.assertions import HOME, OAuthApp
-from bridge.sandbox.coze.bell import Bell
-from bridge.sandbox.coze.conversations import Conversation
-from bridge.sandbox.coze.downloads import DownloadFault, Downloads, Fetch
-from bridge.sandbox.coze.exhibits import Exhibit
+from bridge.sandbox.coze.change_signal import Bell
 from bridge.sandbox.coze.faults import AsEvent, Delay, Failure, Loss, StreamFault
-from bridge.sandbox.coze.hearing import Heard, Spoken
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.profiles import ProfileName, profile_named
 from bridge.sandbox.coze.quirks import Quirks
-from bridge.sandbox.coze.runs import Pace, Run
+from bridge.sandbox.coze.resources.agents import DEFAULT_BOT_ID, Agent
+from bridge.sandbox.coze.resources.conversations import Conversation
+from bridge.sandbox.coze.resources.downloads import DownloadFault, Downloads, Fetch
+from bridge.sandbox.coze.resources.sample_files import Exhibit
+from bridge.sandbox.coze.resources.transcripts import Heard, Spoken
+from bridge.sandbox.coze.resources.uploads import Upload
+from bridge.sandbox.coze.run import Pace, Run
 from bridge.sandbox.coze.scripts import Script, script_named
 from bridge.sandbox.coze.server import CozeApp, build_app
 from bridge.sandbox.coze.state import Asked, Request, Rule, State
 from bridge.sandbox.coze.stream import Streams
-from bridge.sandbox.coze.uploads import Upload
 from bridge.sandbox.journal import Journal
 
 PROLOGUE = (

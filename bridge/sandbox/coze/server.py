@@ -9,29 +9,21 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from bridge.sandbox.coze import (
-    routes_audio,
-    routes_chat,
-    routes_conversations,
-    routes_files,
-    routes_messages,
-    routes_oauth,
-    routes_rest,
-)
-from bridge.sandbox.coze.door import Endpoint, entered, served
-from bridge.sandbox.coze.downloads import PATH as DOWNLOAD_PATH
-from bridge.sandbox.coze.downloads import download
+from bridge.sandbox.coze.endpoints import agents, audio, chat, conversations, files, messages, oauth
+from bridge.sandbox.coze.http_handler import Endpoint, entered, served
 from bridge.sandbox.coze.refusals import no_endpoint
+from bridge.sandbox.coze.resources.downloads import PATH as DOWNLOAD_PATH
+from bridge.sandbox.coze.resources.downloads import download
 from bridge.sandbox.coze.state import State
 from bridge.sandbox.coze.stream import RAW_SEND
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    *routes_chat.ENDPOINTS,
-    *routes_conversations.ENDPOINTS,
-    *routes_messages.ENDPOINTS,
-    *routes_files.ENDPOINTS,
-    *routes_audio.ENDPOINTS,
-    *routes_rest.ENDPOINTS,
+    *chat.ENDPOINTS,
+    *conversations.ENDPOINTS,
+    *messages.ENDPOINTS,
+    *files.ENDPOINTS,
+    *audio.ENDPOINTS,
+    *agents.ENDPOINTS,
 )
 
 
@@ -53,8 +45,8 @@ def build_app(state: State) -> CozeApp:
         if endpoint.studio or not studio
     ]
     if not studio:
-        exchange = routes_oauth.token_exchange(state)
-        routes += [_route(path, exchange, ("POST",)) for path in routes_oauth.PATHS]
+        exchange = oauth.token_exchange(state)
+        routes += [_route(path, exchange, ("POST",)) for path in oauth.PATHS]
     fetching = download(state.downloads, state.journal, state.bell.ring)
     routes.append(_route(DOWNLOAD_PATH, fetching, ("GET",)))
     unknown = _unknown(state)

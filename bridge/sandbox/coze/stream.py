@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
-from bridge.sandbox.coze.bell import Bell
+from bridge.sandbox.coze.change_signal import Bell
 from bridge.sandbox.coze.faults import StreamFault
-from bridge.sandbox.coze.runs import Run
-from bridge.sandbox.coze.wire import Frame
+from bridge.sandbox.coze.framing import Frame
+from bridge.sandbox.coze.run import Run
 
 RAW_SEND = "coze.raw_send"
 """Where the scope keeps the server's own `send`, whose connection can be reset."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.sandbox.coze.conversations import Message, stored_view
+from bridge.sandbox.coze.resources.conversations import Message, stored_view
 
 if TYPE_CHECKING:
-    from bridge.sandbox.coze.runs import Run
+    from bridge.sandbox.coze.run import Run
 
 _RANK = {"verbose": 1, "answer": 2, "follow_up": 3}
 

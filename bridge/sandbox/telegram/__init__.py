@@ -1,11 +1,11 @@
 """A strict, local Telegram: the Bot API over real HTTP, and the people on the other side."""
 
-from bridge.sandbox.telegram.budgets import Budgets
+from bridge.sandbox.telegram.content.entities import Entity
+from bridge.sandbox.telegram.content.rich import plain_text
 from bridge.sandbox.telegram.emulator import TelegramEmulator
-from bridge.sandbox.telegram.entities import Entity
-from bridge.sandbox.telegram.rich import plain_text
+from bridge.sandbox.telegram.people.sending_files import AlbumItem
+from bridge.sandbox.telegram.rate_limits import Budgets
 from bridge.sandbox.telegram.server import Call
-from bridge.sandbox.telegram.sharing import AlbumItem
 from bridge.sandbox.telegram.world import (
     Action,
     Attachment,

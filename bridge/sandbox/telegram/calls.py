@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bridge.sandbox.telegram.budgets import Family, RateModel
-from bridge.sandbox.telegram.entities import read_entities
-from bridge.sandbox.telegram.faults import Faults
-from bridge.sandbox.telegram.params import Broken, Params
-from bridge.sandbox.telegram.refusals import bad_request, forbidden, moved, too_many_requests
-from bridge.sandbox.telegram.rich import read_rich
-from bridge.sandbox.telegram.shapes import entities_json, message_json
-from bridge.sandbox.telegram.text import (
+from bridge.sandbox.telegram.content.entities import read_entities
+from bridge.sandbox.telegram.content.rich import read_rich
+from bridge.sandbox.telegram.content.shapes import entities_json, message_json
+from bridge.sandbox.telegram.content.text import (
     MOST_CAPTION_CHARACTERS,
     Formatted,
     check_size,
     formatted,
     utf16_length,
 )
+from bridge.sandbox.telegram.faults import Faults
+from bridge.sandbox.telegram.params import Broken, Params
+from bridge.sandbox.telegram.rate_limits import Family, RateModel
+from bridge.sandbox.telegram.refusals import bad_request, forbidden, moved, too_many_requests
 from bridge.sandbox.telegram.updates import UpdateQueue
 from bridge.sandbox.telegram.world import Chat, Frame, Json, Message, World, loop_time
 

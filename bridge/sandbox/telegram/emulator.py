@@ -14,18 +14,18 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from bridge.sandbox.journal import Journal
-from bridge.sandbox.telegram import crowd, groups, guises
-from bridge.sandbox.telegram.breaking import TRANSPORT
-from bridge.sandbox.telegram.budgets import Budgets, RateModel
 from bridge.sandbox.telegram.calls import Rates
-from bridge.sandbox.telegram.crowd import Where
-from bridge.sandbox.telegram.entities import Entity
-from bridge.sandbox.telegram.mischief import Mischief
-from bridge.sandbox.telegram.people import PeopleSide
-from bridge.sandbox.telegram.people_files import PeopleFiles
+from bridge.sandbox.telegram.connection_faults import TRANSPORT
+from bridge.sandbox.telegram.content.entities import Entity
+from bridge.sandbox.telegram.fault_switches import Mischief
+from bridge.sandbox.telegram.inspection import Place, Sights, chat_id_of
+from bridge.sandbox.telegram.people import anonymous_senders, groups, people_actions
+from bridge.sandbox.telegram.people.people_actions import Where
+from bridge.sandbox.telegram.people.people_files_http import PeopleFiles
+from bridge.sandbox.telegram.people.people_http import PeopleSide
+from bridge.sandbox.telegram.people.sending_files import Sharing
+from bridge.sandbox.telegram.rate_limits import Budgets, RateModel
 from bridge.sandbox.telegram.server import BotServer, json_response
-from bridge.sandbox.telegram.sharing import Sharing
-from bridge.sandbox.telegram.sights import Place, Sights, chat_id_of
 from bridge.sandbox.telegram.updates import UpdateQueue
 from bridge.sandbox.telegram.world import (
     Bot,
@@ -104,7 +104,7 @@ class TelegramEmulator(Sights, Mischief, Sharing):
     ) -> Person:
         """Somebody with a private chat, in which nothing was said yet."""
         person = self.world.add_person(first_name, username, language_code, person_id)
-        self.world.feed.tell("person", crowd.page_person(self.world, person))
+        self.world.feed.tell("person", people_actions.page_person(self.world, person))
         return person
 
     def add_group(
@@ -221,7 +221,7 @@ class TelegramEmulator(Sights, Mischief, Sharing):
         the text; what else it is marked with, such as a `text_mention`, are its entities.
         """
         where, marks = Where(_place(chat), thread_id, reply_to), tuple(entities)
-        sent = crowd.write(self.world, self.updates, person, text, where, entities=marks)
+        sent = people_actions.write(self.world, self.updates, person, text, where, entities=marks)
         return sent.message_id
 
     def send_anonymously(
@@ -234,20 +234,22 @@ class TelegramEmulator(Sights, Mischief, Sharing):
         thread_id: int = 0,
     ) -> int:
         """An administrator writes in the group's name; the id of the message."""
-        guise = guises.anonymous(self.world, self.world.chat(chat.id), person)
+        guise = anonymous_senders.anonymous(self.world, self.world.chat(chat.id), person)
         where = Where(chat.id, thread_id, reply_to)
-        return crowd.write(self.world, self.updates, person, text, where, guise=guise).message_id
+        return people_actions.write(
+            self.world, self.updates, person, text, where, guise=guise
+        ).message_id
 
     def send_as_channel(
         self, person: Person, text: str, *, chat: Group, title: str = "A channel"
     ) -> int:
         """A person writes into a group in the name of a channel; the id of the message."""
-        return self._write_as(guises.channel(title), person, text, chat)
+        return self._write_as(anonymous_senders.channel(title), person, text, chat)
 
     def post_of_channel(self, text: str, *, chat: Group, title: str = "A channel") -> int:
         """A channel's post, forwarded into the group by Telegram; the id of the message."""
         _, person = self._in(chat, None)
-        guise = guises.linked_post(title, self.world.now())
+        guise = anonymous_senders.linked_post(title, self.world.now())
         return self._write_as(guise, person, text, chat)
 
     def send_as_bot(
@@ -255,15 +257,15 @@ class TelegramEmulator(Sights, Mischief, Sharing):
     ) -> int:
         """Another bot of the group writes; the id of the message."""
         _, person = self._in(chat, None)
-        return self._write_as(guises.other_bot(username), person, text, chat, reply_to)
+        return self._write_as(anonymous_senders.other_bot(username), person, text, chat, reply_to)
 
     def forward(self, person: Person, message_id: int, to: Place, *, chat: Place) -> int:
         """A person passes a message of `chat` on; the id of the new one."""
         message = self.world.message(self.world.chat(chat_id_of(chat)), message_id)
         if message is None:
             raise ValueError(f"There is no message {message_id} to pass on.")
-        guise, where = guises.forwarded(self.world, message), Where(chat_id_of(to))
-        sent = crowd.write(
+        guise, where = anonymous_senders.forwarded(self.world, message), Where(chat_id_of(to))
+        sent = people_actions.write(
             self.world,
             self.updates,
             person,
@@ -278,18 +280,20 @@ class TelegramEmulator(Sights, Mischief, Sharing):
         self, guise: Guise, person: Person, text: str, chat: Place, reply_to: int | None = None
     ) -> int:
         where = Where(chat_id_of(chat), 0, reply_to)
-        return crowd.write(self.world, self.updates, person, text, where, guise=guise).message_id
+        return people_actions.write(
+            self.world, self.updates, person, text, where, guise=guise
+        ).message_id
 
     def edit(
         self, person: Person, message_id: int, text: str, *, chat: Place | None = None
     ) -> None:
         """A person edits a message of theirs."""
         place = _place(chat)
-        crowd.rewrite(self.world, self.updates, person, message_id, text, chat_id=place)
+        people_actions.rewrite(self.world, self.updates, person, message_id, text, chat_id=place)
 
     def delete(self, chat: Place, message_id: int) -> None:
         """Somebody deletes a message of either side; the bot is not told."""
-        crowd.remove(self.world, chat_id_of(chat), message_id)
+        people_actions.remove(self.world, chat_id_of(chat), message_id)
 
     def press(
         self,
@@ -303,20 +307,20 @@ class TelegramEmulator(Sights, Mischief, Sharing):
         """A person presses a button by its label, or forges any callback data; the query's id."""
         place = person.id if chat is None else chat_id_of(chat)
         if data is not None:
-            return crowd.query(self.world, self.updates, person, place, message_id, data)
-        return crowd.press(self.world, self.updates, person, place, message_id, label)
+            return people_actions.query(self.world, self.updates, person, place, message_id, data)
+        return people_actions.press(self.world, self.updates, person, place, message_id, label)
 
     def press_stop(self, person: Person, *, thread_id: int = 0) -> int:
         """A person presses Stop under the draft they see; the draft's id."""
-        return crowd.stop_draft(self.world, self.updates, person, thread_id)
+        return people_actions.stop_draft(self.world, self.updates, person, thread_id)
 
     def block(self, person: Person) -> None:
         """A person blocks the bot."""
-        crowd.set_blocked(self.world, self.updates, person, blocked=True)
+        people_actions.set_blocked(self.world, self.updates, person, blocked=True)
 
     def unblock(self, person: Person) -> None:
         """A person lets the bot in again."""
-        crowd.set_blocked(self.world, self.updates, person, blocked=False)
+        people_actions.set_blocked(self.world, self.updates, person, blocked=False)
 
     def inject(self, update: Json) -> int:
         """Queue any update, wanted or not; its `update_id`, which is ours."""

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bridge.sandbox.journal import Journal
-from bridge.sandbox.telegram.breaking import LostAnswer
 from bridge.sandbox.telegram.calls import Described, MethodCall, Rates
-from bridge.sandbox.telegram.downloads import Download
+from bridge.sandbox.telegram.connection_faults import LostAnswer
 from bridge.sandbox.telegram.faults import Failure, Faults
-from bridge.sandbox.telegram.methods import METHODS, proper_name
+from bridge.sandbox.telegram.methods.downloads import Download
+from bridge.sandbox.telegram.methods.table import METHODS, proper_name
 from bridge.sandbox.telegram.params import Params, read_params
 from bridge.sandbox.telegram.refusals import Refused, not_found, unauthorized
 from bridge.sandbox.telegram.updates import UpdateQueue

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bridge.sandbox.telegram.entities import Entity
+from bridge.sandbox.telegram.content.entities import Entity
 from bridge.sandbox.telegram.feed import Closing, Feed
 
 Json = dict[str, object]

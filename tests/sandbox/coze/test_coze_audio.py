@@ -8,8 +8,8 @@ import wave
 import pytest
 
 from bridge.sandbox.coze import CozeEmulator, Heard, Spoken
-from bridge.sandbox.coze.ogg import SILENT_PACKET, checksum, ogg_seconds, opus_stream
-from bridge.sandbox.coze.sounds import CONTENT_TYPES, RATES, said, seconds_of
+from bridge.sandbox.coze.resources.ogg import SILENT_PACKET, checksum, ogg_seconds, opus_stream
+from bridge.sandbox.coze.resources.sounds import CONTENT_TYPES, RATES, said, seconds_of
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 SPEECH = "/v1/audio/speech"

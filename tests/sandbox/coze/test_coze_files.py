@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from bridge.sandbox.coze import Attachment, CozeEmulator
-from bridge.sandbox.coze.contents import is_image, sound_format
+from bridge.sandbox.coze.resources.file_types import is_image, sound_format
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 UPLOAD = "/v1/files/upload"

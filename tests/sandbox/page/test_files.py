@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.async_api import Locator, expect
 
 from bridge.sandbox.telegram import AlbumItem
-from bridge.sandbox.telegram.contents import ogg_checksum, opus_seconds
+from bridge.sandbox.telegram.content.file_types import ogg_checksum, opus_seconds
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 expect.set_options(timeout=4000)

@@ -15,7 +15,7 @@ from PIL import Image
 from telegram.request import HTTPXRequest
 
 from bridge.sandbox.telegram import Person, TelegramEmulator
-from bridge.sandbox.telegram.contents import ogg_checksum
+from bridge.sandbox.telegram.content.file_types import ogg_checksum
 from bridge.serving import serving
 
 TOKEN = "42:SANDBOX"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bridge.sandbox.telegram import AlbumItem
-from bridge.sandbox.telegram.contents import mime_of, opus_seconds
+from bridge.sandbox.telegram.content.file_types import mime_of, opus_seconds
 
 TOKEN = "42:SANDBOX"
 

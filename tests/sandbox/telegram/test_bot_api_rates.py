@@ -3,7 +3,7 @@
 import asyncio
 
 from bridge.sandbox.telegram import Budgets
-from bridge.sandbox.telegram.budgets import RateModel
+from bridge.sandbox.telegram.rate_limits import RateModel
 
 ANN, GROUP = 5, -100
 

@@ -6,8 +6,8 @@ import pytest
 import telegram as ptb
 
 from bridge.sandbox.telegram import plain_text
+from bridge.sandbox.telegram.content.rich import read_rich
 from bridge.sandbox.telegram.refusals import Refused
-from bridge.sandbox.telegram.rich import read_rich
 
 NOT_MODIFIED = "Bad Request: message is not modified"
 EMPTY = "Bad Request: rich message must be non-empty"

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.sandbox.telegram import Entity
-from bridge.sandbox.telegram.entities import arranged
-from bridge.sandbox.telegram.links import WrongLink, checked_link
+from bridge.sandbox.telegram.content.entities import arranged
+from bridge.sandbox.telegram.content.links import WrongLink, checked_link
+from bridge.sandbox.telegram.content.text import formatted
 from bridge.sandbox.telegram.refusals import worded
-from bridge.sandbox.telegram.text import formatted
 
 
 def spans(text: str, *entities: Entity) -> list[tuple[str, int, int]]:

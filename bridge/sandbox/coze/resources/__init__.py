@@ -1,0 +1,1 @@
+"""What the emulated Coze keeps: agents, conversations, files, voices, and what they look like."""

@@ -1,0 +1,341 @@
+"""The run: the agent's work on one question, a task of its own, whoever listens to it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bridge.sandbox.coze.change_signal import Bell
+from bridge.sandbox.coze.framing import (
+    CUT,
+    EOF,
+    Frame,
+    compact,
+    error_data,
+    event_frame,
+    raw_frame,
+    torn_frame,
+)
+from bridge.sandbox.coze.ids import Ids
+from bridge.sandbox.coze.profiles import Profile
+from bridge.sandbox.coze.quirks import Quirks
+from bridge.sandbox.coze.resources.conversations import Conversation, Message
+from bridge.sandbox.coze.scripts.steps import (
+    Audio,
+    Complete,
+    Completed,
+    Cut,
+    Delta,
+    EndWithoutChat,
+    Event,
+    Fail,
+    Open,
+    Outputs,
+    Raw,
+    Require,
+    Script,
+    Silence,
+    Step,
+    ToolCall,
+    Turn,
+)
+from bridge.sandbox.coze.views import chat_view, event_view, message_view
+
+RUNNING = ("created", "in_progress")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast an answer is written, in seconds of the loop."""
+
+    first_delta: float = 0.3
+    delta: float = 0.04
+    silence: float = 1.0
+    """Multiplies the silences of the scripts."""
+
+
+@dataclass(eq=False)
+class Run:
+    """One run; Coze calls it a chat."""
+
+    chat_id: str
+    conversation: Conversation
+    section_id: str
+    bot_id: str
+    user_id: str
+    question: str
+    stream: bool
+    saved: bool
+    """Whether its history is kept (`auto_save_history`)."""
+    created_at: int
+    """Unix time in seconds, as the next two."""
+    meta_data: Mapping[str, str] = field(default_factory=dict)
+    status: str = "created"
+    completed_at: int = 0
+    failed_at: int = 0
+    cancelled_at: float | None = None
+    """Time of the loop in seconds."""
+    last_error: tuple[int, str] = (0, "")
+    usage: tuple[int, int] = (0, 0)
+    """Tokens of the input and of the output."""
+    calls: Sequence[ToolCall] = ()
+    """What it waits for while its status is requires_action."""
+    interrupted: bool = False
+    messages: list[Message] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    ended: bool = False
+    """Whether nothing more will come."""
+    task: asyncio.Task[None] | None = None
+    bell: Bell = field(default_factory=Bell)
+    """Rung at every frame: its streams listen to it, and not to all the others."""
+
+    @property
+    def conversation_id(self) -> str:
+        """The conversation it belongs to."""
+        return self.conversation.id
+
+    @property
+    def answers(self) -> list[str]:
+        """The contents of its completed answers, in order."""
+        return [message.content for message in self.messages if message.type == "answer"]
+
+    @property
+    def events(self) -> list[str]:
+        """The names of the events emitted so far, listened to or not."""
+        return [frame.name for frame in self.frames if frame.kind == "event"]
+
+
+@dataclass(eq=False)
+class Performance:
+    """Plays a script for a run, step by step, at a pace."""
+
+    run: Run
+    script: Script
+    turn: Turn
+    profile: Profile
+    ids: Ids
+    clock: Callable[[], float]
+    pace: Callable[[], Pace]
+    bell: Bell
+    quirks: Quirks
+    _texts: dict[str, str] = field(default_factory=dict)
+    _thoughts: dict[str, str] = field(default_factory=dict)
+    _opened: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _outputs: asyncio.Future[Outputs] | None = None
+    _delta_seen: bool = False
+    _over: bool = False
+    """Whether the terminal chat event, or what stands for it, was sent."""
+
+    def _ring(self) -> None:
+        self.run.bell.ring()
+        self.bell.ring()
+
+    async def play(self) -> None:
+        """The whole run, from chat.created to the end of its stream."""
+        try:
+            self._chat_event("created")
+            self.run.status = "in_progress" if self.run.status == "created" else self.run.status
+            self._chat_event("in_progress")
+            await self._steps()
+            if not self._over:
+                self._complete()
+            self._end_of_stream()
+        finally:
+            if not self.run.frames or self.run.frames[-1] is not EOF:
+                self._emit(EOF)  # the script broke, or the emulator closes
+            if self.run.status in RUNNING:
+                self.run.status = "failed"
+            self.run.ended = True
+            self._ring()
+
+    async def _steps(self) -> None:
+        steps = self.script(self.turn)
+        try:
+            step = next(steps)
+            while True:
+                await self._wait(step)
+                outputs: Outputs = {}
+                if isinstance(step, Require):
+                    outputs = await self._require(step)
+                else:
+                    self._do(step)
+                self._ring()
+                if isinstance(step, Fail):
+                    return
+                step = steps.send(outputs)
+        except StopIteration:
+            return
+
+    async def _wait(self, step: Step) -> None:
+        pace, seconds = self.pace(), 0.0
+        if isinstance(step, Silence):
+            seconds = step.seconds * pace.silence
+        elif isinstance(step, Delta):
+            seconds = pace.delta if self._delta_seen else pace.first_delta
+            self._delta_seen = True
+        await asyncio.sleep(seconds)
+
+    def _do(self, step: Step) -> None:
+        match step:
+            case Open(key):
+                self._id_of(key)
+            case Delta():
+                self._delta(step)
+            case Completed():
+                self._completed(step)
+            case Raw(text):
+                self._emit(raw_frame(text))
+            case Event(name, data):
+                self._emit(event_frame(name, data))
+            case Audio(key, content):
+                view = event_view(self._message(key, "answer", content, "audio"), at=None)
+                self._emit(event_frame("conversation.audio.delta", compact(view), content))
+            case Cut():
+                self._emit(CUT)
+            case Fail():
+                self._fail(step)
+            case Complete():
+                self._complete()
+            case EndWithoutChat():
+                self._end_without_chat()
+            case _:
+                pass
+
+    def _emit(self, frame: Frame) -> None:
+        if frame is EOF and self.run.frames:  # nobody has written the last one yet
+            last = self.run.frames[-1]
+            self.run.frames[-1] = replace(last, data=self.quirks.ended(last.data))
+        self.run.frames.append(frame)
+
+    def _chat_event(self, name: str, view: dict[str, object] | None = None) -> None:
+        view = view or chat_view(self.run, status=name, created=name != "created")
+        self._emit(event_frame(f"conversation.chat.{name}", compact(view), name))
+        self._ring()
+
+    def _id_of(self, key: str) -> tuple[str, int]:
+        if key not in self._opened:
+            self._opened[key] = (self.ids.take(), int(self.clock()))
+        return self._opened[key]
+
+    def _message(self, key: str, kind: str, content: str, content_type: str) -> Message:
+        message_id, at = self._id_of(key)
+        return Message(
+            id=message_id,
+            conversation_id=self.run.conversation_id,
+            section_id=self.run.section_id,
+            bot_id=self.run.bot_id,
+            chat_id=self.run.chat_id,
+            user_id=self.run.user_id,
+            role="assistant",
+            type=kind,
+            content=content,
+            content_type=content_type,
+            created_at=at,
+            updated_at=int(self.clock()),
+            reasoning_content=self._thoughts.get(key, ""),
+        )
+
+    def _delta(self, step: Delta) -> None:
+        message = self._message(step.key, "answer", step.text, step.content_type)
+        self._texts[step.key] = self._texts.get(step.key, "") + step.text
+        if step.reasoning:
+            self._thoughts[step.key] = self._thoughts.get(step.key, "") + step.reasoning
+        view = event_view(message, at=None, reasoning=step.reasoning)
+        shown = step.text or step.reasoning
+        self._emit(event_frame("conversation.message.delta", compact(view), shown))
+
+    def _completed(self, step: Completed) -> None:
+        content = self._texts.get(step.key, "") if step.content is None else step.content
+        message = self._message(step.key, step.type, content, step.content_type)
+        if not step.again:
+            self.run.messages.append(message)
+            if step.type == "answer" and content and self.run.saved:
+                self.run.conversation.messages.append(message)
+            output = sum(len(text) for text in (content, message.reasoning_content))
+            if step.type == "answer":
+                self.run.usage = (self.run.usage[0], self.run.usage[1] + (output + 3) // 4)
+        shown = f"[{step.type}] {content}"
+        view = message_view(message)
+        self._emit(event_frame("conversation.message.completed", compact(view), shown))
+
+    def _complete(self) -> None:
+        self._over = True
+        self.run.completed_at = int(self.clock())
+        if self.run.status in RUNNING:
+            self.run.status = "completed"
+        self._chat_event("completed")
+
+    def _end_without_chat(self) -> None:
+        self._over = True
+        self.run.completed_at = int(self.clock())
+        if self.run.status in RUNNING:
+            self.run.status = "completed"
+        if self.profile.studio:  # the self-hosted server does send the terminal event here
+            self._chat_event("completed")
+
+    def _fail(self, step: Fail) -> None:
+        self._over = True
+        self.run.failed_at = self.run.completed_at = int(self.clock())
+        self.run.last_error = (int(step.code), step.msg)
+        if self.run.status in RUNNING:
+            self.run.status = "failed"
+        bare = error_data(step.code, step.msg)
+        if step.shape == "empty":
+            self._emit(torn_frame("error", "{}"))
+        elif step.shape == "event" or self.profile.studio:
+            self._emit(event_frame("error", bare))
+        elif step.shape == "bare":
+            self._emit(torn_frame("conversation.chat.failed", bare))
+        elif step.shape == "string":
+            string = error_data(str(step.code), step.msg)
+            self._emit(torn_frame("conversation.chat.failed", string))
+        else:
+            self._chat_event("failed")
+            self._emit(self._done())
+        self._emit(EOF)
+
+    def _end_of_stream(self) -> None:
+        if self.run.frames[-1] is not EOF:
+            self._emit(self._done())
+            self._emit(EOF)
+
+    def _done(self) -> Frame:
+        name = "conversation.stream.done" if self.profile.studio else "done"
+        return Frame("event", self.profile.end.encode(), name, "")
+
+    async def _require(self, step: Require) -> Outputs:
+        """End this stream, wait for the outputs, and go on in the next one."""
+        run = self.run
+        run.calls, run.interrupted = step.calls, True
+        run.completed_at = int(self.clock())
+        if run.status in RUNNING:
+            run.status = self.profile.requires_action
+        self._outputs = asyncio.get_running_loop().create_future()
+        self._chat_event(
+            "requires_action", chat_view(run, status=self.profile.requires_action, created=True)
+        )
+        self._emit(self._done())
+        self._emit(EOF)
+        self._ring()
+        return await self._outputs
+
+    def resume(self, outputs: Outputs) -> None:
+        """Hand in the outputs of every tool call and go on."""
+        assert self._outputs is not None  # noqa: S101 - the status says so
+        waiting, self._outputs = self._outputs, None
+        self.run.calls = ()
+        self.run.status = "in_progress"
+        self._chat_event("in_progress")
+        waiting.set_result(outputs)
+
+    def cancel(self) -> None:
+        """Flip the status; the cloud lets the run go on, the self-hosted server ends it."""
+        run = self.run
+        run.status = self.profile.canceled
+        run.cancelled_at = asyncio.get_running_loop().time()
+        run.conversation.left_out.add(run.chat_id)
+        if self.profile.studio and run.task is not None:
+            run.task.cancel()
+            self._chat_event("cancelled")
+            self._emit(self._done())
+            self._emit(EOF)
+        self._ring()

@@ -1,0 +1,1 @@
+"""What messages are made of, checked and rewritten as the server does. Pure."""

@@ -1,0 +1,99 @@
+"""The switches by which tests let the emulator misbehave."""
+
+from __future__ import annotations
+
+from bridge.sandbox.telegram.faults import BadDownload, Delay, Withheld, failure
+from bridge.sandbox.telegram.inspection import Place, chat_id_of
+from bridge.sandbox.telegram.methods.table import FEATURES, proper_name
+from bridge.sandbox.telegram.rate_limits import RateModel
+from bridge.sandbox.telegram.refusals import unauthorized
+from bridge.sandbox.telegram.server import BotServer
+from bridge.sandbox.telegram.updates import UpdateQueue
+from bridge.sandbox.telegram.world import Json, World, loop_time
+
+
+class Mischief:
+    """What a test can do to the server."""
+
+    world: World
+    updates: UpdateQueue
+    _rates: RateModel
+    _server: BotServer
+
+    def flood(self, chat: Place, seconds: float = 3) -> None:
+        """429 for every call about a chat until the time has passed.
+
+        The first call of each kind (messages, typing and drafts, the rest) finds out; each later
+        one during the ban doubles it and counts in `calls_during_ban`.
+        """
+        self._rates.flood(chat_id_of(chat), seconds, loop_time())
+
+    def fail(
+        self,
+        method: str,
+        status: int = 502,
+        times: int = 1,
+        body: str | Json | None = None,
+        after_executing: bool = False,
+    ) -> None:
+        """The next calls of a method (`*`: of any but getUpdates) are answered with this status.
+
+        Without a `body`, 500 says `restart` in JSON, 502 is a proxy's HTML page and 504 is empty.
+        With `after_executing` the calls take effect and the connection breaks instead.
+        """
+        self._server.faults.add(failure(method, status, times, body, after_executing))
+
+    def delay(self, method: str, seconds: float, times: int = 1) -> None:
+        """Hold the next calls of a method back for so long before they take effect.
+
+        They take effect even if the client hangs up meanwhile, as on the real server.
+        """
+        self._server.faults.add(Delay(method, seconds, times))
+
+    def withhold_files(self, times: int | None = 1, file_id: str = "") -> None:
+        """The next calls of getFile, with None all, find one file, or any, unavailable."""
+        self._server.faults.add(Withheld(file_id, times))
+
+    def break_downloads(self, after: int, times: int = 1) -> None:
+        """The next downloads of files break off after so many bytes."""
+        self._server.faults.add(BadDownload(after, times, breaks=True))
+
+    def slow_downloads(self, seconds: float, after: int = 0, times: int = 1) -> None:
+        """The next downloads of files stand still for so long after so many bytes."""
+        self._server.faults.add(BadDownload(after, times, seconds))
+
+    def switch_private_topics(self, on: bool) -> None:
+        """Topics of private chats at BotFather: when off, sends into one are refused."""
+        self.world.private_topics = on
+
+    def refuse_topic(self, chat: Place, thread_id: int, refuses: bool = True) -> None:
+        """Sends into a topic by its number are refused, though it is there; replies reach it."""
+        topics = self.world.chat(chat_id_of(chat)).refused_topics
+        (topics.add if refuses else topics.discard)(thread_id)
+
+    def mend(self) -> None:
+        """Take back everything of the above that was ordered and did not come yet."""
+        self._server.faults.mend()
+
+    def revoke(self, token: str) -> None:
+        """401 for this token from now on, also for a poll that waits."""
+        self.world.revoked.add(token)
+        self.updates.end_poll(unauthorized())
+
+    def without(self, *names: str) -> None:
+        """A server too old for these methods or features: 404 for the methods.
+
+        Features are `rich messages`, `drafts` and `stop button`. Without rich messages the server
+        also does not know the parameter `rich_message`: such an editMessageText lacks its text.
+        Raises ValueError for an unknown name.
+        """
+        faults = self._server.faults
+        for each in names:
+            feature, name = FEATURES.get(each), proper_name(each)
+            if feature is not None:
+                faults.missing |= feature.methods
+                faults.ignored |= feature.parameters
+            elif name is not None:
+                faults.missing.add(name)
+            else:
+                raise ValueError(f"There is no method {each} here anyway, nor a feature.")
