@@ -7,9 +7,9 @@ from bridge.sandbox.coze.refusals import OCCUPIED
 from bridge.sandbox.coze.resources.agents import DEFAULT_BOT_ID, Agent
 from bridge.sandbox.coze.resources.conversations import Conversation, Message
 from bridge.sandbox.coze.resources.downloads import Fetch
+from bridge.sandbox.coze.resources.runs import Pace, Run
 from bridge.sandbox.coze.resources.transcripts import Heard, Spoken
 from bridge.sandbox.coze.resources.uploads import Upload
-from bridge.sandbox.coze.run import Pace, Run
 from bridge.sandbox.coze.scripts import SCRIPTS, SHOWS, Script, Turn, fixed, saying
 from bridge.sandbox.coze.scripts.steps import Attachment
 from bridge.sandbox.coze.state import Asked, Request

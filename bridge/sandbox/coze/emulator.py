@@ -16,10 +16,10 @@ from bridge.sandbox.coze.quirks import Quirks
 from bridge.sandbox.coze.resources.agents import DEFAULT_BOT_ID, Agent
 from bridge.sandbox.coze.resources.conversations import Conversation
 from bridge.sandbox.coze.resources.downloads import DownloadFault, Downloads, Fetch
+from bridge.sandbox.coze.resources.runs import Pace, Run
 from bridge.sandbox.coze.resources.sample_files import Exhibit
 from bridge.sandbox.coze.resources.transcripts import Heard, Spoken
 from bridge.sandbox.coze.resources.uploads import Upload
-from bridge.sandbox.coze.run import Pace, Run
 from bridge.sandbox.coze.scripts import Script, script_named
 from bridge.sandbox.coze.server import CozeApp, build_app
 from bridge.sandbox.coze.state import Asked, Request, Rule, State

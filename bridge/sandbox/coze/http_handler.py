@@ -18,7 +18,7 @@ from bridge.sandbox.coze.endpoints.forms import TooLarge, limited, read_form
 from bridge.sandbox.coze.faults import Failure, StreamFault
 from bridge.sandbox.coze.framing import Frame, error_data, event_bytes
 from bridge.sandbox.coze.refusals import Refusal
-from bridge.sandbox.coze.run import Run
+from bridge.sandbox.coze.resources.runs import Run
 from bridge.sandbox.coze.state import Request, State
 from bridge.sandbox.coze.stream import EventStream, Lost
 

@@ -11,15 +11,16 @@ from bridge.sandbox.coze.change_signal import Bell
 from bridge.sandbox.coze.endpoints.incoming import ChatRequest, Incoming
 from bridge.sandbox.coze.faults import Faults
 from bridge.sandbox.coze.ids import Ids
+from bridge.sandbox.coze.performance import Performance
 from bridge.sandbox.coze.profiles import Profile
 from bridge.sandbox.coze.quirks import Quirks
 from bridge.sandbox.coze.refusals import Refusal, no_agent, no_chat, no_conversation
 from bridge.sandbox.coze.resources.agents import Agent
 from bridge.sandbox.coze.resources.conversations import Conversation, Message
 from bridge.sandbox.coze.resources.downloads import Downloads
+from bridge.sandbox.coze.resources.runs import RUNNING, Pace, Run
 from bridge.sandbox.coze.resources.transcripts import Hearing
 from bridge.sandbox.coze.resources.uploads import Shelf, Upload
-from bridge.sandbox.coze.run import RUNNING, Pace, Performance, Run
 from bridge.sandbox.coze.scripts import Script, Turn, chosen
 from bridge.sandbox.coze.scripts.steps import Attachment
 from bridge.sandbox.coze.stream import Streams

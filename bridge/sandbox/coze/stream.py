@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from bridge.sandbox.coze.change_signal import Bell
 from bridge.sandbox.coze.faults import StreamFault
 from bridge.sandbox.coze.framing import Frame
-from bridge.sandbox.coze.run import Run
+from bridge.sandbox.coze.resources.runs import Run
 
 RAW_SEND = "coze.raw_send"
 """Where the scope keeps the server's own `send`, whose connection can be reset."""

@@ -27,15 +27,15 @@ from bridge.sandbox.coze.http_handler import (
 )
 from bridge.sandbox.coze.refusals import OCCUPIED, Refusal, bad, no_conversation
 from bridge.sandbox.coze.resources.conversations import Conversation
-from bridge.sandbox.coze.run import RUNNING, Run
-from bridge.sandbox.coze.scripts.steps import Script, failing
-from bridge.sandbox.coze.state import State
-from bridge.sandbox.coze.views import (
+from bridge.sandbox.coze.resources.run_views import (
     canceled_view,
     listed_messages,
     retrieved_view,
     started_view,
 )
+from bridge.sandbox.coze.resources.runs import RUNNING, Run
+from bridge.sandbox.coze.scripts.steps import Script, failing
+from bridge.sandbox.coze.state import State
 
 MID_DELTAS = 3
 """How many deltas come before an error in the middle of a stream."""

@@ -1,13 +1,7 @@
 """A run and its messages as JSON, in the order of fields of the recorded samples."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from bridge.sandbox.coze.resources.conversations import Message, stored_view
-
-if TYPE_CHECKING:
-    from bridge.sandbox.coze.run import Run
+from bridge.sandbox.coze.resources.runs import Run
 
 _RANK = {"verbose": 1, "answer": 2, "follow_up": 3}
 
