@@ -22,29 +22,29 @@ from bridge.clients import (
 from bridge.coze.client import Coze
 from bridge.errors import StoreTrouble
 from bridge.metrics import Metrics
-from bridge.model import Entrance, Home, Preferences
-from bridge.relay.attachments import Carrying
+from bridge.model import AccessMode, AgentAccount, Preferences
+from bridge.relay.attachments import Attachments
 from bridge.relay.lanes import Lanes
-from bridge.relay.speech import Speaking
+from bridge.relay.speech import SpeechMaker
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
 from bridge.store import chats, erasure, inbox, migrate, outbox, ownership, uploads
 from bridge.store.engine import Store
 from bridge.store.operators import audit, broadcasts
 from bridge.store.turns import lifecycle, suggestions
-from bridge.telegram.access.approval import Door, all_operators, new_code
-from bridge.telegram.access.approval_cards import Approvals
+from bridge.telegram.access.approval import Approval, all_operators, new_code
+from bridge.telegram.access.approval_cards import ApprovalCards
 from bridge.telegram.access.introduction import Introduction
-from bridge.telegram.access.limits import Flood, Gate, Hush
+from bridge.telegram.access.limits import IgnoredPeople, UsageLimits, UserRateLimit
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.alarms import Alarms, clock_off, file_lost, updates_stuck
 from bridge.telegram.api.budget import Limits
-from bridge.telegram.api.client import Calls
+from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.clock import WARNING_SECONDS, TelegramClock
-from bridge.telegram.api.notices import Notices
+from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.api.scheduler import Pacer
-from bridge.telegram.api.unwritable import Shut
+from bridge.telegram.api.unwritable import UnwritableChats
 from bridge.telegram.commands.menus import Menus
 from bridge.telegram.commands.operators.broadcast import Broadcasting
 from bridge.telegram.commands.operators.context import Controls, Desk
@@ -53,19 +53,19 @@ from bridge.telegram.commands.operators.table import Operators
 from bridge.telegram.commands.people import Commands
 from bridge.telegram.commands.privacy import OwnData
 from bridge.telegram.files import tempfiles
-from bridge.telegram.files.deliver import Enclosing
+from bridge.telegram.files.deliver import FileDelivery
 from bridge.telegram.files.download import Downloads
-from bridge.telegram.files.fetch_url import Fetching
-from bridge.telegram.inbound.callbacks import Taps
-from bridge.telegram.inbound.membership import Life
+from bridge.telegram.files.fetch_url import UrlFetcher
+from bridge.telegram.inbound.callbacks import Callbacks
+from bridge.telegram.inbound.membership import Membership
 from bridge.telegram.inbound.polling import DEAF_SECONDS, STUCK_SECONDS, Intake
-from bridge.telegram.inbound.router import Settling
-from bridge.telegram.questions.asking import Listening
-from bridge.telegram.questions.overheard import Context
-from bridge.telegram.reply.factory import Replies
+from bridge.telegram.inbound.router import UpdateRouter
+from bridge.telegram.questions.ask import Questions
+from bridge.telegram.questions.overheard import OverheardLines
+from bridge.telegram.reply.factory import ReplyFactory
 from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.reactions import Reactions
-from bridge.telegram.status import Vitals
+from bridge.telegram.status import StatusReader
 
 log = structlog.get_logger(__name__)
 TIDY_SECONDS = 3600.0
@@ -207,25 +207,25 @@ class _Parts:
     bot: Bot
     store: Store
     coze: Coze
-    home: Home
+    home: AgentAccount
     default: Preferences
     features: Features
-    calls: Calls
-    notices: Notices
+    calls: BotClient
+    notices: NoticeQueue
     lanes: Lanes
-    shut: Shut
+    shut: UnwritableChats
     rights: Rights
-    door: Door
+    door: Approval
     reactions: Reactions
     people: People
-    gate: Gate
-    hush: Hush
-    approvals: Approvals
+    gate: UsageLimits
+    hush: IgnoredPeople
+    approvals: ApprovalCards
     alarms: Alarms
-    vitals: Vitals
+    vitals: StatusReader
     desk: Desk
     own_data: OwnData
-    context: Context
+    context: OverheardLines
     code: str
     """Makes whoever sends it an operator; empty when there is one."""
 
@@ -243,24 +243,24 @@ async def _parts(
     default = settings.preferences
     default = replace(default, wake_word=default.wake_word or bot.first_name)
     pacer = Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
-    shut = Shut(store)
+    shut = UnwritableChats(store)
     await shut.recall()
-    calls = Calls(bot, pacer, store, shut, metrics)
-    await calls.recall_silences()
-    notices = Notices(bot.id, calls, store)
+    calls = BotClient(bot, pacer, store, shut, metrics)
+    await calls.restore_flood_waits()
+    notices = NoticeQueue(bot.id, calls, store)
     rights = Rights(bot, pacer, await all_operators(store, settings.bridge_operators))
     code = "" if rights.operators else new_code()
     people = People(store)
-    by_approval = settings.bridge_access is Entrance.APPROVAL
+    by_approval = settings.bridge_access is AccessMode.APPROVAL
     introduction = Introduction(bot, rights)
-    approvals = Approvals(bot.id, calls, notices, store, rights, people)
-    hush = Hush()
-    door = Door(
+    approvals = ApprovalCards(bot.id, calls, notices, store, rights, people)
+    hush = IgnoredPeople()
+    door = Approval(
         notices, store, rights, introduction, approvals, hush, by_approval=by_approval, code=code
     )
     reactions = Reactions(notices)
     alarms = Alarms(calls, notices, store, rights, people)
-    carrying = Carrying(coze, store, files, coze_place(settings))
+    carrying = Attachments(coze, store, files, coze_place(settings))
     enclosing = _enclosing(settings, store, coze, bot)
     lanes = Lanes(
         store,
@@ -272,18 +272,20 @@ async def _parts(
             ended=alarms.ended,
             metrics=metrics,
         ),
-        Replies(calls, store, features, default, reactions, enclosing).open,
+        ReplyFactory(calls, store, features, default, reactions, enclosing).open,
         quiet_seconds=settings.bridge_quiet_seconds,
         most=settings.bridge_open_chats,
     )
-    vitals = Vitals(store, coze, lanes, pacer)
+    vitals = StatusReader(store, coze, lanes, pacer)
     desk = Desk(
         bot, calls, notices, store, lanes, coze, home, rights, door, people, vitals, controls,
         by_approval,
     )  # fmt: skip
     flood = settings.bridge_flood
-    gate = Gate(store, rights, hush, Flood(*flood), Flood(*flood, strict=True))
-    context = Context()
+    gate = UsageLimits(
+        store, rights, hush, UserRateLimit(*flood), UserRateLimit(*flood, strict=True)
+    )
+    context = OverheardLines()
     own_data = OwnData(notices, store, lanes, coze, people, context, settings.bridge_retention_days)
     return _Parts(
         bot, store, coze, home, default, features, calls, notices, lanes, shut, rights, door, reactions,
@@ -299,18 +301,20 @@ def _features(settings: Settings) -> Features:
     )
 
 
-def _enclosing(settings: Settings, store: Store, coze: Coze, bot: Bot) -> Enclosing:
+def _enclosing(settings: Settings, store: Store, coze: Coze, bot: Bot) -> FileDelivery:
     """What finds and sends the files that go with answers."""
-    fetching = Fetching(settings.bridge_picture_hosts)
-    speaking = Speaking(coze, settings.coze_voice_id)
-    return Enclosing(store, fetching, speaking, bot.id, settings.bridge_file_characters)
+    fetching = UrlFetcher(settings.bridge_picture_hosts)
+    speaking = SpeechMaker(coze, settings.coze_voice_id)
+    return FileDelivery(store, fetching, speaking, bot.id, settings.bridge_file_characters)
 
 
-def _settling(settings: Settings, has: _Parts, clock: TelegramClock) -> tuple[Settling, Life]:
+def _settling(
+    settings: Settings, has: _Parts, clock: TelegramClock
+) -> tuple[UpdateRouter, Membership]:
     """What becomes of updates, and what follows the moves of groups."""
     notices, store, lanes = has.notices, has.store, has.lanes
     most = settings.bridge_waiting_messages
-    listening = Listening(
+    listening = Questions(
         notices,
         store,
         lanes,
@@ -326,15 +330,15 @@ def _settling(settings: Settings, has: _Parts, clock: TelegramClock) -> tuple[Se
         notices, store, lanes, has.coze, has.home, has.default, has.rights, has.door.introduction,
         has.reactions, Operators(has.desk), has.own_data, listening,
     )  # fmt: skip
-    taps = Taps(
+    taps = Callbacks(
         notices, store, lanes, commands, has.coze, has.features, has.default, has.rights, has.door,
         listening,
     )  # fmt: skip
-    life = Life(
+    life = Membership(
         has.bot, has.calls, notices, store, lanes, has.shut, has.rights, has.door, has.context,
         has.door.introduction,
     )  # fmt: skip
-    settling = Settling(
+    settling = UpdateRouter(
         has.bot, notices, store, has.door, listening, commands, taps, life, has.people, clock,
         has.gate,
     )  # fmt: skip

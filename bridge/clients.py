@@ -13,14 +13,14 @@ from bridge.coze.client import Coze
 from bridge.coze.regions import Deployment, deployment
 from bridge.errors import SettingsTrouble, TelegramTrouble, TokenRevoked
 from bridge.metrics import Metrics
-from bridge.model import Home
+from bridge.model import AgentAccount
 from bridge.redaction import in_use
 from bridge.settings import Settings
 from bridge.telegram.api.clock import TelegramClock
 from bridge.telegram.api.errors import pauses, seconds, unreachable
 from bridge.telegram.api.request import CONNECT_SECONDS, READ_SECONDS, Request
 from bridge.telegram.files.download import Downloads
-from bridge.telegram.inbound.polling import Mailbox
+from bridge.telegram.inbound.polling import UpdatePoller
 
 log = structlog.get_logger(__name__)
 REFUSALS = 3
@@ -56,9 +56,9 @@ def _way_in(settings: Settings) -> Auth:
     )
 
 
-def agent_home(settings: Settings) -> Home:
+def agent_home(settings: Settings) -> AgentAccount:
     """What the chats' conversations belong to."""
-    return Home(
+    return AgentAccount(
         settings.coze_bot_id,
         coze_deployment(settings).base,
         settings.coze_jwt_oauth_client_id or "",  # a personal token does not name its account
@@ -117,9 +117,9 @@ def _request(
 
 def telegram_mailbox(
     settings: Settings, metrics: Metrics | None = None, clock: TelegramClock | None = None
-) -> Mailbox:
+) -> UpdatePoller:
     """Where the updates come from."""
-    return Mailbox(
+    return UpdatePoller(
         settings.telegram_api_base_url,
         settings.telegram_bot_token.get_secret_value(),
         settings.telegram_proxy,

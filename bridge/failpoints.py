@@ -15,7 +15,7 @@ _passed: Counter[str] = Counter()
 
 
 @contextmanager
-def outside(act: str) -> Iterator[None]:
+def failpoint(act: str) -> Iterator[None]:
     """Around an act whose effect outlives the process: a call to a neighbour."""
     _pass(f"before {act}")
     yield

@@ -41,13 +41,13 @@ class Sender:
     language: str = ""
     """The IETF tag that Telegram gives, e.g. `zh-hans`; empty when it gives none."""
     username: str = ""
-    leads: bool = False
+    is_admin: bool = False
     """Whether they wrote in the group's own name, as only its administrators can."""
 
     @property
     def channel(self) -> bool:
         """Whether they wrote in a channel's name; people can have as many of these as they like."""
-        return self.id < 0 and not self.leads
+        return self.id < 0 and not self.is_admin
 
     def __repr__(self) -> str:
         return f"Sender(id={self.id})"
@@ -76,7 +76,7 @@ class Line:
         return f"Line({len(self.text)} characters)"
 
 
-class Kind(StrEnum):
+class AttachmentKind(StrEnum):
     """What the agent can do with a file, in Coze's words but for the last."""
 
     IMAGE = "image"
@@ -94,7 +94,7 @@ class Attachment:
     """By which Telegram gives it to our bot."""
     key: str
     """Names its content, whoever sends it."""
-    kind: Kind
+    kind: AttachmentKind
     name: str
     """Its name with an extension: Coze judges by that."""
     size: int = 0
@@ -145,7 +145,7 @@ class Streaming(StrEnum):
     """Nothing until the answer is complete."""
 
 
-class Entrance(StrEnum):
+class AccessMode(StrEnum):
     """Who may use the bridge."""
 
     APPROVAL = "approval"
@@ -196,7 +196,7 @@ class Preferences:
     agent: str | None = None
     """The id of the agent that answers."""
 
-    def member(self, key: ChatKey, person_id: int) -> int:
+    def conversation_owner(self, key: ChatKey, person_id: int) -> int:
         """Whose conversation somebody's questions belong to; 0 for the one that all share."""
         return person_id if self.memory is Memory.MEMBER and not key.private else 0
 
@@ -247,7 +247,7 @@ def before(state: State) -> frozenset[State]:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReplyState:
     """Everything that stands in the reply at one moment."""
 
     answers: tuple[str, ...] = ()
@@ -283,11 +283,11 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class End:
+class Outcome:
     """How a turn ends; it is written down before the person is shown it."""
 
     state: State
-    picture: Picture
+    reply_state: ReplyState
     """What stands in the reply for good."""
     code: str | None = None
     """Coze's code of the trouble that ended it."""
@@ -337,7 +337,7 @@ class Turn:
     """The Telegram message ids of the reply's posts, in order."""
     preferences: Preferences = Preferences()
     """What its chat has chosen."""
-    final: End | None = None
+    final: Outcome | None = None
     """How it ends, when only the person has to be shown that."""
     edited: bool = False
     """Whether its words were changed after it was asked."""
@@ -367,7 +367,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Chat:
+class CozeIdentity:
     """A chat's place at Coze."""
 
     key: ChatKey
@@ -376,12 +376,12 @@ class Chat:
     user_id: str
     """Coze's `user_id`: made up by us, so that it says nothing about the person."""
     conversation_id: str | None
-    home: "Home | None"
+    home: "AgentAccount | None"
     """Where the conversation lives; elsewhere its id means nothing."""
 
 
 @dataclass(frozen=True)
-class Home:
+class AgentAccount:
     """An agent in an account at a Coze deployment: what a conversation belongs to."""
 
     agent_id: str

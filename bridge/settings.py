@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from bridge.coze.regions import deployment
-from bridge.model import Answers, Entrance, Memory, Preferences, Reasoning, Speech, Streaming
+from bridge.model import AccessMode, Answers, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.proxies import proxy_address
 from bridge.store.engine import database_file, database_url
 from bridge.texts import catalogues
@@ -28,7 +28,7 @@ _WORDS: dict[str, type[StrEnum]] = {
     "bridge_streaming": Streaming,
     "bridge_group_answers": Answers,
     "bridge_group_memory": Memory,
-    "bridge_access": Entrance,
+    "bridge_access": AccessMode,
 }
 """The settings that are one of a few words."""
 
@@ -236,8 +236,8 @@ class Settings(BaseModel):
             "is printed at the start becomes one."
         ),
     )
-    bridge_access: Entrance = Field(
-        Entrance.APPROVAL,
+    bridge_access: AccessMode = Field(
+        AccessMode.APPROVAL,
         description="`approval`: people and groups wait for an operator's yes; or `open`.",
     )
     bridge_flood: Annotated[tuple[Positive, Positive], BeforeValidator(_listed)] = Field(

@@ -21,7 +21,7 @@ from bridge.telegram.commands.operators.reports import SPANS
 from bridge.telegram.commands.operators.table import OPERATOR_COMMANDS
 from bridge.telegram.commands.people import COMMANDS
 from bridge.telegram.commands.settings_menu import _values, keyboard
-from bridge.texts import catalogues, say
+from bridge.texts import catalogues, translate
 
 ROOT = Path(bridge.__file__).parent
 PROJECT = ROOT.parent
@@ -140,7 +140,7 @@ def test_the_example_lists_every_setting_with_its_sentence() -> None:
 def test_the_readme_lists_every_command_of_the_bot() -> None:
     rows = re.findall(r"^\| `/(\w+)` \| (.*) \|$", README, re.MULTILINE)
     commands = [(one.name, one.description("en")) for one in COMMANDS.values()]
-    operators = [(name, say("en", f"command.{name}")) for name in OPERATOR_COMMANDS]
+    operators = [(name, translate("en", f"command.{name}")) for name in OPERATOR_COMMANDS]
     assert rows == [*commands, *operators]
 
 
@@ -204,7 +204,7 @@ def all_troubles(kind: type[Trouble] = Trouble) -> set[type[Trouble]]:
 
 @pytest.mark.parametrize("kind", sorted(all_troubles(), key=lambda one: one.__name__))
 def test_every_trouble_has_a_sentence_and_a_cure(kind: type[Trouble]) -> None:
-    assert say("zh-hans", kind.sentence) != say("en", kind.sentence)
+    assert translate("zh-hans", kind.sentence) != translate("en", kind.sentence)
     assert kind.cure.endswith(".")
 
 

@@ -34,7 +34,7 @@ from bridge.errors import (
     Unreachable,
     WrongAddress,
 )
-from bridge.failpoints import outside
+from bridge.failpoints import failpoint
 from bridge.metrics import Metrics
 from bridge.transport import (
     FILES_CURE,
@@ -164,7 +164,7 @@ class Coze:
         most_bytes = parts.pop("most_bytes", MOST_BYTES)
         request = self._http.build_request(method, path, **parts)
         try:
-            with outside(path):
+            with failpoint(path):
                 async with asyncio.timeout(most_seconds):
                     response = await self._http.send(request, stream=True)
                     try:
@@ -198,7 +198,7 @@ class Coze:
             headers={"Accept": "text/event-stream", "Accept-Encoding": "identity"},
         )
         try:
-            with self._counted(), outside(path):
+            with self._counted(), failpoint(path):
                 response = await self._http.send(request, stream=True)
         except httpx.HTTPError as error:
             raise self._noted(_transport(doing, error)) from error

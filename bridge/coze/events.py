@@ -16,7 +16,7 @@ from bridge.errors import CozeTrouble
 Json = Mapping[str, object]
 
 
-class Kind(StrEnum):
+class MessageKind(StrEnum):
     """What a message of a run is; only `ANSWER` and `FOLLOW_UP` are for people's eyes."""
 
     ANSWER = "answer"
@@ -89,7 +89,7 @@ class RunMessage:
     """One message of a run, whole or a fragment."""
 
     id: str
-    kind: Kind
+    kind: MessageKind
     text: str
     reasoning: str = ""
     content_type: str = "text"
@@ -205,7 +205,7 @@ def read_event(event: ServerSentEvent, log_id: str | None = None) -> Event:
         return Delta(read_message(content))
     if name == "conversation.message.completed":
         message = read_message(content)
-        return remark(message) if message.kind is Kind.VERBOSE else Completed(message)
+        return remark(message) if message.kind is MessageKind.VERBOSE else Completed(message)
     if name == "conversation.audio.delta":
         return Sound(text_of(content, "id"))
     return Unknown(name)
@@ -261,10 +261,10 @@ def read_message(content: Json) -> RunMessage:
     """Coze's message object. Answers inserted by hand come without a type."""
     word = text_of(content, "type")
     try:
-        kind = Kind(word)
+        kind = MessageKind(word)
     except ValueError:
         plain_answer = not word and text_of(content, "role") == "assistant"
-        kind = Kind.ANSWER if plain_answer else Kind.OTHER
+        kind = MessageKind.ANSWER if plain_answer else MessageKind.OTHER
     said, content_type = content.get("content"), text_of(content, "content_type") or "text"
     if isinstance(said, (dict, list)):  # it should be a string with that JSON in it
         content_type = "object_string" if content_type == "text" else content_type

@@ -21,7 +21,7 @@ from bridge.coze.events import (
     Done,
     Ended,
     Event,
-    Kind,
+    MessageKind,
     Recovered,
     Remark,
     Run,
@@ -155,7 +155,9 @@ def _new(event: Event, heard: _Heard) -> bool:
             heard.began = heard.began or run
             return first
         case Delta(message) | Completed(message):
-            heard.text = heard.text or (message.kind is Kind.ANSWER and bool(message.text.strip()))
+            heard.text = heard.text or (
+                message.kind is MessageKind.ANSWER and bool(message.text.strip())
+            )
             return True
         case Remark():
             return True
@@ -245,7 +247,7 @@ async def _all_answered(coze: Coze, conversation_id: str, run_id: str) -> list[R
     except CozeTrouble:
         return []  # how the run failed is what counts
     finished = any(
-        message.kind is Kind.VERBOSE and remark(message) == Remark(ALL_ANSWERED)
+        message.kind is MessageKind.VERBOSE and remark(message) == Remark(ALL_ANSWERED)
         for message in messages
     )
     return messages if finished else []
@@ -329,6 +331,6 @@ async def find(coze: Coze, question: Question) -> str | None:
 
 def _may_be(message: RunMessage, question: Question) -> bool:
     """Whether a message without a mark may be the question; what its files say is not known here."""
-    if message.kind is Kind.ANSWER:
+    if message.kind is MessageKind.ANSWER:
         return False
     return message.content_type == "object_string" or message.text.startswith(question.text)

@@ -13,14 +13,14 @@ from pathlib import Path
 from rich.console import Console
 
 from bridge.clients import agent_home, coze_client
-from bridge.model import ChatKey, Message, Picture, Sender
-from bridge.relay.protocols import Halt
+from bridge.model import ChatKey, Message, ReplyState, Sender
+from bridge.relay.protocols import StopReason
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
 from bridge.store import chats, migrate
 from bridge.store.engine import Store
 from bridge.store.turns import lifecycle, queue
-from bridge.texts import say
+from bridge.texts import translate
 
 _HERE = ChatKey(1)
 _LANGUAGE = "en"
@@ -39,29 +39,29 @@ class TerminalReply:
         self.failed = False
         """Whether it ended in a trouble."""
 
-    def show(self, picture: Picture) -> None:
+    def show(self, reply_state: ReplyState) -> None:
         """Print what is new."""
-        for key in picture.notices[self._notices :]:
-            self._write(f"({say(_LANGUAGE, key)})\n")
-        self._notices = len(picture.notices)
-        if picture.status == "status.unreachable" and not self._waits:
+        for key in reply_state.notices[self._notices :]:
+            self._write(f"({translate(_LANGUAGE, key)})\n")
+        self._notices = len(reply_state.notices)
+        if reply_state.status == "status.unreachable" and not self._waits:
             self._waits = True
-            self._write(f"({say(_LANGUAGE, picture.status)})\n")
-        if picture.text.startswith(self._printed):
-            self._write(picture.text[len(self._printed) :])
-            self._printed = picture.text
+            self._write(f"({translate(_LANGUAGE, reply_state.status)})\n")
+        if reply_state.text.startswith(self._printed):
+            self._write(reply_state.text[len(self._printed) :])
+            self._printed = reply_state.text
 
-    async def finish(self, picture: Picture) -> None:
+    async def finish(self, reply_state: ReplyState) -> None:
         """Print the rest, or the whole if it turned out otherwise than it grew."""
-        if not picture.text.startswith(self._printed):
+        if not reply_state.text.startswith(self._printed):
             self._write("\n\n(The complete answer:)\n")
             self._printed = ""
-        self.show(picture)
-        self.failed = bool(picture.note and picture.note.startswith("trouble."))
-        if picture.note:
-            self._write(f"\n({say(_LANGUAGE, picture.note)})")
+        self.show(reply_state)
+        self.failed = bool(reply_state.note and reply_state.note.startswith("trouble."))
+        if reply_state.note:
+            self._write(f"\n({translate(_LANGUAGE, reply_state.note)})")
         self._write("\n")
-        for suggestion in picture.suggestions:
+        for suggestion in reply_state.suggestions:
             self._write(f"  → {suggestion}\n")
 
 
@@ -81,9 +81,9 @@ async def chat(settings: Settings, *, stream: bool) -> bool:
                 console.print(f"[dim]{_HINT}[/dim]")
             elif line == "/new":
                 async with store.writing() as tx:
-                    await chats.meet(tx, _HERE)
-                    await chats.move_out(tx, _HERE)
-                console.print(f"[dim]{say(_LANGUAGE, 'new.done')}[/dim]")
+                    await chats.ensure_chat(tx, _HERE)
+                    await chats.clear_conversation(tx, _HERE)
+                console.print(f"[dim]{translate(_LANGUAGE, 'new.done')}[/dim]")
             elif line:
                 answered = await _ask(answering, store, number, line)
     return answered
@@ -99,12 +99,12 @@ async def _ask(answering: Answering, store: Store, number: int, text: str) -> bo
         raise AssertionError("the turn that was just made waits")
     reply = TerminalReply(_write)
     loop = asyncio.get_running_loop()
-    halt: asyncio.Future[Halt] = loop.create_future()
+    halt: asyncio.Future[StopReason] = loop.create_future()
 
     def stop() -> None:
         if halt.done():
             raise KeyboardInterrupt  # the second time it is meant for the program
-        halt.set_result(Halt.STOP)
+        halt.set_result(StopReason.STOP)
 
     loop.add_signal_handler(signal.SIGINT, stop)
     try:

@@ -27,7 +27,7 @@ from bridge.errors import (
     StoreTrouble,
     Unreachable,
 )
-from bridge.ops.doctor_files import senses
+from bridge.ops.doctor_files import check_files
 from bridge.ops.doctor_result import Finding, Health, bad, good, note, said_by
 from bridge.redaction import redacted
 from bridge.settings import Settings
@@ -164,7 +164,7 @@ async def _coze(settings: Settings) -> AsyncIterator[Finding]:
         yield await _clock(settings)
         yield await _agent(coze, settings)
         yield await _permissions(coze, settings)
-        async for finding in senses(coze, settings):
+        async for finding in check_files(coze, settings):
             yield finding
 
 

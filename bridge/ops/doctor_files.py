@@ -16,7 +16,7 @@ _WAYS = (
 )
 
 
-async def senses(coze: Coze, settings: Settings) -> AsyncIterator[Finding]:
+async def check_files(coze: Coze, settings: Settings) -> AsyncIterator[Finding]:
     """What people can send besides text, and whether answers can be spoken."""
     for subject, permission, path, what in _WAYS:
         yield await _tried(coze, subject, permission, path, what)

@@ -47,7 +47,7 @@ def with_dashboard(settings: Settings) -> Settings:
     return settings.model_copy(update={"bridge_dashboard_port": port})
 
 
-class Wishes:
+class Restarts:
     """What an operator wants of the process: another log level, or another start."""
 
     def __init__(self, settings: Settings, reread: Reread | None) -> None:
@@ -139,7 +139,7 @@ async def until_signal(
     the bridge.
     """
     stop = _stop_signal()
-    wishes = Wishes(settings, reread)
+    wishes = Restarts(settings, reread)
     while True:
         wishes.begins()
         try:
@@ -154,7 +154,7 @@ async def until_signal(
         log.info("starting anew")
 
 
-async def _once(wishes: Wishes, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+async def _once(wishes: Restarts, stop: asyncio.Event, ready: Callable[[], None]) -> None:
     started, settings = asyncio.Event(), wishes.settings
 
     async def serve() -> None:

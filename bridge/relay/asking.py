@@ -26,11 +26,11 @@ from bridge.errors import (
     Trouble,
     Unreachable,
 )
-from bridge.model import Chat, Home, Picture, Turn
-from bridge.relay.attachments import Carried, Carrying
-from bridge.relay.lingering_runs import let_go
+from bridge.model import AgentAccount, CozeIdentity, ReplyState, Turn
+from bridge.relay.attachments import Attachments, PreparedAttachments
+from bridge.relay.lingering_runs import end_lingering_run
 from bridge.relay.progress import Progress
-from bridge.relay.prompt import transcript, worded
+from bridge.relay.prompt import prompt_of, transcript
 from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.store.operators import agents
@@ -40,12 +40,12 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass
-class Told:
+class RunInProgress:
     """What is known of a turn while it runs."""
 
     turn: Turn
-    show: Callable[[Picture], None]
-    home: Home
+    show: Callable[[ReplyState], None]
+    home: AgentAccount
     """The agent that answers it, and where."""
     progress: Progress = field(default_factory=Progress)
     began: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,7 +55,7 @@ class Told:
     """Whether its run is known to be over."""
     rejoined: bool = False
     """Whether it was asked before this process took it up."""
-    carried: Carried | None = None
+    carried: PreparedAttachments | None = None
     """What became of its files, once they were brought to the agent."""
     trouble: Trouble | None = None
     """What ended it."""
@@ -69,7 +69,7 @@ class Told:
         def now() -> None:
             self._later = None
             if not self.over:
-                self.show(self.progress.picture())
+                self.show(self.progress.reply_state())
 
         if self._later is None:
             self._later = asyncio.get_running_loop().call_later(seconds, now)
@@ -91,8 +91,8 @@ class Asking:
         self,
         coze: Coze,
         store: Store,
-        home: Home,
-        carrying: Carrying | None = None,
+        home: AgentAccount,
+        carrying: Attachments | None = None,
         *,
         stream: bool = True,
     ) -> None:
@@ -103,7 +103,7 @@ class Asking:
         """Of chats that have chosen no other agent."""
         self._stream = stream
 
-    async def events(self, told: Told) -> AsyncGenerator[Event, None]:
+    async def events(self, told: RunInProgress) -> AsyncGenerator[Event, None]:
         """The events of the turn's run: asked once, or rejoined if it was asked before.
 
         A question that certainly did not reach Coze is asked again, after growing pauses. Raises
@@ -117,7 +117,7 @@ class Asking:
                         yield event
                 return
             except CozeTrouble as trouble:
-                trouble.forget_words(worded(told.turn))
+                trouble.forget_words(prompt_of(told.turn))
                 pause = patience.pause(trouble)
                 if trouble.happened is not Happened.NO or told.turn.run_id is not None:
                     raise
@@ -130,27 +130,27 @@ class Asking:
                 await self._forget_asking(told, trouble)
                 if isinstance(trouble, Unreachable):
                     told.progress = told.progress.with_status("status.unreachable")
-                    told.show(told.progress.picture())
+                    told.show(told.progress.reply_state())
                 log.info("asking again", turn=told.turn.id, trouble=str(trouble), pause=pause)
                 await asyncio.sleep(pause)
                 if told.stopping:
                     return
 
-    async def _attempt(self, told: Told) -> AsyncGenerator[Event, None]:
+    async def _attempt(self, told: RunInProgress) -> AsyncGenerator[Event, None]:
         if told.turn.asked:
             return rejoin(self._coze, self._of(told), told.turn.run_id)
         question = await self._question(told)
         return follow(self._coze, question, stream=self._stream)
 
-    def _of(self, told: Told, turn: Turn | None = None, user_id: str = "") -> Question:
+    def _of(self, told: RunInProgress, turn: Turn | None = None, user_id: str = "") -> Question:
         """The question of the turn, or of an earlier one in its place."""
         turn, carried = turn or told.turn, told.carried
         place = turn.conversation_id or ""
-        text = worded(turn, carried.texts if carried else None)
+        text = prompt_of(turn, carried.texts if carried else None)
         files = carried.files if carried else ()
         return Question(told.home.agent_id, user_id, place, text, turn.mark, files)
 
-    async def _question(self, told: Told) -> Question:
+    async def _question(self, told: RunInProgress) -> Question:
         """The question for Coze, written down as asked."""
         await self._carry(told)
         while True:
@@ -170,20 +170,20 @@ class Asking:
         told.turn = turn
         return self._of(told, user_id=chat.user_id)
 
-    async def _home(self, tx: AsyncConnection, turn: Turn) -> Home:
+    async def _home(self, tx: AsyncConnection, turn: Turn) -> AgentAccount:
         """The agent that the chat has chosen, while it is offered."""
         chosen = turn.preferences.agent
         agent_id = await agents.counting(tx, chosen, self.home.agent_id)
         return replace(self.home, agent_id=agent_id)
 
-    async def _carry(self, told: Told) -> None:
+    async def _carry(self, told: RunInProgress) -> None:
         """Bring the turn's files to the agent."""
         if not told.turn.attachments or told.carried is not None or self._carrying is None:
             return
 
         def begin() -> None:
             told.progress = told.progress.with_status("status.files")
-            told.show(told.progress.picture())
+            told.show(told.progress.reply_state())
 
         told.carried = await self._carrying.carry(told.turn, begin)
         told.turn = told.carried.turn
@@ -194,7 +194,7 @@ class Asking:
             notices=tuple(dict.fromkeys((*told.progress.notices, *told.carried.notices))),
         )
 
-    async def _forget_uploads(self, told: Told) -> bool:
+    async def _forget_uploads(self, told: RunInProgress) -> bool:
         """Whether uploads of before were used: then they may be what Coze refuses, and go anew."""
         if self._carrying is None or told.carried is None or not told.carried.known:
             return False
@@ -202,17 +202,19 @@ class Asking:
         told.carried = None
         return True
 
-    async def _let_go(self, told: Told, left: Sequence[Turn]) -> None:
+    async def _let_go(self, told: RunInProgress, left: Sequence[Turn]) -> None:
         """Have runs of earlier turns ended, or leave them alone in their conversation."""
-        ended = [await let_go(self._coze, self._of(told, turn), turn.run_id) for turn in left]
+        ended = [
+            await end_lingering_run(self._coze, self._of(told, turn), turn.run_id) for turn in left
+        ]
         async with self._store.writing() as tx:
             for turn in left:
                 await lifecycle.let_go(tx, turn.id)
             if not all(ended):
-                await chats.move_out(tx, told.turn.chat, told.turn.member_id)
+                await chats.clear_conversation(tx, told.turn.chat, told.turn.member_id)
                 told.progress = told.progress.with_notice("reply.renewed")
 
-    async def _take_conversation(self, chat: Chat, home: Home) -> None:
+    async def _take_conversation(self, chat: CozeIdentity, home: AgentAccount) -> None:
         """A new conversation for a chat that has none, or has it somewhere else."""
         try:
             made = await create_conversation(self._coze, home.agent_id)
@@ -220,21 +222,21 @@ class Asking:
             trouble.happened = Happened.NO  # of the question; an empty conversation harms nobody
             raise
         async with self._store.writing() as tx:
-            await chats.move_in(tx, chat, made.id, home)
+            await chats.set_conversation(tx, chat, made.id, home)
 
-    async def _forget_asking(self, told: Told, trouble: CozeTrouble) -> None:
+    async def _forget_asking(self, told: RunInProgress, trouble: CozeTrouble) -> None:
         """Coze certainly did not take the question: it may be asked again."""
         leaves = isinstance(trouble, Busy) and told.renewed
         moves = leaves or isinstance(trouble, ConversationLost)
         async with self._store.writing() as tx:
             await lifecycle.not_asked(tx, told.turn.id)
             if moves:
-                await chats.move_out(tx, told.turn.chat, told.turn.member_id)
+                await chats.clear_conversation(tx, told.turn.chat, told.turn.member_id)
         told.turn = replace(told.turn, asked=False)
         if moves:
             told.progress = told.progress.with_notice("reply.renewed")
 
-    async def note_run(self, told: Told, run: Run) -> None:
+    async def note_run(self, told: RunInProgress, run: Run) -> None:
         """Write the run down, and the conversation if Coze silently chose another."""
         turn = told.turn
         conversation_id = run.conversation_id or turn.conversation_id or ""
@@ -244,7 +246,7 @@ class Asking:
                 chat = await chats.chat(tx, turn.chat, turn.member_id)
                 if chat.conversation_id == turn.conversation_id:  # else /new came meanwhile
                     home = await self._home(tx, turn)
-                    await chats.move_in(tx, chat, conversation_id, home)
+                    await chats.set_conversation(tx, chat, conversation_id, home)
                 told.progress = told.progress.with_notice("reply.renewed")
         told.turn = turn.begun(run.id, conversation_id)
         told.began.set()

@@ -21,7 +21,7 @@ from bridge.errors import (
     Retry,
     Trouble,
 )
-from bridge.model import Attachment, Kind, Turn
+from bridge.model import Attachment, AttachmentKind, Turn
 from bridge.relay.plaintext import fenced, plain_text
 from bridge.relay.protocols import Files
 from bridge.store import uploads
@@ -38,12 +38,12 @@ MOST_CHARACTERS = 20_000
 
 
 @dataclass
-class Carried:
+class PreparedAttachments:
     """What became of a turn's files."""
 
     turn: Turn
     """With what is said in its voice messages."""
-    uploads: dict[str, tuple[Kind, str]] = field(default_factory=dict)
+    uploads: dict[str, tuple[AttachmentKind, str]] = field(default_factory=dict)
     """Of each file at Coze its kind and id."""
     texts: dict[str, str] = field(default_factory=dict)
     """What stands in the question for a file."""
@@ -64,7 +64,7 @@ class Carried:
         return tuple(self.uploads[key] for key in keys)
 
 
-class Carrying:
+class Attachments:
     """Brings files to one Coze account."""
 
     def __init__(self, coze: Coze, store: Store, files: Files, place: str) -> None:
@@ -75,19 +75,19 @@ class Carrying:
         self._place = place
         self._room = asyncio.Semaphore(AT_ONCE)
 
-    async def carry(self, turn: Turn, begin: Callable[[], None]) -> Carried:
+    async def carry(self, turn: Turn, begin: Callable[[], None]) -> PreparedAttachments:
         """Do it for all files of a turn; `begin` is called when that takes time.
 
         What cannot be passed on is noted. Raises NothingToAsk when nothing else was asked, and the
         Trouble that kept files from being fetched or uploaded.
         """
-        carried = Carried(turn)
+        carried = PreparedAttachments(turn)
         async with self._store.reading() as tx:
             keys = [one.key for one in turn.attachments]
             known = await uploads.at_coze(tx, self._place, keys)
         new = []
         for one in turn.attachments:
-            if one.key in known and one.kind is not Kind.VOICE:
+            if one.key in known and one.kind is not AttachmentKind.VOICE:
                 carried.uploads[one.key] = (one.kind, known[one.key])
                 carried.known.append(one.key)
             elif not one.said:
@@ -98,12 +98,12 @@ class Carrying:
         _is_something(carried)
         return carried
 
-    async def forget(self, carried: Carried) -> None:
+    async def forget(self, carried: PreparedAttachments) -> None:
         """Coze refused a question with uploads of before: they may be gone."""
         async with self._store.writing() as tx:
             await uploads.forget(tx, self._place, carried.known)
 
-    async def _carry_all(self, files: list[Attachment], carried: Carried) -> None:
+    async def _carry_all(self, files: list[Attachment], carried: PreparedAttachments) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 for one in files:
@@ -111,7 +111,7 @@ class Carrying:
         except* Trouble as troubles:
             raise troubles.exceptions[0] from None
 
-    async def _carry(self, attachment: Attachment, carried: Carried) -> None:
+    async def _carry(self, attachment: Attachment, carried: PreparedAttachments) -> None:
         """Bring one file there, or note why not."""
         async with self._room:
             try:
@@ -119,21 +119,25 @@ class Carrying:
             except (FileGone, FileRefused, NotOffered) as trouble:
                 said = trouble.sentence
                 if isinstance(trouble, NotOffered):
-                    said = "file.missing" if attachment.kind is not Kind.VOICE else "speech.missing"
+                    said = (
+                        "file.missing"
+                        if attachment.kind is not AttachmentKind.VOICE
+                        else "speech.missing"
+                    )
                 _note(carried, attachment, said, trouble)
             except Forbidden as trouble:
-                voice = attachment.kind is Kind.VOICE
+                voice = attachment.kind is AttachmentKind.VOICE
                 right = "createTranscription" if voice else "uploadFile"
                 trouble.cure = f"Give the token the permission {right} in Coze."
                 said = "speech.closed" if voice else "file.closed"
                 _note(carried, attachment, said, trouble)
 
-    async def _bring(self, attachment: Attachment, carried: Carried) -> None:
-        if attachment.kind is Kind.VOICE:
+    async def _bring(self, attachment: Attachment, carried: PreparedAttachments) -> None:
+        if attachment.kind is AttachmentKind.VOICE:
             await self._write_down(attachment, carried)
             return
         async with self._files.opened(attachment) as path:
-            if attachment.kind is Kind.FILE and written(attachment.name):
+            if attachment.kind is AttachmentKind.FILE and written(attachment.name):
                 text = await asyncio.to_thread(_text_of, path)
                 small = path.stat().st_size <= SMALL_BYTES
                 if text is not None and (small or not taken(attachment.name)):
@@ -159,7 +163,7 @@ class Carrying:
                 await asyncio.sleep(pause)
         return await bring()
 
-    async def _write_down(self, attachment: Attachment, carried: Carried) -> None:
+    async def _write_down(self, attachment: Attachment, carried: PreparedAttachments) -> None:
         if attachment.size > MOST_HEARD_BYTES:
             raise FileGone("Writing down a voice message", "its size", sentence="speech.too_long")
         async with self._files.opened(attachment) as path:
@@ -176,7 +180,7 @@ def _text_of(path: Path) -> str | None:
         return plain_text(file.read(4 * MOST_CHARACTERS))
 
 
-def _inline(attachment: Attachment, text: str, carried: Carried) -> None:
+def _inline(attachment: Attachment, text: str, carried: PreparedAttachments) -> None:
     room = MOST_CHARACTERS - sum(len(one) for one in carried.texts.values())
     if len(text) > room:
         text = text[: max(0, room)]
@@ -184,18 +188,20 @@ def _inline(attachment: Attachment, text: str, carried: Carried) -> None:
     carried.texts[attachment.key] = fenced(attachment.name, text)
 
 
-def _note(carried: Carried, attachment: Attachment, said: str, trouble: Trouble) -> None:
+def _note(
+    carried: PreparedAttachments, attachment: Attachment, said: str, trouble: Trouble
+) -> None:
     log.warning("a file was not passed on", turn=carried.turn.id, trouble=str(trouble))
     carried.refused.append(attachment.key)
     _say(carried, said)
 
 
-def _say(carried: Carried, sentence: str) -> None:
+def _say(carried: PreparedAttachments, sentence: str) -> None:
     if sentence not in carried.notices:
         carried.notices.append(sentence)
 
 
-def _is_something(carried: Carried) -> None:
+def _is_something(carried: PreparedAttachments) -> None:
     """Raises NothingToAsk when only files came, and none of them can be passed on."""
     words = any(part.text.strip() or part.quote for part in carried.turn.parts)
     if carried.refused and len(carried.refused) == len(carried.turn.attachments) and not words:

@@ -13,8 +13,8 @@ from bridge.coze.client import Coze
 from bridge.coze.events import Usage
 from bridge.coze.runs import retrieve_run
 from bridge.errors import CozeTrouble
-from bridge.model import End, State, Turn
-from bridge.relay.prompt import worded
+from bridge.model import Outcome, State, Turn
+from bridge.relay.prompt import prompt_of
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 5.0
@@ -55,14 +55,14 @@ async def broken_off(coze: Coze, turn: Turn, said: str) -> Cost:
     else:
         if run.usage.total or run.usage.input or run.usage.output:
             return reported(run.usage)
-    return estimated(worded(turn), said)
+    return estimated(prompt_of(turn), said)
 
 
-async def with_cost(coze: Coze, turn: Turn, end: End) -> End:
+async def with_cost(coze: Coze, turn: Turn, end: Outcome) -> Outcome:
     """The end with what its run cost, where that was not heard."""
     if end.state is State.ANSWERED or end.tokens_in or end.tokens_out:
         return end
-    cost = await broken_off(coze, turn, end.picture.text + end.picture.reasoning)
+    cost = await broken_off(coze, turn, end.reply_state.text + end.reply_state.reasoning)
     return replace(
         end, tokens_in=cost.tokens_in, tokens_out=cost.tokens_out, estimated=cost.estimated
     )

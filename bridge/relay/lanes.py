@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import structlog
 
 from bridge.errors import StoreTrouble, Trouble
-from bridge.model import ChatKey, End, State, Turn
+from bridge.model import ChatKey, Outcome, State, Turn
 from bridge.relay.progress import Progress
-from bridge.relay.protocols import Halt, Reply, ReplyLater
+from bridge.relay.protocols import Reply, ReplyLater, StopReason
 from bridge.relay.turn import Answering
 from bridge.store.engine import Store
 from bridge.store.turns import lifecycle
@@ -36,10 +36,10 @@ OpenReply = Callable[[Turn], AbstractAsyncContextManager[Reply]]
 class _Lane:
     """A chat with something to answer."""
 
-    stirred: asyncio.Event = field(default_factory=asyncio.Event)
+    wakeup: asyncio.Event = field(default_factory=asyncio.Event)
     quiet_seconds: float = 0.0
     """How long it must be quiet at least before the next turn begins."""
-    halt: asyncio.Future[Halt] | None = None
+    halt: asyncio.Future[StopReason] | None = None
     """Ends the answer that is running now."""
     turn_id: int | None = None
     """The turn that is running now, or ran last."""
@@ -99,7 +99,7 @@ class Lanes:
                 self._work(key, lane), name=f"lane {key.chat_id}/{key.thread_id}"
             )
         lane.quiet_seconds = max(lane.quiet_seconds, quiet_seconds)
-        lane.stirred.set()
+        lane.wakeup.set()
         return True
 
     def wake_later(self, key: ChatKey, seconds: float) -> None:
@@ -132,17 +132,19 @@ class Lanes:
             if not waits and not self.wake(key):
                 break
 
-    def stop(self, key: ChatKey, turn_id: int | None = None, why: Halt = Halt.STOP) -> bool:
+    def stop(
+        self, key: ChatKey, turn_id: int | None = None, why: StopReason = StopReason.STOP
+    ) -> bool:
         """End the answer that is running in the chat; False when none is, or another turn's."""
         lane = self._lanes.get(key)
         if lane is None or turn_id not in (None, lane.turn_id):
             return False
-        if lane.restarts and why is Halt.STOP:
+        if lane.restarts and why is StopReason.STOP:
             lane.stops = True
             return True
         if lane.halt is None or lane.halt.done():
             return False
-        lane.restarts = why is Halt.EDIT
+        lane.restarts = why is StopReason.EDIT
         lane.halt.set_result(why)
         return True
 
@@ -185,14 +187,14 @@ class Lanes:
             self._making.cancel()
             await asyncio.gather(self._making, return_exceptions=True)
         for lane in self._lanes.values():
-            lane.stirred.set()
+            lane.wakeup.set()
         tasks = [lane.task for lane in self._lanes.values() if lane.task]
         if not tasks:
             return
         await asyncio.wait(tasks, timeout=grace_seconds)
         for lane in self._lanes.values():
             if lane.halt is not None and not lane.halt.done():
-                lane.halt.set_result(Halt.SHUTDOWN)
+                lane.halt.set_result(StopReason.SHUTDOWN)
         _, left = await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
         for task in left:
             task.cancel()
@@ -202,11 +204,11 @@ class Lanes:
     async def _work(self, key: ChatKey, lane: _Lane) -> None:
         try:
             while not self._closing:
-                lane.stirred.clear()
+                lane.wakeup.clear()
                 turn = await self._next(key, lane)
                 if turn is not None:
                     await self._answer(lane, turn)
-                elif not lane.stirred.is_set():
+                elif not lane.wakeup.is_set():
                     break
         except ReplyLater as wait:
             log.warning("an end waits to be shown", chat=key.chat_id, seconds=wait.seconds)
@@ -259,10 +261,10 @@ class Lanes:
             longest = max(LONGEST_QUIET_SECONDS, LONGEST_QUIETS * lane.quiet_seconds)
             if loop.time() >= begun + longest:
                 break
-            lane.stirred.clear()
+            lane.wakeup.clear()
             try:
                 async with asyncio.timeout(max(self._quiet_seconds, lane.quiet_seconds)):
-                    await lane.stirred.wait()
+                    await lane.wakeup.wait()
             except TimeoutError:
                 break
         lane.quiet_seconds = 0.0
@@ -272,9 +274,9 @@ class Lanes:
         lane.turn_id = turn.id
         lane.ended.clear()
         if self._closing:
-            lane.halt.set_result(Halt.SHUTDOWN)
+            lane.halt.set_result(StopReason.SHUTDOWN)
         elif lane.stops:
-            lane.halt.set_result(Halt.STOP)
+            lane.halt.set_result(StopReason.STOP)
         lane.restarts = lane.stops = False
         try:
             async with self._open_reply(turn) as reply:
@@ -291,6 +293,6 @@ class Lanes:
 
     async def _apologise(self, turn: Turn, reply: Reply) -> None:
         """End a turn that broke by a defect of ours with a sentence, if anybody can read it."""
-        picture = Progress().broken_off("trouble.inside")
-        end = End(State.FAILED, picture, lingers=turn.asked)
+        reply_state = Progress().broken_off("trouble.inside")
+        end = Outcome(State.FAILED, reply_state, lingers=turn.asked)
         await self._answering.conclude(turn, end, reply)

@@ -24,7 +24,7 @@ CANCEL_PAUSES = (1.0, 2.0)
 """Seconds between tries to cancel a run that Coze fails to cancel."""
 
 
-async def let_go(coze: Coze, question: Question, run_id: str | None) -> bool:
+async def end_lingering_run(coze: Coze, question: Question, run_id: str | None) -> bool:
     """See to it that the run of a settled turn is over; one that still goes is cancelled.
 
     False when that cannot be had: then its conversation is no place for another question. Raises

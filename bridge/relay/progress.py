@@ -15,7 +15,7 @@ from bridge.coze.events import (
     Done,
     Ended,
     Event,
-    Kind,
+    MessageKind,
     Recovered,
     Remark,
     RunMessage,
@@ -24,7 +24,7 @@ from bridge.coze.events import (
     Unknown,
     Usage,
 )
-from bridge.model import Picture
+from bridge.model import ReplyState
 from bridge.relay.thinking import without_thoughts
 
 
@@ -49,10 +49,10 @@ Change = Callable[[Answer], Answer]
 """From an answer so far to the answer as it becomes."""
 
 _DOING = {
-    Kind.FUNCTION_CALL: "status.tool",
-    Kind.TOOL_OUTPUT: "status.result",
-    Kind.TOOL_RESPONSE: "status.result",
-    Kind.KNOWLEDGE: "status.knowledge",
+    MessageKind.FUNCTION_CALL: "status.tool",
+    MessageKind.TOOL_OUTPUT: "status.result",
+    MessageKind.TOOL_RESPONSE: "status.result",
+    MessageKind.KNOWLEDGE: "status.knowledge",
 }
 """What each message without words for people says about the agent's work."""
 
@@ -120,9 +120,9 @@ class Progress:
     @property
     def text(self) -> str:
         """All answers in the order in which they first appeared."""
-        return self.picture().text
+        return self.reply_state().text
 
-    def picture(self) -> Picture:
+    def reply_state(self) -> ReplyState:
         """What to show while the run goes on."""
         thoughts, answers = list[str](), list[str]()
         for answer in self.answers:
@@ -130,7 +130,7 @@ class Progress:
             thoughts += [part for part in (answer.reasoning.strip(), inside) if part]
             answers += [text] if text.strip() else []
         thinking = "status.thinking" if thoughts and not answers else None
-        return Picture(
+        return ReplyState(
             tuple(answers),
             "\n\n".join(thoughts),
             self.doing or thinking,
@@ -139,31 +139,31 @@ class Progress:
             transcript=self.transcript,
         )
 
-    def finished(self) -> Picture:
+    def finished(self) -> ReplyState:
         """What to show once the run is over."""
-        picture = replace(
-            self.picture(), status=None, whole=True, over=True, suggestions=self.suggestions
+        reply_state = replace(
+            self.reply_state(), status=None, whole=True, over=True, suggestions=self.suggestions
         )
-        if picture.answers:
+        if reply_state.answers:
             note = "reply.fields" if self.asks_for else None
             if self.unshown == "other":
                 note = note or "reply.part"
-            return replace(picture, note=note, answer_id=self.answers[-1].id or None)
+            return replace(reply_state, note=note, answer_id=self.answers[-1].id or None)
         note = _UNSHOWN.get(self.unshown or "", "reply.empty")
         if self.ended is Status.REQUIRES_ACTION:
             note = "reply.action"
-        return replace(picture, note=note, can_retry=note == "reply.empty")  # a card stays one
+        return replace(reply_state, note=note, can_retry=note == "reply.empty")  # a card stays one
 
     @property
     def all_given(self) -> bool:
         """Whether everything that the agent had to say was said, whatever fails after it."""
-        if not self.picture().answers:
+        if not self.reply_state().answers:
             return False
         return self.complete or (not self.doing and all(answer.whole for answer in self.answers))
 
-    def broken_off(self, note: str, *, can_retry: bool = True) -> Picture:
+    def broken_off(self, note: str, *, can_retry: bool = True) -> ReplyState:
         """What to show when it ends early: what was visible stays, then one sentence."""
-        seen = self.picture()  # not whole: a link that is half written stays as it was drawn
+        seen = self.reply_state()  # not whole: a link that is half written stays as it was drawn
         return replace(seen, status=None, note=note, over=True, can_retry=can_retry)
 
     def _remarked(self, name: str) -> Self:
@@ -172,7 +172,7 @@ class Progress:
         return replace(self, complete=True, doing=None) if name == ALL_ANSWERED else self
 
     def _delta(self, message: RunMessage) -> Self:
-        if message.kind is not Kind.ANSWER or not (message.text or message.reasoning):
+        if message.kind is not MessageKind.ANSWER or not (message.text or message.reasoning):
             return self
         if message.content_type != TEXT:  # a piece of JSON or of a sound
             message = replace(message, text="")
@@ -186,9 +186,9 @@ class Progress:
     def _completed(self, message: RunMessage) -> Self:
         if message.kind in _DOING:
             return replace(self, doing=_DOING[message.kind], complete=False)
-        if message.kind is Kind.FOLLOW_UP:
+        if message.kind is MessageKind.FOLLOW_UP:
             return self._suggested(message.text)
-        if message.kind is not Kind.ANSWER:
+        if message.kind is not MessageKind.ANSWER:
             return self
         return self._said(message, read_content(message))
 

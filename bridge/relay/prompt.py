@@ -19,7 +19,7 @@ CUT_UNITS = 4096
 """UTF-16 units at which clients cut a text, or at a word somewhat before that."""
 
 
-def worded(turn: Turn, texts: Mapping[str, str] | None = None) -> str:
+def prompt_of(turn: Turn, texts: Mapping[str, str] | None = None) -> str:
     """The question as the agent reads it; `texts` is what stands there for files, by their keys."""
     speaker = "" if turn.chat.private else name(turn.sender.name)
     first, *more = [_with_files(part, texts or {}) for part in turn.parts]

@@ -5,20 +5,20 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from bridge.model import Attachment, Picture
+from bridge.model import Attachment, ReplyState
 
 
 class Reply(Protocol):
     """The growing answer in front of a person: a Telegram chat or a terminal."""
 
-    def show(self, picture: Picture) -> None:
-        """Show this as soon as it may be shown; a newer picture replaces one that waits.
+    def show(self, reply_state: ReplyState) -> None:
+        """Show this as soon as it may be shown; a newer state replaces one that waits.
 
         Raises ReplyImpossible when nobody can be reached there any more.
         """
         ...
 
-    async def finish(self, picture: Picture) -> None:
+    async def finish(self, reply_state: ReplyState) -> None:
         """Show this for good; returns when it stands. Raises ReplyImpossible and ReplyLater."""
         ...
 
@@ -42,7 +42,7 @@ class ReplyLater(Exception):
         self.seconds = seconds
 
 
-class Halt(Enum):
+class StopReason(Enum):
     """Why an answer ends before its run does."""
 
     STOP = "stop"

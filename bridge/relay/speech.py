@@ -19,7 +19,7 @@ _ENDS = re.compile(r"(?<=[。！？\n])|(?<=[.!?…])(?=\s)|(?<=[.!?…][\"'”�
 _CJK = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 
 
-class Speaking:
+class SpeechMaker:
     """Speaks with one Coze account's voices."""
 
     def __init__(self, coze: Coze, voice_id: str | None) -> None:

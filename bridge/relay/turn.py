@@ -20,12 +20,12 @@ from bridge.coze.events import Began, Delta, Ended, Status
 from bridge.coze.runs import cancel_run
 from bridge.errors import CozeTrouble, Happened, NotShown, RunFailed, StoreTrouble, Trouble
 from bridge.metrics import Metrics
-from bridge.model import End, Home, Picture, State, Turn
+from bridge.model import AgentAccount, Outcome, ReplyState, State, Turn
 from bridge.relay import costs
-from bridge.relay.asking import Asking, Told
-from bridge.relay.attachments import Carrying
-from bridge.relay.prompt import transcript, worded
-from bridge.relay.protocols import Halt, Reply, ReplyImpossible
+from bridge.relay.asking import Asking, RunInProgress
+from bridge.relay.attachments import Attachments
+from bridge.relay.prompt import prompt_of, transcript
+from bridge.relay.protocols import Reply, ReplyImpossible, StopReason
 from bridge.store.engine import Store
 from bridge.store.turns import lifecycle
 
@@ -54,11 +54,11 @@ class Answering:
         self,
         coze: Coze,
         store: Store,
-        home: Home,
-        carrying: Carrying | None = None,
+        home: AgentAccount,
+        carrying: Attachments | None = None,
         *,
         stream: bool = True,
-        ended: Callable[[End, Trouble | None], None] = lambda end, trouble: None,
+        ended: Callable[[Outcome, Trouble | None], None] = lambda end, trouble: None,
         metrics: Metrics | None = None,
     ) -> None:
         """`ended` hears of every end, with the trouble if there was one."""
@@ -68,14 +68,14 @@ class Answering:
         self._store = store
         self._asking = Asking(coze, store, home, carrying, stream=stream)
 
-    async def answer(self, turn: Turn, reply: Reply, halt: asyncio.Future[Halt]) -> None:
+    async def answer(self, turn: Turn, reply: Reply, halt: asyncio.Future[StopReason]) -> None:
         """Run the turn and settle it; `halt` ends it early.
 
         A shutdown leaves the turn running in the store, to be rejoined. Troubles end in a
         sentence for the person; raises StoreTrouble when nothing can be written down any more, and
         ReplyLater when the end must wait to be shown.
         """
-        told = Told(turn, reply.show, self._asking.home, rejoined=turn.asked)
+        told = RunInProgress(turn, reply.show, self._asking.home, rejoined=turn.asked)
         told.progress = replace(told.progress, transcript=transcript(turn))
         if turn.edited:  # while nobody was there to begin anew
             await self._cancel(told)
@@ -85,16 +85,20 @@ class Answering:
         if end is not None:
             await self.conclude(told.turn, end, reply)
             self._heard_end(end, told.trouble)
-        elif halt.result() is Halt.EDIT:
+        elif halt.result() is StopReason.EDIT:
             await self._begin_anew(told)
 
-    async def _end_of(self, told: Told, reply: Reply, halt: asyncio.Future[Halt]) -> End | None:
+    async def _end_of(
+        self, told: RunInProgress, reply: Reply, halt: asyncio.Future[StopReason]
+    ) -> Outcome | None:
         if told.turn.stopping:  # the wish came to an earlier process
             await self._cancel(told)
             return _end(told, State.STOPPED, told.progress.broken_off("reply.stopped"))
         return await self._run(told, reply, halt)
 
-    async def _run(self, told: Told, reply: Reply, halt: asyncio.Future[Halt]) -> End | None:
+    async def _run(
+        self, told: RunInProgress, reply: Reply, halt: asyncio.Future[StopReason]
+    ) -> Outcome | None:
         """Hear the run to its end; None when the turn has none yet."""
         hearing = asyncio.create_task(self._hear(told), name=f"run of turn {told.turn.id}")
         try:
@@ -114,12 +118,12 @@ class Answering:
             told.show_no_more()
 
     async def _wait(
-        self, told: Told, hearing: asyncio.Task[None], halt: asyncio.Future[Halt]
+        self, told: RunInProgress, hearing: asyncio.Task[None], halt: asyncio.Future[StopReason]
     ) -> None:
         """Wait until either is done, or the run has had its time; meanwhile say that it goes on."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + RUN_SECONDS
-        awaited: list[asyncio.Future[None] | asyncio.Future[Halt]] = [hearing, halt]
+        awaited: list[asyncio.Future[None] | asyncio.Future[StopReason]] = [hearing, halt]
         while (left := deadline - loop.time()) > 0:
             before = told.progress
             await asyncio.wait(
@@ -127,19 +131,19 @@ class Answering:
             )
             if hearing.done() or halt.done():
                 return
-            if told.progress is before and not before.picture().answers:
+            if told.progress is before and not before.reply_state().answers:
                 told.progress = before.with_status("status.still")
-                told.show(told.progress.picture())
+                told.show(told.progress.reply_state())
 
-    async def _cut(self, told: Told, hearing: asyncio.Task[None], why: str) -> End:
+    async def _cut(self, told: RunInProgress, hearing: asyncio.Task[None], why: str) -> Outcome:
         """End a run that does not end by itself, and say so."""
         log.warning("run cut", turn=told.turn.id, why=why)
         await self._cancel(told)
         await _ended_task(hearing)
         return _end(told, State.STOPPED, told.progress.broken_off(why))
 
-    async def _hear(self, told: Told) -> None:
-        """Fold the run's events into the progress, and show each new picture."""
+    async def _hear(self, told: RunInProgress) -> None:
+        """Fold the run's events into the progress, and show each new state."""
         loop, shown, count = asyncio.get_running_loop(), 0.0, 0
         async with aclosing(self._asking.events(told)) as events:
             async for event in events:
@@ -155,21 +159,21 @@ class Answering:
                         raise event.run.failure
                 if loop.time() - shown >= SHOW_SECONDS or not isinstance(event, Delta):
                     shown = loop.time()
-                    told.show(told.progress.picture())
-                else:  # a picture of a long answer is dear, and people see one a second
+                    told.show(told.progress.reply_state())
+                else:  # a state of a long answer is dear, and people see one a second
                     told.show_soon(SHOW_SECONDS)
                 if told.progress.characters > MOST_CHARACTERS:
                     told.too_long = True
                     return
 
-    async def _ended(self, told: Told, hearing: asyncio.Task[None]) -> End:
+    async def _ended(self, told: RunInProgress, hearing: asyncio.Task[None]) -> Outcome:
         """How it ends when the run is over, well or not."""
         try:
             await hearing
         except Trouble as trouble:
             if isinstance(trouble, StoreTrouble):
                 raise
-            trouble.forget_words(worded(told.turn))
+            trouble.forget_words(prompt_of(told.turn))
             if told.progress.all_given:  # such as the model that suggests what to ask next
                 log.warning(
                     "the run failed after its answer", turn=told.turn.id, trouble=str(trouble)
@@ -194,14 +198,14 @@ class Answering:
         return "trouble.run" if again else trouble.sentence
 
     async def _halted(
-        self, told: Told, reply: Reply, hearing: asyncio.Task[None], halt: Halt
-    ) -> End | None:
+        self, told: RunInProgress, reply: Reply, hearing: asyncio.Task[None], halt: StopReason
+    ) -> Outcome | None:
         """End early. Coze is told first, and the stream closed then: that is its order."""
-        if halt is Halt.SHUTDOWN:
+        if halt is StopReason.SHUTDOWN:
             await _heard_of(told, hearing, LAST_MOMENT_SECONDS)
             await _ended_task(hearing)
             if (
-                told.progress.picture().answers or not told.turn.posts
+                told.progress.reply_state().answers or not told.turn.posts
             ):  # else an earlier start's text stays
                 await reply.finish(told.progress.broken_off("reply.interrupted", can_retry=False))
             return None
@@ -209,11 +213,11 @@ class Answering:
         await _heard_of(told, hearing, RUN_ID_SECONDS)
         await self._cancel(told)
         await _ended_task(hearing)
-        if halt is Halt.EDIT:
+        if halt is StopReason.EDIT:
             return None
         return _end(told, State.STOPPED, told.progress.broken_off("reply.stopped"))
 
-    async def _cancel(self, told: Told) -> None:
+    async def _cancel(self, told: RunInProgress) -> None:
         """Cancel the run at Coze; when that fails, the run merely ends by itself."""
         turn = told.turn
         if turn.run_id is None or turn.conversation_id is None:
@@ -226,7 +230,7 @@ class Answering:
         else:
             told.over = True
 
-    async def conclude(self, turn: Turn, end: End, reply: Reply) -> None:
+    async def conclude(self, turn: Turn, end: Outcome, reply: Reply) -> None:
         """Write the end down, show it, and settle the turn; an edited one begins anew instead."""
         if turn.final is None:
             async with self._store.writing() as tx:
@@ -234,7 +238,7 @@ class Answering:
                     await lifecycle.ask_anew(tx, turn.id, end.tokens_in, end.tokens_out)
                     return
         try:
-            await reply.finish(end.picture)
+            await reply.finish(end.reply_state)
         except ReplyImpossible as impossible:  # nobody is there to read it
             end = _never_shown(turn, end, impossible)
         end = await costs.with_cost(self._coze, turn, end)
@@ -260,7 +264,7 @@ class Answering:
             estimated=end.estimated,
         )
 
-    async def _begin_anew(self, told: Told) -> None:
+    async def _begin_anew(self, told: RunInProgress) -> None:
         """Let the turn be asked again; what the run cost that was broken off counts."""
         cost = await costs.broken_off(self._coze, told.turn, told.progress.text)
         async with self._store.writing() as tx:
@@ -269,15 +273,17 @@ class Answering:
             )
 
 
-def _end(told: Told, state: State, picture: Picture, trouble: Trouble | None = None) -> End:
+def _end(
+    told: RunInProgress, state: State, reply_state: ReplyState, trouble: Trouble | None = None
+) -> Outcome:
     """How the turn ends, with what the trouble leaves behind."""
     turn, cost = told.turn, costs.reported(told.progress.usage)
     happened = trouble is None or trouble.happened is not Happened.NO
-    if told.rejoined and not picture.answers:  # the posts of an earlier process say more
-        picture = replace(picture, keeps=len(turn.posts))
-    return End(
+    if told.rejoined and not reply_state.answers:  # the posts of an earlier process say more
+        reply_state = replace(reply_state, keeps=len(turn.posts))
+    return Outcome(
         state,
-        picture,
+        reply_state,
         code=str(trouble.code) if trouble and trouble.code is not None else None,
         log_id=trouble.log_id if trouble else None,
         lingers=turn.asked and happened and not told.over,
@@ -287,7 +293,7 @@ def _end(told: Told, state: State, picture: Picture, trouble: Trouble | None = N
     )
 
 
-def _never_shown(turn: Turn, end: End, impossible: ReplyImpossible) -> End:
+def _never_shown(turn: Turn, end: Outcome, impossible: ReplyImpossible) -> Outcome:
     """The end of a turn of which nothing could be shown: that is no answer."""
     if not impossible.nothing_stands or end.state is not State.ANSWERED:
         return end
@@ -297,7 +303,7 @@ def _never_shown(turn: Turn, end: End, impossible: ReplyImpossible) -> End:
     return replace(end, state=State.FAILED, trouble=str(trouble))
 
 
-async def _heard_of(told: Told, hearing: asyncio.Task[None], seconds: float) -> None:
+async def _heard_of(told: RunInProgress, hearing: asyncio.Task[None], seconds: float) -> None:
     """Wait until the run's id is known, if its question is on its way."""
     if told.turn.run_id is not None or not told.turn.asked:
         return

@@ -28,7 +28,7 @@ from bridge.store.tables import (
 )
 
 
-async def shut_places(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]]:
+async def unwritable(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]]:
     """Where nothing can be written, why, and since when (Unix seconds)."""
     rows = (await tx.execute(select(shut))).all()
     return {ChatKey(row.chat_id, row.thread_id): (row.why, row.since) for row in rows}

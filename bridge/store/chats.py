@@ -12,10 +12,10 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
+    AgentAccount,
     Answers,
-    Chat,
     ChatKey,
-    Home,
+    CozeIdentity,
     Memory,
     Preferences,
     Reasoning,
@@ -25,7 +25,7 @@ from bridge.model import (
 from bridge.store.tables import chats, facts, members
 
 
-async def meet(tx: AsyncConnection, key: ChatKey) -> None:
+async def ensure_chat(tx: AsyncConnection, key: ChatKey) -> None:
     """Make sure that the chat is known; its Coze `user_id` is made up once."""
     await tx.execute(
         insert(chats)
@@ -39,14 +39,14 @@ async def meet(tx: AsyncConnection, key: ChatKey) -> None:
     )
 
 
-async def chat(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> Chat:
+async def chat(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> CozeIdentity:
     """The chat, met before; with a member's id, their own place in it, made when it is new."""
     if member_id:
         await _meet_member(tx, key, member_id)
     table, here = _place(key, member_id)
     row = (await tx.execute(select(table).where(*here))).one()
-    home = Home(row.agent_id, row.api_base, row.account or "") if row.agent_id else None
-    return Chat(key, member_id, row.user_id, row.conversation_id, home)
+    home = AgentAccount(row.agent_id, row.api_base, row.account or "") if row.agent_id else None
+    return CozeIdentity(key, member_id, row.user_id, row.conversation_id, home)
 
 
 async def _meet_member(tx: AsyncConnection, key: ChatKey, member_id: int) -> None:
@@ -63,7 +63,9 @@ async def _meet_member(tx: AsyncConnection, key: ChatKey, member_id: int) -> Non
     )
 
 
-async def move_in(tx: AsyncConnection, chat: Chat, conversation_id: str, home: Home) -> None:
+async def set_conversation(
+    tx: AsyncConnection, chat: CozeIdentity, conversation_id: str, home: AgentAccount
+) -> None:
     """Remember the chat's conversation, or its member's, and where it lives."""
     table, here = _place(chat.key, chat.member_id)
     moved = {
@@ -75,7 +77,7 @@ async def move_in(tx: AsyncConnection, chat: Chat, conversation_id: str, home: H
     await tx.execute(update(table).where(*here).values(**moved))
 
 
-async def move_out(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> None:
+async def clear_conversation(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> None:
     """Forget the conversation: the next turn makes a new one."""
     table, here = _place(key, member_id)
     await tx.execute(update(table).where(*here).values(conversation_id=None))
@@ -107,13 +109,13 @@ async def counting(tx: AsyncConnection, key: ChatKey) -> Preferences:
 
 async def entitle(tx: AsyncConnection, key: ChatKey, title: str) -> None:
     """Remember what a group is called."""
-    await meet(tx, key)
+    await ensure_chat(tx, key)
     await tx.execute(update(chats).where(*_here(key)).values(title=title))
 
 
 async def prefer(tx: AsyncConnection, key: ChatKey, chosen: Preferences) -> None:
     """Remember what the chat has chosen."""
-    await meet(tx, key)
+    await ensure_chat(tx, key)
     await tx.execute(update(chats).where(*_here(key)).values(**asdict(chosen)))
 
 

@@ -16,15 +16,15 @@ from bridge.errors import (
     Unauthorized,
     WrongAddress,
 )
-from bridge.model import ChatKey, End, State
+from bridge.model import ChatKey, Outcome, State
 from bridge.store.engine import Store
 from bridge.store.operators import alarms
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
-from bridge.telegram.api.client import Calls
-from bridge.telegram.api.notices import Notices
-from bridge.telegram.post import Cause, Frame, Rendered, shortened
-from bridge.texts import age, say
+from bridge.telegram.api.client import BotClient
+from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.post import Cause, PostContent, Rendered, shortened
+from bridge.texts import age, translate
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 15.0
@@ -47,7 +47,7 @@ class Alarms:
     """Tells the operators."""
 
     def __init__(
-        self, calls: Calls, notices: Notices, store: Store, rights: Rights, people: People
+        self, calls: BotClient, notices: NoticeQueue, store: Store, rights: Rights, people: People
     ) -> None:
         self._calls = calls
         self._notices = notices
@@ -61,7 +61,7 @@ class Alarms:
         self._quiet = False
         """Whether the last run was fine, and nothing of its kind is wrong."""
 
-    def ended(self, end: End, trouble: Trouble | None) -> None:
+    def ended(self, end: Outcome, trouble: Trouble | None) -> None:
         """A run has ended, well or not. Only an answer says that all is well."""
         if trouble is None and (self._quiet or end.state is not State.ANSWERED):
             return  # as nearly always
@@ -148,8 +148,10 @@ class Alarms:
         async def tell(operator: int) -> None:
             language = await self._people.language_of(operator)
             since = {"age": age(seconds, language)} if seconds is not None else {}
-            frame = Frame(Rendered(shortened(say(language, key, **values, **since), 4000)))
-            await self._notices.say(ChatKey(operator), frame, Cause(f"{name} {operator}", 0))
+            frame = PostContent(
+                Rendered(shortened(translate(language, key, **values, **since), 4000))
+            )
+            await self._notices.send(ChatKey(operator), frame, Cause(f"{name} {operator}", 0))
 
         # One whose chat wants silence does not keep it from the others.
         await asyncio.gather(*(tell(one) for one in sorted(self._rights.operators)))
@@ -162,7 +164,7 @@ class Alarms:
         for operator in sorted(self._rights.operators):
             try:
                 await self._calls.raw(
-                    "sendmessage", chat_id=operator, text=say("en", "alarm.begins", what=what)
+                    "sendmessage", chat_id=operator, text=translate("en", "alarm.begins", what=what)
                 )
             except TelegramError as error:
                 log.warning("operator not told", error=type(error).__name__)

@@ -59,7 +59,7 @@ Keyboard = tuple[tuple[Button, ...], ...]
 
 
 @dataclass(frozen=True)
-class Frame:
+class PostContent:
     """One picture of one post."""
 
     content: Rendered

@@ -14,7 +14,7 @@ from bridge.telegram.api.scheduler import Pacer
 
 
 @dataclass(frozen=True)
-class Pulse:
+class BridgeStatus:
     """How it is now."""
 
     version: str
@@ -34,7 +34,7 @@ class Pulse:
 
 
 @dataclass
-class Vitals:
+class StatusReader:
     """Feels the pulse."""
 
     store: Store
@@ -45,12 +45,12 @@ class Vitals:
     """How long nothing was heard of Telegram; known once updates are taken."""
     began: float = field(default_factory=time.monotonic)
 
-    async def pulse(self) -> Pulse:
+    async def pulse(self) -> BridgeStatus:
         """How it is now. Raises StoreTrouble."""
         async with self.store.reading() as tx:
             waiting = await inbox.count(tx, "new")
         loop = asyncio.get_running_loop()
-        return Pulse(
+        return BridgeStatus(
             __version__,
             time.monotonic() - self.began,
             self.deaf_seconds(),

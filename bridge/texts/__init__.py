@@ -10,7 +10,7 @@ from babel.messages.pofile import read_po
 DEFAULT = "en"
 
 
-def say(language: str, key: str, **values: object) -> str:
+def translate(language: str, key: str, **values: object) -> str:
     """The sentence `key` in the person's language (an IETF tag such as `zh-hans`).
 
     Raises KeyError for a key that no catalogue has.

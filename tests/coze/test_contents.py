@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.coze.cards import Card, read_card
 from bridge.coze.contents import Said, read_content
-from bridge.coze.events import Completed, Kind, RunMessage, read_event
+from bridge.coze.events import Completed, MessageKind, RunMessage, read_event
 from bridge.coze.sse import ServerSentEvent
 from bridge.relay.progress import Progress
 
@@ -26,7 +26,7 @@ TYPES = ["text", "object_string", "card", "option", "form_schema", "audio", "hol
 
 
 def message(content: str, content_type: str) -> RunMessage:
-    return RunMessage("1", Kind.ANSWER, content, content_type=content_type)
+    return RunMessage("1", MessageKind.ANSWER, content, content_type=content_type)
 
 
 @given(JSON, st.sampled_from(TYPES))

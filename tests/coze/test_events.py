@@ -15,7 +15,7 @@ from bridge.coze.events import (
     Delta,
     Done,
     Ended,
-    Kind,
+    MessageKind,
     Remark,
     Status,
     Unknown,
@@ -94,9 +94,9 @@ def test_an_error_event_is_a_trouble_with_its_log_id() -> None:
 def test_messages_keep_their_kind() -> None:
     delta = event("conversation.message.delta", {"type": "answer", "content": "a"})
     assert isinstance(delta, Delta)
-    assert read_message({"role": "assistant", "type": ""}).kind is Kind.ANSWER
-    assert read_message({"role": "user", "type": ""}).kind is Kind.OTHER
-    assert read_message({"type": "novelty"}).kind is Kind.OTHER
+    assert read_message({"role": "assistant", "type": ""}).kind is MessageKind.ANSWER
+    assert read_message({"role": "user", "type": ""}).kind is MessageKind.OTHER
+    assert read_message({"type": "novelty"}).kind is MessageKind.OTHER
 
 
 def test_what_coze_remarks_is_told_apart_from_what_the_agent_says() -> None:

@@ -38,7 +38,7 @@ from bridge.coze.runs import (
 )
 from bridge.coze.sse import Decoder, EventTooLarge, ServerSentEvent
 from bridge.errors import CozeTrouble
-from bridge.model import End, Picture, State
+from bridge.model import Outcome, ReplyState, State
 from bridge.relay.progress import Progress
 from bridge.sandbox.coze import saying
 from bridge.sandbox.coze.scripts import SCRIPTS
@@ -235,14 +235,14 @@ def decoded(pieces: Sequence[bytes]) -> list[ServerSentEvent]:
 def assert_pictures(progress: Progress) -> None:
     """Every picture of the progress is made of texts, and its end can be written down."""
     for picture in (
-        progress.picture(),
+        progress.reply_state(),
         progress.finished(),
         progress.broken_off("trouble.coze"),
     ):
-        assert isinstance(picture, Picture)
+        assert isinstance(picture, ReplyState)
         assert isinstance(picture.text, str)
         assert all(isinstance(one, str) for one in (*picture.answers, *picture.suggestions))
-        end = End(State.ANSWERED, picture)
+        end = Outcome(State.ANSWERED, picture)
         assert load(json.loads(json.dumps(dump(end)))) == end
 
 

@@ -153,7 +153,7 @@ async def a_day(app: App) -> None:
     async with app.store.writing() as tx:
         for number, name in crowd.items():
             await people.seen(tx, Sender(number, name, "en"), name.split()[0].lower())
-            await chats.meet(tx, ChatKey(number))
+            await chats.ensure_chat(tx, ChatKey(number))
         rows = []
         for hour in range(24):
             busy = int(7 + 6 * math.sin((hour - 8) / 24 * 2 * math.pi)) + hour % 3

@@ -19,7 +19,7 @@ from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Silence, ending, fixed, say
 from bridge.serving import serving
-from bridge.telegram.api.client import Calls
+from bridge.telegram.api.client import BotClient
 
 ANSWER = "An answer of some words."
 FOREVER = 10**6
@@ -107,10 +107,10 @@ def test_a_shutdown_with_a_hanging_edit_is_in_time(tmp_path: Path) -> None:
 
 def test_a_message_sent_during_an_unanswered_send_does_not_hide_it(tmp_path: Path) -> None:
     async def journey() -> None:
-        send = Calls.send
+        send = BotClient.send
         first = True
 
-        async def unanswered(self: Calls, key: Any, frame: Any, reply_to: Any = None) -> int:
+        async def unanswered(self: BotClient, key: Any, frame: Any, reply_to: Any = None) -> int:
             nonlocal first
             mine, first = first, False
             post = await send(self, key, frame, reply_to)
@@ -119,7 +119,7 @@ def test_a_message_sent_during_an_unanswered_send_does_not_hide_it(tmp_path: Pat
                 raise TelegramUnreachable("Sending", "ReadTimeout", happened=Happened.UNKNOWN)
             return post
 
-        Calls.send = unanswered  # type: ignore[method-assign]
+        BotClient.send = unanswered  # type: ignore[method-assign]
         try:
             async with a_world(tmp_path) as world, world.bridge():
                 ann = world.telegram.add_person("Ann")
@@ -131,7 +131,7 @@ def test_a_message_sent_during_an_unanswered_send_does_not_hide_it(tmp_path: Pat
                 await asyncio.sleep(80)
                 assert len(world.posts(ann)) == 2
         finally:
-            Calls.send = send  # type: ignore[method-assign]
+            BotClient.send = send  # type: ignore[method-assign]
 
     run_fast(journey())
 

@@ -203,7 +203,7 @@ async def meet(app: App, people: list[Person], world: World) -> None:
     """People who have all written to the bot before."""
     async with app.store.writing() as tx:
         for one in people:
-            await chats.meet(tx, ChatKey(one.id))
+            await chats.ensure_chat(tx, ChatKey(one.id))
             world.telegram.world.chat(one.id).known = True
 
 
@@ -288,7 +288,7 @@ async def test_what_is_too_long_in_the_units_of_telegram_is_said_or_cut(world: W
         assert "/broadcast" in (await said(world, ann, "/broadcast " + "🎉" * 3000)).text
         async with app.store.writing() as tx:
             for number in range(1, 40):
-                await chats.meet(tx, ChatKey(-number))
+                await chats.ensure_chat(tx, ChatKey(-number))
                 await chats.entitle(tx, ChatKey(-number), "🎉" * 128)
         assert "🎉" in (await said(world, ann, "/chats")).text
         assert not [call for call in world.telegram.calls if call.status == 400

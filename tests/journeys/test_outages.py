@@ -24,7 +24,7 @@ from worlds import (
 from bridge.app import App
 from bridge.sandbox.coze import Pace, saying
 from bridge.serving import serving
-from bridge.telegram.inbound.polling import Intake, Mailbox
+from bridge.telegram.inbound.polling import Intake, UpdatePoller
 
 ANSWER = "An answer of some words."
 FOREVER = 10**6
@@ -165,7 +165,7 @@ def test_a_silence_is_kept_by_the_next_process(tmp_path: Path) -> None:
 
 
 def test_a_deaf_poller_connects_anew(tmp_path: Path) -> None:
-    class Deaf(Mailbox):
+    class Deaf(UpdatePoller):
         """A connection over which nothing comes any more, though it does not break."""
 
         renewed = 0

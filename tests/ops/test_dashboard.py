@@ -20,8 +20,15 @@ from bridge.errors import SettingsTrouble, StoreTrouble, Trouble
 from bridge.model import ChatKey, Sender
 from bridge.ops.dashboard import dashboard, link, snapshot
 from bridge.ops.dashboard import page as page_module
-from bridge.ops.dashboard.auth import COOKIE, SESSION_SECONDS, Gate, local, new_token, own_origin
-from bridge.ops.run import Wishes, with_dashboard
+from bridge.ops.dashboard.auth import (
+    COOKIE,
+    SESSION_SECONDS,
+    Authenticator,
+    local,
+    new_token,
+    own_origin,
+)
+from bridge.ops.run import Restarts, with_dashboard
 from bridge.serving import serving
 from bridge.store.operators import access, alarms, audit, people
 from bridge.store.operators.access import Access
@@ -161,7 +168,7 @@ async def test_a_form_without_our_word_or_with_that_of_another_session_decides_n
     site,
 ) -> None:
     page = await site.enter()
-    other = Gate(TOKEN).word(Gate(TOKEN).session(time.time()))
+    other = Authenticator(TOKEN).word(Authenticator(TOKEN).session(time.time()))
     forged = re.sub(r'name="word" value="\w+"', f'name="word" value="{other}"', page)
     for each in ("", 'name="word" value="x"', forged):
         assert await site.decide(each, 501) == 403
@@ -291,11 +298,11 @@ async def test_a_taken_port_is_a_clear_trouble(tmp_path: Path) -> None:
 
 
 def test_a_cookie_ends_and_cannot_be_made_by_others() -> None:
-    gate, now = Gate(new_token()), 1_000_000.0
+    gate, now = Authenticator(new_token()), 1_000_000.0
     cookie = gate.session(now)
     assert gate.knows(cookie, now + SESSION_SECONDS - 1)
     assert not gate.knows(cookie, now + SESSION_SECONDS + 1)
-    assert not Gate(new_token()).knows(cookie, now)
+    assert not Authenticator(new_token()).knows(cookie, now)
     ends, nonce, mac = cookie.split(".")
     assert not gate.knows(f"{int(ends) + 60}.{nonce}.{mac}", now)
     assert not gate.knows("", now)
@@ -345,7 +352,7 @@ def test_the_link_is_printed_once_and_an_own_token_never_into_a_log(
     capsys, monkeypatch, own: str, terminal: bool, told: bool
 ) -> None:
     variables = {"TELEGRAM_BOT_TOKEN": "1:x", "COZE_BOT_ID": "1", "COZE_API_TOKEN": "x"}
-    wishes = Wishes(settings_from({**variables, "BRIDGE_DASHBOARD_TOKEN": own}), None)
+    wishes = Restarts(settings_from({**variables, "BRIDGE_DASHBOARD_TOKEN": own}), None)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
     wishes.tell(None)
     wishes.tell("http://127.0.0.1:8088")

@@ -1,12 +1,23 @@
 """Events folded into what the reply should show."""
 
-from bridge.coze.events import Completed, Delta, Ended, Kind, Recovered, Run, RunMessage, Status
+from bridge.coze.events import (
+    Completed,
+    Delta,
+    Ended,
+    MessageKind,
+    Recovered,
+    Run,
+    RunMessage,
+    Status,
+)
 from bridge.errors import Busy, ConversationLost, QuotaGone, ServerTrouble, Unauthorized
 from bridge.relay.asking import Patience
 from bridge.relay.progress import Progress
 
 
-def said(id_: str, text: str, kind: Kind = Kind.ANSWER, content_type: str = "text") -> RunMessage:
+def said(
+    id_: str, text: str, kind: MessageKind = MessageKind.ANSWER, content_type: str = "text"
+) -> RunMessage:
     return RunMessage(id_, kind, text, content_type=content_type)
 
 
@@ -41,7 +52,9 @@ def test_a_late_delta_does_not_touch_a_whole_text() -> None:
 
 
 def test_inner_workings_never_become_text() -> None:
-    inner = [kind for kind in Kind if kind not in (Kind.ANSWER, Kind.FOLLOW_UP)]
+    inner = [
+        kind for kind in MessageKind if kind not in (MessageKind.ANSWER, MessageKind.FOLLOW_UP)
+    ]
     progress = after(*[Completed(said(kind, "secret", kind)) for kind in inner],
                      *[Delta(said(kind, "secret", kind)) for kind in inner])  # fmt: skip
     assert progress.text == ""
@@ -66,10 +79,10 @@ def test_an_empty_answer_says_so_and_may_be_tried_again() -> None:
 def test_suggestions_come_once_and_only_with_the_end() -> None:
     progress = after(
         Delta(said("1", "answer")),
-        Completed(said("2", "Why?", Kind.FOLLOW_UP)),
-        Completed(said("3", "Why?", Kind.FOLLOW_UP)),
+        Completed(said("2", "Why?", MessageKind.FOLLOW_UP)),
+        Completed(said("3", "Why?", MessageKind.FOLLOW_UP)),
     )
-    assert progress.picture().suggestions == ()
+    assert progress.reply_state().suggestions == ()
     assert progress.finished().suggestions == ("Why?",)
 
 
@@ -85,4 +98,4 @@ def test_patience_depends_on_the_trouble() -> None:
 
 
 def test_words_stay_out_of_reprs() -> None:
-    assert "secret" not in repr(after(Delta(said("1", "secret"))).picture())
+    assert "secret" not in repr(after(Delta(said("1", "secret"))).reply_state())

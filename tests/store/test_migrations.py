@@ -15,8 +15,8 @@ from alembic import command
 from sqlalchemy import Connection
 
 from bridge.errors import StoreTrouble
-from bridge.model import ChatKey, End, Message, Picture, Preferences, Sender, State
-from bridge.relay.prompt import worded
+from bridge.model import ChatKey, Message, Outcome, Preferences, ReplyState, Sender, State
+from bridge.relay.prompt import prompt_of
 from bridge.store import chats, inbox, migrate, outbox
 from bridge.store.engine import Store
 from bridge.store.tables import metadata
@@ -236,11 +236,11 @@ async def test_old_turns_go_on(revision: str, tmp_path: Path) -> None:
             running = await lifecycle.running_or_claimed(tx, ANN)
             assert running is not None
             assert (running.id, running.run_id, running.posts) == (4, "74", (41, 42))
-            assert (worded(running), running.sender.language) == ("a\n\nb", "zh-hans")
+            assert (prompt_of(running), running.sender.language) == ("a\n\nb", "zh-hans")
             assert [part.written_at for part in running.parts] == [NOW - 50.5, None]
             if running.final is not None:
-                assert running.final.picture == Picture(("Good.",), over=True)
-            end = End(State.ANSWERED, Picture(("Good.",), over=True, answer_id="904"))
+                assert running.final.reply_state == ReplyState(("Good.",), over=True)
+            end = Outcome(State.ANSWERED, ReplyState(("Good.",), over=True, answer_id="904"))
             assert await lifecycle.concluded(tx, 4, end)
             assert await lifecycle.settle(tx, 4, end)
             assert await lifecycle.answer_of(tx, ANN, 4) == ("738" * 6, "904")
@@ -249,7 +249,7 @@ async def test_old_turns_go_on(revision: str, tmp_path: Path) -> None:
             assert (asked.turn_id, asked.taken) == (5, True)
             claimed = await lifecycle.running_or_claimed(tx, ANN)
             assert claimed is not None
-            assert worded(claimed) == "question 5, 中文 😀\n\nand more"
+            assert prompt_of(claimed) == "question 5, 中文 😀\n\nand more"
             topic = await lifecycle.running_or_claimed(tx, TOPIC)
             assert topic is not None
             assert (topic.id, topic.state, topic.asked) == (6, State.RUNNING, False)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from bridge.model import ChatKey, End, Home, Message, Picture, Sender, State
+from bridge.model import AgentAccount, ChatKey, Message, Outcome, ReplyState, Sender, State
 from bridge.store import chat_state, chats, erasure, migrate
 from bridge.store.engine import Store
 from bridge.store.operators import access, audit, broadcasts, people, quotas
@@ -32,7 +32,7 @@ async def asked(store: Store, chat: int, person: int = 7, *, lingers: bool = Fal
         await queue.wait(tx, Message(key, 1, Sender(person, "P"), "x"))
         turn = await lifecycle.claim(tx, key)
         assert turn is not None
-        end = End(State.STOPPED, Picture(), tokens_in=6, tokens_out=4, lingers=lingers)
+        end = Outcome(State.STOPPED, ReplyState(), tokens_in=6, tokens_out=4, lingers=lingers)
         await lifecycle.settle(tx, turn.id, end)
     return turn.id
 
@@ -98,10 +98,10 @@ async def test_a_group_takes_its_quota_and_what_it_used_along(store: Store) -> N
 async def test_forgetting_names_every_conversation_at_coze_that_was_only_theirs(
     store: Store,
 ) -> None:
-    home = Home("1", "https://api.coze.com", "")
+    home = AgentAccount("1", "https://api.coze.com", "")
     async with store.writing() as tx:
-        await chats.meet(tx, ChatKey(7))
-        await chats.move_in(tx, await chats.chat(tx, ChatKey(7)), "now", home)
+        await chats.ensure_chat(tx, ChatKey(7))
+        await chats.set_conversation(tx, await chats.chat(tx, ChatKey(7)), "now", home)
     for chat, member, conversation in ((7, 0, "before"), (-5, 7, "own"), (-5, 0, "shared")):
         turn = await asked(store, chat)
         async with store.writing() as tx:

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from bridge.model import Answers, ChatKey, Home, Message, Preferences, Sender
-from bridge.relay.prompt import worded
+from bridge.model import AgentAccount, Answers, ChatKey, Message, Preferences, Sender
+from bridge.relay.prompt import prompt_of
 from bridge.store import chat_state, chats, migrate
 from bridge.store.engine import Store
 from bridge.store.operators import access
 from bridge.store.operators.access import Access
 from bridge.store.turns import lifecycle, queue, suggestions
-from bridge.telegram.api.unwritable import REFUSED_SECONDS, Shut
+from bridge.telegram.api.unwritable import REFUSED_SECONDS, UnwritableChats
 
 OLD, NEW = ChatKey(-5), ChatKey(-1005)
 ANN, BO = Sender(5, "Ann", "en"), Sender(6, "Bo", "en")
-HOME = Home("agent", "https://api.coze.com", "")
+HOME = AgentAccount("agent", "https://api.coze.com", "")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def message(key: ChatKey, number: int, text: str, sender: Sender = ANN) -> Messa
 async def test_what_is_heard_of_the_old_group_after_its_move_changes_nothing(store: Store) -> None:
     async with store.writing() as tx:
         await chats.prefer(tx, OLD, Preferences(answers=Answers.EVERYTHING))
-        await chats.move_in(tx, await chats.chat(tx, OLD), "conversation", HOME)
+        await chats.set_conversation(tx, await chats.chat(tx, OLD), "conversation", HOME)
         before = await chats.chat(tx, OLD)
         await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
         await queue.wait(tx, message(OLD, 9, "late"))  # such as a pressed button of an old post
@@ -45,7 +45,7 @@ async def test_what_is_heard_of_the_old_group_after_its_move_changes_nothing(sto
         assert (await chats.preferences(tx, NEW)).answers is Answers.EVERYTHING
         turn = await lifecycle.claim(tx, NEW)
     assert turn is not None
-    assert worded(turn) == "Ann: late"
+    assert prompt_of(turn) == "Ann: late"
 
 
 async def test_the_old_groups_memory_goes_on_though_the_new_one_was_heard_first(
@@ -53,7 +53,7 @@ async def test_the_old_groups_memory_goes_on_though_the_new_one_was_heard_first(
 ) -> None:
     async with store.writing() as tx:
         await chats.prefer(tx, OLD, Preferences(answers=Answers.EVERYTHING))
-        await chats.move_in(tx, await chats.chat(tx, OLD), "conversation", HOME)
+        await chats.set_conversation(tx, await chats.chat(tx, OLD), "conversation", HOME)
         await queue.wait(tx, message(NEW, 1, "early"))
         await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
         assert (await chats.chat(tx, NEW)).conversation_id == "conversation"
@@ -79,12 +79,12 @@ async def test_all_questions_of_one_person_survive_a_move_into_a_busy_chat(
     assert {turn.id for turn in left.values()} > {running.id}
     waits = next(turn for turn in left.values() if turn.id != running.id)
     since = "\n\nwaiting since" if waits_there else ""
-    assert worded(waits) == f"Ann: running before\n\nwaiting before{since}"
+    assert prompt_of(waits) == f"Ann: running before\n\nwaiting before{since}"
 
 
 async def test_who_was_let_in_stays_in_after_a_move(store: Store) -> None:
     async with store.writing() as tx:
-        await chats.meet(tx, OLD)
+        await chats.ensure_chat(tx, OLD)
         await access.decide(tx, OLD.chat_id, Access.ALLOWED, "Group", 1)
         await access.ask(tx, NEW.chat_id, "Group")  # it wrote before we heard of the move
         await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
@@ -100,15 +100,15 @@ async def test_who_was_let_in_stays_in_though_nothing_was_asked_yet(store: Store
 
 async def test_a_group_that_was_shut_is_not_shut_for_what_it_became(store: Store) -> None:
     async with store.writing() as tx:
-        await chats.meet(tx, OLD)
+        await chats.ensure_chat(tx, OLD)
         await chat_state.close(tx, OLD, "left", time.time())
         await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
-        assert await chat_state.shut_places(tx) == {}
+        assert await chat_state.unwritable(tx) == {}
 
 
 async def test_offered_questions_move_with_their_group(store: Store) -> None:
     async with store.writing() as tx:
-        await chats.meet(tx, OLD)
+        await chats.ensure_chat(tx, OLD)
         token = await suggestions.offer(tx, OLD, ["Why?"])
         await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
         assert await suggestions.chosen(tx, NEW, token, 0) == "Why?"
@@ -118,11 +118,11 @@ async def test_a_chat_that_refused_a_call_is_tried_again_soon_and_one_that_was_l
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time()
-    shut = Shut(store)
+    shut = UnwritableChats(store)
     await shut.close(OLD, "not enough rights", REFUSED_SECONDS)
     await shut.close(NEW, "left")
     await shut.close(NEW, "chat not found", REFUSED_SECONDS)
-    later = Shut(store)
+    later = UnwritableChats(store)
     await later.recall()
     assert [one.why(key) for one in (shut, later) for key in (OLD, NEW)] == [
         "not enough rights",

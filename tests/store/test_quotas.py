@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bridge.model import ChatKey, End, Message, Picture, Sender, State
+from bridge.model import ChatKey, Message, Outcome, ReplyState, Sender, State
 from bridge.store import erasure, migrate
 from bridge.store.engine import Store
 from bridge.store.operators import quotas
 from bridge.store.operators.quotas import Period, Quota, Scope, Unit, counting
 from bridge.store.turns import lifecycle, queue
-from bridge.telegram.access.limits import Flood
+from bridge.telegram.access.limits import UserRateLimit
 from bridge.telegram.commands.operators.quota import parsed
 
 
@@ -40,7 +40,9 @@ async def one_turn(store: Store, chance: random.Random, person: int, chat: int) 
             turn = await lifecycle.running_or_claimed(tx, key)
         assert turn is not None
     state = chance.choice([State.ANSWERED, State.ANSWERED, State.STOPPED, State.FAILED])
-    end = End(state, Picture(), tokens_in=chance.randint(0, 900), tokens_out=chance.randint(0, 90))
+    end = Outcome(
+        state, ReplyState(), tokens_in=chance.randint(0, 900), tokens_out=chance.randint(0, 90)
+    )
     async with store.writing() as tx:
         await lifecycle.concluded(tx, turn.id, end)
         if chance.random() < 0.3:
@@ -144,7 +146,7 @@ def test_what_operators_write_is_read_strictly(
 
 
 def test_the_flood_guard_lets_bursts_through_and_tells_once_a_minute() -> None:
-    flood = Flood(3, 10)
+    flood = UserRateLimit(3, 10)
     said = [
         flood.refuses(1, second) for second in (0, 0, 0, 1, 2, 10.5, 61, 61.1, 61.2, 61.3, 61.4)
     ]

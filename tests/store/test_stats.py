@@ -25,7 +25,7 @@ async def came(
     store: Store, at: float, shown: float | None, settled: float | None, state: str
 ) -> None:
     async with store.writing() as tx:
-        await chats.meet(tx, ChatKey(1))
+        await chats.ensure_chat(tx, ChatKey(1))
         values = {"chat_id": 1, "thread_id": 0, "sender_id": 1, "sender_name": "", "language": ""}
         times = {"created_at": at, "shown_at": shown, "settled_at": settled, "state": state}
         more = {"parts": [], "posts": [], "asked": True, "mark": f"{at} {state}"}

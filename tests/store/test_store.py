@@ -11,8 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import StoreTrouble
-from bridge.model import NEXT, ChatKey, End, Home, Message, Picture, Sender, State, before
-from bridge.relay.prompt import worded
+from bridge.model import (
+    NEXT,
+    AgentAccount,
+    ChatKey,
+    Message,
+    Outcome,
+    ReplyState,
+    Sender,
+    State,
+    before,
+)
+from bridge.relay.prompt import prompt_of
 from bridge.store import chats, inbox, migrate
 from bridge.store.engine import Store, database_url
 from bridge.store.turns import lifecycle, queue, suggestions
@@ -29,8 +39,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await made.close()
 
 
-def end(state: State) -> End:
-    return End(state, Picture())
+def end(state: State) -> Outcome:
+    return Outcome(state, ReplyState())
 
 
 def message(number: int, text: str, key: ChatKey = HERE) -> Message:
@@ -45,11 +55,11 @@ async def test_messages_wait_in_one_turn_and_a_running_one_is_left_alone(store: 
         await queue.wait(tx, message(3, "c"))
         assert await lifecycle.claim(tx, HERE) is None
         assert first is not None
-        assert worded(first) == "a\n\nb"
+        assert prompt_of(first) == "a\n\nb"
         assert await lifecycle.settle(tx, first.id, end(State.ANSWERED))
         second = await lifecycle.claim(tx, HERE)
     assert second is not None
-    assert (worded(second), second.mark != first.mark) == ("c", True)
+    assert (prompt_of(second), second.mark != first.mark) == ("c", True)
 
 
 async def test_a_turn_ends_once(store: Store) -> None:
@@ -85,7 +95,7 @@ async def test_retry_takes_the_last_question_and_its_posts(store: Store) -> None
         assert await queue.wait_again(tx, HERE)
         again = await lifecycle.claim(tx, HERE)
     assert again is not None
-    assert (worded(again), again.posts, again.asked) == ("a", (7, 8), False)
+    assert (prompt_of(again), again.posts, again.asked) == ("a", (7, 8), False)
     assert again.mark != turn.mark
 
 
@@ -106,14 +116,14 @@ async def test_words_are_forgotten_but_for_the_last_turn(store: Store) -> None:
 
 
 async def test_a_chat_keeps_its_made_up_user_and_its_home(store: Store) -> None:
-    home = Home("1", "https://api.coze.com", "")
+    home = AgentAccount("1", "https://api.coze.com", "")
     async with store.writing() as tx:
-        await chats.meet(tx, HERE)
+        await chats.ensure_chat(tx, HERE)
         made = await chats.chat(tx, HERE)
-        await chats.meet(tx, HERE)
-        await chats.move_in(tx, made, "9", home)
+        await chats.ensure_chat(tx, HERE)
+        await chats.set_conversation(tx, made, "9", home)
         kept = await chats.chat(tx, HERE)
-        await chats.move_out(tx, HERE)
+        await chats.clear_conversation(tx, HERE)
         gone = await chats.chat(tx, HERE)
     assert made.user_id == kept.user_id
     assert made.user_id.removeprefix("tg-") != "5"

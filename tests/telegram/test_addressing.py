@@ -8,7 +8,15 @@ from telegram import Bot, User
 
 from bridge.model import Quote
 from bridge.telegram.updates.addressing import wakes, without_word
-from bridge.telegram.updates.events import Ask, Edit, Heard, Item, Nothing, Order, Unreadable
+from bridge.telegram.updates.events import (
+    CommandCall,
+    Event,
+    Ignored,
+    MessageEdited,
+    Overheard,
+    Question,
+    Unreadable,
+)
 from bridge.telegram.updates.parse import read
 
 US = {"id": 42, "is_bot": True, "first_name": "Sandbox", "username": "sandbox_bot"}
@@ -68,23 +76,23 @@ def answered(by: Mapping[str, Any], text: str = "before", **fields: Any) -> dict
     } | fields
 
 
-def told(raw: Mapping[str, Any], kind: str = "message") -> Item:
+def told(raw: Mapping[str, Any], kind: str = "message") -> Event:
     bot = Bot("42:SANDBOX")
     bot._bot_user = User.de_json(dict(US), bot)
     return read({"update_id": 1, kind: raw}, bot)
 
 
-def described(item: Item) -> str:
+def described(item: Event) -> str:
     match item:
-        case Ask(said):
+        case Question(said):
             return f"ask {said.text}"
-        case Heard(said):
+        case Overheard(said):
             return f"heard {said.text}"
-        case Order():
+        case CommandCall():
             return f"order {item.name} {item.argument}".strip() + ("" if item.surely else " ?")
         case Unreadable():
             return "unreadable"
-        case Edit(said):
+        case MessageEdited(said):
             return f"edit {said.text}"
         case _:
             return "nothing"
@@ -264,7 +272,7 @@ def test_an_edit_is_read_as_the_message_was() -> None:
 )
 def test_what_it_answers_comes_along(fields: dict[str, Any], quote: Quote | None) -> None:
     item = told(named(HELLO_US, **fields))
-    assert isinstance(item, Ask)
+    assert isinstance(item, Question)
     assert item.message.quote == quote
 
 
@@ -274,7 +282,7 @@ def test_who_speaks_in_the_groups_name_leads_it() -> None:
         told(named(HELLO_US, **{"from": CHANNEL_BOT}, sender_chat=CHANNEL)),
         told(named(HELLO_US)),
     ]
-    found = [one.message.sender for one in speaks if isinstance(one, Ask)]
+    found = [one.message.sender for one in speaks if isinstance(one, Question)]
     assert [(one.id, one.name, one.leads) for one in found] == [
         (-1002, "Group", True), (-1003, "News", False), (5, "Ann", False),
     ]  # fmt: skip
@@ -304,4 +312,4 @@ def test_a_wake_word_begins_the_text(text: str, word: str, rest: str | None) -> 
 
 
 def test_every_kind_of_item_is_covered() -> None:
-    assert isinstance(told({"message_id": 1, "date": 1, "chat": GROUP}), Nothing)
+    assert isinstance(told({"message_id": 1, "date": 1, "chat": GROUP}), Ignored)

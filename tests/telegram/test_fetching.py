@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from bridge.serving import serving
 from bridge.telegram.files import fetch_url
-from bridge.telegram.files.fetch_url import Fetched, Fetching, NotFetched, public
+from bridge.telegram.files.fetch_url import Fetched, NotFetched, UrlFetcher, public
 
 MOST = 100_000
 PRIVATE_HOSTS = (
@@ -85,14 +85,16 @@ async def test_private_addresses_are_not_connected_to(
 ) -> None:
     for scheme in ("http", "https"):
         with pytest.raises(NotFetched):
-            await Fetching().fetch(f"{scheme}://{host}:{hearing.port}/a.png", tmp_path / "a", MOST)
+            await UrlFetcher().fetch(
+                f"{scheme}://{host}:{hearing.port}/a.png", tmp_path / "a", MOST
+            )
     assert hearing.connections == 0
 
 
 @pytest.mark.parametrize("address", NO_ADDRESSES)
 async def test_other_addresses_are_none(address: str, tmp_path: Path) -> None:
     with pytest.raises(NotFetched):
-        await Fetching(resolver=Names(["127.0.0.1"])).fetch(address, tmp_path / "a", MOST)
+        await UrlFetcher(resolver=Names(["127.0.0.1"])).fetch(address, tmp_path / "a", MOST)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,9 @@ async def test_a_name_that_leads_home_is_not_followed(
 ) -> None:
     with pytest.raises(NotFetched):
         names = Names(found)
-        await Fetching(resolver=names).fetch(f"http://cat.example:{hearing.port}/", tmp_path, MOST)
+        await UrlFetcher(resolver=names).fetch(
+            f"http://cat.example:{hearing.port}/", tmp_path, MOST
+        )
     assert (names.asked, hearing.connections) == (1, 0)
 
 
@@ -112,7 +116,9 @@ async def test_a_name_is_asked_for_once_so_that_it_cannot_change(
 ) -> None:
     names = Names(["203.0.113.9"], ["127.0.0.1"])
     with pytest.raises(NotFetched):
-        await Fetching(resolver=names).fetch(f"http://cat.example:{hearing.port}/", tmp_path, MOST)
+        await UrlFetcher(resolver=names).fetch(
+            f"http://cat.example:{hearing.port}/", tmp_path, MOST
+        )
     assert hearing.connections == 0
 
 
@@ -152,15 +158,15 @@ async def a_host() -> AsyncIterator[str]:
 async def test_a_host_of_the_operator_may_be_anywhere(tmp_path: Path) -> None:
     async with a_host() as base:
         for own in (base.removeprefix("http://"), "127.0.0.1"):
-            found = await Fetching([own]).fetch(f"{base}/picture", tmp_path / "a", MOST)
+            found = await UrlFetcher([own]).fetch(f"{base}/picture", tmp_path / "a", MOST)
             assert found == Fetched(tmp_path / "a", "image/png", 1000)
         with pytest.raises(NotFetched):
-            await Fetching(["127.0.0.1:1"]).fetch(f"{base}/picture", tmp_path / "a", MOST)
+            await UrlFetcher(["127.0.0.1:1"]).fetch(f"{base}/picture", tmp_path / "a", MOST)
 
 
 async def test_each_redirect_is_judged(hearing: Hearing, tmp_path: Path) -> None:
     async with a_host() as base:
-        fetching = Fetching([base.removeprefix("http://")], whole_seconds=2)
+        fetching = UrlFetcher([base.removeprefix("http://")], whole_seconds=2)
 
         async def away(to: str) -> Fetched:
             return await fetching.fetch(f"{base}/away?to={to}", tmp_path / "a", MOST)
@@ -184,7 +190,7 @@ async def test_each_redirect_is_judged(hearing: Hearing, tmp_path: Path) -> None
 async def test_what_is_no_whole_file_is_left(path: str, tmp_path: Path) -> None:
     async with a_host() as base:
         with pytest.raises(NotFetched):
-            await Fetching(["127.0.0.1"]).fetch(f"{base}{path}", tmp_path / "a", MOST)
+            await UrlFetcher(["127.0.0.1"]).fetch(f"{base}{path}", tmp_path / "a", MOST)
 
 
 async def test_a_host_that_says_nothing_is_left_alone(tmp_path: Path) -> None:
@@ -200,7 +206,7 @@ async def test_a_host_that_says_nothing_is_left_alone(tmp_path: Path) -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(NotFetched, match="too long"):
-            fetching = Fetching(["127.0.0.1"], whole_seconds=0.2)
+            fetching = UrlFetcher(["127.0.0.1"], whole_seconds=0.2)
             await fetching.fetch(f"http://127.0.0.1:{port}/", tmp_path / "a", MOST)
         await gone.wait()
 
@@ -223,7 +229,7 @@ async def test_an_own_public_address_is_not_connected_to(
     monkeypatch.setattr(fetch_url, "_goes_home", goes_home)
     for name, resolver in (("8.8.8.8", None), ("own.example", Names(["8.8.8.8"]))):
         with pytest.raises(NotFetched):
-            await Fetching(resolver=resolver).fetch(f"http://{name}/", tmp_path / "file", MOST)
+            await UrlFetcher(resolver=resolver).fetch(f"http://{name}/", tmp_path / "file", MOST)
     assert asked == ["8.8.8.8", "8.8.8.8"]
 
 

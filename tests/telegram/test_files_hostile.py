@@ -19,18 +19,18 @@ from telegram import Bot, User
 
 from bridge.coze.files import taken
 from bridge.errors import FileGone, TelegramUnreachable
-from bridge.model import Attachment, ChatKey, Kind, Message, Sender
-from bridge.relay.attachments import Carried
+from bridge.model import Attachment, AttachmentKind, ChatKey, Message, Sender
+from bridge.relay.attachments import PreparedAttachments
 from bridge.relay.ogg import NotOgg, joined
 from bridge.serving import serving
 from bridge.telegram.files.download import Downloads
 from bridge.telegram.files.extract import Linked, without
-from bridge.telegram.files.fetch_url import Fetching, NotFetched
+from bridge.telegram.files.fetch_url import NotFetched, UrlFetcher
 from bridge.telegram.files.photo import shape_of
 from bridge.telegram.files.send import Shape
 from bridge.telegram.questions.albums import Albums
 from bridge.telegram.updates.attachments import file_name
-from bridge.telegram.updates.events import Ask
+from bridge.telegram.updates.events import Question
 from bridge.telegram.updates.parse import read
 
 HOMES = (
@@ -59,7 +59,7 @@ async def test_folded_letters_lead_nowhere_home(host: str, tmp_path: Path) -> No
             return Response(b"", 302, {"Location": home.encode().decode("latin-1")})
 
         async with serving(Starlette(routes=[Route("/", away)])) as base:
-            fetching = Fetching([base.removeprefix("http://")], whole_seconds=2)
+            fetching = UrlFetcher([base.removeprefix("http://")], whole_seconds=2)
             for address in (home, f"{base}/"):
                 with pytest.raises(NotFetched):
                     await fetching.fetch(address, tmp_path / "a", 1000)
@@ -134,7 +134,7 @@ def test_a_dot_in_a_name_is_no_type(given: str, mime: str, name: str) -> None:
 def test_nothing_that_people_wrote_is_in_a_representation() -> None:
     linking = Linked("https://secret.example/x", "Secret", picture=True)
     assert "ecret" not in repr(linking)
-    carried = Carried(None, texts={"k": "Secret"})  # type: ignore[arg-type]
+    carried = PreparedAttachments(None, texts={"k": "Secret"})  # type: ignore[arg-type]
     assert "Secret" not in repr(carried)
 
 
@@ -157,7 +157,7 @@ async def test_files_come_through_servers_that_pack_or_talk_nonsense(path: str) 
     routes = [Route("/{rest:path}", serve, methods=["GET", "POST"])]
     async with serving(Starlette(routes=routes)) as base:
         bot = Bot("42:SANDBOX", base_url=f"{base}/bot", base_file_url=f"{base}/file/bot")
-        file = Attachment("A", "B", Kind.FILE, "a.txt")
+        file = Attachment("A", "B", AttachmentKind.FILE, "a.txt")
         root = f"{base}/file/bot42:SANDBOX"
         async with bot, Downloads(bot, root, None, local=False) as downloads:
             if path == "a.txt":
@@ -184,7 +184,7 @@ def test_a_photo_of_another_chat_that_is_answered_comes_along() -> None:
         "external_reply": {"origin": origin, "photo": [photo]},
     }
     item = read({"update_id": 1, "message": message}, bot)
-    assert isinstance(item, Ask)
+    assert isinstance(item, Question)
     assert [one.key for one in item.message.attachments] == ["B"]
 
 
@@ -197,7 +197,7 @@ def test_an_album_whose_question_is_stored_at_the_second_try_is_whole() -> None:
             Sender(5, "Ann"),
             "",
             album="one",
-            attachments=(Attachment("A", f"{number}", Kind.IMAGE, "photo.jpg"),),
+            attachments=(Attachment("A", f"{number}", AttachmentKind.IMAGE, "photo.jpg"),),
         )
         for number in (1, 2)
     )

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.telegram.access.limits import Flood
+from bridge.telegram.access.limits import UserRateLimit
 
 
 @given(st.lists(st.floats(0, 5), max_size=200), st.integers(1, 20), st.floats(0.1, 10))
@@ -11,7 +11,7 @@ def test_no_rhythm_gets_more_than_the_allowance(
     gaps: list[float], most: int, refill: float
 ) -> None:
     for strict in (False, True):
-        flood, now, heard = Flood(most, refill, strict=strict), 0.0, 0
+        flood, now, heard = UserRateLimit(most, refill, strict=strict), 0.0, 0
         for gap in gaps:
             now += gap
             heard += flood.refuses(1, now) is None
@@ -19,7 +19,7 @@ def test_no_rhythm_gets_more_than_the_allowance(
 
 
 def test_who_goes_on_too_fast_is_not_heard_until_they_pause() -> None:
-    flood = Flood(3, 3.0, strict=True)
+    flood = UserRateLimit(3, 3.0, strict=True)
     assert [flood.refuses(1, 0.1 * n) is None for n in range(100)].count(True) == 3
     assert flood.refuses(1, 11.0) is not None
     assert flood.refuses(1, 14.1) is None

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.model import Picture
+from bridge.model import ReplyState
 from bridge.telegram.markdown.pages import LIMIT, SLACK, Pages, posts
-from bridge.telegram.markdown.streaming import Growing, render
+from bridge.telegram.markdown.streaming import IncrementalRenderer, render
 from bridge.telegram.post import Rendered, units
 from bridge.telegram.reply.layout import Layout
 
@@ -94,16 +94,16 @@ def check_valid(post: Rendered, most: int) -> None:
 @settings(max_examples=40, deadline=None)
 @given(documents(), st.integers(60, 400), st.integers(3, 60))
 def test_a_growing_text_in_posts(sample: Sample, limit: int, step: int) -> None:
-    growing, pages = Growing(), Pages(limit, slack=limit // 10)
+    growing, pages = IncrementalRenderer(), Pages(limit, slack=limit // 10)
     full: list[Rendered] = []
     for end in range(0, len(sample.markdown), step):
         drawn = growing.blocks(sample.markdown[:end], preview=True)
-        shown = pages.turned(drawn, (growing.edition,))
+        shown = pages.paginate(drawn, (growing.edition,))
         for post in shown:
             check_valid(post, limit + limit // 10)
         assert list(shown[: len(full)]) == full, "a full post changed"
         full = list(shown[:-1])
-    shown = pages.turned(growing.blocks(sample.markdown), (growing.edition,))
+    shown = pages.paginate(growing.blocks(sample.markdown), (growing.edition,))
     assert list(shown[: len(full)]) == full
     seen = "".join(letters(post.text) for post in shown)
     assert seen == letters(render(sample.markdown).text)
@@ -122,10 +122,10 @@ def test_no_syntax_of_a_well_formed_text_stays_visible(sample: Sample) -> None:
 @settings(max_examples=40, deadline=None)
 @given(documents(), st.integers(1, 400))
 def test_rendering_piece_by_piece_is_rendering_the_whole(sample: Sample, step: int) -> None:
-    growing = Growing()
+    growing = IncrementalRenderer()
     for end in range(0, len(sample.markdown), step):
         growing.blocks(sample.markdown[:end], preview=True)
-    assert growing.blocks(sample.markdown) == Growing().blocks(sample.markdown)
+    assert growing.blocks(sample.markdown) == IncrementalRenderer().blocks(sample.markdown)
 
 
 @settings(max_examples=40, deadline=None)
@@ -140,7 +140,7 @@ def test_a_prefix_shows_no_less_than_a_shorter_one_but_for_its_last_line(
 
 
 def test_a_reference_that_is_explained_later_becomes_a_link_even_so() -> None:
-    growing = Growing()
+    growing = IncrementalRenderer()
     text = "See [the manual][m].\n\nMore text.\n\n"
     (first, *_) = growing.blocks(text, preview=True)
     assert first.entities == ()
@@ -152,9 +152,9 @@ def test_a_reference_that_is_explained_later_becomes_a_link_even_so() -> None:
 
 
 def test_another_text_begins_the_reply_anew() -> None:
-    growing, pages = Growing(), Pages(100, 10)
-    pages.turned(growing.blocks("word " * 100, preview=True), (growing.edition,))
-    shown = pages.turned(growing.blocks("Something else."), (growing.edition,))
+    growing, pages = IncrementalRenderer(), Pages(100, 10)
+    pages.paginate(growing.blocks("word " * 100, preview=True), (growing.edition,))
+    shown = pages.paginate(growing.blocks("Something else."), (growing.edition,))
     assert [post.text for post in shown] == ["Something else."]
 
 
@@ -171,10 +171,10 @@ def test_a_table_that_is_cut_repeats_its_head() -> None:
 def test_a_table_that_widens_while_it_is_cut_loses_no_row() -> None:
     rows = [f"| {number} | {'x' * (1 + number // 40)} |" for number in range(500)]
     text = "| n | x |\n|---|---|\n" + "\n".join(rows)
-    growing, pages = Growing(), Pages()
+    growing, pages = IncrementalRenderer(), Pages()
     for end in range(0, len(text), 211):
-        pages.turned(growing.blocks(text[:end], preview=True), (growing.edition,))
-    shown = pages.turned(growing.blocks(text), (growing.edition,))
+        pages.paginate(growing.blocks(text[:end], preview=True), (growing.edition,))
+    shown = pages.paginate(growing.blocks(text), (growing.edition,))
     numbers = [
         line.split("│")[0].strip()
         for post in shown
@@ -202,12 +202,12 @@ def test_the_work_for_the_next_piece_does_not_grow_with_the_text() -> None:
     paragraph = "Some **bold** words, `code` and a [link](https://example.com).\n\n"
 
     def steps(before: int) -> int:
-        growing, pages = Growing(), Pages()
+        growing, pages = IncrementalRenderer(), Pages()
         text = paragraph * before
-        pages.turned(growing.blocks(text, preview=True), (0,))
+        pages.paginate(growing.blocks(text, preview=True), (0,))
         profile = cProfile.Profile()
         profile.enable()
-        pages.turned(growing.blocks(text + "And one **more", preview=True), (0,))
+        pages.paginate(growing.blocks(text + "And one **more", preview=True), (0,))
         profile.disable()
         return sum(entry.callcount for entry in profile.getstats())
 
@@ -220,7 +220,7 @@ def test_units_count_as_telegram_does() -> None:
 
 def test_an_address_that_is_still_being_written_is_not_remembered() -> None:
     text = "See [docs][d].\n\n[d]: https://example.com/guide/page.html\n\nThe end [docs][d]."
-    growing = Growing()
+    growing = IncrementalRenderer()
     for end in range(1, len(text)):
         growing.blocks(text[:end], preview=True)
     urls = [one.url for block in growing.blocks(text) for one in block.entities]
@@ -241,18 +241,18 @@ TAIL = " ".join(f"tail{number}" for number in range(200))
 )
 def test_nothing_behind_a_full_post_is_lost_when_its_end_is_drawn_otherwise(inside: str) -> None:
     text = WORDS + inside + TAIL
-    growing, pages = Growing(), Pages()
+    growing, pages = IncrementalRenderer(), Pages()
     for end in range(0, len(text), 7):
-        pages.turned(growing.blocks(text[:end], preview=True), (growing.edition,))
-    shown = pages.turned(growing.blocks(text), (growing.edition,))
+        pages.paginate(growing.blocks(text[:end], preview=True), (growing.edition,))
+    shown = pages.paginate(growing.blocks(text), (growing.edition,))
     assert letters("".join(post.text for post in shown)) == letters(render(text).text)
 
 
 def test_what_an_agent_withdraws_does_not_stay() -> None:
     layout = Layout("en")
     for end in range(0, 6000, 500):
-        layout.frames(Picture(("Sorry.", ("word " * 1200)[:end])))
-    (post,) = layout.frames(Picture(("Sorry.",), whole=True, over=True))
+        layout.frames(ReplyState(("Sorry.", ("word " * 1200)[:end])))
+    (post,) = layout.frames(ReplyState(("Sorry.",), whole=True, over=True))
     assert post.content.text == "Sorry."
 
 

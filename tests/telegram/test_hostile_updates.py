@@ -27,8 +27,8 @@ from bridge.app import App
 from bridge.errors import TelegramTrouble
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Person
-from bridge.telegram.inbound.polling import Intake, Mailbox
-from bridge.telegram.updates.events import Item
+from bridge.telegram.inbound.polling import Intake, UpdatePoller
+from bridge.telegram.updates.events import Event
 from bridge.telegram.updates.parse import chat_of, read
 
 Update = dict[str, Any]
@@ -170,20 +170,20 @@ def a_bot() -> Bot:
     return bot
 
 
-def items(content: Update) -> Item | Exception:
+def items(content: Update) -> Event | Exception:
     """What the update is read as, or the ordinary exception that it provokes."""
     try:
-        found: Item = read(content, a_bot())
+        found: Event = read(content, a_bot())
     except Exception as error:  # noqa: BLE001  # that is the question
         return error
-    assert type(found) in get_args(Item)
+    assert type(found) in get_args(Event)
     return found
 
 
 def test_what_was_recorded_is_understood() -> None:
     found = [items({"update_id": 1} | one) for one in recorded()]
     assert not [one for one in found if isinstance(one, Exception)]
-    assert {type(one) for one in found} == set(get_args(Item))
+    assert {type(one) for one in found} == set(get_args(Event))
     assert {chat_of(one) for one in recorded() if "my_chat_member" not in one} > {ANN}
 
 
@@ -194,7 +194,7 @@ def test_no_update_breaks_the_reading(number: int, seed: int) -> None:
     begun = monotonic()
     assert isinstance(chat_of(content), int)
     items(content)
-    assert isinstance(items(json.loads(json.dumps(content))), Item | Exception)
+    assert isinstance(items(json.loads(json.dumps(content))), Event | Exception)
     assert monotonic() - begun < 0.5
 
 
@@ -236,7 +236,7 @@ def test_a_deep_update_is_read_or_refused(depth: int) -> None:
 # --- journeys --------------------------------------------------------------------------------------
 
 
-class Batches(Mailbox):
+class Batches(UpdatePoller):
     """Gives the batches one by one, then nothing more; remembers what it was asked for."""
 
     def __init__(self, *batches: Sequence[Update], forever: bool = False) -> None:
@@ -554,7 +554,7 @@ def test_a_batch_without_numbers_is_not_fetched_without_a_pause(tmp_path: Path) 
 
 
 @asynccontextmanager
-async def mailbox_of(*answers: bytes) -> AsyncIterator[Mailbox]:
+async def mailbox_of(*answers: bytes) -> AsyncIterator[UpdatePoller]:
     """A mailbox at a server that gives these bodies one after another, the last for ever."""
     left = list(answers)
 
@@ -571,7 +571,7 @@ async def mailbox_of(*answers: bytes) -> AsyncIterator[Mailbox]:
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
-        async with Mailbox(f"http://127.0.0.1:{port}", BOT_TOKEN) as mailbox:
+        async with UpdatePoller(f"http://127.0.0.1:{port}", BOT_TOKEN) as mailbox:
             yield mailbox
     finally:
         server.close()

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import Bot, User
 
-from bridge.telegram.updates.events import Ask, Edit, Heard, Item, Nothing, Order, Unreadable
+from bridge.telegram.updates.events import (
+    CommandCall,
+    Event,
+    Ignored,
+    MessageEdited,
+    Overheard,
+    Question,
+    Unreadable,
+)
 from bridge.telegram.updates.parse import read
 from bridge.telegram.updates.rich_text import linked, rich_mentions, rich_text
 
@@ -27,14 +35,14 @@ def a_bot() -> Bot:
     return bot
 
 
-def item(message: Mapping[str, object], chat: Json = PRIVATE, kind: str = "message") -> Item:
+def item(message: Mapping[str, object], chat: Json = PRIVATE, kind: str = "message") -> Event:
     whole = {"message_id": 9, "date": 1_800_000_000, "chat": chat, "from": PERSON, **message}
     return read({"update_id": 1, kind: whole}, a_bot())
 
 
 def asked(message: Mapping[str, object], chat: Json = PRIVATE) -> str:
     found = item(message, chat)
-    assert isinstance(found, Ask), found
+    assert isinstance(found, Question), found
     return found.message.text
 
 
@@ -98,7 +106,7 @@ def test_a_rich_message_is_markdown() -> None:
 def test_a_rich_message_that_is_answered_is_quoted() -> None:
     answered = {"message_id": 8, "date": 1, "chat": PRIVATE, "from": BOT, "rich_message": RICH}
     found = item({"text": "what does row 2 mean?", "reply_to_message": answered})
-    assert isinstance(found, Ask)
+    assert isinstance(found, Question)
     assert found.message.quote is not None
     assert "| 1\\|2 |" in found.message.quote.text
 
@@ -121,9 +129,9 @@ def test_a_forwarded_rich_message_says_whose_it_is() -> None:
 )
 def test_a_mention_inside_of_a_rich_message_speaks_to_us(mention: Json) -> None:
     blocks = [{"type": "list", "items": [{"label": "•", "blocks": [paragraph("hi ", mention)]}]}]
-    assert isinstance(item({"rich_message": {"blocks": blocks}}, GROUP), Ask)
+    assert isinstance(item({"rich_message": {"blocks": blocks}}, GROUP), Question)
     other = [paragraph("hi ", {"type": "mention", "text": "@other", "username": "other"})]
-    assert isinstance(item({"rich_message": {"blocks": other}}, GROUP), Heard)
+    assert isinstance(item({"rich_message": {"blocks": other}}, GROUP), Overheard)
 
 
 JSON = st.recursive(
@@ -192,7 +200,7 @@ def test_links_of_what_is_answered_forwarded_and_asked_by_a_command() -> None:
     answered = {"message_id": 8, "date": 1, "chat": PRIVATE, "from": PERSON, "text": "see here",
                 "entities": [link(4, 4)]}  # fmt: skip
     found = item({"text": "what is it?", "reply_to_message": answered})
-    assert isinstance(found, Ask)
+    assert isinstance(found, Question)
     assert found.message.quote is not None
     assert found.message.quote.text == "see [here](https://example.com/a)"
     origin = {"type": "hidden_user", "date": 1, "sender_user_name": "Bo"}
@@ -235,7 +243,7 @@ def test_any_words_with_a_link_keep_all_words(text: str, offset: int, length: in
     if not text.strip():
         return
     found = item({"text": text, "entities": [link(offset, length)]})
-    assert isinstance(found, Ask | Nothing)
+    assert isinstance(found, Question | Ignored)
 
 
 def test_a_label_cannot_break_out_of_a_link() -> None:
@@ -265,7 +273,7 @@ def test_what_is_answered_in_another_chat_has_an_author_and_words() -> None:
               "chat": {"id": -1009, "type": "channel", "title": "News"}}  # fmt: skip
     place = {"latitude": 1.5, "longitude": 2.5}
     found = item({"text": "where?", "external_reply": {"origin": origin, "location": place}})
-    assert isinstance(found, Ask)
+    assert isinstance(found, Question)
     assert found.message.quote is not None
     assert found.message.quote.author == "News"
     assert "1.500000" in found.message.quote.text
@@ -273,9 +281,9 @@ def test_what_is_answered_in_another_chat_has_an_author_and_words() -> None:
 
 def test_a_place_that_moves_asks_nothing() -> None:
     place = {"latitude": 1.5, "longitude": 2.5, "live_period": 900}
-    assert isinstance(item({"location": place}), Ask)
+    assert isinstance(item({"location": place}), Question)
     moved = item({"location": place, "edit_date": 1_800_000_010}, kind="edited_message")
-    assert isinstance(moved, Nothing)
+    assert isinstance(moved, Ignored)
 
 
 @pytest.mark.parametrize(
@@ -294,10 +302,10 @@ def test_a_path_is_no_command(text: str, length: int, name: str | None) -> None:
     command = {"type": "bot_command", "offset": 0, "length": length}
     found = item({"text": text, "entities": [command]})
     if name is None:
-        assert isinstance(found, Ask)
+        assert isinstance(found, Question)
         assert found.message.text == text
     else:
-        assert isinstance(found, Order)
+        assert isinstance(found, CommandCall)
         assert found.name == name
 
 
@@ -327,7 +335,7 @@ def test_an_edit_says_whether_it_speaks_to_us() -> None:
         GROUP,
         "edited_message",
     )
-    assert isinstance(edited, Edit)
+    assert isinstance(edited, MessageEdited)
     assert not edited.heard
 
 

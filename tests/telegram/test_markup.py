@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bridge.sandbox import coze
 from bridge.telegram.markdown.blocks import acceptable
 from bridge.telegram.markdown.pages import LIMIT, MOST_ENTITIES, posts
-from bridge.telegram.markdown.streaming import render, whole
+from bridge.telegram.markdown.streaming import render, sanitize
 from bridge.telegram.post import Rendered, units
 
 FIXTURES = sorted((Path(coze.__file__).parent / "scripts" / "markdown").glob("*.md"))
@@ -241,8 +241,8 @@ def test_addresses_that_telegram_takes() -> None:
 
 
 def test_a_split_surrogate_pair_is_joined_and_a_lone_one_replaced() -> None:
-    assert whole("\ud83d" + "\ude00") == "😀"
-    assert whole("a\ud83db") == "a\ufffdb"
+    assert sanitize("\ud83d" + "\ude00") == "😀"
+    assert sanitize("a\ud83db") == "a\ufffdb"
 
 
 NESTED = "\n".join("  " * level + f"- level {level}" for level in range(14))

@@ -11,7 +11,7 @@ from telegram.error import ChatMigrated, NetworkError, RetryAfter
 from bridge.coze.events import read_object, text_of
 from bridge.errors import TelegramUnreachable
 from bridge.model import ChatKey
-from bridge.telegram.api.errors import judged, moved_to, seconds, unreachable
+from bridge.telegram.api.errors import moved_to, seconds, unreachable, with_error_mapping
 from bridge.telegram.markdown.pages import posts
 from bridge.telegram.markdown.streaming import render
 
@@ -56,7 +56,7 @@ async def test_an_answer_of_another_shape_is_tried_again(error: type[Exception])
         raise AssertionError("nothing was said of that")
 
     with pytest.raises(TelegramUnreachable, match="not Telegram's"):
-        await judged(silence, ChatKey(1), "Sending a message", call)
+        await with_error_mapping(silence, ChatKey(1), "Sending a message", call)
 
 
 def test_too_few_files_are_told_as_that() -> None:

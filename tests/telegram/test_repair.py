@@ -10,7 +10,7 @@ from worlds_of_text import shown
 from bridge.telegram.files.extract import made
 from bridge.telegram.markdown.repair import repaired
 from bridge.telegram.markdown.rich import blocks
-from bridge.telegram.markdown.streaming import Growing, render
+from bridge.telegram.markdown.streaming import IncrementalRenderer, render
 
 PIECES = st.sampled_from(
     ["```", "```bash", "```markdown", "~~~", "words", "words:```py", "| a | b |", "|---|---|", "",
@@ -28,7 +28,7 @@ def test_a_repaired_text_needs_no_repair(text: str, preview: bool) -> None:
 
 @given(TEXTS)
 def test_any_prefix_is_drawn(text: str) -> None:
-    growing = Growing()
+    growing = IncrementalRenderer()
     for end in range(0, len(text) + 1, 3):
         growing.blocks(text[:end], preview=True)
     growing.blocks(text)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from worlds_of_text import shown
 
-from bridge.telegram.markdown.streaming import Growing, render
+from bridge.telegram.markdown.streaming import IncrementalRenderer, render
 
 LETTERS = {
     "Latin": string.ascii_letters,
@@ -105,7 +105,7 @@ def test_emphasis_stays(markdown: str, formats: list[tuple[str, str]]) -> None:
     ["2*pi*5 is", "2**10 and x**2.", "It takes ~5 minutes to do", "run `x`, see __init__ there"],
 )
 def test_a_growing_sign_is_never_taken_for_formatting(markdown: str) -> None:
-    growing = Growing()
+    growing = IncrementalRenderer()
     for end in range(1, len(markdown) + 1):
         drawn = growing.blocks(markdown[:end], preview=True)
         found = {one.type for block in drawn for one in block.entities}

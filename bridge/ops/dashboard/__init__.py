@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 from bridge.app import App
-from bridge.ops.dashboard.auth import Gate
+from bridge.ops.dashboard.auth import Authenticator
 from bridge.ops.dashboard.page import Dashboard
 from bridge.ops.http import on_port
 from bridge.settings import Settings
@@ -27,7 +27,7 @@ async def dashboard(app: App, settings: Settings, token: str) -> AsyncIterator[s
     if not port:
         yield None
         return
-    page = Dashboard(app, Gate(token))
+    page = Dashboard(app, Authenticator(token))
     try:
         async with on_port(page.asgi, port, "BRIDGE_DASHBOARD_PORT") as address:
             yield address

@@ -17,7 +17,7 @@ _LOCAL = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?")
 _SESSION = re.compile(r"([0-9]{1,12})\.([\w-]{22})\.([0-9a-f]{64})", re.ASCII)
 
 
-class Gate:
+class Authenticator:
     """Opens to the token. Cookies are signed with it: they end with it, or by their time."""
 
     def __init__(self, token: str) -> None:

@@ -19,10 +19,10 @@ from starlette.types import ASGIApp
 from bridge.app import App
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
-from bridge.ops.dashboard.auth import COOKIE, SESSION_SECONDS, Gate, own_origin
+from bridge.ops.dashboard.auth import COOKIE, SESSION_SECONDS, Authenticator, own_origin
 from bridge.ops.dashboard.rendering import page, refusal, sections
 from bridge.ops.dashboard.security_headers import guarded
-from bridge.ops.dashboard.snapshot import Sights
+from bridge.ops.dashboard.snapshot import Snapshots
 from bridge.store.operators import access, audit, people
 from bridge.store.operators.access import Access
 
@@ -41,10 +41,10 @@ _NUMBER = re.compile(r"-?[1-9][0-9]{0,17}", re.ASCII)
 class Dashboard:
     """Shows one running bridge to those whom the gate admits."""
 
-    def __init__(self, app: App, gate: Gate) -> None:
+    def __init__(self, app: App, gate: Authenticator) -> None:
         self._app = app
         self._gate = gate
-        self._sights = Sights(app)
+        self._sights = Snapshots(app)
         self._watching: set[asyncio.Event] = set()
         """Each is set when there is something new to show."""
         self._deciding: set[asyncio.Task[str]] = set()

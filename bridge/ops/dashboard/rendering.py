@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from bridge.model import State
 from bridge.ops.dashboard import plots
-from bridge.ops.dashboard.snapshot import Sight
+from bridge.ops.dashboard.snapshot import Snapshot
 from bridge.store.operators.access import Access
 from bridge.texts import age
 
@@ -92,7 +92,7 @@ def _templates() -> Environment:
 _PAGES = _templates()
 
 
-def sections(sight: Sight, word: str) -> Mapping[str, str]:
+def sections(sight: Snapshot, word: str) -> Mapping[str, str]:
     """Each section's inside. `word` is what the forms of this session carry."""
     told: dict[str, object] = {"sight": sight, "pulse": sight.pulse, "word": word}
     told["now"] = sight.at
@@ -106,7 +106,7 @@ def sections(sight: Sight, word: str) -> Mapping[str, str]:
     return found
 
 
-def _plots(sight: Sight) -> dict[str, object]:
+def _plots(sight: Snapshot) -> dict[str, object]:
     """Their texts are escaped where they are made."""
     if sight.numbers is None:
         return {"throughput": "", "latency": ""}
@@ -116,7 +116,7 @@ def _plots(sight: Sight) -> dict[str, object]:
     }
 
 
-def page(sight: Sight, word: str) -> str:
+def page(sight: Snapshot, word: str) -> str:
     """The whole page."""
     insides = {name: Markup(html) for name, html in sections(sight, word).items()}  # noqa: S704
     return _PAGES.get_template("page.html").render(insides=insides)

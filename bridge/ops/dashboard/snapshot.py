@@ -15,7 +15,7 @@ from bridge.store.operators.audit import Act
 from bridge.store.operators.people import Group, Known
 from bridge.store.operators.stats import Failure, Live, Stats, Waits
 from bridge.telegram.access.limits import PAUSED
-from bridge.telegram.status import Pulse
+from bridge.telegram.status import BridgeStatus
 
 FRESH_SECONDS = 1.0
 """How long what was seen is good for all who look."""
@@ -35,11 +35,11 @@ class Numbers:
 
 
 @dataclass(frozen=True)
-class Sight:
+class Snapshot:
     """The bridge at one moment."""
 
     at: float
-    pulse: Pulse | None = None
+    pulse: BridgeStatus | None = None
     trouble: str = ""
     """Why the rest is old; empty when it is not."""
     paused: str = ""
@@ -59,16 +59,16 @@ class Sight:
     """Of the chats and people above."""
 
 
-class Sights:
+class Snapshots:
     """Looks at the bridge for all who watch, no more often than it changes for the eye."""
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._last = Sight(0.0)
+        self._last = Snapshot(0.0)
         self._numbers_until = 0.0
         self._one = asyncio.Lock()
 
-    async def look(self) -> Sight:
+    async def look(self) -> Snapshot:
         """How it is now; when the store cannot be read, how it was, and the trouble."""
         async with self._one:
             if not 0 <= time.time() - self._last.at < FRESH_SECONDS:
@@ -79,13 +79,13 @@ class Sights:
         """Something was changed: look again."""
         self._last = replace(self._last, at=0.0)
 
-    async def _fresh(self) -> Sight:
+    async def _fresh(self) -> Snapshot:
         try:
             return await self._read(time.time())
         except StoreTrouble as trouble:
             return replace(self._last, at=time.time(), trouble=redacted(str(trouble)))
 
-    async def _read(self, now: float) -> Sight:
+    async def _read(self, now: float) -> Snapshot:
         app, desk = self._app, self._app.desk
         pulse = await desk.vitals.pulse()
         numbers = await self._numbers(now)
@@ -98,7 +98,7 @@ class Sights:
             live = await stats.live(tx)
             acts = await audit.newest(tx, MOST_ACTS)
             paused = await chats.fact(tx, PAUSED)
-        return Sight(
+        return Snapshot(
             now,
             pulse,
             trouble=redacted(str(app.store.fault or "")),

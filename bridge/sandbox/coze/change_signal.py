@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 
-class Bell:
+class ChangeSignal:
     """Rung at every change of the emulator's state."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from bridge.sandbox.coze.accounts import Accounts, Exchange, Token
 from bridge.sandbox.coze.assertions import HOME, OAuthApp
-from bridge.sandbox.coze.change_signal import Bell
+from bridge.sandbox.coze.change_signal import ChangeSignal
 from bridge.sandbox.coze.faults import AsEvent, Delay, Failure, Loss, StreamFault
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.profiles import ProfileName, profile_named
@@ -17,7 +17,7 @@ from bridge.sandbox.coze.resources.agents import DEFAULT_BOT_ID, Agent
 from bridge.sandbox.coze.resources.conversations import Conversation
 from bridge.sandbox.coze.resources.downloads import DownloadFault, Downloads, Fetch
 from bridge.sandbox.coze.resources.runs import Pace, Run
-from bridge.sandbox.coze.resources.sample_files import Exhibit
+from bridge.sandbox.coze.resources.sample_files import SampleFile
 from bridge.sandbox.coze.resources.transcripts import Heard, Spoken
 from bridge.sandbox.coze.resources.uploads import Upload
 from bridge.sandbox.coze.scripts import Script, script_named
@@ -48,7 +48,7 @@ class CozeEmulator:
         audience: str | None = None,
     ) -> None:
         """`clock` gives Unix seconds; `audience` None accepts the Host header's host as `aud`."""
-        bell = Bell()
+        bell = ChangeSignal()
         self.state = State(
             journal=journal or Journal(),
             clock=clock,
@@ -222,7 +222,7 @@ class CozeEmulator:
 
     def publish(self, name: str, content: bytes, content_type: str) -> None:
         """Put a file where signed links lead, beside the ones of the scripts or in their place."""
-        self.state.downloads.published[name] = Exhibit(content, content_type)
+        self.state.downloads.published[name] = SampleFile(content, content_type)
 
     def link(self, base: str, name: str) -> str:
         """A signed link to a file; `base` is the emulator's address, without a trailing slash."""

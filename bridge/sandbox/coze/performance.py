@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bridge.sandbox.coze.change_signal import Bell
+from bridge.sandbox.coze.change_signal import ChangeSignal
 from bridge.sandbox.coze.framing import (
     CUT,
     EOF,
@@ -52,7 +52,7 @@ class Performance:
     ids: Ids
     clock: Callable[[], float]
     pace: Callable[[], Pace]
-    bell: Bell
+    bell: ChangeSignal
     quirks: Quirks
     _texts: dict[str, str] = field(default_factory=dict)
     _thoughts: dict[str, str] = field(default_factory=dict)

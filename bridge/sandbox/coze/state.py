@@ -7,7 +7,7 @@ from functools import partial
 from itertools import takewhile
 
 from bridge.sandbox.coze.accounts import Accounts, Token
-from bridge.sandbox.coze.change_signal import Bell
+from bridge.sandbox.coze.change_signal import ChangeSignal
 from bridge.sandbox.coze.endpoints.incoming import ChatRequest, Incoming
 from bridge.sandbox.coze.faults import Faults
 from bridge.sandbox.coze.ids import Ids
@@ -19,7 +19,7 @@ from bridge.sandbox.coze.resources.agents import Agent
 from bridge.sandbox.coze.resources.conversations import Conversation, Message
 from bridge.sandbox.coze.resources.downloads import Downloads
 from bridge.sandbox.coze.resources.runs import RUNNING, Pace, Run
-from bridge.sandbox.coze.resources.transcripts import Hearing
+from bridge.sandbox.coze.resources.transcripts import Transcripts
 from bridge.sandbox.coze.resources.uploads import Shelf, Upload
 from bridge.sandbox.coze.scripts import Script, Turn, chosen
 from bridge.sandbox.coze.scripts.steps import Attachment
@@ -75,7 +75,7 @@ class State:
     profile: Profile
     audience: str | None
     ids: Ids
-    bell: Bell
+    bell: ChangeSignal
     accounts: Accounts
     streams: Streams
     downloads: Downloads
@@ -87,7 +87,7 @@ class State:
     requests: list[Request] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     feedback: dict[str, str] = field(default_factory=dict)
-    hearing: Hearing = field(default_factory=Hearing)
+    hearing: Transcripts = field(default_factory=Transcripts)
     rules: list[Rule] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     pace: Pace = field(default_factory=Pace)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
-from bridge.sandbox.coze.change_signal import Bell
+from bridge.sandbox.coze.change_signal import ChangeSignal
 from bridge.sandbox.coze.faults import StreamFault
 from bridge.sandbox.coze.framing import Frame
 from bridge.sandbox.coze.resources.runs import Run
@@ -24,7 +24,7 @@ RAW_SEND = "coze.raw_send"
 class Streams:
     """Every stream being written now."""
 
-    bell: Bell
+    bell: ChangeSignal
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     writing: set["EventStream"] = field(default_factory=set)
 

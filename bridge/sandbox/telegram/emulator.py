@@ -17,8 +17,8 @@ from bridge.sandbox.journal import Journal
 from bridge.sandbox.telegram.calls import Rates
 from bridge.sandbox.telegram.connection_faults import TRANSPORT
 from bridge.sandbox.telegram.content.entities import Entity
-from bridge.sandbox.telegram.fault_switches import Mischief
-from bridge.sandbox.telegram.inspection import Place, Sights, chat_id_of
+from bridge.sandbox.telegram.fault_switches import FaultSwitches
+from bridge.sandbox.telegram.inspection import Inspection, Place, chat_id_of
 from bridge.sandbox.telegram.people import anonymous_senders, groups, people_actions
 from bridge.sandbox.telegram.people.people_actions import Where
 from bridge.sandbox.telegram.people.people_files_http import PeopleFiles
@@ -39,7 +39,7 @@ from bridge.sandbox.telegram.world import (
 )
 
 
-class TelegramEmulator(Sights, Mischief, Sharing):
+class TelegramEmulator(Inspection, FaultSwitches, Sharing):
     """One bot's Telegram.
 
     `clock` gives Unix time in seconds, for dates and life times; rates and waits go by the running

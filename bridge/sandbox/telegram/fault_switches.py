@@ -12,7 +12,7 @@ from bridge.sandbox.telegram.updates import UpdateQueue
 from bridge.sandbox.telegram.world import Json, World, loop_time
 
 
-class Mischief:
+class FaultSwitches:
     """What a test can do to the server."""
 
     world: World

@@ -16,7 +16,7 @@ Place = Person | Group | int
 DUMPED_MESSAGES = 6
 
 
-class Sights:
+class Inspection:
     """Everything that the emulator lets a test look at; nothing here changes anything."""
 
     world: World

@@ -8,7 +8,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Text, func, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChatKey, End, State, Turn, before
+from bridge.model import ChatKey, Outcome, State, Turn, before
 from bridge.store.tables import turns
 from bridge.store.turns.outcome_json import dump
 from bridge.store.turns.rows import change, of_chat, parts_of, turn_of, with_chat
@@ -146,7 +146,7 @@ async def stopping(tx: AsyncConnection, key: ChatKey, turn_id: int | None) -> bo
     return done.rowcount == 1
 
 
-async def concluded(tx: AsyncConnection, turn_id: int, end: End) -> bool:
+async def concluded(tx: AsyncConnection, turn_id: int, end: Outcome) -> bool:
     """Write down how a running turn ends, before it is shown; False when its words were edited."""
     done = await tx.execute(
         update(turns)
@@ -156,7 +156,7 @@ async def concluded(tx: AsyncConnection, turn_id: int, end: End) -> bool:
     return done.rowcount == 1
 
 
-async def settle(tx: AsyncConnection, turn_id: int, end: End) -> bool:
+async def settle(tx: AsyncConnection, turn_id: int, end: Outcome) -> bool:
     """Give the turn its end; False when it had one already, or its words were edited."""
     return await _become(
         tx,
@@ -166,7 +166,7 @@ async def settle(tx: AsyncConnection, turn_id: int, end: End) -> bool:
         settled_at=time.time(),
         trouble_code=end.code,
         log_id=end.log_id,
-        answer_id=end.picture.answer_id,
+        answer_id=end.reply_state.answer_id,
         lingers=end.lingers,
         **_more(end.tokens_in, end.tokens_out, estimated=end.estimated),
         trouble=end.trouble,

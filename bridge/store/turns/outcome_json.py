@@ -4,22 +4,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from bridge.model import End, Picture, State
+from bridge.model import Outcome, ReplyState, State
 
-_MORE = [one.name for one in fields(End) if one.name not in ("state", "picture")]
+_MORE = [one.name for one in fields(Outcome) if one.name not in ("state", "reply_state")]
 
 
-def dump(end: End) -> Mapping[str, object]:
+def dump(end: Outcome) -> Mapping[str, object]:
     """An end as JSON."""
     return asdict(end)
 
 
-def load(stored: Mapping[str, Any] | None) -> End | None:
+def load(stored: Mapping[str, Any] | None) -> Outcome | None:
     """The end that was stored; None for none."""
     if stored is None:
         return None
-    shown = {one.name: stored["picture"].get(one.name, one.default) for one in fields(Picture)}
+    kept = stored["reply_state"] if "reply_state" in stored else stored["picture"]
+    shown = {one.name: kept.get(one.name, one.default) for one in fields(ReplyState)}
     lists = {name: tuple(value) for name, value in shown.items() if isinstance(value, list)}
-    picture = Picture(**{**shown, **lists})
+    reply_state = ReplyState(**{**shown, **lists})
     more = {name: stored[name] for name in _MORE if name in stored}
-    return End(State(stored["state"]), picture, **more)
+    return Outcome(State(stored["state"]), reply_state, **more)

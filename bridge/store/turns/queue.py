@@ -11,7 +11,7 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Line, Message, Part, Sender, State
-from bridge.store.chats import meet
+from bridge.store.chats import ensure_chat
 from bridge.store.tables import turns
 from bridge.store.turns.lifecycle import OPEN, RECENT_TURNS, asker_of
 from bridge.store.turns.rows import change, of_chat, part_of, parts_of
@@ -47,7 +47,7 @@ async def wait(
     It is not taken when `most` messages wait in the chat already. A turn keeps what was
     `heard` before its messages, and a new one belongs to a member's conversation if there is one.
     """
-    await meet(tx, message.chat)
+    await ensure_chat(tx, message.chat)
     there = (await tx.execute(select(turns).where(*of_chat(message.chat), OPEN))).all()
     waits = [row for row in there if row.state == State.WAITING]
     own = next((row for row in waits if row.sender_id == message.sender.id), None)
@@ -142,7 +142,7 @@ async def asker(
     if row is None:
         return None
     in_groups_name = row.sender_id == key.chat_id and not key.private
-    return Sender(row.sender_id, row.sender_name, row.language, leads=in_groups_name)
+    return Sender(row.sender_id, row.sender_name, row.language, is_admin=in_groups_name)
 
 
 async def drop_waiting(

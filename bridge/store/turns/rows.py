@@ -7,7 +7,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Attachment, ChatKey, Kind, Line, Message, Part, Quote, Sender, State, Turn
+from bridge.model import (
+    Attachment,
+    AttachmentKind,
+    ChatKey,
+    Line,
+    Message,
+    Part,
+    Quote,
+    Sender,
+    State,
+    Turn,
+)
 from bridge.store.chats import chosen, read_preferences
 from bridge.store.tables import chats, turns
 from bridge.store.turns.outcome_json import load
@@ -91,7 +102,7 @@ def _quote(stored: object) -> Quote | None:
 def _attachments(stored: object) -> tuple[Attachment, ...]:
     if not isinstance(stored, list):
         return ()
-    return tuple(Attachment(**{**one, "kind": Kind(one["kind"])}) for one in stored)
+    return tuple(Attachment(**{**one, "kind": AttachmentKind(one["kind"])}) for one in stored)
 
 
 def _time(stored: object) -> float | None:

@@ -19,15 +19,15 @@ from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.store.operators import access, audit, people
 from bridge.store.operators.access import Access
-from bridge.telegram.access.approval_cards import VERBS, Approvals
+from bridge.telegram.access.approval_cards import VERBS, ApprovalCards
 from bridge.telegram.access.introduction import Introduction
-from bridge.telegram.access.limits import Hush
+from bridge.telegram.access.limits import IgnoredPeople
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.notices import Notices
-from bridge.telegram.post import Cause, Frame, Rendered
-from bridge.telegram.updates.events import Press, Standing
-from bridge.texts import say
+from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.post import Cause, PostContent, Rendered
+from bridge.telegram.updates.events import CallbackPress, MembershipChange
+from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
 CODE_SECONDS = 3600.0
@@ -50,17 +50,17 @@ class Stranger:
     language: str
 
 
-class Door:
+class Approval:
     """Opens to those whom an operator has let in."""
 
     def __init__(
         self,
-        notices: Notices,
+        notices: NoticeQueue,
         store: Store,
         rights: Rights,
         introduction: Introduction,
-        approvals: Approvals,
-        hush: Hush,
+        approvals: ApprovalCards,
+        hush: IgnoredPeople,
         *,
         by_approval: bool,
         code: str = "",
@@ -146,7 +146,7 @@ class Door:
             return False
         return not self._by_approval or state is Access.ALLOWED
 
-    async def group_opens(self, standing: Standing) -> bool:
+    async def group_opens(self, standing: MembershipChange) -> bool:
         """Whether a group to which our bot was added may use it: at once when an operator did."""
         key = standing.chat
         async with self._store.reading() as tx:
@@ -160,7 +160,7 @@ class Door:
                 await audit.note(tx, by, Access.ALLOWED.value, key.chat_id, title)
             return True
         if state is None:
-            words = say(standing.by.language, "access.added_by", name=standing.by.name)
+            words = translate(standing.by.language, "access.added_by", name=standing.by.name)
             stranger = Stranger(key, standing.title, words, standing.by.language)
             await self._ask(stranger, key, standing.cause)
         return state is Access.ALLOWED
@@ -186,17 +186,19 @@ class Door:
             self._told.popitem(last=False)
         if not key.private:
             cause = Cause(f"access {key.chat_id}", cause.message_id)
-        text = say(stranger.language, "access.wait" if self._rights.operators else "access.nobody")
-        await self._notices.say(answer_in, Frame(Rendered(text)), cause, Priority.STRANGER)
+        text = translate(
+            stranger.language, "access.wait" if self._rights.operators else "access.nobody"
+        )
+        await self._notices.send(answer_in, PostContent(Rendered(text)), cause, Priority.STRANGER)
 
-    async def decide(self, press: Press, rest: str) -> str | None:
+    async def decide(self, press: CallbackPress, rest: str) -> str | None:
         """An operator has pressed a card's button; the key of what they are told."""
         verb, _, number = rest.partition(":")
         if press.sender.id not in self._rights.operators:
             return "button.old"
         if verb == "page" and _NUMBER.fullmatch(number):
             frame = await self._approvals.frame(press.sender.id, int(number))
-            self._notices.show(press.chat, press.post_id, frame, press.sender.id)
+            self._notices.edit(press.chat, press.post_id, frame, press.sender.id)
             return None
         if verb not in VERBS:
             return "button.old"
@@ -207,7 +209,7 @@ class Door:
         state = VERBS[verb]
         name = await self.rule(key, state, press.sender.id, press.sender.language)
         frame = await self._approvals.decided(press.sender.id, key.chat_id, state, name)
-        self._notices.show(press.chat, press.post_id, frame, press.sender.id)
+        self._notices.edit(press.chat, press.post_id, frame, press.sender.id)
         return f"access.{state}_short"
 
     async def rule(self, key: ChatKey, state: Access, by: int, language: str) -> str:
@@ -233,13 +235,13 @@ class Door:
             known = await people.language_of(tx, key.chat_id)
             language = (await chats.preferences(tx, key)).language or known or language
         if state is Access.DENIED:
-            text = say(language, "access.denied_you")
+            text = translate(language, "access.denied_you")
         elif key.private:
-            text = say(language, "access.welcome")
+            text = translate(language, "access.welcome")
         else:
             text = await self.introduction.words(key, language)
         cause = Cause(f"access {key.chat_id} decided {time.time():.0f}", 0)
-        await self._notices.say(key, Frame(Rendered(text)), cause)
+        await self._notices.send(key, PostContent(Rendered(text)), cause)
 
     async def _makes_operator(self, message: Message, cause: Cause) -> bool:
         """Whether it is the one-time code; then its sender is an operator from now on."""
@@ -250,8 +252,8 @@ class Door:
             return False  # who is operator already sent it before a crash, or is curious
         if not again:
             await self._use_up_code(message.sender)
-        welcome = say(message.sender.language, "operator.welcome")
-        await self._notices.say(message.chat, Frame(Rendered(welcome)), cause)
+        welcome = translate(message.sender.language, "operator.welcome")
+        await self._notices.send(message.chat, PostContent(Rendered(welcome)), cause)
         self._approvals.changed()
         return True
 

@@ -20,11 +20,11 @@ from bridge.store.operators.access import Access
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.client import Calls
-from bridge.telegram.api.errors import ChatClosed, ChatMoved, Dropped, PostGone, Refused
-from bridge.telegram.api.notices import Notices
-from bridge.telegram.post import Button, Cause, Frame, Rendered
-from bridge.texts import say
+from bridge.telegram.api.client import BotClient
+from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
+from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.post import Button, Cause, PostContent, Rendered
+from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
 MOST_SHOWN = 200
@@ -49,14 +49,14 @@ class _Decision:
     name: str
 
 
-class Approvals:
+class ApprovalCards:
     """Keeps the operators' cards."""
 
     def __init__(
         self,
         bot_id: int,
-        calls: Calls,
-        notices: Notices,
+        calls: BotClient,
+        notices: NoticeQueue,
         store: Store,
         rights: Rights,
         people: People,
@@ -69,7 +69,7 @@ class Approvals:
         self._people = people
         self._words: OrderedDict[int, str] = OrderedDict()
         """What those who wait wrote first, while this process knows it."""
-        self._shown: dict[int, Frame] = {}
+        self._shown: dict[int, PostContent] = {}
         self._sent: dict[int, deque[float]] = {}
         """When each operator's last cards were sent, on the loop's clock."""
         self._decided: _Decision | None = None
@@ -83,7 +83,7 @@ class Approvals:
             self._words.popitem(last=False)
         self._due.set()
 
-    async def decided(self, operator: int, chat_id: int, state: Access, name: str) -> Frame:
+    async def decided(self, operator: int, chat_id: int, state: Access, name: str) -> PostContent:
         """An operator has decided; returns what their card shows now. Raises StoreTrouble."""
         self._words.pop(chat_id, None)
         self._decided = _Decision(chat_id, state, name)
@@ -107,23 +107,23 @@ class Approvals:
                 soonest = min(seconds for seconds in later if seconds)
                 asyncio.get_running_loop().call_later(soonest, self._due.set)
 
-    async def frame(self, operator: int, page: int = 0) -> Frame:
+    async def frame(self, operator: int, page: int = 0) -> PostContent:
         """What an operator's card shows now. Raises StoreTrouble."""
         async with self._store.reading() as tx:
             waiting = await access.who_ask(tx)
         return await self._frame(operator, waiting, page)
 
-    async def _frame(self, operator: int, waiting: Mapping[int, str], page: int = 0) -> Frame:
+    async def _frame(self, operator: int, waiting: Mapping[int, str], page: int = 0) -> PostContent:
         waiting = {chat_id: name for chat_id, name in waiting.items() if chat_id != operator}
         language = await self._people.language_of(operator)
         if waiting:
             return _card(language, waiting, self._words, page)
         if self._decided is None:
-            return Frame(Rendered(say(language, "access.none")))
+            return PostContent(Rendered(translate(language, "access.none")))
         done = self._decided
         others = [verb for verb, state in VERBS.items() if state is not done.state]
-        text = say(language, f"access.{done.state}", name=done.name)
-        return Frame(Rendered(text), (_buttons(language, done.chat_id, others),))
+        text = translate(language, f"access.{done.state}", name=done.name)
+        return PostContent(Rendered(text), (_buttons(language, done.chat_id, others),))
 
     async def _keep(self, operator: int, waiting: Mapping[int, str]) -> float:
         """Show an operator who waits; the seconds after which that is to be tried again, or 0."""
@@ -141,7 +141,7 @@ class Approvals:
                 return AFTER_TROUBLE_SECONDS
             try:
                 edited = await self._edited(operator, card.message_id, frame)
-            except (Dropped, TelegramUnreachable):
+            except (FloodWait, TelegramUnreachable):
                 return AFTER_TROUBLE_SECONDS
             if edited:
                 if not others:
@@ -153,7 +153,7 @@ class Approvals:
             return 0.0
         return await self._send(operator, frame)
 
-    async def _send(self, operator: int, frame: Frame) -> float:
+    async def _send(self, operator: int, frame: PostContent) -> float:
         now = asyncio.get_running_loop().time()
         sent = self._sent.setdefault(operator, deque(maxlen=CARDS_AN_HOUR))
         if len(sent) == CARDS_AN_HOUR and now - sent[0] < HOUR_SECONDS:
@@ -162,7 +162,7 @@ class Approvals:
         name = f"card {time.time():.3f} for {operator}"
         await self._open(operator, name)
         self._shown.pop(operator, None)  # until it stands: nobody may be there to read it
-        await self._notices.say(ChatKey(operator), frame, Cause(name, 0), Priority.STRANGER)
+        await self._notices.send(ChatKey(operator), frame, Cause(name, 0), Priority.STRANGER)
         return 0.0
 
     async def _open(self, operator: int, name: str) -> None:
@@ -170,12 +170,12 @@ class Approvals:
         async with self._store.writing() as tx:
             await chats.remember(tx, _fact(operator), name)
 
-    async def _edited(self, operator: int, post: int, frame: Frame) -> bool:
+    async def _edited(self, operator: int, post: int, frame: PostContent) -> bool:
         """Whether the card stands as it should; else it is gone. Raises Dropped, TelegramUnreachable."""
         try:
             async with self._calls.pacer.slot(operator, Priority.STRANGER):
                 await self._calls.edit(ChatKey(operator), post, frame)
-        except (PostGone, Refused, ChatClosed, ChatMoved):
+        except (PostGone, ContentRejected, ChatClosed, ChatMoved):
             return False
         return True
 
@@ -184,14 +184,16 @@ def _fact(operator: int) -> str:
     return f"card of {operator}"
 
 
-def _card(language: str, waiting: Mapping[int, str], words: Mapping[int, str], page: int) -> Frame:
+def _card(
+    language: str, waiting: Mapping[int, str], words: Mapping[int, str], page: int
+) -> PostContent:
     """Who waits: one with their first words, or a page of several."""
     if len(waiting) == 1:
         ((chat_id, name),) = waiting.items()
         what = "access.card" if chat_id > 0 else "access.group_card"
         cut = _cut(words.get(chat_id, ""), MOST_SHOWN)
-        text = say(language, what, name=name, id=chat_id, words=f"\n\n{cut}" if cut else "")
-        return Frame(Rendered(text), (_buttons(language, chat_id, VERBS),))
+        text = translate(language, what, name=name, id=chat_id, words=f"\n\n{cut}" if cut else "")
+        return PostContent(Rendered(text), (_buttons(language, chat_id, VERBS),))
     last = (len(waiting) - 1) // ON_A_PAGE
     page = min(max(0, page), last)
     here = list(waiting.items())[page * ON_A_PAGE : (page + 1) * ON_A_PAGE]
@@ -203,8 +205,8 @@ def _card(language: str, waiting: Mapping[int, str], words: Mapping[int, str], p
     turns = [("‹", page - 1)] * (page > 0) + [("›", page + 1)] * (page < last)
     if turns:
         rows.append(tuple(Button(sign, f"access:page:{to}") for sign, to in turns))
-    text = say(language, "access.list", count=len(waiting), lines="\n".join(lines))
-    return Frame(Rendered(text), tuple(rows))
+    text = translate(language, "access.list", count=len(waiting), lines="\n".join(lines))
+    return PostContent(Rendered(text), tuple(rows))
 
 
 def _cut(words: str, most: int) -> str:
@@ -216,5 +218,6 @@ def _buttons(
 ) -> tuple[Button, ...]:
     """What an operator can decide about a chat."""
     return tuple(
-        Button(lead + say(language, f"button.{verb}"), f"access:{verb}:{chat_id}") for verb in verbs
+        Button(lead + translate(language, f"button.{verb}"), f"access:{verb}:{chat_id}")
+        for verb in verbs
     )

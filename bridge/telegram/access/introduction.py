@@ -5,7 +5,7 @@ from telegram.error import TelegramError
 
 from bridge.model import ChatKey
 from bridge.telegram.access.rights import Rights
-from bridge.texts import say
+from bridge.texts import translate
 
 
 class Introduction:
@@ -23,7 +23,9 @@ class Introduction:
     async def words(self, key: ChatKey, language: str) -> str:
         """The introduction in somebody's language."""
         hearing = "group.hears_all" if await self.hears_all(key) else "group.private"
-        return say(language, "group.hello", bot=self._bot.username, hearing=say(language, hearing))
+        return translate(
+            language, "group.hello", bot=self._bot.username, hearing=translate(language, hearing)
+        )
 
     async def hears_all(self, key: ChatKey) -> bool:
         """Whether we get every message of the group, as far as can be told.

@@ -37,7 +37,7 @@ class Refusal:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
-class Flood:
+class UserRateLimit:
     """How fast each person may act. Pure: time in seconds is an argument."""
 
     def __init__(self, most: float, refill_seconds: float, *, strict: bool = False) -> None:
@@ -65,7 +65,7 @@ class Flood:
         return Refusal("message.too_fast" if says else "")
 
 
-class Hush:
+class IgnoredPeople:
     """Who is not heard for a while: their updates are done when they come, at no cost.
 
     It holds what was found out a moment ago, so that floods need no look into the store.
@@ -121,11 +121,16 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-class Gate:
+class UsageLimits:
     """Decides what people may cause now."""
 
     def __init__(
-        self, store: Store, rights: Rights, hush: Hush, questions: Flood, acts: Flood
+        self,
+        store: Store,
+        rights: Rights,
+        hush: IgnoredPeople,
+        questions: UserRateLimit,
+        acts: UserRateLimit,
     ) -> None:
         """`acts` counts commands, pressed buttons and edits, `questions` what begins a run."""
         self._store = store

@@ -45,7 +45,7 @@ class Rights:
 
         In a group its administrators and the operators may; nobody when Telegram cannot be asked.
         """
-        if key.private or sender.leads or sender.id in self.operators:
+        if key.private or sender.is_admin or sender.id in self.operators:
             return True
         return await self.is_administrator(key.chat_id, sender.id)
 

@@ -28,32 +28,44 @@ from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.errors import (
     ChatClosed,
     ChatMoved,
+    ContentRejected,
     DraftsImpossible,
-    Dropped,
+    FloodWait,
     PostGone,
-    Refused,
     Result,
     RichImpossible,
     formatted,
-    judged,
     seconds,
+    with_error_mapping,
 )
 from bridge.telegram.api.payload import entities, markup, shown
 from bridge.telegram.api.placement import STALE_SECONDS, Placement
 from bridge.telegram.api.scheduler import Family, Pacer
-from bridge.telegram.api.unconfirmed import GIVEN_UP, MOST_LOOKS, Doubt, Found, alone, candidates
-from bridge.telegram.api.unwritable import REFUSED_SECONDS, Shut
-from bridge.telegram.post import Block, Frame, Keyboard, Rendered
+from bridge.telegram.api.unconfirmed import (
+    GIVEN_UP,
+    MOST_LOOKS,
+    Search,
+    UnconfirmedSend,
+    alone,
+    candidates,
+)
+from bridge.telegram.api.unwritable import REFUSED_SECONDS, UnwritableChats
+from bridge.telegram.post import Block, Keyboard, PostContent, Rendered
 from bridge.telegram.updates.message import whole_number
 
 log = structlog.get_logger(__name__)
 
 
-class Calls:
+class BotClient:
     """Makes calls for one bot, at the pace that each chat allows."""
 
     def __init__(
-        self, bot: Bot, pacer: Pacer, store: Store, shut: Shut, metrics: Metrics | None = None
+        self,
+        bot: Bot,
+        pacer: Pacer,
+        store: Store,
+        shut: UnwritableChats,
+        metrics: Metrics | None = None,
     ) -> None:
         self._bot = bot
         self._store = store
@@ -65,7 +77,7 @@ class Calls:
         """Groups that turned out to be supergroups now, each with its new id."""
 
     async def send(
-        self, key: ChatKey, frame: Frame, reply_to: int | None = None, near: int | None = None
+        self, key: ChatKey, frame: PostContent, reply_to: int | None = None, near: int | None = None
     ) -> int:
         """Send a post and return its message id; the slot was taken before.
 
@@ -85,9 +97,9 @@ class Calls:
             )
             return whole_number(sent["message_id"])
 
-        return await self.judged(key, "Sending a message", formatted(call, frame.content))
+        return await self.guarded(key, "Sending a message", formatted(call, frame.content))
 
-    async def edit(self, key: ChatKey, post: int, frame: Frame) -> None:
+    async def edit(self, key: ChatKey, post: int, frame: PostContent) -> None:
         """Show a frame in a post; the slot was taken before. Safe to repeat.
 
         Raises PostGone, ChatClosed, Dropped, Refused and TelegramUnreachable.
@@ -105,9 +117,9 @@ class Calls:
                 if "message is not modified" not in str(error).casefold():
                     raise
 
-        await self.judged(key, "Editing a message", formatted(call, frame.content))
+        await self.guarded(key, "Editing a message", formatted(call, frame.content))
 
-    async def show_buttons(self, key: ChatKey, post: int, keyboard: Keyboard) -> None:
+    async def edit_buttons(self, key: ChatKey, post: int, keyboard: Keyboard) -> None:
         """Change the buttons of a post; that it failed matters to nobody."""
         async with self.pacer.slot(key.chat_id, Priority.COMMAND):
             await self._quietly(
@@ -117,25 +129,25 @@ class Calls:
                 ),
             )
 
-    async def show(self, key: ChatKey, post: int, frame: Frame) -> None:
+    async def edit_quietly(self, key: ChatKey, post: int, frame: PostContent) -> None:
         """Change a short message of ours; that it failed matters to nobody. Raises ChatClosed."""
-        with suppress(Dropped, Refused, PostGone, TelegramUnreachable, ChatMoved):
+        with suppress(FloodWait, ContentRejected, PostGone, TelegramUnreachable, ChatMoved):
             async with self.pacer.slot(key.chat_id, Priority.COMMAND):
                 await self.edit(key, post, frame)
 
-    async def remove(self, key: ChatKey, post: int) -> None:
+    async def delete(self, key: ChatKey, post: int) -> None:
         """Delete a post; the slot was taken before. One that cannot be deleted is left.
 
         Raises ChatClosed, Dropped and TelegramUnreachable. Safe to repeat.
         """
-        with suppress(PostGone, Refused):
-            await self.judged(
+        with suppress(PostGone, ContentRejected):
+            await self.guarded(
                 key,
                 "Deleting a message",
                 lambda: self._bot.delete_message(key.chat_id, post),
             )
 
-    async def enrich(
+    async def edit_as_rich(
         self, key: ChatKey, post: int, blocks: Sequence[Block], keyboard: Keyboard
     ) -> None:
         """Turn a finished post into a rich message, without a new one and its notification.
@@ -159,7 +171,7 @@ class Calls:
                 raise
 
         async with self.pacer.slot(key.chat_id, Priority.COMMAND):
-            await self.judged(key, "Making a message rich", call)
+            await self.guarded(key, "Making a message rich", call)
 
     async def draft(self, key: ChatKey, draft_id: int, content: Rendered) -> None:
         """Show a draft with a Stop button of Telegram's own; the slot was taken before.
@@ -185,9 +197,9 @@ class Calls:
                     raise DraftsImpossible(str(error), everywhere=False) from error
                 raise
 
-        await self.judged(key, "Showing a draft", call)
+        await self.guarded(key, "Showing a draft", call)
 
-    async def act(self, key: ChatKey, action: str = ChatAction.TYPING) -> None:
+    async def send_action(self, key: ChatKey, action: str = ChatAction.TYPING) -> None:
         """Show "typing…" or the like for five seconds, unless the chat has enough of it."""
         if self.pacer.may_type(key.chat_id):
             await self._quietly(
@@ -200,12 +212,12 @@ class Calls:
     async def find(
         self,
         key: ChatKey,
-        frame: Frame,
+        frame: PostContent,
         after: int,
-        doubt: Doubt,
+        doubt: UnconfirmedSend,
         priority: Priority,
         over: Callable[[], bool] = lambda: False,
-    ) -> Found | None:
+    ) -> Search | None:
         """Show a frame in the message that is in doubt, if it stands; None when it is `over` first.
 
         Raises ChatClosed, Dropped, TelegramUnreachable and StoreTrouble.
@@ -219,10 +231,10 @@ class Calls:
         key: ChatKey,
         show: Callable[[int], Awaitable[None]],
         after: int,
-        doubt: Doubt,
+        doubt: UnconfirmedSend,
         priority: Priority,
         over: Callable[[], bool] = lambda: False,
-    ) -> Found | None:
+    ) -> Search | None:
         """The message that is in doubt, if it stands: the first that takes what is to be shown.
 
         Raises ChatClosed, Dropped, TelegramUnreachable and StoreTrouble.
@@ -232,7 +244,7 @@ class Calls:
             if over():
                 return None
             if self.pacer.silence(key.chat_id):
-                raise Dropped
+                raise FloodWait
             async with self.pacer.slot(key.chat_id, priority) as slot:
                 # What others have begun meanwhile is seen only now.
                 async with self._store.reading() as tx:
@@ -242,13 +254,13 @@ class Calls:
                     slot.skip()
                     if left and not alone(doubt, known):
                         return GIVEN_UP
-                    return Found(None, max(looked, default=after))
+                    return Search(None, max(looked, default=after))
                 looked.append(left[0])
-                with suppress(PostGone, Refused):
+                with suppress(PostGone, ContentRejected):
                     await show(left[0])
-                    return Found(left[0], left[0])
+                    return Search(left[0], left[0])
 
-    async def toast(self, query_id: str, text: str | None = None) -> None:
+    async def answer_callback(self, query_id: str, text: str | None = None) -> None:
         """Answer a pressed button: Telegram shows it as waiting until then."""
         try:
             async with self.pacer.slot(0, Priority.COMMAND, family=Family.FREE):
@@ -256,20 +268,20 @@ class Calls:
         except TelegramError as error:
             log.debug("button not answered", error=str(error))
 
-    async def recall_silences(self) -> None:
+    async def restore_flood_waits(self) -> None:
         """Keep the silences that Telegram asked an earlier process for: calls make them longer."""
         async with self._store.writing() as tx:
             left = await flood_waits.left(tx)
         for chat_id, wait in left.items():
             self.pacer.silenced(chat_id, wait)
 
-    async def _silence(self, chat_id: int, retry_after: float) -> None:
+    async def _note_flood_wait(self, chat_id: int, retry_after: float) -> None:
         self.pacer.refused(chat_id, retry_after)
         with suppress(StoreTrouble):  # then it only counts for this process
             async with self._store.writing() as tx:
                 await flood_waits.keep(tx, chat_id, retry_after)
 
-    async def judged(
+    async def guarded(
         self, key: ChatKey, doing: str, call: Callable[[], Awaitable[Result]]
     ) -> Result:
         """Make a call where something can be written, and remember where that is over.
@@ -280,7 +292,7 @@ class Calls:
         if why is not None:
             raise ChatClosed(why)
         try:
-            return await judged(self._silence, key, doing, call)
+            return await with_error_mapping(self._note_flood_wait, key, doing, call)
         except ChatClosed as error:
             if self.placement.may_be_stale(key, str(error)):
                 error.again_seconds = STALE_SECONDS
@@ -316,6 +328,6 @@ class Calls:
         try:
             await call()
         except RetryAfter as error:
-            await self._silence(key.chat_id, seconds(error))
+            await self._note_flood_wait(key.chat_id, seconds(error))
         except TelegramError as error:
             log.debug("call failed", chat=key.chat_id, error=str(error))

@@ -82,11 +82,11 @@ class ChatMoved(Exception):
         self.new = new
 
 
-class Dropped(Exception):
+class FloodWait(Exception):
     """Telegram wants silence: the call certainly did nothing, and may be made again later."""
 
 
-class Refused(Exception):
+class ContentRejected(Exception):
     """Telegram does not take this content; the same content is never taken."""
 
 
@@ -102,12 +102,12 @@ class RichImpossible(Exception):
     """This server has no rich messages."""
 
 
-NoteSilence = Callable[[int, float], Awaitable[None]]
+NoteFloodWait = Callable[[int, float], Awaitable[None]]
 """Told of a chat in which Telegram wants silence, and for how many seconds."""
 
 
-async def judged(
-    silence: NoteSilence, key: ChatKey, doing: str, call: Callable[[], Awaitable[Result]]
+async def with_error_mapping(
+    silence: NoteFloodWait, key: ChatKey, doing: str, call: Callable[[], Awaitable[Result]]
 ) -> Result:
     """Make a call and turn what the library raises into what it means for us."""
     try:
@@ -115,14 +115,14 @@ async def judged(
     except RetryAfter as error:
         await silence(key.chat_id, seconds(error))
         log.warning("flood limit", chat=key.chat_id, retry_after=seconds(error))
-        raise Dropped from error
+        raise FloodWait from error
     except Forbidden as error:
         raise ChatClosed(str(error)) from error
     except BadRequest as error:
         raise _refusal(error) from error
     except NetworkError as error:
         if "(413)" in str(error):  # a proxy's word for a text that is too long for it
-            raise Refused(doing) from error
+            raise ContentRejected(doing) from error
         raise unreachable(doing, error) from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # JSON of another shape
         raise TelegramUnreachable(doing, "the answer is not Telegram's") from error
@@ -185,13 +185,13 @@ def _refusal(error: BadRequest) -> Exception:
     if _GONE.search(what):
         return PostGone(what)
     if _KIND_CLOSED.search(what):
-        return Refused(what)
+        return ContentRejected(what)
     if _CLOSED.search(what):
         return ChatClosed(what)
     if _TOPIC_CLOSED.search(what):
         return ChatClosed(what, topic_only=True)
     log.error("Telegram refused a message", error=redacted(str(error)))
-    return Refused(what)
+    return ContentRejected(what)
 
 
 def formatted(

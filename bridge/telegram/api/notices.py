@@ -22,19 +22,19 @@ from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Notice
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.client import Calls
-from bridge.telegram.api.errors import ChatClosed, ChatMoved, Dropped, Refused, pauses
-from bridge.telegram.api.unconfirmed import Doubt, Found
-from bridge.telegram.post import Button, Cause, Entity, Frame, Keyboard, Rendered
+from bridge.telegram.api.client import BotClient
+from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, pauses
+from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
+from bridge.telegram.post import Button, Cause, Entity, Keyboard, PostContent, Rendered
 
 log = structlog.get_logger(__name__)
 _Act = Callable[[], Awaitable[None]]
 
 
-class Notices:
+class NoticeQueue:
     """Sends what is written down, and makes small changes of what stands, each in its turn."""
 
-    def __init__(self, bot_id: int, calls: Calls, store: Store) -> None:
+    def __init__(self, bot_id: int, calls: BotClient, store: Store) -> None:
         self._bot_id = bot_id
         self._calls = calls
         self._store = store
@@ -51,10 +51,10 @@ class Notices:
             if notice.cause.startswith(f"bot {self._bot_id} "):
                 self._line_up(notice)
 
-    async def say(
+    async def send(
         self,
         key: ChatKey,
-        frame: Frame,
+        frame: PostContent,
         cause: Cause,
         priority: Priority = Priority.COMMAND,
         then: Callable[[], object] = lambda: None,
@@ -73,18 +73,18 @@ class Notices:
         else:
             then()
 
-    def show(self, key: ChatKey, post: int, frame: Frame, asker_id: int) -> None:
+    def edit(self, key: ChatKey, post: int, frame: PostContent, asker_id: int) -> None:
         """Change a short message of ours, after what the same person caused before."""
         self._do((key.chat_id, asker_id), partial(self._show, key, post, frame))
 
-    def show_buttons(self, key: ChatKey, post: int, keyboard: Keyboard, asker_id: int) -> None:
+    def edit_buttons(self, key: ChatKey, post: int, keyboard: Keyboard, asker_id: int) -> None:
         """Change the buttons of a post, after what the same person caused before."""
-        act = partial(self._calls.show_buttons, key, post, keyboard)
+        act = partial(self._calls.edit_buttons, key, post, keyboard)
         self._do((key.chat_id, asker_id), act)
 
-    def toast(self, key: ChatKey, query_id: str, text: str | None, asker_id: int) -> None:
+    def answer_callback(self, key: ChatKey, query_id: str, text: str | None, asker_id: int) -> None:
         """Answer a pressed button once what it does is seen: Telegram shows it as waiting until then."""
-        self._do((key.chat_id, asker_id), partial(self._calls.toast, query_id, text))
+        self._do((key.chat_id, asker_id), partial(self._calls.answer_callback, query_id, text))
 
     def react(self, key: ChatKey, message_id: int, emoji: str) -> None:
         """Put our reaction under somebody's message, or take it away."""
@@ -132,9 +132,9 @@ class Notices:
         """One message at a time into a chat: of two in doubt, one might be taken for the other."""
         return self._sending.setdefault(chat_id, asyncio.Lock())
 
-    async def _show(self, key: ChatKey, post: int, frame: Frame) -> None:
+    async def _show(self, key: ChatKey, post: int, frame: PostContent) -> None:
         try:
-            await self._calls.show(key, post, frame)
+            await self._calls.edit_quietly(key, post, frame)
         except ChatClosed as error:
             log.info("chat closed", chat=key.chat_id, why=str(error))
 
@@ -162,8 +162,8 @@ class Notices:
         """The message in which it stands; with a doubt, it may stand already. Raises ChatClosed."""
         key, frame, priority = notice.chat, _load(notice.content), Priority(notice.priority)
         begun = notice.begun
-        doubt = None if begun is None else Doubt(notice.cause, begun, begun)
-        vain: Found | None = None
+        doubt = None if begun is None else UnconfirmedSend(notice.cause, begun, begun)
+        vain: Search | None = None
         for pause in pauses():
             begun = time.time()
             try:
@@ -186,9 +186,12 @@ class Notices:
                     async with self._store.writing() as tx:
                         await outbox.lost(tx, notice.cause, key.chat_id)
                 return post
-            except Dropped:
+            except FloodWait:
                 await asyncio.sleep(min(1.0, self._calls.pacer.silence(key.chat_id)))
-            except (Refused, ChatMoved):  # what belongs to the old group is said there or never
+            except (
+                ContentRejected,
+                ChatMoved,
+            ):  # what belongs to the old group is said there or never
                 return None
             except StoreTrouble as trouble:
                 log.error("notice waits", trouble=str(trouble))
@@ -196,19 +199,19 @@ class Notices:
             except TelegramUnreachable as trouble:
                 log.warning("notice waits", chat=key.chat_id, trouble=str(trouble))
                 if trouble.happened is not Happened.NO:
-                    doubt = doubt or Doubt(notice.cause, begun, time.time())
+                    doubt = doubt or UnconfirmedSend(notice.cause, begun, time.time())
                 await asyncio.sleep(pause)
         raise AssertionError("the pauses have no end")
 
 
-def _dump(frame: Frame) -> Mapping[str, object]:
+def _dump(frame: PostContent) -> Mapping[str, object]:
     """A frame as JSON."""
     return asdict(frame)
 
 
-def _load(stored: Mapping[str, Any]) -> Frame:
+def _load(stored: Mapping[str, Any]) -> PostContent:
     """The frame that was stored."""
     content = stored["content"]
     entities = tuple(Entity(**one) for one in content["entities"])
     rows = tuple(tuple(Button(**one) for one in row) for row in stored["keyboard"])
-    return Frame(Rendered(content["text"], entities), rows)
+    return PostContent(Rendered(content["text"], entities), rows)

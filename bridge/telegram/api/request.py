@@ -14,7 +14,7 @@ from telegram._utils.types import ODVInput
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
-from bridge.failpoints import outside
+from bridge.failpoints import failpoint
 from bridge.metrics import Metrics
 from bridge.telegram.api.clock import TelegramClock
 from bridge.transport import MOST_BYTES, AnswerTooLarge, as_httpx, session, transport
@@ -90,7 +90,7 @@ class Request(HTTPXRequest):
         name = called(url, method)
         timeouts = (read_timeout, write_timeout, connect_timeout, pool_timeout)
         try:
-            with outside(name):
+            with failpoint(name):
                 status, content = await self._carry(url, method, request_data, timeouts)
         except TimeoutError as error:
             self._metrics.called(name, None)

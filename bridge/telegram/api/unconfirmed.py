@@ -17,7 +17,7 @@ MOST_LOOKS = 6
 
 
 @dataclass(frozen=True)
-class Doubt:
+class UnconfirmedSend:
     """A message whose sending got no answer."""
 
     cause: str
@@ -32,7 +32,7 @@ class Doubt:
 
 
 @dataclass(frozen=True)
-class Found:
+class Search:
     """What came of the search."""
 
     post: int | None
@@ -46,17 +46,17 @@ class Found:
         return post > self.looked_to + 1
 
 
-GIVEN_UP = Found(None, -2)
+GIVEN_UP = Search(None, -2)
 """It was not looked for at all."""
 
 
-def alone(doubt: Doubt, known: Collection[Sent]) -> bool:
+def alone(doubt: UnconfirmedSend, known: Collection[Sent]) -> bool:
     """Whether it is the only message of the chat of which nobody knows; else one might be taken
     for the other."""
     return not any(not one.message_id and one.cause != doubt.cause for one in known)
 
 
-def candidates(after: int, doubt: Doubt, known: Collection[Sent]) -> Sequence[int]:
+def candidates(after: int, doubt: UnconfirmedSend, known: Collection[Sent]) -> Sequence[int]:
     """The ids that a message may have that stands below message `after`."""
     ours = {one.message_id: one.since for one in known if one.message_id}
     last = max([after, *(id_ for id_, begun in ours.items() if begun < doubt.begun)])

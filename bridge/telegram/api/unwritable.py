@@ -22,7 +22,7 @@ GENERAL = 1
 """Telegram's own number of a forum's first topic, whose messages name none: it can be shut alone."""
 
 
-class Shut:
+class UnwritableChats:
     """The places that are shut, in memory and in the store."""
 
     def __init__(self, store: Store) -> None:
@@ -32,7 +32,7 @@ class Shut:
     async def recall(self) -> None:
         """Take up what an earlier process learned. Raises StoreTrouble."""
         async with self._store.reading() as tx:
-            self._places = dict(await chat_state.shut_places(tx))
+            self._places = dict(await chat_state.unwritable(tx))
 
     def why(self, key: ChatKey) -> str | None:
         """Why nothing can be written there; None when something can."""

@@ -16,7 +16,7 @@ from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.scheduler import Family, Pacer
 from bridge.telegram.commands.operators.table import OPERATOR_COMMANDS
 from bridge.telegram.commands.people import COMMANDS
-from bridge.texts import DEFAULT, catalogues, say
+from bridge.texts import DEFAULT, catalogues, translate
 
 log = structlog.get_logger(__name__)
 _FACT = "telegram menu"
@@ -30,7 +30,7 @@ def everybodys(language: str) -> Menu:
 
 def operators(language: str) -> Menu:
     """What operators can do."""
-    own = {name: say(language, f"command.{name}") for name in OPERATOR_COMMANDS}
+    own = {name: translate(language, f"command.{name}") for name in OPERATOR_COMMANDS}
     return {**everybodys(language), **own}
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.coze.agents import Agent, agent_information
 from bridge.coze.client import Coze
 from bridge.errors import CozeTrouble
-from bridge.model import Answers, ChatKey, Home, Picture, Preferences, Sender
+from bridge.model import AgentAccount, Answers, ChatKey, Preferences, ReplyState, Sender
 from bridge.relay.lanes import Lanes
 from bridge.store import chats
 from bridge.store.engine import Store
@@ -19,17 +19,17 @@ from bridge.store.operators import agents
 from bridge.store.turns import lifecycle, queue, suggestions
 from bridge.telegram.access.introduction import Introduction
 from bridge.telegram.access.rights import Rights
-from bridge.telegram.api.notices import Notices
+from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.commands import settings_menu
 from bridge.telegram.commands.operators.table import OPERATOR_COMMANDS, Operators
 from bridge.telegram.commands.privacy import OwnData
-from bridge.telegram.post import Cause, Frame, Rendered
-from bridge.telegram.questions.asking import Listening
+from bridge.telegram.post import Cause, PostContent, Rendered
+from bridge.telegram.questions.ask import Questions
 from bridge.telegram.reply.keyboards import question_buttons
 from bridge.telegram.reply.layout import Layout
 from bridge.telegram.reply.reactions import Reactions
-from bridge.telegram.updates.events import Order
-from bridge.texts import say
+from bridge.telegram.updates.events import CommandCall
+from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
 AGENT_SECONDS = 600.0
@@ -41,11 +41,11 @@ class Command:
     """A slash command; its description is the sentence `command.<name>`."""
 
     name: str
-    act: "Callable[[Commands, Order, Arrived], Awaitable[None]]"
+    act: "Callable[[Commands, CommandCall, Arrived], Awaitable[None]]"
 
     def description(self, language: str) -> str:
         """What it does, in the person's language."""
-        return say(language, f"command.{self.name}")
+        return translate(language, f"command.{self.name}")
 
 
 class Commands:
@@ -53,18 +53,18 @@ class Commands:
 
     def __init__(
         self,
-        notices: Notices,
+        notices: NoticeQueue,
         store: Store,
         lanes: Lanes,
         coze: Coze,
-        home: Home,
+        home: AgentAccount,
         default: Preferences,
         rights: Rights,
         introduction: Introduction,
         reactions: Reactions,
         operators: Operators,
         own_data: OwnData,
-        listening: Listening,
+        listening: Questions,
     ) -> None:
         self._reactions = reactions
         self.operators = operators
@@ -86,7 +86,7 @@ class Commands:
         """The agent in the settings."""
         return self._home.agent_id
 
-    async def carry_out(self, order: Order, arrived: Arrived) -> None:
+    async def carry_out(self, order: CommandCall, arrived: Arrived) -> None:
         """Do what the command says; an unknown one is told so. Raises StoreTrouble.
 
         `arrived` is the update that brought it; what must not be done twice settles it.
@@ -97,18 +97,18 @@ class Commands:
         elif not await self.operators.carry_out(order):
             await self._say(order, "command.unknown")
 
-    async def start(self, order: Order, _: Arrived) -> None:
+    async def start(self, order: CommandCall, _: Arrived) -> None:
         """Greet with the agent's own prologue, its suggested questions as buttons.
 
         A group is told how to address us, too, and what privacy mode keeps from us.
         """
         message = order.message
         async with self._store.writing() as tx:
-            await chats.meet(tx, message.chat)
+            await chats.ensure_chat(tx, message.chat)
         if not message.chat.private:
             words = await self.introduction.words(message.chat, message.sender.language)
             cause = Cause(f"{order.cause.name} hello", message.id, message.sender.id)
-            await self._notices.say(message.chat, Frame(Rendered(words)), cause)
+            await self._notices.send(message.chat, PostContent(Rendered(words)), cause)
             return
         agent = await self._presentation(message.chat)
         if agent is None or not agent.prologue.strip():
@@ -118,24 +118,26 @@ class Commands:
             token = await suggestions.offer(tx, message.chat, agent.suggestions)
         greeting = agent.prologue.replace("{{user_name}}", message.sender.name)
         keyboard = question_buttons(agent.suggestions, token) if agent.suggestions else ()
-        picture = Picture((greeting,), whole=True, over=True)
+        picture = ReplyState((greeting,), whole=True, over=True)
         frames = Layout(message.sender.language).frames(picture, keyboard)
         for number, frame in enumerate(frames):
             cause = Cause(f"{order.cause.name} {number}", message.id, message.sender.id)
-            await self._notices.say(message.chat, frame, cause)
+            await self._notices.send(message.chat, frame, cause)
 
-    async def help(self, order: Order, _: Arrived) -> None:
+    async def help(self, order: CommandCall, _: Arrived) -> None:
         """Say what there is."""
         language = order.message.sender.language
         lines = [f"/{one.name} – {one.description(language)}" for one in COMMANDS.values()]
         if order.chat.private and order.message.sender.id in self._rights.operators:
-            lines += ["", say(language, "help.operators")]
-            lines += [f"/{name} – {say(language, f'command.{name}')}" for name in OPERATOR_COMMANDS]
+            lines += ["", translate(language, "help.operators")]
+            lines += [
+                f"/{name} – {translate(language, f'command.{name}')}" for name in OPERATOR_COMMANDS
+            ]
         if not order.chat.private:
-            lines += ["", say(language, "help.group", bot=self.introduction.bot_name)]
+            lines += ["", translate(language, "help.group", bot=self.introduction.bot_name)]
         await self._say(order, "help.intro", commands="\n".join(lines))
 
-    async def new(self, order: Order, _: Arrived) -> None:
+    async def new(self, order: CommandCall, _: Arrived) -> None:
         """Begin a conversation without memory; a running answer belongs to the old one.
 
         Where each member of a group has their own, it is only theirs.
@@ -146,16 +148,16 @@ class Commands:
             await self.stop_running(key, running)
         async with self._store.writing() as tx:
             chosen = (await chats.counting(tx, key)).over(self._default)
-            own = chosen.member(key, sender.id)
-            await chats.meet(tx, key)
-            await chats.move_out(tx, key, own)
+            own = chosen.conversation_owner(key, sender.id)
+            await chats.ensure_chat(tx, key)
+            await chats.clear_conversation(tx, key, own)
         await self._say(order, "new.done_own" if own else "new.done")
 
-    async def ask(self, order: Order, _: Arrived) -> None:
+    async def ask(self, order: CommandCall, _: Arrived) -> None:
         """`/ask` without a question."""
         await self._say(order, "ask.how")
 
-    async def stop(self, order: Order, _: Arrived) -> None:
+    async def stop(self, order: CommandCall, _: Arrived) -> None:
         """Stop the running answer; else drop what waits. The reply itself says so.
 
         In a group that is for whoever asked and for those who lead it.
@@ -195,7 +197,7 @@ class Commands:
             self._lanes.wake(key)
         return wished or told
 
-    async def retry(self, order: Order, arrived: Arrived) -> None:
+    async def retry(self, order: CommandCall, arrived: Arrived) -> None:
         """Ask the last question again, into the same reply."""
         key, sender = order.message.chat, order.message.sender
         asker = None if key.private else sender.id
@@ -205,7 +207,7 @@ class Commands:
         elif refusal.key:  # else they were told just now
             await self._say(order, refusal.key, **refusal.values)
 
-    async def settings(self, order: Order, _: Arrived) -> None:
+    async def settings(self, order: CommandCall, _: Arrived) -> None:
         """Show what the chat can choose; in a group, to those who lead it.
 
         `/settings wake WORD` changes the word to which a group's bot listens.
@@ -222,18 +224,18 @@ class Commands:
                 chosen = replace(chosen, answers=Answers.WAKE, wake_word=word)
                 await chats.prefer(tx, key, chosen)
             frame = await self.choices(tx, key, chosen, language)
-        await self._notices.say(key, frame, order.cause)
+        await self._notices.send(key, frame, order.cause)
 
     async def choices(
         self, tx: AsyncConnection, key: ChatKey, chosen: Preferences, language: str
-    ) -> Frame:
+    ) -> PostContent:
         """What a chat can choose, and what counts there."""
         default = await self.default_of(tx, key)
         offered = await agents.offered(tx, self._home.agent_id)
         buttons = settings_menu.keyboard(chosen, default, key, language, offered)
-        return Frame(Rendered(settings_menu.title(key, language)), buttons)
+        return PostContent(Rendered(settings_menu.title(key, language)), buttons)
 
-    async def agent(self, order: Order, _: Arrived) -> None:
+    async def agent(self, order: CommandCall, _: Arrived) -> None:
         """Choose the agent of the chat; in a group, that is for those who lead it."""
         key, language = order.chat, order.message.sender.language
         if not await self._rights.leads(key, order.message.sender):
@@ -243,17 +245,17 @@ class Commands:
             chosen = (await chats.counting(tx, key)).agent
             offered = await agents.offered(tx, self._home.agent_id)
             counts = await agents.counting(tx, chosen, self._home.agent_id)
-        frame = Frame(
-            Rendered(say(language, "agent.title" if offered[1:] else "agent.only")),
+        frame = PostContent(
+            Rendered(translate(language, "agent.title" if offered[1:] else "agent.only")),
             settings_menu.agents_keyboard(offered, counts) if offered[1:] else (),
         )
-        await self._notices.say(key, frame, order.cause)
+        await self._notices.send(key, frame, order.cause)
 
-    async def privacy(self, order: Order, _: Arrived) -> None:
+    async def privacy(self, order: CommandCall, _: Arrived) -> None:
         """Say what is kept of people."""
         await self.own_data.tell(order)
 
-    async def forget(self, order: Order, _: Arrived) -> None:
+    async def forget(self, order: CommandCall, _: Arrived) -> None:
         """Delete what is kept of who asks, once they confirm it."""
         await self.own_data.ask(order)
 
@@ -277,9 +279,9 @@ class Commands:
                 log.warning("no greeting from the agent", trouble=str(trouble))
         return agent
 
-    async def _say(self, order: Order, key: str, **values: object) -> None:
-        text = say(order.message.sender.language, key, **values)
-        await self._notices.say(order.chat, Frame(Rendered(text)), order.cause)
+    async def _say(self, order: CommandCall, key: str, **values: object) -> None:
+        text = translate(order.message.sender.language, key, **values)
+        await self._notices.send(order.chat, PostContent(Rendered(text)), order.cause)
 
 
 COMMANDS: dict[str, Command] = {

@@ -13,11 +13,11 @@ from bridge.store import erasure
 from bridge.store.engine import Store
 from bridge.store.turns import lifecycle, queue
 from bridge.telegram.access.people import People
-from bridge.telegram.api.notices import Notices
-from bridge.telegram.post import Button, Frame, Rendered
-from bridge.telegram.questions.overheard import Context
-from bridge.telegram.updates.events import Order, Press
-from bridge.texts import say
+from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.post import Button, PostContent, Rendered
+from bridge.telegram.questions.overheard import OverheardLines
+from bridge.telegram.updates.events import CallbackPress, CommandCall
+from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
 STOP_SECONDS = 10.0
@@ -29,12 +29,12 @@ class OwnData:
 
     def __init__(
         self,
-        notices: Notices,
+        notices: NoticeQueue,
         store: Store,
         lanes: Lanes,
         coze: Coze,
         people: People,
-        context: Context,
+        context: OverheardLines,
         days: float,
     ) -> None:
         """`days` is how long finished turns are kept."""
@@ -46,29 +46,33 @@ class OwnData:
         self._context = context
         self._days = days
 
-    async def tell(self, order: Order) -> None:
+    async def tell(self, order: CommandCall) -> None:
         """Say what is kept, for how long, and where it goes."""
         host = self._coze.deployment.base.removeprefix("https://").removeprefix("http://")
-        text = say(order.message.sender.language, "privacy.text", days=f"{self._days:g}", host=host)
-        await self._notices.say(order.chat, Frame(Rendered(text)), order.cause)
+        text = translate(
+            order.message.sender.language, "privacy.text", days=f"{self._days:g}", host=host
+        )
+        await self._notices.send(order.chat, PostContent(Rendered(text)), order.cause)
 
-    async def ask(self, order: Order) -> None:
+    async def ask(self, order: CommandCall) -> None:
         """Ask whether they mean it."""
         language = order.message.sender.language
-        yes = Button(say(language, "button.forget"), f"forget:{order.message.sender.id}")
-        no = Button(say(language, "button.no"), "forget:no")
-        frame = Frame(Rendered(say(language, "forget.sure")), ((yes, no),))
-        await self._notices.say(order.chat, frame, order.cause)
+        yes = Button(translate(language, "button.forget"), f"forget:{order.message.sender.id}")
+        no = Button(translate(language, "button.no"), "forget:no")
+        frame = PostContent(Rendered(translate(language, "forget.sure")), ((yes, no),))
+        await self._notices.send(order.chat, frame, order.cause)
 
-    async def press(self, press: Press, rest: str) -> str | None:
+    async def press(self, press: CallbackPress, rest: str) -> str | None:
         """Delete what is kept of who pressed; the key of what is said in passing.
 
         Raises StoreTrouble.
         """
         language = press.sender.language
         if rest == "no":
-            text = say(language, "confirm.no")
-            self._notices.show(press.chat, press.post_id, Frame(Rendered(text)), press.sender.id)
+            text = translate(language, "confirm.no")
+            self._notices.edit(
+                press.chat, press.post_id, PostContent(Rendered(text)), press.sender.id
+            )
             return None
         if rest != str(press.sender.id):
             return "forget.not_yours"
@@ -79,12 +83,12 @@ class OwnData:
         self._context.forget_person(press.sender.id)
         gone = [await self._delete(one) for one in receipt.conversations]
         key = "forget.done" if all(gone) else "forget.done_here"
-        text = say(language, key, turns=receipt.turns, conversations=len(gone))
+        text = translate(language, key, turns=receipt.turns, conversations=len(gone))
         log.info("a person was forgotten", turns=receipt.turns, at_coze=all(gone))
-        self._notices.show(press.chat, press.post_id, Frame(Rendered(text)), press.sender.id)
+        self._notices.edit(press.chat, press.post_id, PostContent(Rendered(text)), press.sender.id)
         return None
 
-    async def _stop(self, press: Press) -> None:
+    async def _stop(self, press: CallbackPress) -> None:
         """What they have asked anywhere and was not answered is not answered any more."""
         theirs: list[Turn] = []
         async with self._store.writing() as tx:

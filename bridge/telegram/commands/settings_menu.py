@@ -9,7 +9,7 @@ from babel import Locale
 from bridge.model import Answers, ChatKey, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.store.operators.agents import Listed
 from bridge.telegram.post import Button, Keyboard
-from bridge.texts import catalogues, say
+from bridge.texts import catalogues, translate
 
 AUTOMATIC = "auto"
 """The language of the person's Telegram."""
@@ -23,8 +23,8 @@ CONTEXTS = ("0", "10", "30")
 def title(key: ChatKey, language: str) -> str:
     """What stands above the buttons."""
     if key.private:
-        return say(language, "settings.title")
-    return say(language, "settings.title_topic" if key.thread_id else "settings.title_group")
+        return translate(language, "settings.title")
+    return translate(language, "settings.title_topic" if key.thread_id else "settings.title_group")
 
 
 def keyboard(
@@ -39,7 +39,7 @@ def keyboard(
     rows = tuple(
         (
             Button(
-                say(language, f"settings.{name}", value=_word(name, value, language, word)),
+                translate(language, f"settings.{name}", value=_word(name, value, language, word)),
                 f"set:{name}:{_next(_offered(name, key, default), value)}",
             ),
         )
@@ -53,7 +53,7 @@ def _agent(chosen: str | None, language: str, agents: Sequence[Listed]) -> tuple
     """The button that says which agent answers."""
     now = next((one for one in agents if one.id == chosen), None)
     now = now or next((one for one in agents if one.default), agents[0])
-    text = say(language, "settings.agent", value=now.name)
+    text = translate(language, "settings.agent", value=now.name)
     return (Button(text, f"set:agent:{_next([one.id for one in agents], now.id)}"),)
 
 
@@ -146,9 +146,13 @@ def _word(name: str, value: str, language: str, word: str) -> str:
     if name == "language" and value != AUTOMATIC:
         return str(Locale.parse(value).display_name).capitalize()  # as it calls itself
     if name == "context":
-        return say(language, "settings.is.lines", count=value) if value != "0" else _off(language)
-    return say(language, f"settings.is.{value}", word=word)
+        return (
+            translate(language, "settings.is.lines", count=value)
+            if value != "0"
+            else _off(language)
+        )
+    return translate(language, f"settings.is.{value}", word=word)
 
 
 def _off(language: str) -> str:
-    return say(language, "settings.is.off")
+    return translate(language, "settings.is.off")

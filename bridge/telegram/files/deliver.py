@@ -1,4 +1,4 @@
-"""What goes with an answer, below its text: pictures and files that it links to, long code, speech.
+"""What goes with an answer, below its text: states and files that it links to, long code, speech.
 
 Links to what an agent made expire, so they are fetched when the answer is complete. Each call is
 written down before it is made: after a crash, what stands there is not sent again.
@@ -14,17 +14,17 @@ from pathlib import Path
 import structlog
 from telegram.constants import ChatAction
 
-from bridge.model import Picture
-from bridge.relay.speech import Speaking
+from bridge.model import ReplyState
+from bridge.relay.speech import SpeechMaker
 from bridge.store import uploads
 from bridge.store.engine import Store
 from bridge.telegram.files import tempfiles
 from bridge.telegram.files.extract import Linked, Made, linked, made, name_of, speakable, without
-from bridge.telegram.files.fetch_url import Fetching, NotFetched
+from bridge.telegram.files.fetch_url import NotFetched, UrlFetcher
 from bridge.telegram.files.photo import shape_of
-from bridge.telegram.files.send import Batch, Outgoing, Shape, batches
-from bridge.telegram.files.send_once import Posting
-from bridge.telegram.markdown.streaming import whole
+from bridge.telegram.files.send import Batch, OutgoingFile, Shape, batches
+from bridge.telegram.files.send_once import FileSender
+from bridge.telegram.markdown.streaming import sanitize
 
 log = structlog.get_logger(__name__)
 MOST_BYTES = 20 * 1024 * 1024
@@ -40,21 +40,21 @@ _PAGES = ("text/html", "application/xhtml+xml")
 
 
 @dataclass(frozen=True)
-class Lying:
+class ReadyFile:
     """A file that lies on the disk or at Telegram, or that it was sent already."""
 
-    file: Outgoing
+    file: OutgoingFile
     sent: bool = False
 
 
-class Enclosing:
+class FileDelivery:
     """Finds and sends what goes with answers."""
 
     def __init__(
         self,
         store: Store,
-        fetching: Fetching,
-        speaking: Speaking,
+        fetching: UrlFetcher,
+        speaking: SpeechMaker,
         bot_id: int,
         file_characters: int,
     ) -> None:
@@ -67,31 +67,31 @@ class Enclosing:
 
     @asynccontextmanager
     async def of(
-        self, picture: Picture, posting: Posting, speak_in: str | None
-    ) -> AsyncIterator["Enclosure"]:
-        """What goes with a final picture; its temporary files are gone with the context.
+        self, reply_state: ReplyState, posting: FileSender, speak_in: str | None
+    ) -> AsyncIterator["AnswerFiles"]:
+        """What goes with a final state; its temporary files are gone with the context.
 
         `speak_in` is the language in which the answer is spoken, None for not at all.
         """
-        answer = whole(picture.text) if picture.note is None else ""
+        answer = sanitize(reply_state.text) if reply_state.note is None else ""
         links, parts = linked(answer), made(answer, self._file_characters)
         with ExitStack() as stack:
-            found, sent, folder = list[Lying](), set[str](), None
+            found, sent, folder = list[ReadyFile](), set[str](), None
             if links or parts or (speak_in is not None and answer):
                 folder = _folder(stack)
             if folder is not None:
                 sent = await posting.sent({_digest(one.address): one.label for one in links})
                 found = await self._all(links, folder, sent)
                 written = [_write(*pair, folder) for pair in enumerate(parts)]
-                found += [Lying(one, one.key in sent) for one in written if one is not None]
+                found += [ReadyFile(one, one.key in sent) for one in written if one is not None]
             spoken = _SPEECH in sent
-            yield Enclosure(self, picture, found, posting, speak_in, folder, spoken=spoken)
+            yield AnswerFiles(self, reply_state, found, posting, speak_in, folder, spoken=spoken)
 
-    async def _all(self, links: Sequence[Linked], folder: Path, sent: set[str]) -> list[Lying]:
+    async def _all(self, links: Sequence[Linked], folder: Path, sent: set[str]) -> list[ReadyFile]:
         """Get hold of what is linked, as far as that does not take too long."""
         room = asyncio.Semaphore(AT_ONCE)
 
-        async def one(number: int, link: Linked) -> Lying | None:
+        async def one(number: int, link: Linked) -> ReadyFile | None:
             async with room:
                 return await self._lying(link, folder / str(number), sent)
 
@@ -105,12 +105,12 @@ class Enclosing:
         found = [task.result() for task in tasks if task in done]
         return [lying for lying in found if lying is not None]
 
-    async def _lying(self, link: Linked, path: Path, sent: set[str]) -> Lying | None:
+    async def _lying(self, link: Linked, path: Path, sent: set[str]) -> ReadyFile | None:
         """Get hold of something linked; None when it stays a link."""
         key = _digest(link.address)
         if key in sent:
             shape = Shape.PHOTO if link.picture else Shape.DOCUMENT
-            return Lying(Outgoing(key, shape, link.label, address=link.address), sent=True)
+            return ReadyFile(OutgoingFile(key, shape, link.label, address=link.address), sent=True)
         known_as, known = f"url:{key}", None
         if link.signed:
             async with self._store.reading() as tx:
@@ -118,12 +118,12 @@ class Enclosing:
         if known is not None:
             shape, file_id = Shape(known[0]), known[1]
             name, caption = link.label, _caption(link, shape)
-            return Lying(
-                Outgoing(key, shape, name, caption, None, file_id, link.address, (known_as,))
+            return ReadyFile(
+                OutgoingFile(key, shape, name, caption, None, file_id, link.address, (known_as,))
             )
         return await self._fetched(link, path)
 
-    async def _fetched(self, link: Linked, path: Path) -> Lying | None:
+    async def _fetched(self, link: Linked, path: Path) -> ReadyFile | None:
         """Fetch something linked; None when it stays a link."""
         async with self._room:
             try:
@@ -138,7 +138,7 @@ class Enclosing:
         content = await asyncio.to_thread(_sum_of, found.path)
         async with self._store.reading() as tx:
             known = await uploads.at_telegram(tx, self._bot_id, content)
-        file = Outgoing(
+        file = OutgoingFile(
             key,
             shape,
             name_of(link, found.media_type),
@@ -148,7 +148,7 @@ class Enclosing:
             link.address,
             (f"url:{key}", content),
         )
-        return Lying(file)
+        return ReadyFile(file)
 
     async def note(self, batch: Batch, file_ids: Sequence[str]) -> None:
         """Remember by what Telegram knows the files now."""
@@ -164,15 +164,15 @@ class Enclosing:
                 await uploads.not_there(tx, self._bot_id, one.known_as)
 
 
-class Enclosure:
+class AnswerFiles:
     """What goes with one answer."""
 
     def __init__(
         self,
-        maker: Enclosing,
-        picture: Picture,
-        found: Sequence[Lying],
-        posting: Posting,
+        maker: FileDelivery,
+        reply_state: ReplyState,
+        found: Sequence[ReadyFile],
+        posting: FileSender,
         speak_in: str | None,
         folder: Path | None,
         *,
@@ -183,23 +183,23 @@ class Enclosure:
         self._speak_in = speak_in
         self._folder = folder
         self._maker = maker
-        self._picture = picture
+        self._reply_state = reply_state
         self._found = list(found)
         self._posting = posting
 
     @property
-    def picture(self) -> Picture:
+    def reply_state(self) -> ReplyState:
         """What the reply shows: labels in place of links to what goes with it."""
         addresses: dict[bool, set[str]] = {True: set(), False: set()}
         for one in self._found:
             if one.file.address:
                 addresses[one.file.shape is not Shape.DOCUMENT].add(one.file.address)
         if not self._found:
-            return self._picture
+            return self._reply_state
         answers = (
-            without(text, addresses[True], addresses[False]) for text in self._picture.answers
+            without(text, addresses[True], addresses[False]) for text in self._reply_state.answers
         )
-        return replace(self._picture, answers=tuple(answers))
+        return replace(self._reply_state, answers=tuple(answers))
 
     async def send(self) -> bool:
         """Send what was not sent; False when something was refused, and stays a link.
@@ -209,16 +209,16 @@ class Enclosure:
         before = len(self._found)
         for batch in batches([one.file for one in self._found if not one.sent]):
             await self._send(batch)
-        whole = len(self._found) == before
-        if self._picture.note is None and not await self._speak():
-            notices = (*self._picture.notices, "speech.silent")
-            self._picture = replace(self._picture, notices=notices)
+        complete = len(self._found) == before
+        if self._reply_state.note is None and not await self._speak():
+            notices = (*self._reply_state.notices, "speech.silent")
+            self._reply_state = replace(self._reply_state, notices=notices)
             return False
-        return whole
+        return complete
 
     async def _speak(self) -> bool:
         """Have the answer spoken, and send that; False when it cannot be had."""
-        text = speakable(whole(self._picture.text))
+        text = speakable(sanitize(self._reply_state.text))
         if self._speak_in is None or self._spoken or not text:
             return True
         if self._folder is None:
@@ -233,7 +233,7 @@ class Enclosure:
         except OSError as error:
             _complain(error)
             return False
-        voice = Outgoing(_SPEECH, Shape.VOICE, "answer.ogg", path=path)
+        voice = OutgoingFile(_SPEECH, Shape.VOICE, "answer.ogg", path=path)
         if await self._posting.post((voice,)) is not None:
             return True
         document = replace(voice, shape=Shape.DOCUMENT)  # some people let nobody send them voice
@@ -251,7 +251,7 @@ class Enclosure:
             if not await self._send_otherwise(one, alone=len(batch) == 1):
                 self._found = [each for each in self._found if each.file.key != one.key]
 
-    async def _send_otherwise(self, one: Outgoing, *, alone: bool) -> bool:
+    async def _send_otherwise(self, one: OutgoingFile, *, alone: bool) -> bool:
         """Send what was refused: by itself, as a file from the disk, at last as a document."""
         tries = [] if alone and not one.file_id else [replace(one, file_id="")]
         if one.shape is not Shape.DOCUMENT:
@@ -280,14 +280,14 @@ def _complain(error: OSError) -> None:
     log.error("no temporary files", error=type(error).__name__, cure=cure)
 
 
-def _write(number: int, part: Made, folder: Path) -> Outgoing | None:
+def _write(number: int, part: Made, folder: Path) -> OutgoingFile | None:
     path = folder / f"made-{number}"
     try:
         path.write_text(part.content, encoding="utf-8")
     except OSError as error:
         _complain(error)
         return None
-    return Outgoing(f"made-{number}", Shape.DOCUMENT, part.name, path=path)
+    return OutgoingFile(f"made-{number}", Shape.DOCUMENT, part.name, path=path)
 
 
 def _caption(link: Linked, shape: Shape) -> str:

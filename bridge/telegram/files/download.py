@@ -14,7 +14,7 @@ from telegram import Bot
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from bridge.errors import FileGone, TelegramUnreachable
-from bridge.failpoints import outside
+from bridge.failpoints import failpoint
 from bridge.model import Attachment
 from bridge.telegram.api.errors import Result, seconds
 from bridge.telegram.files import tempfiles
@@ -108,7 +108,7 @@ class Downloads:
 
     async def _download(self, address: str, path: Path) -> None:
         try:
-            with outside("file"):
+            with failpoint("file"):
                 async with self._http.stream(
                     "GET", f"{self._root}/{address}", headers=_UNPACKED
                 ) as response:

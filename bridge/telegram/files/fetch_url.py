@@ -60,7 +60,7 @@ class Fetched:
     """Bytes."""
 
 
-class Fetching:
+class UrlFetcher:
     """Fetches from public addresses, and from hosts that the operator has named."""
 
     def __init__(

@@ -11,7 +11,7 @@ from telegram import InputFile, InputMedia, InputMediaDocument, InputMediaPhoto
 from telegram.error import BadRequest
 
 from bridge.model import ChatKey
-from bridge.telegram.api.client import Calls
+from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.placement import Place
 from bridge.telegram.post import units
 
@@ -29,7 +29,7 @@ class Shape(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outgoing:
+class OutgoingFile:
     """A file that goes with an answer."""
 
     key: str
@@ -49,27 +49,27 @@ class Outgoing:
         return f"Outgoing({self.shape}, {self.key})"
 
 
-Batch = tuple[Outgoing, ...]
+Batch = tuple[OutgoingFile, ...]
 """What goes out in one call."""
 
 
-def batches(files: Sequence[Outgoing]) -> Sequence[Batch]:
+def batches(files: Sequence[OutgoingFile]) -> Sequence[Batch]:
     """Photos as albums, documents as albums; everything else by itself. Pure."""
     return [batch for shape, group in groupby(files, _shape) for batch in _split(shape, [*group])]
 
 
-def _shape(file: Outgoing) -> Shape:
+def _shape(file: OutgoingFile) -> Shape:
     return file.shape
 
 
-def _split(shape: Shape, files: Sequence[Outgoing]) -> Iterator[Batch]:
+def _split(shape: Shape, files: Sequence[OutgoingFile]) -> Iterator[Batch]:
     most = MOST_IN_ALBUM if shape in (Shape.PHOTO, Shape.DOCUMENT) else 1
     for start in range(0, len(files), most):
         yield tuple(files[start : start + most])
 
 
 async def send(
-    calls: Calls, key: ChatKey, batch: Batch, near: int | None = None
+    calls: BotClient, key: ChatKey, batch: Batch, near: int | None = None
 ) -> tuple[int, Sequence[str]]:
     """Send it; the last message's id, and by what Telegram knows each file from now on.
 
@@ -89,12 +89,12 @@ async def send(
                 sent = await calls.raw("sendmediagroup", **where, media=album)
         return _result(sent, batch)
 
-    return await calls.judged(
+    return await calls.guarded(
         key, "Sending a file", lambda: calls.placement.placed(key, call, near=near)
     )
 
 
-async def is_ours(calls: Calls, key: ChatKey, post: int, caption: str) -> None:
+async def is_ours(calls: BotClient, key: ChatKey, post: int, caption: str) -> None:
     """Show a file's caption in a message: only a file of ours takes it.
 
     Raises PostGone when it is none, and what else `Calls.judged` raises.
@@ -108,17 +108,17 @@ async def is_ours(calls: Calls, key: ChatKey, post: int, caption: str) -> None:
             if "message is not modified" not in str(error).casefold():
                 raise
 
-    await calls.judged(key, "Looking for a file", call)
+    await calls.guarded(key, "Looking for a file", call)
 
 
-def _medium(one: Outgoing, stack: ExitStack, *, attach: bool) -> str | InputFile:
+def _medium(one: OutgoingFile, stack: ExitStack, *, attach: bool) -> str | InputFile:
     if one.file_id or one.path is None:
         return one.file_id
     content = stack.enter_context(one.path.open("rb"))
     return InputFile(content, one.name, attach=attach, read_file_handle=False)
 
 
-def _in_album(one: Outgoing, medium: str | InputFile) -> InputMedia:
+def _in_album(one: OutgoingFile, medium: str | InputFile) -> InputMedia:
     kind = InputMediaPhoto if one.shape is Shape.PHOTO else InputMediaDocument
     return kind(medium, caption=_cut(one.caption) or None)
 
@@ -137,7 +137,7 @@ def _result(sent: object, batch: Batch) -> tuple[int, Sequence[str]]:
     return int(messages[-1]["message_id"]), ids
 
 
-def _file_id(message: object, one: Outgoing) -> str:
+def _file_id(message: object, one: OutgoingFile) -> str:
     found = message.get(one.shape.value) if isinstance(message, dict) else None
     found = found[-1] if isinstance(found, list) and found else found
     file_id = found.get("file_id") if isinstance(found, dict) else None

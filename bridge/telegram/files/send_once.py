@@ -13,7 +13,7 @@ from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Sent
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.client import Calls
+from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import (
     LATER_SECONDS,
     MOVING_SECONDS,
@@ -21,32 +21,32 @@ from bridge.telegram.api.errors import (
     SHUT_SECONDS,
     ChatClosed,
     ChatMoved,
-    Dropped,
+    ContentRejected,
+    FloodWait,
     PostGone,
-    Refused,
     Result,
     pauses,
 )
-from bridge.telegram.api.unconfirmed import Doubt
+from bridge.telegram.api.unconfirmed import UnconfirmedSend
 from bridge.telegram.files.send import Batch, is_ours, send
 
 log = structlog.get_logger(__name__)
 
 
-class Posting:
+class FileSender:
     """The calls for the files of one turn's answer."""
 
-    def __init__(self, calls: Calls, store: Store, turn: Turn) -> None:
+    def __init__(self, calls: BotClient, store: Store, turn: Turn) -> None:
         self._calls = calls
         self._store = store
         self._turn = turn
         self._lead = f"turn {turn.id} {turn.mark} files "  # a turn that begins anew has new files
-        self._doubt: Doubt | None = None
+        self._doubt: UnconfirmedSend | None = None
         """Of files whose sending got no answer."""
 
     async def act(self, action: str) -> None:
         """Show that something is under way."""
-        await self._calls.act(self._turn.chat, action)
+        await self._calls.send_action(self._turn.chat, action)
 
     async def sent(self, captions: Mapping[str, str]) -> set[str]:
         """The keys of the files that were sent already; those in doubt are looked for first.
@@ -64,7 +64,7 @@ class Posting:
 
     async def _stood(self, begun: Sent, caption: str, count: int) -> bool:
         """Whether files stand there that an earlier process began to send."""
-        self._doubt = Doubt(begun.cause, begun.since, begun.since)
+        self._doubt = UnconfirmedSend(begun.cause, begun.since, begun.since)
         if await self._until_done(begun.cause, lambda: self._stands(caption, count)):
             return True
         await self._not_sent(begun.cause)
@@ -85,7 +85,7 @@ class Posting:
         """Do it until it is done; None when Telegram does not take it."""
         try:
             return await self._insist(act)
-        except (Refused, PostGone):
+        except (ContentRejected, PostGone):
             await self._not_sent(cause)
             return None
         except ChatClosed as error:
@@ -104,7 +104,7 @@ class Posting:
         for pause in pauses():
             try:
                 return await act()
-            except Dropped:
+            except FloodWait:
                 silence = self._calls.pacer.silence(key.chat_id)
                 if silence > PATIENT_SECONDS:
                     raise ReplyLater(silence) from None
@@ -128,7 +128,7 @@ class Posting:
                 post, file_ids = await send(self._calls, key, batch, near)
             except TelegramUnreachable as trouble:
                 if trouble.happened is not Happened.NO:
-                    self._doubt = Doubt(cause, begun, time.time())
+                    self._doubt = UnconfirmedSend(cause, begun, time.time())
                 raise
         await self._note(cause, post)
         return file_ids

@@ -12,29 +12,29 @@ from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.store.operators import agents
 from bridge.store.turns import lifecycle
-from bridge.telegram.access.approval import Door
+from bridge.telegram.access.approval import Approval
 from bridge.telegram.access.rights import Rights
-from bridge.telegram.api.notices import Notices
+from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.commands import settings_menu
 from bridge.telegram.commands.people import Commands
 from bridge.telegram.post import Button, Keyboard
-from bridge.telegram.questions.asking import MOMENT_SECONDS, Listening
+from bridge.telegram.questions.ask import MOMENT_SECONDS, Questions
 from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.keyboards import DISLIKE, LIKE
-from bridge.telegram.updates.events import Press
-from bridge.texts import say
+from bridge.telegram.updates.events import CallbackPress
+from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
 _MARK = "✓"
 """Stands before the judgement that counts."""
 
 
-class Taps:
+class Callbacks:
     """Gives every pressed button its consequence."""
 
     def __init__(
         self,
-        notices: Notices,
+        notices: NoticeQueue,
         store: Store,
         lanes: Lanes,
         commands: Commands,
@@ -42,8 +42,8 @@ class Taps:
         features: Features,
         default: Preferences,
         rights: Rights,
-        door: Door,
-        listening: Listening,
+        door: Approval,
+        listening: Questions,
     ) -> None:
         self._listening = listening
         self._rights = rights
@@ -56,7 +56,7 @@ class Taps:
         self._features = features
         self._default = default
 
-    async def press(self, arrived: Arrived, press: Press) -> None:
+    async def press(self, arrived: Arrived, press: CallbackPress) -> None:
         """Do what the button says, and tell the person. Raises StoreTrouble."""
         what, _, rest = press.data.partition(":")
         if press.data not in {one.data for one in _all(press)}:
@@ -66,20 +66,20 @@ class Taps:
             left = _without(press.buttons, what)
             if left != press.buttons and not await self._rewritten(press, what, rest):
                 self._show_buttons(press, left)
-        text = say(press.sender.language, toast) if toast else None
-        self._notices.toast(press.chat, press.query_id, text, press.sender.id)
+        text = translate(press.sender.language, toast) if toast else None
+        self._notices.answer_callback(press.chat, press.query_id, text, press.sender.id)
 
-    def _show_buttons(self, press: Press, keyboard: Keyboard) -> None:
-        self._notices.show_buttons(press.chat, press.post_id, keyboard, press.sender.id)
+    def _show_buttons(self, press: CallbackPress, keyboard: Keyboard) -> None:
+        self._notices.edit_buttons(press.chat, press.post_id, keyboard, press.sender.id)
 
-    async def _rewritten(self, press: Press, what: str, rest: str) -> bool:
+    async def _rewritten(self, press: CallbackPress, what: str, rest: str) -> bool:
         """Whether the post was taken over since: its buttons are not those that were pressed."""
         if what != "retry":
             return False
         async with self._store.reading() as tx:
             return await lifecycle.rewritten(tx, press.chat, _number(rest), press.post_id)
 
-    async def _do(self, arrived: Arrived, press: Press, what: str, rest: str) -> str | None:
+    async def _do(self, arrived: Arrived, press: CallbackPress, what: str, rest: str) -> str | None:
         """Returns the key of what the person is told in passing, if anything."""
         match what:
             case "stop":
@@ -107,7 +107,7 @@ class Taps:
             case _:
                 return "button.old"
 
-    async def _try_again(self, arrived: Arrived, press: Press, turn_id: int) -> str | None:
+    async def _try_again(self, arrived: Arrived, press: CallbackPress, turn_id: int) -> str | None:
         """Ask a question once more: it costs as much as the first time."""
         if not await self._may_end(press, turn_id):
             return "retry.not_yours"
@@ -117,20 +117,20 @@ class Taps:
         known = {"retry.busy": "retry.busy", "retry.nothing": "button.old"}
         return known.get(refusal.key, "button.not_now")
 
-    async def _may_end(self, press: Press, turn_id: int) -> bool:
+    async def _may_end(self, press: CallbackPress, turn_id: int) -> bool:
         """Whether it is for them to stop an answer or to have it tried again."""
         async with self._store.reading() as tx:
             asker = await lifecycle.asker_of(tx, press.chat, turn_id)
         return asker is None or await self._rights.may_end(press.chat, press.sender, asker)
 
-    async def _clear_copy(self, press: Press, turn_id: int) -> None:
+    async def _clear_copy(self, press: CallbackPress, turn_id: int) -> None:
         """A copy of a post, of whose sending nobody heard, loses its button when that is pressed."""
         async with self._store.reading() as tx:
             posts = await lifecycle.posts_of(tx, press.chat, turn_id)
         if posts is not None and press.post_id not in posts:
             self._show_buttons(press, ())
 
-    async def _ask_chosen(self, arrived: Arrived, press: Press, rest: str) -> str | None:
+    async def _ask_chosen(self, arrived: Arrived, press: CallbackPress, rest: str) -> str | None:
         """Ask the question behind a button, and take the buttons away."""
         token, _, number = rest.rpartition(":")
         refusal = await self._listening.ask_chosen(arrived, press, token, _number(number))
@@ -138,7 +138,7 @@ class Taps:
             self._show_buttons(press, _without(press.buttons, "ask"))
         return refusal or None
 
-    async def _judge(self, press: Press, turn_id: int, *, like: bool) -> str:
+    async def _judge(self, press: CallbackPress, turn_id: int, *, like: bool) -> str:
         """Tell Coze what the person thinks of the answer, and mark the button."""
         await self._lanes.ended(press.chat, MOMENT_SECONDS)  # its id may just be written down
         async with self._store.reading() as tx:
@@ -163,7 +163,7 @@ class Taps:
             self._show_buttons(press, marked)
         return "judge.withdrawn" if again else "judge.thanks"
 
-    async def _choose(self, press: Press, rest: str) -> str | None:
+    async def _choose(self, press: CallbackPress, rest: str) -> str | None:
         """Change a setting of the chat, and show it."""
         name, _, value = rest.partition(":")
         async with self._store.writing() as tx:
@@ -176,13 +176,13 @@ class Taps:
                 await chats.prefer(tx, press.chat, chosen)
             language = chosen.language or press.own_language
             frame = await self._commands.choices(tx, press.chat, chosen, language)
-        self._notices.show(press.chat, press.post_id, frame, press.sender.id)
+        self._notices.edit(press.chat, press.post_id, frame, press.sender.id)
         wide = name in ("answers", "context") and value not in (Answers.MENTION, "0")
         hidden = wide and not await self._commands.introduction.hears_all(press.chat)
         return "settings.hidden" if hidden else None
 
 
-def _all(press: Press) -> list[Button]:
+def _all(press: CallbackPress) -> list[Button]:
     return [one for row in press.buttons for one in row]
 
 

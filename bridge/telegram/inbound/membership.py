@@ -12,34 +12,34 @@ from bridge.relay.lanes import Lanes
 from bridge.store import chat_state, chats
 from bridge.store.engine import Store
 from bridge.store.turns import lifecycle, queue
-from bridge.telegram.access.approval import Door
+from bridge.telegram.access.approval import Approval
 from bridge.telegram.access.introduction import Introduction
 from bridge.telegram.access.rights import Rights
-from bridge.telegram.api.client import Calls
+from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import moved_to
-from bridge.telegram.api.notices import Notices
-from bridge.telegram.api.unwritable import TRY_AGAIN_SECONDS, Shut
-from bridge.telegram.post import Frame, Rendered
-from bridge.telegram.questions.overheard import Context
-from bridge.telegram.updates.events import Moved, Standing, TopicClosed
+from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.api.unwritable import TRY_AGAIN_SECONDS, UnwritableChats
+from bridge.telegram.post import PostContent, Rendered
+from bridge.telegram.questions.overheard import OverheardLines
+from bridge.telegram.updates.events import ChatMigration, MembershipChange, TopicClosed
 
 log = structlog.get_logger(__name__)
 
 
-class Life:
+class Membership:
     """What follows from what happens to chats."""
 
     def __init__(
         self,
         bot: Bot,
-        calls: Calls,
-        notices: Notices,
+        calls: BotClient,
+        notices: NoticeQueue,
         store: Store,
         lanes: Lanes,
-        shut: Shut,
+        shut: UnwritableChats,
         rights: Rights,
-        door: Door,
-        context: Context,
+        door: Approval,
+        context: OverheardLines,
         introduction: Introduction,
     ) -> None:
         self._introduction = introduction
@@ -53,17 +53,17 @@ class Life:
         self._door = door
         self._context = context
 
-    async def take(self, item: Standing | Moved | TopicClosed) -> None:
+    async def take(self, item: MembershipChange | ChatMigration | TopicClosed) -> None:
         """Do what follows from an update. Raises StoreTrouble."""
         match item:
-            case Standing():
+            case MembershipChange():
                 await self.change(item)
-            case Moved(old, new):
+            case ChatMigration(old, new):
                 await self.move(old, new)
             case TopicClosed():
                 await self.topic(item)
 
-    async def change(self, standing: Standing) -> None:
+    async def change(self, standing: MembershipChange) -> None:
         """Our bot was added, removed, muted, promoted or blocked. Raises StoreTrouble."""
         key = standing.chat
         self._rights.forget(key.chat_id)
@@ -81,7 +81,7 @@ class Life:
             async with self._store.writing() as tx:
                 await chats.entitle(tx, key, standing.title)
         await self._shut.reopen(key)
-        if standing.leads:
+        if standing.is_admin:
             await self._shut.reopen_topics(key)
         await self._go_on(key)
         if standing.came and not key.private:
@@ -119,14 +119,14 @@ class Life:
         for one in open_:
             self._lanes.stop(one)
 
-    async def _introduce(self, standing: Standing) -> None:
+    async def _introduce(self, standing: MembershipChange) -> None:
         """Say once how to address us, and what privacy mode keeps from us."""
         async with self._store.writing() as tx:
-            await chats.meet(tx, standing.chat)
+            await chats.ensure_chat(tx, standing.chat)
         if not await self._door.group_opens(standing):
             return
         text = await self._introduction.words(standing.chat, standing.by.language)
-        await self._notices.say(standing.chat, Frame(Rendered(text)), standing.cause)
+        await self._notices.send(standing.chat, PostContent(Rendered(text)), standing.cause)
 
     async def topic(self, change: TopicClosed) -> None:
         """A topic was closed: only administrators write there; or it was opened again."""

@@ -17,7 +17,7 @@ import httpx
 import structlog
 
 from bridge.errors import SecondPoller, StoreTrouble, TelegramUnreachable, TokenRevoked, Unstorable
-from bridge.failpoints import outside
+from bridge.failpoints import failpoint
 from bridge.metrics import Metrics
 from bridge.store import inbox
 from bridge.store.engine import Store
@@ -25,7 +25,7 @@ from bridge.store.inbox import Arrived
 from bridge.telegram.api.clock import TelegramClock
 from bridge.telegram.api.errors import pauses
 from bridge.telegram.inbound.ordering import Ordering
-from bridge.telegram.inbound.router import Settling
+from bridge.telegram.inbound.router import UpdateRouter
 from bridge.telegram.updates.parse import WANTED, kind_of
 from bridge.telegram.updates.route import Route, route_of
 from bridge.transport import http_client, read_bounded
@@ -50,7 +50,7 @@ _DOING = "Fetching updates from Telegram"
 Raw = Mapping[str, object]
 
 
-class Mailbox:
+class UpdatePoller:
     """The `getUpdates` call over plain HTTP: raw JSON in the order of Telegram."""
 
     def __init__(
@@ -100,7 +100,7 @@ class Mailbox:
         if offset is not None:
             asked["offset"] = str(offset)
         try:
-            with outside("getupdates"):
+            with failpoint("getupdates"):
                 request = self._http.build_request("POST", self._address, data=asked)
                 response = await self._http.send(request, stream=True)
                 try:
@@ -149,10 +149,10 @@ class Intake:
 
     def __init__(
         self,
-        mailbox: Mailbox,
+        mailbox: UpdatePoller,
         bot_id: int,
         store: Store,
-        settling: Settling,
+        settling: UpdateRouter,
         recovered: Callable[[], None],
         metrics: Metrics | None = None,
         ignores: Callable[[Route], bool] = lambda route: False,

@@ -10,7 +10,7 @@ from markdown_it.token import Token
 from bridge.telegram.markdown.math import subscript, superscript
 from bridge.telegram.markdown.parser import References, parse
 from bridge.telegram.markdown.tables import Table, aligned
-from bridge.telegram.markdown.text_builder import Canvas
+from bridge.telegram.markdown.text_builder import TextBuilder
 from bridge.telegram.post import Rendered
 
 LONG_QUOTATION_LINES = 6
@@ -34,7 +34,7 @@ def render_block(
 
     `references` holds the addresses that earlier texts have defined, and takes up new ones.
     """
-    canvas = Canvas()
+    canvas = TextBuilder()
     tokens = parse(markdown, {} if references is None else references, preview=preview)
     _Blocks(canvas, tokens).draw()
     return canvas.rendered()
@@ -49,7 +49,7 @@ class _List:
 class _Blocks:
     """Draws block tokens one after the other."""
 
-    def __init__(self, canvas: Canvas, tokens: Sequence[Token]) -> None:
+    def __init__(self, canvas: TextBuilder, tokens: Sequence[Token]) -> None:
         self._canvas = canvas
         self._tokens = tokens
         self._lists: list[_List] = []
@@ -219,7 +219,7 @@ _Cells = Sequence[Sequence[Sequence[Token]]]
 """The inline tokens of each cell of each row, the head first."""
 
 
-def _draw_records(canvas: Canvas, table: Table, cells: _Cells) -> None:
+def _draw_records(canvas: TextBuilder, table: Table, cells: _Cells) -> None:
     """Each row below the others, its cells as they are, behind what their column is called."""
     if not table.rows:
         canvas.write(" · ".join(table.header))
@@ -247,7 +247,7 @@ def _is_linked(cell: Sequence[Token]) -> bool:
     return any(token.type in ("link_open", "image") for token in cell)
 
 
-def _draw_links(canvas: Canvas, cells: _Cells, plain: Sequence[Sequence[str]]) -> None:
+def _draw_links(canvas: TextBuilder, cells: _Cells, plain: Sequence[Sequence[str]]) -> None:
     """Below a table, in which nothing can be a link: each cell with one, behind its row's first."""
     for row, texts in zip(cells, plain, strict=True):
         for column, cell in enumerate(row):
@@ -271,7 +271,7 @@ def _task_box(tokens: Sequence[Token], at: int) -> str | None:
 class _Inline:
     """Draws the inline tokens of one block."""
 
-    def __init__(self, canvas: Canvas, *, bold: bool = False, indent: str = "") -> None:
+    def __init__(self, canvas: TextBuilder, *, bold: bool = False, indent: str = "") -> None:
         self._canvas = canvas
         self._bold = bold
         self._indent = indent
@@ -369,6 +369,6 @@ def _read_table(tokens: Sequence[Token]) -> tuple[tuple[str, ...], _Cells]:
 
 
 def _plain(children: Sequence[Token]) -> str:
-    canvas = Canvas()
+    canvas = TextBuilder()
     _Inline(canvas).draw(children)
     return " ".join(canvas.rendered().text.split())

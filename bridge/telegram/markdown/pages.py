@@ -37,7 +37,7 @@ LONGEST_GRAPHEME = 24
 
 def posts(blocks: Sequence[Rendered], limit: int = LIMIT) -> tuple[Rendered, ...]:
     """The posts that show the blocks, each at most `limit` units and `MOST_ENTITIES` entities."""
-    return Pages(limit, 0).turned(blocks)
+    return Pages(limit, 0).paginate(blocks)
 
 
 class Pages:
@@ -56,7 +56,7 @@ class Pages:
         self._before = ""
         """What the full posts show of the next block."""
 
-    def turned(
+    def paginate(
         self, blocks: Sequence[Rendered], edition: Sequence[int] = ()
     ) -> tuple[Rendered, ...]:
         """The posts that show the blocks now: the full ones as they were, and the open one.

@@ -16,7 +16,7 @@ from markdown_it.token import Token
 from bridge.telegram.markdown.blocks import acceptable
 from bridge.telegram.markdown.parser import References, parse
 from bridge.telegram.markdown.repair import repaired
-from bridge.telegram.markdown.streaming import whole
+from bridge.telegram.markdown.streaming import sanitize
 from bridge.telegram.post import Block
 
 _Part = tuple[str, object, int]
@@ -50,7 +50,7 @@ _DETAILS = re.compile(
 
 def blocks(markdown: str) -> list[Block]:
     """The text as `InputRichMessage.blocks`; empty when there is nothing to see."""
-    text = repaired(whole(markdown))
+    text = repaired(sanitize(markdown))
     references: References = {}
     tokens = parse(text, references)
     found = _folded(text, tokens, references) if _DETAILS.search(text) else _Blocks(tokens).read()
@@ -254,7 +254,7 @@ class _Inline:
     def _write(self, shown: object) -> None:
         parts = self._within[-1][2]
         if isinstance(shown, str):
-            shown = whole(shown) if self._begun else whole(shown).lstrip()
+            shown = sanitize(shown) if self._begun else sanitize(shown).lstrip()
             if parts and isinstance(parts[-1], str):
                 shown = str(parts.pop()) + shown
         if shown:

@@ -27,10 +27,10 @@ _MATH = re.compile(r"^ {0,3}(\$\$|\\\[)")
 
 def render(markdown: str, *, preview: bool = False) -> Rendered:
     """The whole text; with `preview`, a prefix of it with open constructs closed."""
-    return joined(Growing().blocks(markdown, preview=preview))
+    return joined(IncrementalRenderer().blocks(markdown, preview=preview))
 
 
-def whole(text: str) -> str:
+def sanitize(text: str) -> str:
     """The text as Telegram accepts it: surrogate pairs joined, odd line ends and controls gone."""
     joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     lines = re.sub("\r\n?|[\u2028\u2029\x85]", "\n", joined)
@@ -57,7 +57,7 @@ class _Settled:
     """Whether it may hold a name whose address is still to come: `[name][]`."""
 
 
-class Growing:
+class IncrementalRenderer:
     """The blocks of one text; each call may bring a longer prefix of it, or another text."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Growing:
 
     def blocks(self, markdown: str, *, preview: bool = False) -> list[Rendered]:
         """The rendered blocks of the text in order; with `preview`, of a prefix of it."""
-        text = repaired(whole(markdown), preview=preview)
+        text = repaired(sanitize(markdown), preview=preview)
         if not text.startswith(self._last):
             self.edition += 1
         if not text.startswith(self._text):

@@ -16,7 +16,7 @@ class _Open:
     """The piece of the text with which it began."""
 
 
-class Canvas:
+class TextBuilder:
     """Writes text, opens and closes formats, and keeps the space between blocks."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ MOST_CHARACTERS = 500
 """Of each line: who said what matters, not all of it."""
 
 
-class Context:
+class OverheardLines:
     """The last lines of each chat since its last answer."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

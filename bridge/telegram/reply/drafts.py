@@ -11,8 +11,8 @@ import structlog
 
 from bridge.errors import TelegramUnreachable
 from bridge.model import ChatKey
-from bridge.telegram.api.client import Calls
-from bridge.telegram.api.errors import DraftsImpossible, Dropped, Refused
+from bridge.telegram.api.client import BotClient
+from bridge.telegram.api.errors import ContentRejected, DraftsImpossible, FloodWait
 from bridge.telegram.post import Rendered
 from bridge.telegram.reply.features import Features
 
@@ -22,10 +22,10 @@ AGAIN_SECONDS = 20.0
 MOST_FAILURES = 3
 
 
-class Drafting:
+class Drafts:
     """The draft of one reply."""
 
-    def __init__(self, calls: Calls, key: ChatKey, features: Features) -> None:
+    def __init__(self, calls: BotClient, key: ChatKey, features: Features) -> None:
         self._calls = calls
         self._key = key
         self._features = features
@@ -54,13 +54,13 @@ class Drafting:
         self._shown_at = now
         try:
             await self._calls.draft(self._key, self._id, content)
-        except Dropped:
+        except FloodWait:
             return False  # the chat wants silence; the next slot comes when that is over
         except DraftsImpossible as error:
             log.info("no drafts here", chat=self._key.chat_id, why=str(error))
             self._features.drafts = self._features.drafts and not error.everywhere
             self.possible = False
-        except (Refused, TelegramUnreachable) as error:
+        except (ContentRejected, TelegramUnreachable) as error:
             self._failures += 1
             self.possible = self._failures < MOST_FAILURES
             log.info("draft failed", chat=self._key.chat_id, error=str(error))

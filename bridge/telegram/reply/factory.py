@@ -10,28 +10,28 @@ import structlog
 from bridge.model import Preferences, Turn
 from bridge.relay.protocols import ReplyImpossible
 from bridge.store.engine import Store
-from bridge.telegram.api.client import Calls
-from bridge.telegram.files.deliver import Enclosing
-from bridge.telegram.files.send_once import Posting
+from bridge.telegram.api.client import BotClient
+from bridge.telegram.files.deliver import FileDelivery
+from bridge.telegram.files.send_once import FileSender
 from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.live import LiveReply
-from bridge.telegram.reply.options import manner
-from bridge.telegram.reply.outbox import Ledger
+from bridge.telegram.reply.options import reply_options
+from bridge.telegram.reply.outbox import ReplyOutbox
 from bridge.telegram.reply.reactions import Reactions
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Replies:
+class ReplyFactory:
     """What replies are made of."""
 
-    calls: Calls
+    calls: BotClient
     store: Store
     features: Features
     default: Preferences
     reactions: Reactions
-    enclosing: Enclosing
+    enclosing: FileDelivery
 
     @asynccontextmanager
     async def open(self, turn: Turn) -> AsyncIterator[LiveReply]:
@@ -40,11 +40,11 @@ class Replies:
         reply = LiveReply(
             calls,
             turn,
-            manner(turn, self.default, self.features),
+            reply_options(turn, self.default, self.features),
             self.features,
-            Ledger(store, turn),
+            ReplyOutbox(store, turn),
             self.enclosing,
-            Posting(calls, store, turn),
+            FileSender(calls, store, turn),
         )
         self.reactions.clear(turn.chat, [part.message_id for part in turn.parts])
         with calls.pacer.growing(turn.chat.chat_id):

@@ -7,7 +7,7 @@ callback data holds 64 bytes at most, and may be forged.
 from collections.abc import Sequence
 
 from bridge.telegram.post import Button, Keyboard
-from bridge.texts import say
+from bridge.texts import translate
 
 MOST_QUESTIONS = 8
 LIKE, DISLIKE = "👍", "👎"
@@ -15,12 +15,12 @@ LIKE, DISLIKE = "👍", "👎"
 
 def running(turn_id: int, language: str) -> Keyboard:
     """Under a reply that grows."""
-    return ((Button(say(language, "button.stop"), f"stop:{turn_id}"),),)
+    return ((Button(translate(language, "button.stop"), f"stop:{turn_id}"),),)
 
 
 def retry(turn_id: int, language: str) -> Keyboard:
     """Under a reply that could not be finished."""
-    return ((Button(say(language, "button.retry"), f"retry:{turn_id}"),),)
+    return ((Button(translate(language, "button.retry"), f"retry:{turn_id}"),),)
 
 
 def judging(turn_id: int) -> Keyboard:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bridge.model import Picture, Reasoning
+from bridge.model import Reasoning, ReplyState
 from bridge.telegram.markdown.pages import Pages
-from bridge.telegram.markdown.streaming import Growing, joined, render
-from bridge.telegram.post import Entity, Frame, Keyboard, Rendered, units
-from bridge.texts import say
+from bridge.telegram.markdown.streaming import IncrementalRenderer, joined, render
+from bridge.telegram.post import Entity, Keyboard, PostContent, Rendered, units
+from bridge.texts import translate
 
 MOST_TRANSCRIPT = 3000
 """Characters of what was said that are shown: an answer follows it."""
@@ -16,7 +16,7 @@ BRIEF_UNITS = 280
 
 
 class Layout:
-    """Draws the pictures of one reply; it remembers what cannot change any more."""
+    """Draws the states of one reply; it remembers what cannot change any more."""
 
     def __init__(
         self,
@@ -31,49 +31,55 @@ class Layout:
         self._reasoning = reasoning
         self._sentences = sentences
         """What the bridge itself says above the answer."""
-        self._answers: list[Growing] = []
+        self._answers: list[IncrementalRenderer] = []
         self._pages = Pages()
 
-    def frames(self, picture: Picture, keyboard: Keyboard = ()) -> tuple[Frame, ...]:
-        """The posts that show a picture; the keyboard hangs under the last one.
+    def frames(self, reply_state: ReplyState, keyboard: Keyboard = ()) -> tuple[PostContent, ...]:
+        """The posts that show a state; the keyboard hangs under the last one.
 
         Empty when there is nothing to see yet.
         """
-        answers = self._drawn(picture)
-        above = self._above(picture, answers)
+        answers = self._drawn(reply_state)
+        above = self._above(reply_state, answers)
         edition = (len(above), *(growing.edition for growing in self._answers))
-        pages = list(self._pages.turned([*above, *answers], edition))
-        below = self._below(picture, empty=not answers)
+        pages = list(self._pages.paginate([*above, *answers], edition))
+        below = self._below(reply_state, empty=not answers)
         if below.text and pages:
             pages[-1] = joined([pages[-1], below])  # a page keeps room for it
         elif below.text:
             pages.append(below)
         last = len(pages) - 1
         return tuple(
-            Frame(content, keyboard if number == last else ())
+            PostContent(content, keyboard if number == last else ())
             for number, content in enumerate(pages)
         )
 
-    def _drawn(self, picture: Picture) -> list[Rendered]:
+    def _drawn(self, reply_state: ReplyState) -> list[Rendered]:
         """The blocks of all answers; only the last answer may be half."""
-        del self._answers[len(picture.answers) :]  # one may turn out to be empty
-        while len(self._answers) < len(picture.answers):
-            self._answers.append(Growing())
-        last = len(picture.answers) - 1
+        del self._answers[len(reply_state.answers) :]  # one may turn out to be empty
+        while len(self._answers) < len(reply_state.answers):
+            self._answers.append(IncrementalRenderer())
+        last = len(reply_state.answers) - 1
         return [
             block
-            for number, answer in enumerate(picture.answers)
+            for number, answer in enumerate(reply_state.answers)
             for block in self._answers[number].blocks(
-                answer, preview=number == last and not picture.whole
+                answer, preview=number == last and not reply_state.whole
             )
         ]
 
-    def _above(self, picture: Picture, answers: Sequence[Rendered]) -> list[Rendered]:
+    def _above(self, reply_state: ReplyState, answers: Sequence[Rendered]) -> list[Rendered]:
         """What stands above the answer. Nothing, while there would be nothing else to see."""
-        said = [say(self._language, key) for key in picture.notices]
+        said = [translate(self._language, key) for key in reply_state.notices]
         asides = [aside(sentence) for sentence in (*self._sentences, *said)]
-        thoughts, heard = self._thoughts(picture.reasoning), self._heard(picture.transcript)
-        if not answers and not thoughts and not heard and not picture.over and not picture.status:
+        thoughts, heard = self._thoughts(reply_state.reasoning), self._heard(reply_state.transcript)
+        if (
+            not answers
+            and not thoughts
+            and not heard
+            and not reply_state.over
+            and not reply_state.status
+        ):
             return []
         return [*(one for one in (heard,) if one), *asides, *(one for one in (thoughts,) if one)]
 
@@ -93,13 +99,17 @@ class Layout:
             text = shortened(" ".join(text.split()), BRIEF_UNITS)
         return Rendered(text, (Entity("expandable_blockquote", 0, units(text)),)) if text else None
 
-    def _below(self, picture: Picture, *, empty: bool) -> Rendered:
-        if picture.note:
-            return aside(say(self._language, picture.note))
-        if picture.over:
+    def _below(self, reply_state: ReplyState, *, empty: bool) -> Rendered:
+        if reply_state.note:
+            return aside(translate(self._language, reply_state.note))
+        if reply_state.over:
             # such as an answer that is a link without a text
-            return aside(say(self._language, "reply.empty")) if empty else Rendered()
-        return aside(say(self._language, picture.status)) if picture.status else Rendered()
+            return aside(translate(self._language, "reply.empty")) if empty else Rendered()
+        return (
+            aside(translate(self._language, reply_state.status))
+            if reply_state.status
+            else Rendered()
+        )
 
 
 def shortened(text: str, most: int) -> str:
@@ -117,14 +127,14 @@ class Edit:
     """Show a frame in the post at that place."""
 
     place: int
-    frame: Frame
+    frame: PostContent
 
 
 @dataclass(frozen=True)
 class Send:
     """Open a new post with a frame."""
 
-    frame: Frame
+    frame: PostContent
 
 
 @dataclass(frozen=True)
@@ -136,12 +146,12 @@ Step = Edit | Send | Remove
 
 
 def next_step(
-    shown: Sequence[Frame | None], wanted: Sequence[Frame], *, final: bool
+    shown: Sequence[PostContent | None], wanted: Sequence[PostContent], *, final: bool
 ) -> Step | None:
     """The next call that brings what is shown closer to what is wanted; None when it stands.
 
     `shown` holds None for a post whose content is not known. Posts are removed only by the
-    final picture: an unfinished one may still grow.
+    final state: an unfinished one may still grow.
     """
     for place, frame in enumerate(wanted):
         if place >= len(shown):

@@ -1,4 +1,4 @@
-"""The live reply: the newest picture wins, one call at a time, and the final one always arrives."""
+"""The live reply: the newest state wins, one call at a time, and the final one always arrives."""
 
 import asyncio
 import time
@@ -14,29 +14,29 @@ import structlog
 from telegram.constants import ChatAction
 
 from bridge.errors import TelegramUnreachable
-from bridge.model import ChatKey, Picture, Reasoning, Streaming, Turn
+from bridge.model import ChatKey, Reasoning, ReplyState, Streaming, Turn
 from bridge.relay.protocols import ReplyImpossible, ReplyLater
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.client import Calls
+from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import (
     ChatClosed,
     ChatMoved,
-    Dropped,
+    ContentRejected,
+    FloodWait,
     PostGone,
-    Refused,
     RichImpossible,
 )
 from bridge.telegram.api.scheduler import Family
-from bridge.telegram.files.deliver import Enclosing
-from bridge.telegram.files.send_once import Posting
+from bridge.telegram.files.deliver import FileDelivery
+from bridge.telegram.files.send_once import FileSender
 from bridge.telegram.markdown import rich
-from bridge.telegram.post import Frame, Keyboard, Rendered, units
-from bridge.telegram.reply.drafts import Drafting
+from bridge.telegram.post import Keyboard, PostContent, Rendered, units
+from bridge.telegram.reply.drafts import Drafts
 from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.keyboards import judging, question_buttons, retry, running
 from bridge.telegram.reply.layout import Layout
-from bridge.telegram.reply.options import Manner, lateness
-from bridge.telegram.reply.outbox import Ledger
+from bridge.telegram.reply.options import ReplyOptions, lateness
+from bridge.telegram.reply.outbox import ReplyOutbox
 from bridge.telegram.reply.posts import Posts
 
 log = structlog.get_logger(__name__)
@@ -57,13 +57,13 @@ class LiveReply:
 
     def __init__(
         self,
-        calls: Calls,
+        calls: BotClient,
         turn: Turn,
-        manner: Manner,
+        manner: ReplyOptions,
         features: Features,
-        ledger: Ledger,
-        enclosing: Enclosing,
-        posting: Posting,
+        ledger: ReplyOutbox,
+        enclosing: FileDelivery,
+        posting: FileSender,
     ) -> None:
         self._enclosing = enclosing
         self._posting = posting
@@ -78,116 +78,118 @@ class LiveReply:
         self._layout = Layout(
             manner.language, manner.reasoning, late, transcripts=manner.transcripts
         )
-        self._picture = Picture()
+        self._reply_state = ReplyState()
         self._changed = asyncio.Event()
         self._whole = asyncio.Event()
         self._frozen = False
-        """Whether nothing is shown until the final picture."""
+        """Whether nothing is shown until the final state."""
 
-    def show(self, picture: Picture) -> None:
+    def show(self, reply_state: ReplyState) -> None:
         """Show this at the next slot. Raises ReplyImpossible when the chat is closed to us."""
         if self._posts.closed:
             raise ReplyImpossible
-        self._picture, self._posts.saying = picture, bool(picture.answers)
+        self._reply_state, self._posts.saying = reply_state, bool(reply_state.answers)
         if self._posts.unseen_since is None:
             self._posts.unseen_since = asyncio.get_running_loop().time()
         self._changed.set()
-        if picture.whole:
+        if reply_state.whole:
             self._whole.set()
         else:
             self._whole.clear()
 
-    async def finish(self, picture: Picture) -> None:
+    async def finish(self, reply_state: ReplyState) -> None:
         """Show this for good, and return when it stands. Raises ReplyImpossible and ReplyLater."""
         if self._posts.closed:
             raise ReplyImpossible(nothing_stands=not self._posts.ids)
         self._freeze()
-        self._posts.ending(saying=bool(picture.answers))
-        keyboard = await self._last_keyboard(picture)
+        self._posts.ending(saying=bool(reply_state.answers))
+        keyboard = await self._last_keyboard(reply_state)
         speak_in = self._manner.language if self._manner.spoken else None
-        async with self._enclosing.of(picture, self._posting, speak_in) as enclosure:
-            await self._stand(enclosure.picture, keyboard)
+        async with self._enclosing.of(reply_state, self._posting, speak_in) as enclosure:
+            await self._stand(enclosure.reply_state, keyboard)
             if not await enclosure.send():
-                await self._stand(enclosure.picture, keyboard)
+                await self._stand(enclosure.reply_state, keyboard)
 
-    async def _stand(self, picture: Picture, keyboard: Keyboard) -> None:
+    async def _stand(self, reply_state: ReplyState, keyboard: Keyboard) -> None:
         """Show this until it stands."""
         async with self._posts.calling:  # the call in flight ends first: it must not come last
-            wanted = await self._for_good(picture, keyboard)
+            wanted = await self._for_good(reply_state, keyboard)
             try:
                 await self._posts.insist(wanted)
                 if self._posts.copied:  # what was looked for in vain may stand there all the same
-                    wanted = await self._for_good(picture, keyboard)
+                    wanted = await self._for_good(reply_state, keyboard)
                     await self._posts.insist(wanted)
-            except Refused:
+            except ContentRejected:
                 await self._insist_plainly(wanted)
                 return
             if self._manner.rich and len(wanted) == 1:
-                await self._enrich(picture, wanted[0].keyboard)
+                await self._enrich(reply_state, wanted[0].keyboard)
 
-    async def _for_good(self, picture: Picture, keyboard: Keyboard) -> Sequence[Frame]:
-        """The frames of the final picture, below posts that stay as they are."""
-        frames = self._frames(picture, keyboard)
-        kept = min(picture.keeps, len(self._posts.ids))
+    async def _for_good(self, reply_state: ReplyState, keyboard: Keyboard) -> Sequence[PostContent]:
+        """The frames of the final state, below posts that stay as they are."""
+        frames = self._frames(reply_state, keyboard)
+        kept = min(reply_state.keeps, len(self._posts.ids))
         if not kept:
             return frames
         await self._posts.keep()
-        unknown = Frame(Rendered())
+        unknown = PostContent(Rendered())
         self._posts.shown[:kept] = [unknown] * kept
         return [*[unknown] * kept, *frames]
 
-    def _frames(self, picture: Picture, keyboard: Keyboard) -> Sequence[Frame]:
+    def _frames(self, reply_state: ReplyState, keyboard: Keyboard) -> Sequence[PostContent]:
         if self._posts.copied:
-            picture = replace(picture, notices=(*picture.notices, "reply.copied"))
-        return self._layout.frames(picture, keyboard)
+            reply_state = replace(reply_state, notices=(*reply_state.notices, "reply.copied"))
+        return self._layout.frames(reply_state, keyboard)
 
     def _freeze(self) -> None:
         self._frozen = True
         self._changed.set()
         self._whole.set()
 
-    async def _insist_plainly(self, wanted: Sequence[Frame]) -> None:
+    async def _insist_plainly(self, wanted: Sequence[PostContent]) -> None:
         """The text alone, as the last resort. Raises ReplyImpossible when even that is refused."""
         self._posts.plainly = True
         try:
-            await self._posts.insist([Frame(Rendered(frame.content.text)) for frame in wanted])
-        except Refused as error:
+            await self._posts.insist(
+                [PostContent(Rendered(frame.content.text)) for frame in wanted]
+            )
+        except ContentRejected as error:
             self._posts.closed = True
             raise ReplyImpossible(str(error), nothing_stands=not self._posts.ids) from error
 
-    async def _enrich(self, picture: Picture, keyboard: Keyboard) -> None:
+    async def _enrich(self, reply_state: ReplyState, keyboard: Keyboard) -> None:
         """What gains from it becomes a rich message; should that fail, the text stands already."""
-        more = picture.note or picture.notices or len(picture.answers) != 1
-        thoughts = picture.reasoning and self._manner.reasoning is not Reasoning.OFF
-        if more or thoughts or not self._posts.ids or not rich.worth_it(picture.text):
+        more = reply_state.note or reply_state.notices or len(reply_state.answers) != 1
+        thoughts = reply_state.reasoning and self._manner.reasoning is not Reasoning.OFF
+        if more or thoughts or not self._posts.ids or not rich.worth_it(reply_state.text):
             return
         try:
-            blocks = rich.blocks(picture.text)
-            await self._calls.enrich(self._key, self._posts.ids[0], blocks, keyboard)
+            blocks = rich.blocks(reply_state.text)
+            await self._calls.edit_as_rich(self._key, self._posts.ids[0], blocks, keyboard)
         except RichImpossible as error:
             log.warning("no rich messages", why=str(error))
             self._features.rich = False
         except (
             ChatClosed,
             ChatMoved,
-            Dropped,
+            FloodWait,
             PostGone,
-            Refused,
+            ContentRejected,
             TelegramUnreachable,
         ) as error:
             log.info("not made rich", turn=self._turn.id, error=str(error))
 
     async def grow(self) -> None:
-        """Show pictures as they come, at the pace that the chat allows, until cancelled."""
+        """Show states as they come, at the pace that the chat allows, until cancelled."""
         if self._manner.streaming is Streaming.DRAFTS:
             await self._grow_as_draft()
         if not self._over():
             await self._grow_by_edits()
 
     async def _grow_as_draft(self) -> None:
-        """Until the final picture, or until it turns out that there are no drafts here."""
+        """Until the final state, or until it turns out that there are no drafts here."""
         loop = asyncio.get_running_loop()
-        draft = Drafting(self._calls, self._key, self._features)
+        draft = Drafts(self._calls, self._key, self._features)
         self._changed.set()  # even nothing is worth showing: it shows that the agent thinks
         while draft.possible and not self._over():
             with suppress(TimeoutError):
@@ -207,7 +209,7 @@ class LiveReply:
                 async with self._posts.calling:
                     await self._show_draft(draft, content, since)
 
-    async def _show_draft(self, draft: Drafting, content: Rendered, since: float | None) -> None:
+    async def _show_draft(self, draft: Drafts, content: Rendered, since: float | None) -> None:
         if self._over():  # it would come behind the final message
             return
         try:
@@ -233,7 +235,7 @@ class LiveReply:
                 if self._turn.attachments:
                     group.create_task(self._carry(), name=f"files of turn {self._turn.id}")
         except* ReplyImpossible:
-            pass  # the relay hears of it when it shows the next picture
+            pass  # the relay hears of it when it shows the next state
 
     async def _grow_by_pieces(self) -> None:
         while not self._over():
@@ -248,7 +250,7 @@ class LiveReply:
         while not self._over():
             await self._whole.wait()
             await asyncio.sleep(WHOLE_SECONDS)
-            while self._picture.whole and not self._over() and self._unfinished():
+            while self._reply_state.whole and not self._over() and self._unfinished():
                 if not await self._interim(Priority.FINAL):
                     break
             if not self._over():
@@ -261,31 +263,31 @@ class LiveReply:
         wanted = self._wanted(settled_only=settled_only)
         return self._posts.next(wanted) is not None
 
-    def _wanted(self, *, settled_only: bool = False) -> Sequence[Frame]:
+    def _wanted(self, *, settled_only: bool = False) -> Sequence[PostContent]:
         """What should stand there now; with `settled_only`, just the full posts."""
         keyboard = running(self._turn.id, self._manner.language)
-        frames = self._frames(self._picture, keyboard)
+        frames = self._frames(self._reply_state, keyboard)
         return frames[:-1] if settled_only else frames
 
     async def _type(self) -> None:
         while not self._over():
-            await self._calls.act(self._key)
+            await self._calls.send_action(self._key)
             await asyncio.sleep(TYPING_SECONDS)
 
     async def _carry(self) -> None:
         """Show that files are on their way to the agent, for as long as they are."""
-        while not self._over() and not self._picture.answers:
-            if self._picture.status == "status.files":
-                await self._calls.act(self._key, ChatAction.UPLOAD_DOCUMENT)
+        while not self._over() and not self._reply_state.answers:
+            if self._reply_state.status == "status.files":
+                await self._calls.send_action(self._key, ChatAction.UPLOAD_DOCUMENT)
             await asyncio.sleep(TYPING_SECONDS)
 
     async def _something_to_see(self) -> None:
         """Wait for the first text, or for something else that the agent does for a while."""
         loop = asyncio.get_running_loop()
         busy_since: float | None = None
-        while not self._picture.answers and not self._over():
+        while not self._reply_state.answers and not self._over():
             left = None
-            if self._picture.status:
+            if self._reply_state.status:
                 busy_since = busy_since or loop.time()
                 left = busy_since + STATUS_SECONDS - loop.time()
                 if left <= 0:
@@ -298,10 +300,10 @@ class LiveReply:
         loop = asyncio.get_running_loop()
         latest = loop.time() + FIRST_TEXT_SECONDS
         while (
-            self._picture.answers
+            self._reply_state.answers
             and not self._over()
-            and not self._picture.whole
-            and units(self._picture.text) < ENOUGH_UNITS
+            and not self._reply_state.whole
+            and units(self._reply_state.text) < ENOUGH_UNITS
             and loop.time() < latest
         ):
             await self._until_changed(latest - loop.time())
@@ -313,7 +315,7 @@ class LiveReply:
                 await self._changed.wait()
 
     async def _interim(self, priority: Priority, *, settled_only: bool = False) -> bool:
-        """Make one call when its slot comes, for the newest picture that there is then.
+        """Make one call when its slot comes, for the newest state that there is then.
 
         Returns whether a call was made and something new stands.
         """
@@ -327,7 +329,7 @@ class LiveReply:
                 slot = await stack.enter_async_context(posts.slot(priority, new=new))
                 if not self._over():  # else who holds the lock may be waiting for a slot
                     await stack.enter_async_context(posts.calling)
-                if self._over():  # the final picture is next
+                if self._over():  # the final state is next
                     slot.skip()
                     return False
                 self._changed.clear()
@@ -342,11 +344,11 @@ class LiveReply:
                 if posts.next(wanted) is not None:
                     self._still_unseen(since)
                 return True
-        except Dropped:
+        except FloodWait:
             self._still_unseen(since)
             await posts.silence()
-        except Refused:
-            pass  # it was logged; the next picture has other content
+        except ContentRejected:
+            pass  # it was logged; the next state has other content
         except ReplyLater:
             return False  # the group moves; the answer goes on there
         except TelegramUnreachable as trouble:
@@ -385,13 +387,13 @@ class LiveReply:
             if held:
                 self._posts.calling.release()
 
-    async def _last_keyboard(self, picture: Picture) -> Keyboard:
-        if picture.can_retry:
+    async def _last_keyboard(self, reply_state: ReplyState) -> Keyboard:
+        if reply_state.can_retry:
             return retry(self._turn.id, self._manner.language)
         keyboard: Keyboard = ()
-        if picture.suggestions and self._manner.suggestions:
-            token = await self._ledger.offer(picture.suggestions)
-            keyboard = question_buttons(picture.suggestions, token)
-        if self._manner.judged and picture.answer_id and picture.note is None:
+        if reply_state.suggestions and self._manner.suggestions:
+            token = await self._ledger.offer(reply_state.suggestions)
+            keyboard = question_buttons(reply_state.suggestions, token)
+        if self._manner.judged and reply_state.answer_id and reply_state.note is None:
             keyboard += judging(self._turn.id)
         return keyboard

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bridge.model import Kind, Preferences, Reasoning, Speech, Streaming, Turn
+from bridge.model import AttachmentKind, Preferences, Reasoning, Speech, Streaming, Turn
 from bridge.telegram.reply.features import Features
-from bridge.texts import age, say
+from bridge.texts import age, translate
 
 LATE_SECONDS = 600.0
 """After this long an answer says how old its question is."""
 
 
 @dataclass(frozen=True)
-class Manner:
+class ReplyOptions:
     """How one reply is to look and to grow."""
 
     language: str
@@ -29,13 +29,13 @@ class Manner:
     """Whether a finished answer may become a rich message."""
 
 
-def manner(turn: Turn, default: Preferences, features: Features) -> Manner:
+def reply_options(turn: Turn, default: Preferences, features: Features) -> ReplyOptions:
     """How the reply of a turn is to be: as its chat has chosen, as far as the servers can."""
     chosen = turn.preferences.over(default)
     streaming = chosen.streaming or Streaming.EDITS
     if streaming is Streaming.DRAFTS and not (turn.chat.private and features.drafts):
         streaming = Streaming.EDITS
-    return Manner(
+    return ReplyOptions(
         language=chosen.language or turn.sender.language,
         reasoning=chosen.reasoning or Reasoning.OFF,
         suggestions=chosen.suggestions is not False,
@@ -48,11 +48,13 @@ def manner(turn: Turn, default: Preferences, features: Features) -> Manner:
 
 
 def _spoken(turn: Turn, chosen: Preferences) -> bool:
-    asked = any(one.kind is Kind.VOICE for one in turn.attachments)
+    asked = any(one.kind is AttachmentKind.VOICE for one in turn.attachments)
     return chosen.speech is Speech.ALWAYS or (chosen.speech is Speech.VOICE and asked)
 
 
 def lateness(turn: Turn, language: str, now: float) -> Sequence[str]:
     """A sentence for an answer that comes long after its question, as after an outage."""
     late = turn.late(now)
-    return [say(language, "reply.late", age=age(late, language))] if late > LATE_SECONDS else []
+    return (
+        [translate(language, "reply.late", age=age(late, language))] if late > LATE_SECONDS else []
+    )

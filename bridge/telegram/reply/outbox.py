@@ -9,7 +9,7 @@ from bridge.store.outbox import Sent
 from bridge.store.turns import lifecycle, suggestions
 
 
-class Ledger:
+class ReplyOutbox:
     """The store, for one reply. Everything here raises StoreTrouble."""
 
     def __init__(self, store: Store, turn: Turn) -> None:

@@ -11,7 +11,7 @@ from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import Turn
 from bridge.relay.protocols import ReplyImpossible, ReplyLater
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.client import Calls
+from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import (
     LATER_SECONDS,
     MOVING_SECONDS,
@@ -19,16 +19,16 @@ from bridge.telegram.api.errors import (
     SHUT_SECONDS,
     ChatClosed,
     ChatMoved,
-    Dropped,
+    ContentRejected,
+    FloodWait,
     PostGone,
-    Refused,
     pauses,
 )
 from bridge.telegram.api.scheduler import Family, Slot
-from bridge.telegram.api.unconfirmed import Doubt, Found
-from bridge.telegram.post import Frame
+from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
+from bridge.telegram.post import PostContent
 from bridge.telegram.reply.layout import Edit, Remove, Send, Step, next_step
-from bridge.telegram.reply.outbox import Ledger
+from bridge.telegram.reply.outbox import ReplyOutbox
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 class Posts:
     """One reply's posts in a chat. One call at a time: hold `calling` for it."""
 
-    def __init__(self, calls: Calls, turn: Turn, ledger: Ledger) -> None:
+    def __init__(self, calls: BotClient, turn: Turn, ledger: ReplyOutbox) -> None:
         self.calling = asyncio.Lock()
         self.closed = False
         """Whether nothing can be written into the chat."""
@@ -49,22 +49,22 @@ class Posts:
         self.unseen_since: float | None = None
         """When the oldest text came that nobody has seen; on the loop's clock."""
         self.saying = False
-        """Whether the newest picture holds words of the agent."""
+        """Whether the newest state holds words of the agent."""
         self.ids = list(turn.posts)
-        self.shown: list[Frame | None] = [None] * len(turn.posts)
+        self.shown: list[PostContent | None] = [None] * len(turn.posts)
         self._calls = calls
         self._turn = turn
         self._ledger = ledger
-        self._doubt: Doubt | None = None
+        self._doubt: UnconfirmedSend | None = None
         """The next post, when its sending was begun and got no answer."""
         self._read = bool(turn.posts)
         """Whether words of the agent stand there."""
         self._ended_at: float | None = None
         """When the last text came that does not stand yet; on the loop's clock."""
-        self._vain: Found | None = None
+        self._vain: Search | None = None
         """A search for it that found nothing."""
 
-    def next(self, wanted: Sequence[Frame], *, final: bool = False) -> Step | None:
+    def next(self, wanted: Sequence[PostContent], *, final: bool = False) -> Step | None:
         """The next call towards what is wanted."""
         return next_step(self.shown, wanted, final=final)
 
@@ -90,13 +90,13 @@ class Posts:
                 case Send(frame):
                     await self._stands(await self._send(frame), frame)
                 case Remove():
-                    await self._calls.remove(self._turn.chat, self.ids[-1])
+                    await self._calls.delete(self._turn.chat, self.ids[-1])
                     self.ids.pop()
                     self.shown.pop()
                     await self._ledger.changed(self.ids)
         except PostGone as error:
             if isinstance(step, Send):
-                raise Refused(str(error)) from error
+                raise ContentRejected(str(error)) from error
             await self._lose(step)
         except ChatClosed as error:
             raise self._shut(error) from error
@@ -131,7 +131,7 @@ class Posts:
         self.closed = True
         return ReplyImpossible(str(error), nothing_stands=not self.ids)
 
-    async def insist(self, wanted: Sequence[Frame]) -> None:
+    async def insist(self, wanted: Sequence[PostContent]) -> None:
         """Make the calls until everything stands. Needs `calling`.
 
         Raises Refused, StoreTrouble, ReplyImpossible, and ReplyLater when Telegram takes nothing
@@ -148,7 +148,7 @@ class Posts:
                     continue
                 async with self.slot(Priority.FINAL, new=isinstance(step, Send)):
                     await self.do(step)
-            except Dropped:
+            except FloodWait:
                 await self.silence()
             except TelegramUnreachable as trouble:
                 log.warning("final text waits", turn=self._turn.id, trouble=str(trouble))
@@ -171,7 +171,7 @@ class Posts:
         return self._doubt is not None
 
     async def found(
-        self, frame: Frame, priority: Priority, over: Callable[[], bool] = lambda: False
+        self, frame: PostContent, priority: Priority, over: Callable[[], bool] = lambda: False
     ) -> bool:
         """Put the frame into the post that was begun before, if it stands. Needs `calling`.
 
@@ -203,30 +203,30 @@ class Posts:
     async def keep(self) -> None:
         """Take the buttons away from the posts: more stands below them."""
         if self.ids:
-            await self._calls.show_buttons(self._turn.chat, self.ids[-1], ())
+            await self._calls.edit_buttons(self._turn.chat, self.ids[-1], ())
 
-    async def _send(self, frame: Frame) -> int:
+    async def _send(self, frame: PostContent) -> int:
         """Send a post; one whose sending is in doubt is looked for first: it is Dropped."""
         place, begun = len(self.ids), time.time()
         if self._doubt is not None:
-            raise Dropped
+            raise FloodWait
         earlier = await self._ledger.sending(place, anew=self._vain is not None)
         if earlier is not None:
-            self._doubt = Doubt(self._ledger.cause(place), earlier.since, earlier.since)
-            raise Dropped
+            self._doubt = UnconfirmedSend(self._ledger.cause(place), earlier.since, earlier.since)
+            raise FloodWait
         try:
             return await self._calls.send(self._turn.chat, frame, self._reply_to(), **self._near())
         except TelegramUnreachable as trouble:
             if trouble.happened is Happened.NO:
                 await self._ledger.not_sent(place)
             else:
-                self._doubt = Doubt(self._ledger.cause(place), begun, time.time())
+                self._doubt = UnconfirmedSend(self._ledger.cause(place), begun, time.time())
             raise
-        except (Dropped, Refused, PostGone, ChatClosed, ChatMoved):
+        except (FloodWait, ContentRejected, PostGone, ChatClosed, ChatMoved):
             await self._ledger.not_sent(place)
             raise
 
-    async def _stands(self, post: int, frame: Frame) -> None:
+    async def _stands(self, post: int, frame: PostContent) -> None:
         vain, self._vain = self._vain, None
         if vain is not None and vain.copied_by(post):
             self.copied = self.copied or not self.ids

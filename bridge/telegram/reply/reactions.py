@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bridge.model import ChatKey
-from bridge.telegram.api.notices import Notices
+from bridge.telegram.api.notices import NoticeQueue
 
 SEEN = "👀"
 MOST = 10_000
@@ -12,7 +12,7 @@ MOST = 10_000
 class Reactions:
     """Our reactions that are to be taken away again; after a restart they stay."""
 
-    def __init__(self, notices: Notices) -> None:
+    def __init__(self, notices: NoticeQueue) -> None:
         self._notices = notices
         self._shown: set[tuple[int, int]] = set()
 

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from telegram import ExternalReplyInfo, PhotoSize
 from telegram import Message as RawMessage
 
-from bridge.model import Attachment, Kind
+from bridge.model import Attachment, AttachmentKind
 from bridge.telegram.updates.rich_text import checklist_text
 
 MOST_BYTES = 20 * 1024 * 1024
@@ -23,7 +23,7 @@ _UNSAFE = re.compile(
 )
 _EXTENSION = re.compile(r"\.\w{1,15}")
 _ANYTHING = ("application/octet-stream", "application/json", "application/xml")
-_KINDS = {"image": Kind.IMAGE, "audio": Kind.AUDIO}
+_KINDS = {"image": AttachmentKind.IMAGE, "audio": AttachmentKind.AUDIO}
 _EXTENSIONS = {
     "audio/mpeg": ".mp3",
     "audio/mp4": ".m4a",
@@ -41,20 +41,24 @@ def _files(raw: RawMessage | ExternalReplyInfo) -> Iterator[Attachment]:
     if raw.photo:
         best = _best(raw.photo)
         yield Attachment(
-            best.file_id, best.file_unique_id, Kind.IMAGE, "photo.jpg", best.file_size or 0
+            best.file_id,
+            best.file_unique_id,
+            AttachmentKind.IMAGE,
+            "photo.jpg",
+            best.file_size or 0,
         )
     elif raw.voice is not None:
-        yield _file(raw.voice, Kind.VOICE, "voice.ogg")
+        yield _file(raw.voice, AttachmentKind.VOICE, "voice.ogg")
     elif raw.video_note is not None:
-        yield _file(raw.video_note, Kind.FILE, "video.mp4")
+        yield _file(raw.video_note, AttachmentKind.FILE, "video.mp4")
     elif raw.sticker is not None and not (raw.sticker.is_animated or raw.sticker.is_video):
-        yield _file(raw.sticker, Kind.IMAGE, "sticker.webp")
+        yield _file(raw.sticker, AttachmentKind.IMAGE, "sticker.webp")
     elif (named := raw.animation or raw.document or raw.audio or raw.video) is not None:
         mime = str(named.mime_type or "").lower()
         name = file_name(
             str(named.file_name or ""), mime, fallback=_FALLBACKS[type(named).__name__]
         )
-        yield _file(named, _KINDS.get(mime.partition("/")[0], Kind.FILE), name)
+        yield _file(named, _KINDS.get(mime.partition("/")[0], AttachmentKind.FILE), name)
 
 
 _FALLBACKS = {
@@ -65,7 +69,7 @@ _FALLBACKS = {
 }
 
 
-def _file(found: object, kind: Kind, name: str) -> Attachment:
+def _file(found: object, kind: AttachmentKind, name: str) -> Attachment:
     """A file as any of the library's classes describes it. Raises TypeError for a broken one."""
     file_id, key = getattr(found, "file_id", None), getattr(found, "file_unique_id", None)
     size = getattr(found, "file_size", None)

@@ -8,21 +8,21 @@ from bridge.telegram.post import Cause, Keyboard
 
 
 @dataclass(frozen=True)
-class Ask:
+class Question:
     """A message that asks us for an answer."""
 
     message: Message
 
 
 @dataclass(frozen=True)
-class Heard:
+class Overheard:
     """A group's message that does not speak to us by itself."""
 
     message: Message
 
 
 @dataclass(frozen=True)
-class Edit:
+class MessageEdited:
     """A message whose text was changed by the person who wrote it."""
 
     message: Message
@@ -33,7 +33,7 @@ class Edit:
 
 
 @dataclass(frozen=True)
-class _Spoken:
+class _MessageEvent:
     message: Message
     update_id: int
 
@@ -53,7 +53,7 @@ class _Spoken:
 
 
 @dataclass(frozen=True)
-class Order(_Spoken):
+class CommandCall(_MessageEvent):
     """A slash command for us."""
 
     name: str
@@ -65,7 +65,7 @@ class Order(_Spoken):
 
 
 @dataclass(frozen=True)
-class Unreadable(_Spoken):
+class Unreadable(_MessageEvent):
     """A message of a kind that we cannot read."""
 
     @property
@@ -78,7 +78,7 @@ class Unreadable(_Spoken):
 
 
 @dataclass(frozen=True)
-class Press:
+class CallbackPress:
     """A button that was pressed."""
 
     update_id: int
@@ -103,14 +103,14 @@ class Press:
 
 
 @dataclass(frozen=True)
-class Stopped:
+class DraftStopped:
     """The Stop button under a draft, which is Telegram's own, was pressed."""
 
     chat: ChatKey
 
 
 @dataclass(frozen=True)
-class Standing:
+class MembershipChange:
     """What our bot is in a chat was changed."""
 
     update_id: int
@@ -123,7 +123,7 @@ class Standing:
     """Whether it is not there any more, or a person has blocked it."""
     mute: bool
     """Whether it is there and may not write."""
-    leads: bool = False
+    is_admin: bool = False
     """Whether it is administrator, which may write into closed topics."""
     mute_until: float = 0.0
     """When that ends by itself, of which nothing is said then (Unix seconds); 0 when it does not."""
@@ -135,7 +135,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Moved:
+class ChatMigration:
     """A group lives on as a supergroup, which is another chat."""
 
     old: int
@@ -151,50 +151,57 @@ class TopicClosed:
 
 
 @dataclass(frozen=True)
-class Nothing:
+class Ignored:
     """Not for us; `why` is for the log."""
 
     why: str
 
 
-Item = (
-    Ask
-    | Heard
-    | Edit
-    | Order
+Event = (
+    Question
+    | Overheard
+    | MessageEdited
+    | CommandCall
     | Unreadable
-    | Press
-    | Stopped
-    | Standing
-    | Moved
+    | CallbackPress
+    | DraftStopped
+    | MembershipChange
+    | ChatMigration
     | TopicClosed
-    | Nothing
+    | Ignored
 )
-Spoken = TypeVar("Spoken", Order, Unreadable, Press)
+MessageEvent = TypeVar("MessageEvent", CommandCall, Unreadable, CallbackPress)
 
 
-def chat_of(item: Item) -> ChatKey | None:
+def chat_of(item: Event) -> ChatKey | None:
     """Where something happened; None for what happened nowhere, or between two chats."""
     match item:
-        case Ask(message) | Heard(message) | Edit(message=message):
+        case Question(message) | Overheard(message) | MessageEdited(message=message):
             return message.chat
-        case Order() | Unreadable() | Press() | Stopped() | Standing() | TopicClosed():
+        case (
+            CommandCall()
+            | Unreadable()
+            | CallbackPress()
+            | DraftStopped()
+            | MembershipChange()
+            | TopicClosed()
+        ):
             return item.chat
-        case Moved() | Nothing():
+        case ChatMigration() | Ignored():
             return None
 
 
-def moved(item: Item, new: int) -> Item:
+def moved(item: Event, new: int) -> Event:
     """The same in the supergroup that its group has become, where its message has another id."""
     match item:
-        case Ask(message) | Heard(message) | Edit(message=message):
+        case Question(message) | Overheard(message) | MessageEdited(message=message):
             return replace(item, message=_in(message, new))
-        case Order() | Unreadable():
+        case CommandCall() | Unreadable():
             return replace(item, message=_in(item.message, new))
-        case Press() | Stopped():
+        case CallbackPress() | DraftStopped():
             return replace(item, chat=ChatKey(new, item.chat.thread_id))
         case _:
-            return Nothing("the life of a group that is another chat by now")
+            return Ignored("the life of a group that is another chat by now")
 
 
 def _in(message: Message, new: int) -> Message:

@@ -5,7 +5,7 @@ from telegram import MessageEntity, MessageOrigin, MessageOriginUser
 from telegram import User as RawUser
 from telegram.constants import ChatType
 
-from bridge.model import Attachment, ChatKey, Kind, Message, Quote, Sender
+from bridge.model import Attachment, AttachmentKind, ChatKey, Message, Quote, Sender
 from bridge.telegram.updates.addressing import (
     TELEGRAM,
     Us,
@@ -83,7 +83,9 @@ def _files_of_answered(raw: RawMessage, us: Us) -> tuple[Attachment, ...]:
     if answered is None:  # a message of another chat comes along as a sketch
         return attachments(raw.external_reply) if raw.external_reply is not None else ()
     ours = answered.from_user is not None and answered.from_user.id == us.id
-    return tuple(one for one in attachments(answered) if not ours or one.kind is not Kind.VOICE)
+    return tuple(
+        one for one in attachments(answered) if not ours or one.kind is not AttachmentKind.VOICE
+    )
 
 
 def _words_of(raw: RawMessage) -> str:
@@ -141,7 +143,7 @@ def author_of(raw: RawMessage) -> Sender | None:
     if raw.sender_chat is not None and raw.chat.type != ChatType.PRIVATE:
         name = storable(raw.sender_chat.title or "")
         ours = raw.sender_chat.id == raw.chat.id
-        return Sender(whole_number(raw.sender_chat.id), name, leads=ours)
+        return Sender(whole_number(raw.sender_chat.id), name, is_admin=ours)
     if raw.from_user is None or raw.from_user.is_bot:
         return None
     return sender_of(raw.from_user)

@@ -23,16 +23,16 @@ from bridge.model import ChatKey, Message
 from bridge.telegram.post import Button, Keyboard
 from bridge.telegram.updates.addressing import Command, Us, addressed, command, text_of
 from bridge.telegram.updates.events import (
-    Ask,
-    Edit,
-    Heard,
-    Item,
-    Moved,
-    Nothing,
-    Order,
-    Press,
-    Standing,
-    Stopped,
+    CallbackPress,
+    ChatMigration,
+    CommandCall,
+    DraftStopped,
+    Event,
+    Ignored,
+    MembershipChange,
+    MessageEdited,
+    Overheard,
+    Question,
     TopicClosed,
     Unreadable,
 )
@@ -58,7 +58,7 @@ WANTED = (
 """The kinds of updates that we ask Telegram for."""
 
 
-def read(content: Mapping[str, object], bot: Bot, ahead_seconds: float = 0.0) -> Item:
+def read(content: Mapping[str, object], bot: Bot, ahead_seconds: float = 0.0) -> Event:
     """What a raw update means. Raises whatever the library raises for one that is broken.
 
     `ahead_seconds` is how far our clock is ahead of Telegram's.
@@ -66,9 +66,9 @@ def read(content: Mapping[str, object], bot: Bot, ahead_seconds: float = 0.0) ->
     update, lost = parsed(content, bot)
     item = _item(update, content, bot, lost)
     match item:
-        case Ask(message) | Heard(message) | Edit(message=message):
+        case Question(message) | Overheard(message) | MessageEdited(message=message):
             return replace(item, message=_as_here(message, ahead_seconds, lost))
-        case Order() | Unreadable():
+        case CommandCall() | Unreadable():
             return replace(item, message=_as_here(item.message, ahead_seconds, lost))
         case _:
             return item
@@ -86,7 +86,7 @@ def _as_here(message: Message, ahead_seconds: float, lost: bool) -> Message:
     return replace(message, written_at=message.written_at + ahead_seconds)
 
 
-def _item(update: Update, content: Mapping[str, object], bot: Bot, lost: bool) -> Item:
+def _item(update: Update, content: Mapping[str, object], bot: Bot, lost: bool) -> Event:
     if update.message is not None:
         return _message(update.message, bot, update.update_id, lost)
     if update.edited_message is not None:
@@ -98,10 +98,10 @@ def _item(update: Update, content: Mapping[str, object], bot: Bot, lost: bool) -
     stopped = update.api_kwargs.get("stopped_message_generation")
     if isinstance(stopped, dict):
         thread = stopped.get("message_thread_id")
-        return Stopped(
+        return DraftStopped(
             ChatKey(whole_number(chat_of(content)), thread if isinstance(thread, int) else 0)
         )
-    return Nothing("another kind of update")
+    return Ignored("another kind of update")
 
 
 def chat_of(content: Mapping[str, object]) -> int:
@@ -122,59 +122,59 @@ def kind_of(content: Mapping[str, object]) -> str:
     return next((name for name in WANTED if name in content), "other")
 
 
-def _message(raw: RawMessage, bot: Bot, update_id: int, lost: bool = False) -> Item:
+def _message(raw: RawMessage, bot: Bot, update_id: int, lost: bool = False) -> Event:
     event = _event(raw)
     if event is not None:
         return event
     sender = author_of(raw)
     if sender is None:
-        return Nothing("not from a person")
+        return Ignored("not from a person")
     us, private = Us(bot.id, bot.username), raw.chat.type == ChatType.PRIVATE
     said = read_message(raw, sender, us)
     for_us = private or addressed(raw, us)
     if not said.text and not said.attachments and not text_of(raw):
         unknown = raw.api_kwargs.keys() - _NO_CONTENT
         if raw.effective_attachment is None and not unknown and not lost:
-            return Nothing("no content")
-        return Unreadable(said, update_id) if for_us else Nothing("a kind that we cannot read")
+            return Ignored("no content")
+        return Unreadable(said, update_id) if for_us else Ignored("a kind that we cannot read")
     order = command(raw, us)
     if order is not None:
         return _order(order, raw, said, us, update_id)
-    return Ask(said) if for_us else Heard(said)
+    return Question(said) if for_us else Overheard(said)
 
 
 _NO_CONTENT = {"guest_query_id", "direct_messages_topic", "reply_to_poll_option_id"}
 """What the library does not know yet that says nothing by itself."""
 
 
-def _event(raw: RawMessage) -> Item | None:
+def _event(raw: RawMessage) -> Event | None:
     """What a message reports that nobody wrote."""
     if raw.migrate_to_chat_id is not None:
-        return Moved(whole_number(raw.chat.id), whole_number(raw.migrate_to_chat_id))
+        return ChatMigration(whole_number(raw.chat.id), whole_number(raw.migrate_to_chat_id))
     if raw.migrate_from_chat_id is not None:
-        return Moved(whole_number(raw.migrate_from_chat_id), whole_number(raw.chat.id))
+        return ChatMigration(whole_number(raw.migrate_from_chat_id), whole_number(raw.chat.id))
     if raw.forum_topic_closed is not None or raw.forum_topic_reopened is not None:
         return TopicClosed(chat_key(raw), raw.forum_topic_closed is not None)
     return None
 
 
-def _edited(raw: RawMessage, bot: Bot, update_id: int) -> Item:
+def _edited(raw: RawMessage, bot: Bot, update_id: int) -> Event:
     item = _message(raw, bot, update_id)
-    if not isinstance(item, (Ask, Heard)) or raw.edit_date is None:
-        return Nothing("an edit of no question")
+    if not isinstance(item, (Question, Overheard)) or raw.edit_date is None:
+        return Ignored("an edit of no question")
     if raw.location is not None:  # one that lives moves all the time, and asks nothing by that
-        return Nothing("a place that moves")
+        return Ignored("a place that moves")
     seconds = (raw.edit_date - raw.date).total_seconds()
-    return Edit(item.message, seconds, heard=isinstance(item, Heard))
+    return MessageEdited(item.message, seconds, heard=isinstance(item, Overheard))
 
 
-def _standing(change: ChatMemberUpdated, update_id: int) -> Item:
+def _standing(change: ChatMemberUpdated, update_id: int) -> Event:
     if change.chat.type == ChatType.CHANNEL:
-        return Nothing("a channel, into which we write nothing")
+        return Ignored("a channel, into which we write nothing")
     before, now = change.old_chat_member, change.new_chat_member
     outside = (ChatMember.LEFT, ChatMember.BANNED)
     gone = now.status in outside or (isinstance(now, ChatMemberRestricted) and not now.is_member)
-    return Standing(
+    return MembershipChange(
         update_id,
         ChatKey(whole_number(change.chat.id)),
         storable(change.chat.title or ""),
@@ -182,22 +182,22 @@ def _standing(change: ChatMemberUpdated, update_id: int) -> Item:
         came=before.status in outside and not gone,
         left=gone,
         mute=isinstance(now, ChatMemberRestricted) and now.can_send_messages is False,
-        leads=now.status == ChatMember.ADMINISTRATOR,
+        is_admin=now.status == ChatMember.ADMINISTRATOR,
         mute_until=now.until_date.timestamp() if isinstance(now, ChatMemberRestricted) else 0.0,
     )
 
 
-def _order(order: Command, raw: RawMessage, said: Message, us: Us, update_id: int) -> Item:
+def _order(order: Command, raw: RawMessage, said: Message, us: Us, update_id: int) -> Event:
     """A command for us, as far as can be told; `/ask` with a question is that question."""
     if order.addressee and order.addressee.casefold() != us.username.casefold():
-        return Nothing("a command for another bot")
+        return Ignored("a command for another bot")
     argument = storable(order.argument)
     if order.name == "ask" and (argument or said.quote is not None or said.attachments):
-        return Ask(
+        return Question(
             replace(said, text=storable(read_with_addresses(raw, order.argument_at, None).strip()))
         )
     surely = said.chat.private or addressed(raw, us)
-    return Order(said, update_id, order.name, argument, surely, _about(raw, us))
+    return CommandCall(said, update_id, order.name, argument, surely, _about(raw, us))
 
 
 def _about(raw: RawMessage, us: Us) -> int:
@@ -212,15 +212,15 @@ def _about(raw: RawMessage, us: Us) -> int:
     return author.id if author is not None and origin is None and author.id != us.id else 0
 
 
-def _press(query: CallbackQuery, update_id: int) -> Item:
+def _press(query: CallbackQuery, update_id: int) -> Event:
     raw = query.message
     if raw is None:
-        return Nothing("a button of no message")
+        return Ignored("a button of no message")
     sender = sender_of(query.from_user)
     key, buttons = ChatKey(whole_number(raw.chat.id)), _NO_BUTTONS
     if isinstance(raw, RawMessage):
         key, buttons = chat_key(raw), _buttons(raw.reply_markup)
-    return Press(
+    return CallbackPress(
         update_id,
         query.id,
         key,

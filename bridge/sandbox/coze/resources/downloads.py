@@ -11,7 +11,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bridge.sandbox.coze.resources.sample_files import Exhibit, exhibit
+from bridge.sandbox.coze.resources.sample_files import SampleFile, sample_file
 from bridge.sandbox.coze.stream import body_message, gone, reset
 from bridge.sandbox.journal import Journal
 
@@ -63,7 +63,7 @@ class Downloads:
     clock: Callable[[], float]
     seconds: float = 3600
     """How long a new link is valid."""
-    published: dict[str, Exhibit] = field(default_factory=dict)
+    published: dict[str, SampleFile] = field(default_factory=dict)
     """What tests put there beside the exhibits."""
     fetched: list[Fetch] = field(default_factory=list)
     faults: list[DownloadFault] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Downloads:
         signature = self._signature(name, expires)
         return f"{base}/signed/{name}?x-expires={expires}&x-signature={signature}"
 
-    def found(self, name: str, query: Mapping[str, str]) -> Exhibit | Denial:
+    def found(self, name: str, query: Mapping[str, str]) -> SampleFile | Denial:
         """What a link leads to; its signature is looked at before anything else."""
         expires, signature = query.get("x-expires", ""), query.get("x-signature", "")
         if not expires or not signature:
@@ -84,7 +84,7 @@ class Downloads:
             return _FORGED
         if int(expires) <= self.clock():
             return _EXPIRED
-        return self.published.get(name) or exhibit(name) or _UNKNOWN
+        return self.published.get(name) or sample_file(name) or _UNKNOWN
 
     def _signature(self, name: str, expires: str) -> str:
         return hmac.new(self._key, f"{name}\n{expires}".encode(), hashlib.sha256).hexdigest()
@@ -93,7 +93,7 @@ class Downloads:
 class _Download(Response):
     """A file on its way, which goes wrong on demand."""
 
-    def __init__(self, thing: Exhibit, fault: DownloadFault) -> None:
+    def __init__(self, thing: SampleFile, fault: DownloadFault) -> None:
         super().__init__(thing.content)
         self.headers["content-type"] = fault.content_type or thing.content_type
         if fault.endless:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bridge.sandbox.coze.change_signal import Bell
+from bridge.sandbox.coze.change_signal import ChangeSignal
 from bridge.sandbox.coze.framing import Frame
 from bridge.sandbox.coze.resources.conversations import Conversation, Message
 from bridge.sandbox.coze.scripts.steps import ToolCall
@@ -54,7 +54,7 @@ class Run:
     ended: bool = False
     """Whether nothing more will come."""
     task: asyncio.Task[None] | None = None
-    bell: Bell = field(default_factory=Bell)
+    bell: ChangeSignal = field(default_factory=ChangeSignal)
     """Rung at every frame: its streams listen to it, and not to all the others."""
 
     @property

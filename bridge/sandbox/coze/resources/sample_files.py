@@ -14,7 +14,7 @@ _Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class SampleFile:
     """A thing that can be fetched."""
 
     content: bytes
@@ -54,7 +54,7 @@ def _ridge(
     return [*line, (float(width), float(height)), (0.0, float(height))]
 
 
-def _lighthouse() -> Exhibit:
+def _lighthouse() -> SampleFile:
     """A lighthouse among hills at dusk."""
     picture = _canvas(960, 640, (28, 30, 74), (250, 150, 98))
     width, height = picture.size
@@ -73,10 +73,10 @@ def _lighthouse() -> Exhibit:
     draw.rectangle((290, 460, 370, 520), fill=(255, 222, 120))
     draw.polygon([(276, 460), (384, 460), (330, 390)], fill=(196, 58, 60))
     draw.polygon(_ridge(width, height, 0.87, (4.0, 9.0)), fill=(36, 26, 60))
-    return Exhibit(_encoded(picture, "PNG"), "image/png")
+    return SampleFile(_encoded(picture, "PNG"), "image/png")
 
 
-def _waves() -> Exhibit:
+def _waves() -> SampleFile:
     """The sea by day."""
     picture = _canvas(960, 640, (132, 202, 240), (242, 250, 255))
     draw = ImageDraw.Draw(picture)
@@ -89,10 +89,10 @@ def _waves() -> Exhibit:
     draw.polygon([(640, 640), (1000, 640), (930, 740), (710, 740)], fill=(120, 66, 44))
     draw.polygon([(810, 300), (810, 620), (1010, 620)], fill=(252, 250, 244))
     draw.polygon([(794, 340), (794, 620), (660, 620)], fill=(236, 104, 84))
-    return Exhibit(_encoded(picture, "JPEG"), "image/jpeg")
+    return SampleFile(_encoded(picture, "JPEG"), "image/jpeg")
 
 
-def _chart() -> Exhibit:
+def _chart() -> SampleFile:
     """Bars and a line."""
     picture = _canvas(960, 640, (250, 251, 254), (232, 238, 248))
     draw = ImageDraw.Draw(picture)
@@ -111,7 +111,7 @@ def _chart() -> Exhibit:
     draw.line(points, fill=(238, 110, 72), width=10, joint="curve")
     for x, y in points:
         draw.ellipse((x - 16, y - 16, x + 16, y + 16), fill=(238, 110, 72))
-    return Exhibit(_encoded(picture, "PNG"), "image/png")
+    return SampleFile(_encoded(picture, "PNG"), "image/png")
 
 
 _REPORT = (
@@ -122,7 +122,7 @@ _REPORT = (
 )
 
 
-def _report() -> Exhibit:
+def _report() -> SampleFile:
     """One page of PDF."""
     lines, drop = [], 90
     for size, text in _REPORT:
@@ -146,10 +146,10 @@ def _report() -> Exhibit:
         f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{entries}"
         f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(content)}\n%%EOF\n"
     )
-    return Exhibit((content + end).encode("ascii"), "application/pdf")
+    return SampleFile((content + end).encode("ascii"), "application/pdf")
 
 
-def _planets() -> Exhibit:
+def _planets() -> SampleFile:
     """A table."""
     rows = (
         "planet,radius_km,moons",
@@ -162,10 +162,10 @@ def _planets() -> Exhibit:
         "Uranus,25362,28",
         "Neptune,24622,16",
     )
-    return Exhibit("".join(f"{row}\r\n" for row in rows).encode(), "text/csv")
+    return SampleFile("".join(f"{row}\r\n" for row in rows).encode(), "text/csv")
 
 
-_MADE: Mapping[str, Callable[[], Exhibit]] = {
+_MADE: Mapping[str, Callable[[], SampleFile]] = {
     "lighthouse.png": _lighthouse,
     "waves.jpg": _waves,
     "chart.png": _chart,
@@ -175,7 +175,7 @@ _MADE: Mapping[str, Callable[[], Exhibit]] = {
 
 
 @cache
-def exhibit(name: str) -> Exhibit | None:
+def sample_file(name: str) -> SampleFile | None:
     """The exhibit of that name, None when there is none."""
     make = _MADE.get(name)
     return None if make is None else make()

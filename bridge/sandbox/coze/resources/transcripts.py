@@ -25,7 +25,7 @@ class Spoken:
 
 
 @dataclass(eq=False)
-class Hearing:
+class Transcripts:
     """Texts for recordings, and the record of both directions."""
 
     by_content: dict[str, str] = field(default_factory=dict)

@@ -17,9 +17,9 @@ from bridge.telegram.commands.operators.context import (
     operator_of,
     pages,
 )
-from bridge.telegram.post import Cause, Frame, Keyboard, Rendered
-from bridge.telegram.updates.events import Order, Press
-from bridge.texts import age, say
+from bridge.telegram.post import Cause, Keyboard, PostContent, Rendered
+from bridge.telegram.updates.events import CallbackPress, CommandCall
+from bridge.texts import age, translate
 
 log = structlog.get_logger(__name__)
 ON_A_PAGE = 10
@@ -28,32 +28,32 @@ MOST_WORDS = 24
 _ID = re.compile(r"-?[0-9]{1,18}")
 
 
-async def allow(desk: Desk, order: Order) -> None:
+async def allow(desk: Desk, order: CommandCall) -> None:
     """Let somebody in: by id, @username, or in reply to a message of theirs."""
     await _decide(desk, order, Access.ALLOWED)
 
 
-async def block(desk: Desk, order: Order) -> None:
+async def block(desk: Desk, order: CommandCall) -> None:
     """Let somebody out, without telling them again."""
     await _decide(desk, order, Access.BLOCKED)
 
 
-async def _decide(desk: Desk, order: Order, state: Access) -> None:
+async def _decide(desk: Desk, order: CommandCall, state: Access) -> None:
     chat_id = await _who(desk, order)
     if chat_id is not None and order.argument.split()[1:] == ["channels"]:
         await _answer_channels(desk, order, chat_id, wanted=state is Access.ALLOWED)
         return
     if chat_id is None:
-        await desk.say(order, "users.who" if order.argument else f"users.how_{state}")
+        await desk.answer(order, "users.who" if order.argument else f"users.how_{state}")
     elif chat_id in desk.rights.operators and state is Access.BLOCKED:
-        await desk.say(order, "users.operator")
+        await desk.answer(order, "users.operator")
     else:
         by = operator_of(order)
         name = await desk.door.rule(ChatKey(chat_id), state, by, language_of(order))
-        await desk.say(order, f"access.{state}", name=name)
+        await desk.answer(order, f"access.{state}", name=name)
 
 
-async def _answer_channels(desk: Desk, order: Order, chat_id: int, *, wanted: bool) -> None:
+async def _answer_channels(desk: Desk, order: CommandCall, chat_id: int, *, wanted: bool) -> None:
     """Have posts under channels' names answered in a group, or not."""
     async with desk.store.writing() as tx:
         known = await access.answer_channels(tx, chat_id, wanted=wanted)
@@ -61,12 +61,12 @@ async def _answer_channels(desk: Desk, order: Order, chat_id: int, *, wanted: bo
         if known:
             await desk.note(tx, order, f"channels {'on' if wanted else 'off'}", chat_id)
     if not known:
-        await desk.say(order, "users.who")
+        await desk.answer(order, "users.who")
     else:
-        await desk.say(order, "channels.on" if wanted else "channels.off", name=name)
+        await desk.answer(order, "channels.on" if wanted else "channels.off", name=name)
 
 
-async def operators(desk: Desk, order: Order) -> None:
+async def operators(desk: Desk, order: CommandCall) -> None:
     """Who the operators are; `add` and `remove` with somebody's id or @username change that."""
     verb, _, rest = order.argument.strip().partition(" ")
     if verb not in ("add", "remove"):
@@ -75,16 +75,16 @@ async def operators(desk: Desk, order: Order) -> None:
                 f"• {await people.name_of(tx, one)} ({one})"
                 for one in sorted(desk.rights.operators)
             ]
-        await desk.say(order, "operators.list", lines="\n".join(lines))
+        await desk.answer(order, "operators.list", lines="\n".join(lines))
         return
     who = await _named(desk, rest.strip()) if rest.strip() else order.about or None
     if who is None or who <= 0:
-        await desk.say(order, "users.who")
+        await desk.answer(order, "users.who")
         return
     await _change_operator(desk, order, who, wanted=verb == "add")
 
 
-async def _change_operator(desk: Desk, order: Order, who: int, *, wanted: bool) -> None:
+async def _change_operator(desk: Desk, order: CommandCall, who: int, *, wanted: bool) -> None:
     """Make somebody an operator, or take that away; all operators hear of it, and who it is about."""
     there = desk.rights.operators
     async with desk.store.writing() as tx:
@@ -101,10 +101,12 @@ async def _change_operator(desk: Desk, order: Order, who: int, *, wanted: bool) 
         if not refused:
             await desk.note(tx, order, f"operator {'added' if wanted else 'removed'}", who, name)
     if unknown:
-        await desk.say(order, "users.who")
+        await desk.answer(order, "users.who")
         return
     if refused:
-        await desk.say(order, "operators.last" if who in there else "operators.not_one", name=name)
+        await desk.answer(
+            order, "operators.last" if who in there else "operators.not_one", name=name
+        )
         return
     hear = {*there, who}
     if wanted:
@@ -114,12 +116,12 @@ async def _change_operator(desk: Desk, order: Order, who: int, *, wanted: bool) 
     desk.rights.changed.set()
     key = "operators.added" if wanted else "operators.removed"
     for one in sorted(hear):
-        text = say(await desk.people.language_of(one), key, name=name, by=by)
+        text = translate(await desk.people.language_of(one), key, name=name, by=by)
         cause = Cause(f"{order.cause.name} {key} {one}", 0)
-        await desk.notices.say(ChatKey(one), Frame(Rendered(text)), cause)
+        await desk.notices.send(ChatKey(one), PostContent(Rendered(text)), cause)
 
 
-async def _who(desk: Desk, order: Order) -> int | None:
+async def _who(desk: Desk, order: CommandCall) -> int | None:
     """Whom a command is about; None when that cannot be told."""
     word = order.argument.split(" ")[0] if order.argument else ""
     if not word:
@@ -134,13 +136,13 @@ async def _named(desk: Desk, word: str) -> int | None:
         return await people.named(tx, word)
 
 
-async def users(desk: Desk, order: Order) -> None:
+async def users(desk: Desk, order: CommandCall) -> None:
     """Who has written to the bot, page by page; words narrow it down."""
     text, keyboard = await _page_of_users(desk, language_of(order), order.argument, 0)
     await desk.write(order, text, keyboard)
 
 
-async def turn_users(desk: Desk, press: Press, rest: str) -> None:
+async def turn_users(desk: Desk, press: CallbackPress, rest: str) -> None:
     """Show another page."""
     page, _, words = rest.partition(":")
     number = int(page) if page.isascii() and page.isdecimal() and len(page) < 6 else 0
@@ -152,7 +154,7 @@ async def _page_of_users(desk: Desk, language: str, words: str, page: int) -> tu
     async with desk.store.reading() as tx:
         found, count = await people.search(tx, words, page * ON_A_PAGE, ON_A_PAGE)
     lines = [_person(one, language, one.id in desk.rights.operators) for one in found]
-    text = say(language, "users.list", count=count, lines="\n".join(lines) or "–")
+    text = translate(language, "users.list", count=count, lines="\n".join(lines) or "–")
     return text, pages("users", words, page, count > (page + 1) * ON_A_PAGE)
 
 
@@ -162,42 +164,46 @@ def _fitting(words: str) -> str:
 
 
 def _person(known: Known, language: str, operator: bool) -> str:
-    state = say(language, "users.is_operator") if operator else _state(known.state, language)
+    state = translate(language, "users.is_operator") if operator else _state(known.state, language)
     at = f" @{known.username}" if known.username else ""
     seen = age(max(1.0, time.time() - known.last_seen), language)
-    line = say(language, "users.line", id=known.id, state=state, seen=seen, count=known.messages)
+    line = translate(
+        language, "users.line", id=known.id, state=state, seen=seen, count=known.messages
+    )
     return f"• {known.name}{at}, {line}"
 
 
 def _state(state: Access | None, language: str) -> str:
-    return say(language, f"users.is_{state}") if state else say(language, "users.is_new")
+    return (
+        translate(language, f"users.is_{state}") if state else translate(language, "users.is_new")
+    )
 
 
-async def chats(desk: Desk, order: Order) -> None:
+async def chats(desk: Desk, order: CommandCall) -> None:
     """The groups that the bot is in, or was."""
     async with desk.store.reading() as tx:
         found = await people.groups(tx)
     lines = [_group(one, language_of(order)) for one in found[:50]]
-    await desk.say(order, "chats.list", count=len(found), lines="\n".join(lines) or "–")
+    await desk.answer(order, "chats.list", count=len(found), lines="\n".join(lines) or "–")
 
 
 def _group(group: Group, language: str) -> str:
     quiet = time.time() - group.last_turn if group.last_turn else None
-    seen = say(language, "chats.seen", age=age(max(1.0, quiet), language)) if quiet else "–"
+    seen = translate(language, "chats.seen", age=age(max(1.0, quiet), language)) if quiet else "–"
     return f"• {group.title} ({group.id}), {_state(group.state, language)}, {seen}"
 
 
-async def leave(desk: Desk, order: Order) -> None:
+async def leave(desk: Desk, order: CommandCall) -> None:
     """Have the bot leave a group, once that is confirmed."""
     word = order.argument.strip()
     if not _ID.fullmatch(word) or int(word) >= 0:
-        await desk.say(order, "leave.how")
+        await desk.answer(order, "leave.how")
         return
     buttons = confirm(language_of(order), "leave", str(int(word)))
-    await desk.say(order, "leave.sure", buttons, id=int(word))
+    await desk.answer(order, "leave.sure", buttons, id=int(word))
 
 
-async def leave_now(desk: Desk, press: Press, rest: str) -> None:
+async def leave_now(desk: Desk, press: CallbackPress, rest: str) -> None:
     """Leave the group."""
     if not _ID.fullmatch(rest):
         return
@@ -209,4 +215,4 @@ async def leave_now(desk: Desk, press: Press, rest: str) -> None:
         said = "leave.failed"
     async with desk.store.writing() as tx:
         await desk.note(tx, press, "leave", rest, said.partition(".")[2])
-    desk.show(press, say(language_of(press), said, id=rest))
+    desk.show(press, translate(language_of(press), said, id=rest))

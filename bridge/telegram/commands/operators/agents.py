@@ -9,15 +9,15 @@ from bridge.errors import CozeTrouble
 from bridge.store.operators import agents
 from bridge.store.operators.agents import Listed
 from bridge.telegram.commands.operators.context import Desk, language_of
-from bridge.telegram.updates.events import Order
-from bridge.texts import say
+from bridge.telegram.updates.events import CommandCall
+from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
 MOST_NAME = 40
 _AGENT_ID = re.compile(r"[0-9]{1,30}")
 
 
-async def manage(desk: Desk, order: Order) -> None:
+async def manage(desk: Desk, order: CommandCall) -> None:
     """List the agents, or change the list."""
     verb, _, rest = order.argument.partition(" ")
     agent_id, _, name = rest.strip().partition(" ")
@@ -31,7 +31,7 @@ async def manage(desk: Desk, order: Order) -> None:
         async with desk.store.reading() as tx:
             offered = await agents.offered(tx, desk.home.agent_id)
         lines = "\n".join(_line(one, language_of(order)) for one in offered)
-        await desk.say(order, "agents.list", lines=lines)
+        await desk.answer(order, "agents.list", lines=lines)
 
 
 async def _learn_name(desk: Desk) -> None:
@@ -50,21 +50,21 @@ async def _learn_name(desk: Desk) -> None:
         await agents.add(tx, own, agent.name or own)
 
 
-async def _add(desk: Desk, order: Order, agent_id: str, name: str) -> None:
+async def _add(desk: Desk, order: CommandCall, agent_id: str, name: str) -> None:
     """Offer an agent that Coze knows, by its own name if it is given none."""
     try:
         known = await agent_information(desk.coze, agent_id)
     except CozeTrouble as trouble:
-        await desk.say(order, "agents.refused", trouble=str(trouble))
+        await desk.answer(order, "agents.refused", trouble=str(trouble))
         return
     name = name or known.name or agent_id
     async with desk.store.writing() as tx:
         await agents.add(tx, agent_id, name)
         await desk.note(tx, order, "agents add", agent_id, name)
-    await desk.say(order, "agents.added", name=name)
+    await desk.answer(order, "agents.added", name=name)
 
 
-async def _change(desk: Desk, order: Order, verb: str, agent_id: str, name: str) -> None:
+async def _change(desk: Desk, order: CommandCall, verb: str, agent_id: str, name: str) -> None:
     async with desk.store.writing() as tx:
         offered = await agents.offered(tx, desk.home.agent_id)
         if agent_id not in [one.id for one in offered]:
@@ -81,9 +81,9 @@ async def _change(desk: Desk, order: Order, verb: str, agent_id: str, name: str)
                 case _:
                     await agents.remove(tx, agent_id)
             await desk.note(tx, order, f"agents {verb}", agent_id, name)
-    await desk.say(order, said)
+    await desk.answer(order, said)
 
 
 def _line(agent: Listed, language: str) -> str:
-    mark = say(language, "agents.default") if agent.default else ""
-    return say(language, "agents.line", name=agent.name, id=agent.id, mark=mark)
+    mark = translate(language, "agents.default") if agent.default else ""
+    return translate(language, "agents.line", name=agent.name, id=agent.id, mark=mark)

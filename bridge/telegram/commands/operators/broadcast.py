@@ -10,12 +10,19 @@ from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
 from bridge.store.operators import broadcasts, people
 from bridge.store.operators.broadcasts import Broadcast, Delivery
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.errors import ChatClosed, ChatMoved, Dropped, PostGone, Refused, pauses
+from bridge.telegram.api.errors import (
+    ChatClosed,
+    ChatMoved,
+    ContentRejected,
+    FloodWait,
+    PostGone,
+    pauses,
+)
 from bridge.telegram.commands.operators.context import Desk, language_of, operator_of, private
 from bridge.telegram.markdown.streaming import render
-from bridge.telegram.post import Button, Cause, Frame, Keyboard, Rendered, units
-from bridge.telegram.updates.events import Order, Press
-from bridge.texts import say
+from bridge.telegram.post import Button, Cause, Keyboard, PostContent, Rendered, units
+from bridge.telegram.updates.events import CallbackPress, CommandCall
+from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
 MOST_UNITS = 3500
@@ -29,33 +36,33 @@ TRIES = 5
 """How often one message is tried when Telegram cannot be reached."""
 
 
-async def compose(desk: Desk, order: Order) -> None:
+async def compose(desk: Desk, order: CommandCall) -> None:
     """Show what everybody would get, and to how many it would go."""
     text = order.argument.strip()
     if not text or units(render(text).text) > MOST_UNITS:
-        await desk.say(order, "broadcast.how")
+        await desk.answer(order, "broadcast.how")
         return
     async with desk.store.writing() as tx:
         number = await broadcasts.preview(tx, operator_of(order), text)
         count = len(await people.everybody(tx, approved_only=desk.by_approval))
-    await desk.notices.say(order.chat, Frame(render(text)), order.cause)
+    await desk.notices.send(order.chat, PostContent(render(text)), order.cause)
     language = language_of(order)
-    sure = say(language, "broadcast.sure", count=count)
+    sure = translate(language, "broadcast.sure", count=count)
     buttons = _buttons(language, ("send", number), ("cancel", number))
     cause = Cause(f"{order.cause.name} sure", order.message.id, operator_of(order))
-    await desk.notices.say(order.chat, Frame(Rendered(sure), buttons), cause)
+    await desk.notices.send(order.chat, PostContent(Rendered(sure), buttons), cause)
 
 
 def _buttons(language: str, *verbs: tuple[str, int]) -> Keyboard:
     return (
         tuple(
-            Button(say(language, f"button.{verb}"), f"op:broadcast:{verb}:{number}")
+            Button(translate(language, f"button.{verb}"), f"op:broadcast:{verb}:{number}")
             for verb, number in verbs
         ),
     )
 
 
-async def press(desk: Desk, press_: Press, rest: str) -> None:
+async def press(desk: Desk, press_: CallbackPress, rest: str) -> None:
     """Send it, or not; or not to any more people."""
     verb, _, word = rest.partition(":")
     if not (word.isascii() and word.isdecimal() and len(word) < 10):
@@ -72,7 +79,7 @@ async def press(desk: Desk, press_: Press, rest: str) -> None:
         report = await broadcasts.report(tx, number)
     desk.broadcast_due.set()
     if not done:
-        desk.show(press_, say(language, "broadcast.over"))
+        desk.show(press_, translate(language, "broadcast.over"))
     elif verb == "cancel":
         desk.show(press_, _report(report, language, "broadcast.cancelled"))
 
@@ -126,7 +133,7 @@ class Broadcasting:
 
     async def _send_all(self, broadcast: Broadcast) -> None:
         """Send it to some at once, and to the next ones as those end, until it is over."""
-        number, frame = broadcast.id, Frame(render(broadcast.text))
+        number, frame = broadcast.id, PostContent(render(broadcast.text))
         going: set[asyncio.Task[None]] = set()
         claiming: set[asyncio.Task[bool]] = set()
         try:
@@ -166,7 +173,7 @@ class Broadcasting:
                 await self._write(number, chat_id, Delivery.DUE)
         self._claimed.clear()
 
-    async def _deliver(self, number: int, chat_id: int, frame: Frame) -> None:
+    async def _deliver(self, number: int, chat_id: int, frame: PostContent) -> None:
         """Send it to one chat that was claimed, and write down what came of it.
 
         When the bridge ends, or the broadcast is cancelled, what is on its way is waited for.
@@ -228,9 +235,9 @@ class Broadcasting:
         if key == "broadcast.goes_on":
             buttons = _buttons(language, ("cancel", broadcast.id))
         text = _report(report, language, key)
-        frame = Frame(Rendered(text), buttons)
+        frame = PostContent(Rendered(text), buttons)
         with suppress(ChatClosed):
-            await desk.calls.show(private(broadcast.operator_id), broadcast.post_id, frame)
+            await desk.calls.edit_quietly(private(broadcast.operator_id), broadcast.post_id, frame)
 
 
 def _came_of(sending: asyncio.Task[int]) -> Delivery:
@@ -243,9 +250,9 @@ def _came_of(sending: asyncio.Task[int]) -> Delivery:
             return Delivery.DELIVERED
         case ChatClosed():
             return Delivery.BLOCKED
-        case Refused() | PostGone() | ChatMoved():
+        case ContentRejected() | PostGone() | ChatMoved():
             return Delivery.FAILED
-        case Dropped():
+        case FloodWait():
             return Delivery.DUE
         case TelegramUnreachable() as trouble if trouble.happened is Happened.NO:
             return Delivery.DUE
@@ -263,9 +270,9 @@ def _report(report: Mapping[Delivery, int], language: str, key: str) -> str:
     )
     waiting = report.get(Delivery.DUE, 0) + report.get(Delivery.SENDING, 0)
     lines = [
-        say(language, f"broadcast.{state}", count=report.get(state, 0))
+        translate(language, f"broadcast.{state}", count=report.get(state, 0))
         for state in order
         if report.get(state, 0) or state is Delivery.DELIVERED
     ]
-    lines += [say(language, "broadcast.waiting", count=waiting)] if waiting else []
-    return "\n".join([say(language, key), *lines])
+    lines += [translate(language, "broadcast.waiting", count=waiting)] if waiting else []
+    return "\n".join([translate(language, key), *lines])

@@ -8,19 +8,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram import Bot
 
 from bridge.coze.client import Coze
-from bridge.model import ChatKey, Home
+from bridge.model import AgentAccount, ChatKey
 from bridge.relay.lanes import Lanes
 from bridge.store.engine import Store
 from bridge.store.operators import audit
-from bridge.telegram.access.approval import Door
+from bridge.telegram.access.approval import Approval
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
-from bridge.telegram.api.client import Calls
-from bridge.telegram.api.notices import Notices
-from bridge.telegram.post import Button, Frame, Keyboard, Rendered, seen, shortened
-from bridge.telegram.status import Vitals
-from bridge.telegram.updates.events import Order, Press
-from bridge.texts import say
+from bridge.telegram.api.client import BotClient
+from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.post import Button, Keyboard, PostContent, Rendered, seen, shortened
+from bridge.telegram.status import StatusReader
+from bridge.telegram.updates.events import CallbackPress, CommandCall
+from bridge.texts import translate
 
 MOST_UNITS = 4000
 
@@ -47,38 +47,40 @@ class Desk:
     """Where operators work."""
 
     bot: Bot
-    calls: Calls
-    notices: Notices
+    calls: BotClient
+    notices: NoticeQueue
     store: Store
     lanes: Lanes
     coze: Coze
-    home: Home
+    home: AgentAccount
     rights: Rights
-    door: Door
+    door: Approval
     people: People
-    vitals: Vitals
+    vitals: StatusReader
     controls: Controls
     by_approval: bool
     broadcast_due: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be something to send to everybody."""
 
-    async def say(self, order: Order, key: str, keyboard: Keyboard = (), **values: object) -> None:
+    async def answer(
+        self, order: CommandCall, key: str, keyboard: Keyboard = (), **values: object
+    ) -> None:
         """Answer a command. Raises StoreTrouble."""
-        await self.write(order, say(language_of(order), key, **values), keyboard)
+        await self.write(order, translate(language_of(order), key, **values), keyboard)
 
-    async def write(self, order: Order, text: str, keyboard: Keyboard = ()) -> None:
+    async def write(self, order: CommandCall, text: str, keyboard: Keyboard = ()) -> None:
         """Answer a command with a text. Raises StoreTrouble."""
-        await self.notices.say(order.chat, Frame(_whole(text), keyboard), order.cause)
+        await self.notices.send(order.chat, PostContent(_whole(text), keyboard), order.cause)
 
-    def show(self, press: Press, text: str, keyboard: Keyboard = ()) -> None:
+    def show(self, press: CallbackPress, text: str, keyboard: Keyboard = ()) -> None:
         """Change the message whose button was pressed."""
-        frame = Frame(_whole(text), keyboard)
-        self.notices.show(press.chat, press.post_id, frame, operator_of(press))
+        frame = PostContent(_whole(text), keyboard)
+        self.notices.edit(press.chat, press.post_id, frame, operator_of(press))
 
     async def note(
         self,
         tx: AsyncConnection,
-        order: Order | Press,
+        order: CommandCall | CallbackPress,
         act: str,
         subject: object = "",
         detail: object = "",
@@ -92,20 +94,22 @@ def _whole(text: str) -> Rendered:
     return Rendered(shortened(seen(text), MOST_UNITS))
 
 
-def language_of(order: Order | Press) -> str:
+def language_of(order: CommandCall | CallbackPress) -> str:
     """In which language to answer."""
-    return order.message.sender.language if isinstance(order, Order) else order.sender.language
+    return (
+        order.message.sender.language if isinstance(order, CommandCall) else order.sender.language
+    )
 
 
-def operator_of(order: Order | Press) -> int:
+def operator_of(order: CommandCall | CallbackPress) -> int:
     """Who acts."""
-    return order.message.sender.id if isinstance(order, Order) else order.sender.id
+    return order.message.sender.id if isinstance(order, CommandCall) else order.sender.id
 
 
 def confirm(language: str, verb: str, rest: str) -> Keyboard:
     """Buttons for something that cannot be undone."""
-    yes = Button(say(language, "button.yes"), f"op:{verb}:{rest}")
-    return ((yes, Button(say(language, "button.no"), "op:no:")),)
+    yes = Button(translate(language, "button.yes"), f"op:{verb}:{rest}")
+    return ((yes, Button(translate(language, "button.no"), "op:no:")),)
 
 
 def pages(verb: str, words: str, page: int, more: bool) -> Keyboard:

@@ -5,14 +5,14 @@ import re
 from bridge.store.operators import quotas
 from bridge.store.operators.quotas import Period, Quota, Scope, Unit
 from bridge.telegram.commands.operators.context import Desk, language_of
-from bridge.telegram.updates.events import Order
-from bridge.texts import say
+from bridge.telegram.updates.events import CommandCall
+from bridge.texts import translate
 
 _ID = re.compile(r"-?[0-9]{1,18}")
 MOST = 10**15
 
 
-async def manage(desk: Desk, order: Order) -> None:
+async def manage(desk: Desk, order: CommandCall) -> None:
     """Show the quotas with what is used of them, or change one."""
     words = order.argument.split()
     if not words:
@@ -20,7 +20,7 @@ async def manage(desk: Desk, order: Order) -> None:
         return
     quota, lifts = parsed(words)
     if quota is None:
-        await desk.say(order, "quota.how")
+        await desk.answer(order, "quota.how")
         return
     async with desk.store.writing() as tx:
         if lifts:
@@ -55,7 +55,7 @@ def parsed(words: list[str]) -> tuple[Quota | None, bool]:
     return Quota(Scope(scope), subject, Unit(unit), Period(period), count), lifts
 
 
-async def _show(desk: Desk, order: Order) -> None:
+async def _show(desk: Desk, order: CommandCall) -> None:
     language = language_of(order)
     async with desk.store.reading() as tx:
         there = await quotas.listed(tx)
@@ -71,10 +71,10 @@ async def _show(desk: Desk, order: Order) -> None:
             lines.append(f"• {_name(quota)}: {quota.amount:,}{spent}")
     await desk.write(
         order,
-        say(
+        translate(
             language,
             "quota.list",
-            lines="\n".join(lines) or say(language, "quota.none"),
+            lines="\n".join(lines) or translate(language, "quota.none"),
             day_messages=f"{day.messages:,}",
             day_tokens=f"{day.tokens:,}",
             month_messages=f"{month.messages:,}",

@@ -12,13 +12,13 @@ from bridge.store.operators.audit import Act
 from bridge.store.operators.stats import Failure, Stats
 from bridge.telegram.access.limits import PAUSED
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.errors import ChatClosed, Dropped, PostGone, Refused
+from bridge.telegram.api.errors import ChatClosed, ContentRejected, FloodWait, PostGone
 from bridge.telegram.commands.operators.chart import drawn
 from bridge.telegram.commands.operators.context import Desk, language_of
 from bridge.telegram.files import tempfiles
-from bridge.telegram.files.send import Outgoing, Shape, send
-from bridge.telegram.updates.events import Order
-from bridge.texts import age, say
+from bridge.telegram.files.send import OutgoingFile, Shape, send
+from bridge.telegram.updates.events import CommandCall
+from bridge.texts import age, translate
 
 MOST_ERRORS = 5
 MOST_ACTS = 20
@@ -30,7 +30,7 @@ SPANS: dict[str, tuple[float, int]] = {
 """Of each span its seconds, and in how many parts it is drawn."""
 
 
-async def status(desk: Desk, order: Order) -> None:
+async def status(desk: Desk, order: CommandCall) -> None:
     """How the bridge is now."""
     language = language_of(order)
     pulse = await desk.vitals.pulse()
@@ -42,72 +42,74 @@ async def status(desk: Desk, order: Order) -> None:
     running = sum(one.state is State.RUNNING for one in live)
     left = pulse.token_left
     lines = [
-        say(language, "status.version", version=pulse.version, age=age(pulse.uptime, language)),
-        say(language, "status.heard", seconds=f"{pulse.heard:.0f}"),
-        say(
+        translate(
+            language, "status.version", version=pulse.version, age=age(pulse.uptime, language)
+        ),
+        translate(language, "status.heard", seconds=f"{pulse.heard:.0f}"),
+        translate(
             language,
             "status.backlog",
             updates=max(0, pulse.updates_waiting - 1),  # without this command
             waiting=len(live) - running,
             running=running,
         ),
-        say(language, "status.pace", calls=pulse.calls_in_flight, silent=len(pulse.silences)),
+        translate(language, "status.pace", calls=pulse.calls_in_flight, silent=len(pulse.silences)),
     ]
     if left is not None:
-        lines.append(say(language, "status.token", age=age(max(1.0, left), language)))
+        lines.append(translate(language, "status.token", age=age(max(1.0, left), language)))
     if paused:
-        lines.append(say(language, "status.paused"))
+        lines.append(translate(language, "status.paused"))
     lines += [f"🔴 {alarm.what}" for alarm in wrong]
     lines += [f"⚠️ {_failure(one, language)}" for one in failures]
     await desk.write(order, "\n".join(lines))
 
 
-async def errors(desk: Desk, order: Order) -> None:
+async def errors(desk: Desk, order: CommandCall) -> None:
     """The turns that failed last, with what to do."""
     async with desk.store.reading() as tx:
         found = await stats.failures(tx, MOST_ERRORS)
     language = language_of(order)
     lines = [f"• {_failure(one, language)}" for one in found]
-    await desk.write(order, "\n\n".join(lines) or say(language, "errors.none"))
+    await desk.write(order, "\n\n".join(lines) or translate(language, "errors.none"))
 
 
 def _failure(failure: Failure, language: str) -> str:
     ago = age(max(1.0, time.time() - failure.at), language)
-    return say(
+    return translate(
         language, "errors.line", age=ago, chat=failure.chat_id, trouble=failure.trouble[:600]
     )
 
 
-async def statistics(desk: Desk, order: Order) -> None:
+async def statistics(desk: Desk, order: CommandCall) -> None:
     """The numbers of a day, a week or a month: as a picture, and as text below it."""
     word = order.argument.strip() or "day"
     if word not in SPANS:
-        await desk.say(order, "stats.how")
+        await desk.answer(order, "stats.how")
         return
     seconds, count = SPANS[word]
     now = time.time()
     async with desk.store.reading() as tx:
         found = await stats.between(tx, now - seconds, now, count)
     text = _numbers(found, language_of(order), word)
-    picture = await asyncio.to_thread(drawn, found, say("en", f"stats.{word}"))
+    picture = await asyncio.to_thread(drawn, found, translate("en", f"stats.{word}"))
     with tempfiles.folder() as folder:
         path = folder / "numbers.png"
         await asyncio.to_thread(path.write_bytes, picture)
-        file = Outgoing("stats", Shape.PHOTO, "numbers.png", "", path)
+        file = OutgoingFile("stats", Shape.PHOTO, "numbers.png", "", path)
         try:
             async with desk.calls.pacer.slot(order.chat.chat_id, Priority.COMMAND, new=True):
                 await send(desk.calls, order.chat, (file,))
-        except (ChatClosed, Dropped, Refused, PostGone, TelegramUnreachable):
+        except (ChatClosed, FloodWait, ContentRejected, PostGone, TelegramUnreachable):
             pass  # the numbers say the same
     await desk.write(order, text)
 
 
 def _numbers(found: Stats, language: str, word: str) -> str:
     errors = ", ".join(f"{kind} × {count}" for kind, count in sorted(found.errors.items())) or "–"
-    return say(
+    return translate(
         language,
         "stats.text",
-        span=say(language, f"stats.{word}"),
+        span=translate(language, f"stats.{word}"),
         messages=f"{found.messages:,}",
         people=f"{found.people:,}",
         chats=f"{found.chats:,}",
@@ -120,12 +122,12 @@ def _numbers(found: Stats, language: str, word: str) -> str:
     )
 
 
-async def acts(desk: Desk, order: Order) -> None:
+async def acts(desk: Desk, order: CommandCall) -> None:
     """What operators did last."""
     async with desk.store.reading() as tx:
         found = await audit.newest(tx, MOST_ACTS)
     lines = [_act(one) for one in found]
-    await desk.write(order, "\n".join(lines) or say(language_of(order), "audit.none"))
+    await desk.write(order, "\n".join(lines) or translate(language_of(order), "audit.none"))
 
 
 def _act(act: Act) -> str:

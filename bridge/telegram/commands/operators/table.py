@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 
 from bridge.telegram.commands.operators import access, agents, broadcast, control, quota, reports
 from bridge.telegram.commands.operators.context import Desk, language_of, operator_of
-from bridge.telegram.updates.events import Order, Press
-from bridge.texts import say
+from bridge.telegram.updates.events import CallbackPress, CommandCall
+from bridge.texts import translate
 
-Act = Callable[[Desk, Order], Awaitable[None]]
-Tap = Callable[[Desk, Press, str], Awaitable[None]]
+Act = Callable[[Desk, CommandCall], Awaitable[None]]
+Tap = Callable[[Desk, CallbackPress, str], Awaitable[None]]
 
 OPERATOR_COMMANDS: dict[str, Act] = {
     "status": reports.status,
@@ -43,7 +43,7 @@ class Operators:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def carry_out(self, order: Order) -> bool:
+    async def carry_out(self, order: CommandCall) -> bool:
         """Do what an operator's command says; False when it is none, or not an operator's.
 
         Raises StoreTrouble.
@@ -55,7 +55,7 @@ class Operators:
         await act(self._desk, order)
         return True
 
-    async def press(self, press: Press, rest: str) -> str | None:
+    async def press(self, press: CallbackPress, rest: str) -> str | None:
         """Do what a button of ours says; the key of what is said in passing.
 
         Raises StoreTrouble.
@@ -64,7 +64,7 @@ class Operators:
         if not press.chat.private or operator_of(press) not in self._desk.rights.operators:
             return "button.old"
         if verb == "no":
-            self._desk.show(press, say(language_of(press), "confirm.no"))
+            self._desk.show(press, translate(language_of(press), "confirm.no"))
             return None
         tap = _TAPS.get(verb)
         if tap is None:

@@ -10,21 +10,21 @@ import structlog
 
 from bridge.model import Answers, ChatKey, Message, Preferences, Sender
 from bridge.relay.lanes import Lanes
-from bridge.relay.protocols import Halt
+from bridge.relay.protocols import StopReason
 from bridge.store import chats, inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.store.turns import queue, suggestions
-from bridge.telegram.access.limits import Gate, Refusal
-from bridge.telegram.api.notices import Notices
-from bridge.telegram.api.unwritable import Shut
-from bridge.telegram.post import Cause, Entity, Frame, Rendered, units
+from bridge.telegram.access.limits import Refusal, UsageLimits
+from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.api.unwritable import UnwritableChats
+from bridge.telegram.post import Cause, Entity, PostContent, Rendered, units
 from bridge.telegram.questions.albums import Albums
-from bridge.telegram.questions.overheard import Context
+from bridge.telegram.questions.overheard import OverheardLines
 from bridge.telegram.reply.reactions import Reactions
 from bridge.telegram.updates.addressing import wakes, without_word
-from bridge.telegram.updates.events import Press
-from bridge.texts import say
+from bridge.telegram.updates.events import CallbackPress
+from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
 MOMENT_SECONDS = 1.0
@@ -38,19 +38,19 @@ CUT_UNITS = 4000
 """UTF-16 units of a text that may be such a piece: clients cut at 4096, or at a word before that."""
 
 
-class Listening:
+class Questions:
     """Takes messages in: each waits for its answer, is kept as context, or is let go."""
 
     def __init__(
         self,
-        notices: Notices,
+        notices: NoticeQueue,
         store: Store,
         lanes: Lanes,
-        shut: Shut,
-        context: Context,
+        shut: UnwritableChats,
+        context: OverheardLines,
         reactions: Reactions,
         default: Preferences,
-        gate: Gate,
+        gate: UsageLimits,
         *,
         most_waiting: int,
         stale_seconds: float,
@@ -120,7 +120,7 @@ class Listening:
             await self._refuse(arrived, message, refusal)
             return
         if what is queue.Edited.RUNS:
-            self._lanes.stop(message.chat, running, Halt.EDIT)
+            self._lanes.stop(message.chat, running, StopReason.EDIT)
         if what is not queue.Edited.NOTHING:
             self._lanes.wake(message.chat)
 
@@ -156,7 +156,9 @@ class Listening:
         self._lanes.wake(key)
         return None
 
-    async def ask_chosen(self, arrived: Arrived, press: Press, token: str, number: int) -> str:
+    async def ask_chosen(
+        self, arrived: Arrived, press: CallbackPress, token: str, number: int
+    ) -> str:
         """Ask a question that was offered as a button; the key of what is said in passing.
 
         That is empty when it is asked: then it is shown, since nothing of the person's own stands
@@ -173,7 +175,7 @@ class Listening:
                 if await self._gate.refuses(tx, key, press.sender) is not None:
                     return "button.not_now"
                 message = Message(key, press.post_id, press.sender, question)
-                member_id = chosen.member(key, press.sender.id)
+                member_id = chosen.conversation_owner(key, press.sender.id)
                 waits = await queue.wait(tx, message, self._most_waiting, member_id=member_id)
                 if not waits.taken:
                     return "button.full"
@@ -181,8 +183,8 @@ class Listening:
                 await suggestions.use_up(tx, key, token)
         if question is None:
             return "button.old"
-        frame = Frame(Rendered(question, (Entity("blockquote", 0, units(question)),)))
-        await self._notices.say(key, frame, press.cause, then=lambda: self._lanes.wake(key))
+        frame = PostContent(Rendered(question, (Entity("blockquote", 0, units(question)),)))
+        await self._notices.send(key, frame, press.cause, then=lambda: self._lanes.wake(key))
         return ""
 
     async def _refuse(self, arrived: Arrived, message: Message, refusal: Refusal) -> None:
@@ -207,7 +209,7 @@ class Listening:
                 message,
                 self._most_waiting,
                 heard=heard,
-                member_id=chosen.member(message.chat, message.sender.id),
+                member_id=chosen.conversation_owner(message.chat, message.sender.id),
             )
             if waits.taken:
                 await inbox.settle(tx, arrived)
@@ -266,8 +268,8 @@ class Listening:
         return time.time() - written_at > self._stale_seconds
 
     async def _tell(self, message: Message, key: str, cause: Cause, **values: str) -> None:
-        frame = Frame(Rendered(say(message.sender.language, key, **values)))
-        await self._notices.say(message.chat, frame, cause)
+        frame = PostContent(Rendered(translate(message.sender.language, key, **values)))
+        await self._notices.send(message.chat, frame, cause)
 
     async def _done(self, arrived: Arrived) -> None:
         async with self._store.writing() as tx:
