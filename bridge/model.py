@@ -292,7 +292,7 @@ class Outcome:
     code: str | None = None
     """Coze's code of the trouble that ended it."""
     log_id: str | None = None
-    lingers: bool = False
+    run_may_continue: bool = False
     """Whether its run may be going all the same."""
     tokens_in: int = 0
     tokens_out: int = 0
@@ -327,7 +327,7 @@ class Turn:
     state: State
     parts: tuple[Part, ...]
     sender: Sender
-    mark: str
+    correlation_id: str
     """A random name of ours that travels with the question, to find its run again."""
     conversation_id: str | None = None
     asked: bool = False

@@ -94,7 +94,7 @@ class RunMessage:
     reasoning: str = ""
     content_type: str = "text"
     run_id: str = ""
-    mark: str = ""
+    correlation_id: str = ""
     """The turn's mark that we put into the question's `meta_data`."""
 
     def __repr__(self) -> str:
@@ -276,7 +276,7 @@ def read_message(content: Json) -> RunMessage:
         reasoning=text_of(content, "reasoning_content"),
         content_type=content_type,
         run_id=text_of(content, "chat_id"),
-        mark=text_of(object_of(content, "meta_data"), "turn"),
+        correlation_id=text_of(object_of(content, "meta_data"), "turn"),
     )
 
 

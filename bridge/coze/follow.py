@@ -311,9 +311,9 @@ async def find(coze: Coze, question: Question) -> str | None:
     while looked < _LOOKUPS and loop.time() < deadline:
         try:
             for message in await newest_messages(coze, question.conversation_id):
-                if message.mark == question.mark and message.run_id:
+                if message.correlation_id == question.correlation_id and message.run_id:
                     return message.run_id
-                if not message.mark and _may_be(message, question):
+                if not message.correlation_id and _may_be(message, question):
                     raise Interrupted(_LOOKING, "Coze does not keep the marks of questions")
             looked += 1
         except (NotOffered, RunUnknown) as error:

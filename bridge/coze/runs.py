@@ -31,17 +31,17 @@ class Question:
     user_id: str
     conversation_id: str
     text: str
-    mark: str
+    correlation_id: str
     """Our own id of the turn, by which the run is found when its start was not heard of."""
     files: tuple[tuple[str, str], ...] = ()
     """Uploads that go with it: of each its kind (`image`, `file` or `audio`) and its id."""
 
     def __repr__(self) -> str:
-        return f"Question(mark={self.mark!r}, {len(self.text)} characters)"
+        return f"Question(correlation_id={self.correlation_id!r}, {len(self.text)} characters)"
 
 
 def _body(question: Question, *, stream: bool) -> Json:
-    mark = {"turn": question.mark}
+    mark = {"turn": question.correlation_id}
     message = {
         "role": "user",
         "type": "question",

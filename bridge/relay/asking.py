@@ -148,7 +148,7 @@ class Asking:
         place = turn.conversation_id or ""
         text = prompt_of(turn, carried.texts if carried else None)
         files = carried.files if carried else ()
-        return Question(told.home.agent_id, user_id, place, text, turn.mark, files)
+        return Question(told.home.agent_id, user_id, place, text, turn.correlation_id, files)
 
     async def _question(self, told: RunInProgress) -> Question:
         """The question for Coze, written down as asked."""

@@ -294,5 +294,5 @@ class Lanes:
     async def _apologise(self, turn: Turn, reply: Reply) -> None:
         """End a turn that broke by a defect of ours with a sentence, if anybody can read it."""
         reply_state = Progress().broken_off("trouble.inside")
-        end = Outcome(State.FAILED, reply_state, lingers=turn.asked)
+        end = Outcome(State.FAILED, reply_state, run_may_continue=turn.asked)
         await self._answering.conclude(turn, end, reply)

@@ -286,7 +286,7 @@ def _end(
         reply_state,
         code=str(trouble.code) if trouble and trouble.code is not None else None,
         log_id=trouble.log_id if trouble else None,
-        lingers=turn.asked and happened and not told.over,
+        run_may_continue=turn.asked and happened and not told.over,
         tokens_in=cost.tokens_in,
         tokens_out=cost.tokens_out,
         trouble=str(trouble) if trouble else None,

@@ -14,30 +14,30 @@ from bridge.store.operators.access import Access
 from bridge.store.operators.quotas import Scope
 from bridge.store.tables import (
     access,
+    chat_migrations,
     chat_tallies,
     chats,
-    choices,
+    flood_waits,
     members,
-    moves,
     outbox,
     quotas,
-    shut,
-    silences,
+    suggestions,
     tallies,
     turns,
+    unwritable_chats,
 )
 
 
 async def unwritable(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]]:
     """Where nothing can be written, why, and since when (Unix seconds)."""
-    rows = (await tx.execute(select(shut))).all()
+    rows = (await tx.execute(select(unwritable_chats))).all()
     return {ChatKey(row.chat_id, row.thread_id): (row.why, row.since) for row in rows}
 
 
 async def close(tx: AsyncConnection, key: ChatKey, why: str, since: float) -> None:
     """Nothing can be written there since then (Unix seconds)."""
     values = {"why": why, "since": since}
-    entry = upsert(shut).values(chat_id=key.chat_id, thread_id=key.thread_id, **values)
+    entry = upsert(unwritable_chats).values(chat_id=key.chat_id, thread_id=key.thread_id, **values)
     again = entry.on_conflict_do_update(index_elements=["chat_id", "thread_id"], set_=values)
     await tx.execute(again)
 
@@ -45,7 +45,9 @@ async def close(tx: AsyncConnection, key: ChatKey, why: str, since: float) -> No
 async def reopen(tx: AsyncConnection, key: ChatKey) -> None:
     """It can be written to again; without a topic, so can all topics that are not closed."""
     await tx.execute(
-        delete(shut).where(shut.c.chat_id == key.chat_id, shut.c.thread_id == key.thread_id)
+        delete(unwritable_chats).where(
+            unwritable_chats.c.chat_id == key.chat_id, unwritable_chats.c.thread_id == key.thread_id
+        )
     )
 
 
@@ -55,16 +57,16 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
     Returns the chats in which something is open. Messages have other ids there: what is not
     answered yet is answered by new posts.
     """
-    entry = upsert(moves).values(old_id=old, new_id=new)
+    entry = upsert(chat_migrations).values(old_id=old, new_id=new)
     await tx.execute(entry.on_conflict_do_nothing())
     await _make_room(tx, old, new)
     await _move_chats(tx, old, new)
     await _let_decide(tx, old, new)
-    await tx.execute(update(choices).where(choices.c.chat_id == old).values(chat_id=new))
-    for table in (silences, access):
+    await tx.execute(update(suggestions).where(suggestions.c.chat_id == old).values(chat_id=new))
+    for table in (flood_waits, access):
         await _rekey(tx, table, old, new)
     await _move_quotas(tx, old, new)
-    for table in (outbox, shut):  # what was shut there may be open here
+    for table in (outbox, unwritable_chats):  # what was shut there may be open here
         await tx.execute(delete(table).where(table.c.chat_id == old))
     query = select(turns.c.thread_id).where(
         turns.c.chat_id == new, turns.c.state.in_((State.WAITING, State.RUNNING))
@@ -93,7 +95,9 @@ async def _move_quotas(tx: AsyncConnection, old: int, new: int) -> None:
 
 async def moved_to(tx: AsyncConnection, old: int) -> int | None:
     """The supergroup that a group has become; None when it has not."""
-    found = await tx.execute(select(moves.c.new_id).where(moves.c.old_id == old))
+    found = await tx.execute(
+        select(chat_migrations.c.new_id).where(chat_migrations.c.old_id == old)
+    )
     new: int | None = found.scalar_one_or_none()
     return new
 
@@ -147,7 +151,7 @@ async def _all_of(
 
 async def _ask_later(tx: AsyncConnection, turn: Row[Any], old: int, new: int) -> None:
     """Let the words of a running turn wait, as part of what else its asker wrote in either chat."""
-    stopped = {"state": State.STOPPED, "settled_at": time.time(), "lingers": turn.asked}
+    stopped = {"state": State.STOPPED, "settled_at": time.time(), "run_may_continue": turn.asked}
     await tx.execute(update(turns).where(turns.c.id == turn.id).values(**stopped))
     waits = [
         one for key in (old, new) for one in await _all_of(tx, key, State.WAITING, turn.thread_id)
@@ -165,7 +169,7 @@ async def _ask_later(tx: AsyncConnection, turn: Row[Any], old: int, new: int) ->
         "posts": [],
         "asked": False,
         "run_id": None,
-        "mark": f"{turn.mark}-moved",
+        "correlation_id": f"{turn.correlation_id}-moved",
         "final": None,
     }
     del fresh["id"]

@@ -17,10 +17,10 @@ from bridge.store.tables import (
     audit,
     chat_tallies,
     chats,
-    choices,
     members,
     operators,
     people,
+    suggestions,
     tallies,
     turns,
 )
@@ -51,7 +51,7 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     done = await tx.execute(delete(turns).where(*theirs))
     await _forget_name(tx, person_id)
     await tx.execute(delete(members).where(members.c.member_id == person_id))
-    await tx.execute(delete(choices).where(choices.c.chat_id.in_([key.chat_id, *where])))
+    await tx.execute(delete(suggestions).where(suggestions.c.chat_id.in_([key.chat_id, *where])))
     # What was overheard names nobody by number: it goes wherever it is not being asked just now.
     overheard = (turns.c.heard.is_not(None), turns.c.state != State.RUNNING)
     await tx.execute(update(turns).where(*overheard).values(heard=None))
@@ -124,7 +124,7 @@ async def add_up(
 async def retire(tx: AsyncConnection, days: float) -> int:
     """Delete turns that are older than so many days, but what a quota still counts; how many."""
     before = time.time() - days * 86400
-    old = (turns.c.created_at < before, turns.c.state.not_in(_OPEN), ~turns.c.lingers)
+    old = (turns.c.created_at < before, turns.c.state.not_in(_OPEN), ~turns.c.run_may_continue)
     count = (await tx.execute(select(func.count()).select_from(turns).where(*old))).scalar_one()
     if count:
         await _tally(tx, *old)

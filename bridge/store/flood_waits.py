@@ -8,13 +8,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.store.tables import silences
+from bridge.store.tables import flood_waits
 
 
 async def keep(tx: AsyncConnection, chat_id: int, seconds: float) -> None:
     """Remember that a chat wants silence from now on."""
     until = time.time() + seconds
-    entry = insert(silences).values(chat_id=chat_id, until=until)
+    entry = insert(flood_waits).values(chat_id=chat_id, until=until)
     again = entry.on_conflict_do_update(index_elements=["chat_id"], set_={"until": until})
     await tx.execute(again)
 
@@ -22,6 +22,6 @@ async def keep(tx: AsyncConnection, chat_id: int, seconds: float) -> None:
 async def left(tx: AsyncConnection) -> Mapping[int, float]:
     """For how many seconds more each chat wants silence; those that are over are forgotten."""
     now = time.time()
-    await tx.execute(delete(silences).where(silences.c.until <= now))
-    rows = (await tx.execute(select(silences))).all()
+    await tx.execute(delete(flood_waits).where(flood_waits.c.until <= now))
+    rows = (await tx.execute(select(flood_waits))).all()
     return {row.chat_id: row.until - now for row in rows}

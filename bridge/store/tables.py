@@ -85,8 +85,8 @@ members = Table(
 )
 """The memory at Coze of each member, where a group's members have their own."""
 
-shut = Table(
-    "shut",
+unwritable_chats = Table(
+    "unwritable_chats",
     metadata,
     Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
     Column("thread_id", BigInteger, primary_key=True, autoincrement=False),
@@ -119,8 +119,8 @@ uploads = Table(
 )
 """Files that lie at Coze already: by the account's place there, and what names their content."""
 
-pictures = Table(
-    "pictures",
+sent_files = Table(
+    "sent_files",
     metadata,
     Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
     Column("key", Text, primary_key=True),
@@ -140,8 +140,8 @@ agents = Table(
 )
 """The agents that chats can choose from."""
 
-moves = Table(
-    "moves",
+chat_migrations = Table(
+    "chat_migrations",
     metadata,
     Column("old_id", BigInteger, primary_key=True, autoincrement=False),
     Column("new_id", BigInteger, nullable=False),
@@ -172,7 +172,7 @@ turns = Table(
     Column("sender_id", BigInteger, nullable=False),
     Column("sender_name", Text, nullable=False),
     Column("language", Text, nullable=False),
-    Column("mark", Text, nullable=False, unique=True),
+    Column("correlation_id", Text, nullable=False),
     Column("conversation_id", Text),
     Column("asked", Boolean, nullable=False),
     Column("run_id", Text),
@@ -183,7 +183,7 @@ turns = Table(
     Column("final", JSON(none_as_null=True)),
     Column("edited", Boolean, nullable=False, server_default=false()),
     Column("stopping", Boolean, nullable=False, server_default=false()),
-    Column("lingers", Boolean, nullable=False, server_default=false()),
+    Column("run_may_continue", Boolean, nullable=False, server_default=false()),
     Column("heard", JSON(none_as_null=True)),
     Column("member_id", BigInteger, nullable=False, server_default=text("0")),
     Column("messages", Integer, nullable=False, server_default=text("1")),
@@ -195,15 +195,16 @@ turns = Table(
     Column("shown_at", Float),
     Column("settled_at", Float),
     ForeignKeyConstraint(["chat_id", "thread_id"], ["chats.chat_id", "chats.thread_id"]),
+    UniqueConstraint("correlation_id", name="uq_turns_mark"),
     Index(None, "chat_id", "thread_id", "id"),
     Index(None, "sender_id", "created_at"),
     Index(None, "created_at"),
     Index(
-        "ix_turns_lingers",
+        "ix_turns_run_may_continue",
         "chat_id",
         "thread_id",
-        sqlite_where=text("lingers"),
-        postgresql_where=text("lingers"),
+        sqlite_where=text("run_may_continue"),
+        postgresql_where=text("run_may_continue"),
     ),
     Index(
         "ix_turns_open",
@@ -233,8 +234,8 @@ turns = Table(
 """At most one turn runs in a chat, and one of each person waits: the indexes say so, not a habit.
 
 `final` is the end of a turn that is not shown yet; `edited` says that its words changed while it
-ran, `stopping` that the person wants it stopped; `lingers`, that it is settled and its run may be
-going all the same. `heard` is what was said in the group before it; `member_id` whose conversation
+ran, `stopping` that the person wants it stopped; `run_may_continue`, that it is settled and its
+run may be going all the same. `heard` is what was said in the group before it; `member_id` whose conversation
 it belongs to, 0 for the one that all share. What it cost are Coze's own numbers, or `estimated`
 ones where Coze does not say what a run cost that was broken off; `shown_at` is when
 its first text stood in front of the person, `trouble` what the operator reads of its failure.
@@ -260,8 +261,8 @@ outbox = Table(
 """Messages that were begun; without an id, whether they were sent is not known. Those that are
 `due` are not begun yet. A short message keeps its `content` until it is sent."""
 
-choices = Table(
-    "choices",
+suggestions = Table(
+    "suggestions",
     metadata,
     Column("token", Text, primary_key=True),
     Column("chat_id", BigInteger, nullable=False),
@@ -272,8 +273,8 @@ choices = Table(
 )
 """Questions offered as buttons: a button carries the unguessable token and a number only."""
 
-silences = Table(
-    "silences",
+flood_waits = Table(
+    "flood_waits",
     metadata,
     Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
     Column("until", Float, nullable=False),

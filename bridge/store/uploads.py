@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.store.tables import pictures, uploads
+from bridge.store.tables import sent_files, uploads
 
 KEPT_SECONDS = 80 * 86400.0
 """Coze keeps an upload for three months; Telegram's ids are good for longer."""
@@ -35,8 +35,8 @@ async def forget(tx: AsyncConnection, place: str, keys: Collection[str]) -> None
 
 async def at_telegram(tx: AsyncConnection, bot_id: int, key: str) -> tuple[str, str] | None:
     """The kind and the id at Telegram of a file of an answer; None when it is not there."""
-    here = (pictures.c.bot_id == bot_id, pictures.c.key == key)
-    row = (await tx.execute(select(pictures).where(*here))).one_or_none()
+    here = (sent_files.c.bot_id == bot_id, sent_files.c.key == key)
+    row = (await tx.execute(select(sent_files).where(*here))).one_or_none()
     return (row.kind, row.file_id) if row else None
 
 
@@ -46,19 +46,19 @@ async def sent(
     """Remember a file that Telegram has: by each of the keys."""
     values = {"kind": kind, "file_id": file_id, "since": time.time()}
     for key in keys:
-        entry = insert(pictures).values(bot_id=bot_id, key=key, **values)
+        entry = insert(sent_files).values(bot_id=bot_id, key=key, **values)
         again = entry.on_conflict_do_update(index_elements=["bot_id", "key"], set_=values)
         await tx.execute(again)
 
 
 async def not_there(tx: AsyncConnection, bot_id: int, keys: Collection[str]) -> None:
     """Telegram does not know them any more."""
-    here = (pictures.c.bot_id == bot_id, pictures.c.key.in_(keys))
-    await tx.execute(delete(pictures).where(*here))
+    here = (sent_files.c.bot_id == bot_id, sent_files.c.key.in_(keys))
+    await tx.execute(delete(sent_files).where(*here))
 
 
 async def prune(tx: AsyncConnection) -> None:
     """Forget what is too old to be good."""
     old = time.time() - KEPT_SECONDS
-    for table in (uploads, pictures):
+    for table in (uploads, sent_files):
         await tx.execute(delete(table).where(table.c.since < old))

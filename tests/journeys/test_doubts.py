@@ -200,7 +200,7 @@ async def test_an_end_that_waits_does_not_fill_the_store(world: World) -> None:
         world.telegram.send(ann, "one")
         await asyncio.sleep(200)
         async with app.store.reading() as tx:
-            rows = (await tx.exec_driver_sql("SELECT count(*) FROM choices")).scalar_one()
+            rows = (await tx.exec_driver_sql("SELECT count(*) FROM suggestions")).scalar_one()
     assert rows == 1
 
 
@@ -310,7 +310,7 @@ async def test_let_go_with_a_dead_token_keeps_the_memory(world: World) -> None:
         await world.settled(ann, 1)
         await eventually(lambda: not len(app.lanes), 10)
         async with app.store.writing() as tx:
-            await tx.exec_driver_sql("UPDATE turns SET lingers = 1")
+            await tx.exec_driver_sql("UPDATE turns SET run_may_continue = 1")
         world.coze.fail("/v3/chat/retrieve", 4100, times=10)
         world.coze.fail("/v1/conversation/create", 4100, times=10)
         world.telegram.send(ann, "two")

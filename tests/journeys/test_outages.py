@@ -269,14 +269,14 @@ async def test_a_run_that_lingers_is_over_before_the_next_question_goes_out(worl
             world.coze.fail(path, 4101, times=1)
         world.telegram.send(ann, "one")
         await world.settled(ann, 1, timeout=100)
-        assert column(world, "lingers") == [1]
+        assert column(world, "run_may_continue") == [1]
         world.coze.mend()
         world.telegram.send(ann, "two")
         assert (await world.settled(ann, 2, timeout=100)).text == ANSWER
     last = paths(world)[-3:]
     assert last == ["/v3/chat/retrieve", "/v3/chat/cancel", "/v3/chat"]
     assert not any(one.code == 4016 for one in world.coze.requests)
-    assert column(world, "lingers") == [0, 0]
+    assert column(world, "run_may_continue") == [0, 0]
 
 
 @in_a_fast_world

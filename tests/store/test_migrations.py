@@ -41,7 +41,7 @@ def turn_row(id_: int, key: ChatKey, state: str, **more: object) -> Row:
         "sender_id": 5,
         "sender_name": "Ann 😀",
         "language": "zh-hans",
-        "mark": f"mark-{id_}",
+        "correlation_id": f"mark-{id_}",
         "asked": state != "waiting",
         "posts": "[]",
         "created_at": NOW - 1000 + id_,
@@ -61,6 +61,17 @@ def update_row(update_id: int, state: str, **more: object) -> Row:
     return usual | {"state": state} | more
 
 
+BEFORE_0011 = {
+    "shut": "unwritable_chats",
+    "pictures": "sent_files",
+    "choices": "suggestions",
+    "silences": "flood_waits",
+    "moves": "chat_migrations",
+    "mark": "correlation_id",
+    "lingers": "run_may_continue",
+}
+"""Tables and columns by their names before, and now."""
+
 # A column that a revision does not have yet is left out of its rows; a new table needs rows here.
 ROWS: dict[str, list[Row]] = {
     "chats": [
@@ -75,7 +86,7 @@ ROWS: dict[str, list[Row]] = {
     "turns": [
         settled_row(1, ANN, "answered", conversation_id="738" * 6, answer_id="901"),
         settled_row(2, ANN, "failed", trouble_code="4028", log_id="LOG", parts="[]"),
-        settled_row(3, ANN, "stopped", conversation_id="738" * 6, lingers=True),
+        settled_row(3, ANN, "stopped", conversation_id="738" * 6, run_may_continue=True),
         turn_row(4, ANN, "running", conversation_id="738" * 6, run_id="74", posts="[41, 42]",
                  parts=json.dumps([
                      {"message_id": 40, "text": "a", "written_at": NOW - 50.5},
@@ -96,7 +107,7 @@ ROWS: dict[str, list[Row]] = {
         update_row(3, "skipped"),
         update_row(4, "aside", payload='{"update_id": 4}', error="KeyError: 'date'"),
     ],
-    "choices": [
+    "suggestions": [
         {"token": "abc", "chat_id": 5, "thread_id": 0, "texts": '["Why?", "为什么？"]',
          "created_at": NOW},
     ],
@@ -105,12 +116,12 @@ ROWS: dict[str, list[Row]] = {
          "conversation_id": "8", "agent_id": "74", "api_base": "https://api.coze.com",
          "account": ""},
     ],
-    "shut": [{"chat_id": -100, "thread_id": 9, "why": "topic closed", "since": NOW}],
+    "unwritable_chats": [{"chat_id": -100, "thread_id": 9, "why": "topic closed", "since": NOW}],
     "access": [
         {"chat_id": -100, "state": "allowed", "name": "Group 😀", "decided_by": 5, "since": NOW},
     ],
     "uploads": [{"place": "https://api.coze.com ab", "key": "k", "file_id": "738", "since": NOW}],
-    "pictures": [
+    "sent_files": [
         {"bot_id": 42, "key": "k", "kind": "photo", "file_id": "AgAC", "since": NOW},
     ],
     "people": [
@@ -132,10 +143,10 @@ ROWS: dict[str, list[Row]] = {
     "deliveries": [{"broadcast_id": 1, "chat_id": 5, "state": "delivered"}],
     "alarms": [{"kind": "quota", "what": "gone", "since": NOW}],
     "agents": [{"agent_id": "75", "name": "Poet", "since": NOW}],
-    "moves": [{"old_id": -5, "new_id": -1000000000005}],
+    "chat_migrations": [{"old_id": -5, "new_id": -1000000000005}],
     "operators": [{"person_id": 5, "name": "Ann", "since": NOW}],
     "facts": [{"name": "menu", "value": "0" * 64}],
-    "silences": [{"chat_id": 5, "until": NOW + 60}],
+    "flood_waits": [{"chat_id": 5, "until": NOW + 60}],
     "outbox": [
         {"id": 1, "cause": "update 2", "chat_id": 5, "message_id": 41, "created_at": NOW},
         {"id": 2, "cause": "update 3", "chat_id": 5, "message_id": None, "created_at": NOW},
@@ -168,12 +179,25 @@ async def make(path: Path, revision: str) -> dict[str, list[Row]]:
         connection.execute("PRAGMA foreign_keys=ON")
         for table in sorted(tables(connection), key=lambda name: name != "chats"):
             columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-            for whole in ROWS[table]:
-                row = {name: value for name, value in whole.items() if name in columns}
+            for whole in ROWS[now(table)]:
+                row = {name: whole[now(name)] for name in columns if now(name) in whole}
+                if "correlation_id" in columns and "final" in row:
+                    row["final"] = with_names_of_now(str(row["final"]))
                 gaps = ", ".join(f":{name}" for name in row)
                 connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({gaps})", row)
         connection.commit()
     return content(path)
+
+
+def now(name: str) -> str:
+    """What a table or a column is called now."""
+    return BEFORE_0011.get(name, name)
+
+
+def with_names_of_now(final: str) -> str:
+    """An end that waits, as it is written since 0011."""
+    keys = {"picture": "reply_state", "lingers": "run_may_continue"}
+    return json.dumps({keys.get(name, name): value for name, value in json.loads(final).items()})
 
 
 def tables(connection: sqlite3.Connection) -> list[str]:
@@ -195,7 +219,11 @@ def assert_nothing_is_lost(before: dict[str, list[Row]], after: dict[str, list[R
     assert after["alembic_version"] == [{"version_num": NEWEST}]
     for table, rows in before.items():
         if table != "alembic_version":
-            kept = [{name: row[name] for name in rows[0]} for row in after[table]]
+            rows = [{now(name): value for name, value in row.items()} for row in rows]
+            for row in rows:
+                if row.get("final"):
+                    row["final"] = with_names_of_now(str(row["final"]))
+            kept = [{name: row[name] for name in rows[0]} for row in after[now(table)]]
             assert kept == rows, table
 
 

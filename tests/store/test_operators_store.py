@@ -25,14 +25,20 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await made.close()
 
 
-async def asked(store: Store, chat: int, person: int = 7, *, lingers: bool = False) -> int:
+async def asked(store: Store, chat: int, person: int = 7, *, run_may_continue: bool = False) -> int:
     """A turn of ten tokens; its id."""
     key = ChatKey(chat)
     async with store.writing() as tx:
         await queue.wait(tx, Message(key, 1, Sender(person, "P"), "x"))
         turn = await lifecycle.claim(tx, key)
         assert turn is not None
-        end = Outcome(State.STOPPED, ReplyState(), tokens_in=6, tokens_out=4, lingers=lingers)
+        end = Outcome(
+            State.STOPPED,
+            ReplyState(),
+            tokens_in=6,
+            tokens_out=4,
+            run_may_continue=run_may_continue,
+        )
         await lifecycle.settle(tx, turn.id, end)
     return turn.id
 
@@ -60,7 +66,7 @@ async def test_what_lingers_is_counted_once_however_often_the_rest_is_retired(
     store: Store,
 ) -> None:
     for _ in range(3):
-        await asked(store, 7, lingers=True)
+        await asked(store, 7, run_may_continue=True)
         await asked(store, 7)
         async with store.writing() as tx:
             await erasure.retire(tx, -1)

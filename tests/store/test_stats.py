@@ -28,7 +28,7 @@ async def came(
         await chats.ensure_chat(tx, ChatKey(1))
         values = {"chat_id": 1, "thread_id": 0, "sender_id": 1, "sender_name": "", "language": ""}
         times = {"created_at": at, "shown_at": shown, "settled_at": settled, "state": state}
-        more = {"parts": [], "posts": [], "asked": True, "mark": f"{at} {state}"}
+        more = {"parts": [], "posts": [], "asked": True, "correlation_id": f"{at} {state}"}
         await tx.execute(insert(turns).values(**values, **times, **more))
 
 

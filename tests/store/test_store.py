@@ -59,7 +59,7 @@ async def test_messages_wait_in_one_turn_and_a_running_one_is_left_alone(store: 
         assert await lifecycle.settle(tx, first.id, end(State.ANSWERED))
         second = await lifecycle.claim(tx, HERE)
     assert second is not None
-    assert (prompt_of(second), second.mark != first.mark) == ("c", True)
+    assert (prompt_of(second), second.correlation_id != first.correlation_id) == ("c", True)
 
 
 async def test_a_turn_ends_once(store: Store) -> None:
@@ -96,7 +96,7 @@ async def test_retry_takes_the_last_question_and_its_posts(store: Store) -> None
         again = await lifecycle.claim(tx, HERE)
     assert again is not None
     assert (prompt_of(again), again.posts, again.asked) == ("a", (7, 8), False)
-    assert again.mark != turn.mark
+    assert again.correlation_id != turn.correlation_id
 
 
 async def test_words_are_forgotten_but_for_the_last_turn(store: Store) -> None:

@@ -10,7 +10,7 @@ HOLD_WORDS = {
     ("turns", "final"),
     ("inbox", "payload"),
     ("outbox", "content"),
-    ("choices", "texts"),
+    ("suggestions", "texts"),
     ("broadcasts", "text"),
     ("people", "name"),
     ("people", "username"),

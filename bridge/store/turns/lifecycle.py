@@ -18,7 +18,7 @@ EDIT_SECONDS = 600.0
 
 
 OPEN = text("turns.state IN ('waiting', 'running')")
-_LINGERS = text("turns.lingers")
+_RUN_MAY_CONTINUE = text("turns.run_may_continue")
 """As in the indexes: SQLite uses those for these very words only."""
 RECENT_TURNS = 100
 """How far back in a chat words are looked for; older ones are forgotten already."""
@@ -90,7 +90,7 @@ async def ask_anew(
         turn_id,
         asked=False,
         run_id=None,
-        mark=secrets.token_hex(12),
+        correlation_id=secrets.token_hex(12),
         edited=False,
         stopping=False,
         final=None,
@@ -151,7 +151,7 @@ async def concluded(tx: AsyncConnection, turn_id: int, end: Outcome) -> bool:
     done = await tx.execute(
         update(turns)
         .where(turns.c.id == turn_id, ~turns.c.edited)
-        .values(final=dump(end), lingers=end.lingers)
+        .values(final=dump(end), run_may_continue=end.run_may_continue)
     )
     return done.rowcount == 1
 
@@ -167,7 +167,7 @@ async def settle(tx: AsyncConnection, turn_id: int, end: Outcome) -> bool:
         trouble_code=end.code,
         log_id=end.log_id,
         answer_id=end.reply_state.answer_id,
-        lingers=end.lingers,
+        run_may_continue=end.run_may_continue,
         **_more(end.tokens_in, end.tokens_out, estimated=end.estimated),
         trouble=end.trouble,
         final=None,  # it stands in Telegram now, and need not stand here
@@ -178,7 +178,7 @@ async def lingering(tx: AsyncConnection, key: ChatKey, conversation_id: str) -> 
     """The settled turns of a conversation whose runs may still be going there."""
     query = (
         with_chat()
-        .where(*of_chat(key), _LINGERS, turns.c.conversation_id == conversation_id)
+        .where(*of_chat(key), _RUN_MAY_CONTINUE, turns.c.conversation_id == conversation_id)
         .order_by(turns.c.id)
     )
     found = (turn_of(row) for row in (await tx.execute(query)).all())
@@ -187,7 +187,7 @@ async def lingering(tx: AsyncConnection, key: ChatKey, conversation_id: str) -> 
 
 async def let_go(tx: AsyncConnection, turn_id: int) -> None:
     """Write down that the turn's run is over, or no longer in anybody's way."""
-    await change(tx, turn_id, lingers=False)
+    await change(tx, turn_id, run_may_continue=False)
 
 
 async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> tuple[str, str] | None:

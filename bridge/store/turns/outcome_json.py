@@ -18,8 +18,9 @@ def load(stored: Mapping[str, Any] | None) -> Outcome | None:
     """The end that was stored; None for none."""
     if stored is None:
         return None
-    kept = stored["reply_state"] if "reply_state" in stored else stored["picture"]
-    shown = {one.name: kept.get(one.name, one.default) for one in fields(ReplyState)}
+    shown = {
+        one.name: stored["reply_state"].get(one.name, one.default) for one in fields(ReplyState)
+    }
     lists = {name: tuple(value) for name, value in shown.items() if isinstance(value, list)}
     reply_state = ReplyState(**{**shown, **lists})
     more = {name: stored[name] for name in _MORE if name in stored}

@@ -261,7 +261,7 @@ async def _insert(
             sender_id=sender.id,
             sender_name=sender.name,
             language=sender.language,
-            mark=secrets.token_hex(12),
+            correlation_id=secrets.token_hex(12),
             asked=False,
             posts=posts,
             created_at=time.time(),

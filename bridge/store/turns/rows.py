@@ -63,7 +63,7 @@ def turn_of(row: Row[Any]) -> Turn:
         state=State(row.state),
         parts=parts_of(row.parts),
         sender=Sender(row.sender_id, row.sender_name, row.language),
-        mark=row.mark,
+        correlation_id=row.correlation_id,
         conversation_id=row.conversation_id,
         asked=row.asked,
         run_id=row.run_id,

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey
-from bridge.store.tables import choices
+from bridge.store.tables import suggestions
 
 OFFER_SECONDS = 30 * 86400.0
 
@@ -22,7 +22,7 @@ async def offer(
     With a token of before, they take the place of those that it stood for.
     """
     token = token or secrets.token_urlsafe(12)
-    entry = insert(choices).values(
+    entry = insert(suggestions).values(
         token=token,
         chat_id=key.chat_id,
         thread_id=key.thread_id,
@@ -36,7 +36,7 @@ async def offer(
 
 async def chosen(tx: AsyncConnection, key: ChatKey, token: str, number: int) -> str | None:
     """The question behind a button of this chat; None for a forged or forgotten one."""
-    row = (await tx.execute(select(choices.c.texts).where(*_of(key, token)))).one_or_none()
+    row = (await tx.execute(select(suggestions.c.texts).where(*_of(key, token)))).one_or_none()
     if row is None or not 0 <= number < len(row.texts):
         return None
     return str(row.texts[number])
@@ -44,17 +44,19 @@ async def chosen(tx: AsyncConnection, key: ChatKey, token: str, number: int) -> 
 
 async def use_up(tx: AsyncConnection, key: ChatKey, token: str) -> None:
     """Forget the questions: a second tap asks nothing."""
-    await tx.execute(delete(choices).where(*_of(key, token)))
+    await tx.execute(delete(suggestions).where(*_of(key, token)))
 
 
 def _of(key: ChatKey, token: str) -> tuple[ColumnElement[bool], ...]:
     return (
-        choices.c.token == token,
-        choices.c.chat_id == key.chat_id,
-        choices.c.thread_id == key.thread_id,
+        suggestions.c.token == token,
+        suggestions.c.chat_id == key.chat_id,
+        suggestions.c.thread_id == key.thread_id,
     )
 
 
 async def forget_old_offers(tx: AsyncConnection) -> None:
     """Drop the questions behind buttons that nobody pressed for a long time."""
-    await tx.execute(delete(choices).where(choices.c.created_at < time.time() - OFFER_SECONDS))
+    await tx.execute(
+        delete(suggestions).where(suggestions.c.created_at < time.time() - OFFER_SECONDS)
+    )

@@ -40,7 +40,9 @@ class FileSender:
         self._calls = calls
         self._store = store
         self._turn = turn
-        self._lead = f"turn {turn.id} {turn.mark} files "  # a turn that begins anew has new files
+        self._lead = (
+            f"turn {turn.id} {turn.correlation_id} files "  # a turn that begins anew has new files
+        )
         self._doubt: UnconfirmedSend | None = None
         """Of files whose sending got no answer."""
 

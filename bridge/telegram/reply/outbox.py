@@ -45,7 +45,9 @@ class ReplyOutbox:
     async def offer(self, questions: Sequence[str]) -> str:
         """Keep questions that go out as buttons; returns the token that stands for them."""
         async with self._store.writing() as tx:
-            return await suggestions.offer(tx, self._turn.chat, questions, token=self._turn.mark)
+            return await suggestions.offer(
+                tx, self._turn.chat, questions, token=self._turn.correlation_id
+            )
 
     def cause(self, place: int) -> str:
         """The name of a post in the outbox."""
