@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Table, delete, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
@@ -26,6 +25,7 @@ from bridge.store.tables import (
     turns,
     unwritable_chats,
 )
+from bridge.store.upsert import insert_or_ignore, insert_or_update
 
 
 async def unwritable(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]]:
@@ -37,9 +37,8 @@ async def unwritable(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]]
 async def close(tx: AsyncConnection, key: ChatKey, why: str, since: float) -> None:
     """Nothing can be written there since then (Unix seconds)."""
     values = {"why": why, "since": since}
-    entry = upsert(unwritable_chats).values(chat_id=key.chat_id, thread_id=key.thread_id, **values)
-    again = entry.on_conflict_do_update(index_elements=["chat_id", "thread_id"], set_=values)
-    await tx.execute(again)
+    here = {"chat_id": key.chat_id, "thread_id": key.thread_id}
+    await tx.execute(insert_or_update(unwritable_chats, here | values, values))
 
 
 async def reopen(tx: AsyncConnection, key: ChatKey) -> None:
@@ -57,8 +56,7 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
     Returns the chats in which something is open. Messages have other ids there: what is not
     answered yet is answered by new posts.
     """
-    entry = upsert(chat_migrations).values(old_id=old, new_id=new)
-    await tx.execute(entry.on_conflict_do_nothing())
+    await tx.execute(insert_or_ignore(chat_migrations, {"old_id": old, "new_id": new}))
     await _make_room(tx, old, new)
     await _move_chats(tx, old, new)
     await _let_decide(tx, old, new)
@@ -78,8 +76,7 @@ async def _move_quotas(tx: AsyncConnection, old: int, new: int) -> None:
     """A group keeps what it may use, and what it has used in turns that were deleted."""
     own = (quotas.c.scope != Scope.ALL, quotas.c.subject == str(old))
     for row in (await tx.execute(select(quotas).where(*own))).all():
-        entry = upsert(quotas).values(**row._asdict() | {"subject": str(new)})
-        await tx.execute(entry.on_conflict_do_nothing())
+        await tx.execute(insert_or_ignore(quotas, row._asdict() | {"subject": str(new)}))
     await tx.execute(delete(quotas).where(*own))
     # In the group's own name its administrators asked.
     await tx.execute(update(turns).where(turns.c.sender_id == old).values(sender_id=new))
@@ -120,12 +117,10 @@ async def _move_chats(tx: AsyncConnection, old: int, new: int) -> None:
 
 async def _keep_older(tx: AsyncConnection, table: Table, old: int, new: int) -> None:
     """Copy the rows of a group, over those of the new chat that were made later."""
-    key = [column.name for column in table.primary_key]
     for row in (await tx.execute(select(table).where(table.c.chat_id == old))).all():
         values = row._asdict() | {"chat_id": new}
-        entry = upsert(table).values(**values)
         later = table.c.created_at > row.created_at
-        await tx.execute(entry.on_conflict_do_update(index_elements=key, set_=values, where=later))
+        await tx.execute(insert_or_update(table, values, values, where=later))
 
 
 async def _make_room(tx: AsyncConnection, old: int, new: int) -> None:
@@ -199,5 +194,5 @@ async def _rekey(tx: AsyncConnection, table: Table, old: int, new: int) -> None:
     """Rows that are there already for the new chat are newer, and stay."""
     for row in (await tx.execute(select(table).where(table.c.chat_id == old))).all():
         values = row._asdict() | {"chat_id": new}
-        await tx.execute(upsert(table).values(**values).on_conflict_do_nothing())
+        await tx.execute(insert_or_ignore(table, values))
     await tx.execute(delete(table).where(table.c.chat_id == old))

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Table, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import (
@@ -23,19 +22,21 @@ from bridge.model import (
     Streaming,
 )
 from bridge.store.tables import chats, facts, members
+from bridge.store.upsert import insert_or_ignore, insert_or_update
 
 
 async def ensure_chat(tx: AsyncConnection, key: ChatKey) -> None:
     """Make sure that the chat is known; its Coze `user_id` is made up once."""
     await tx.execute(
-        insert(chats)
-        .values(
-            chat_id=key.chat_id,
-            thread_id=key.thread_id,
-            user_id=f"tg-{secrets.token_hex(12)}",
-            created_at=time.time(),
+        insert_or_ignore(
+            chats,
+            {
+                "chat_id": key.chat_id,
+                "thread_id": key.thread_id,
+                "user_id": f"tg-{secrets.token_hex(12)}",
+                "created_at": time.time(),
+            },
         )
-        .on_conflict_do_nothing()
     )
 
 
@@ -51,15 +52,16 @@ async def chat(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> CozeIde
 
 async def _meet_member(tx: AsyncConnection, key: ChatKey, member_id: int) -> None:
     await tx.execute(
-        insert(members)
-        .values(
-            chat_id=key.chat_id,
-            thread_id=key.thread_id,
-            member_id=member_id,
-            user_id=f"tg-{secrets.token_hex(12)}",
-            created_at=time.time(),
+        insert_or_ignore(
+            members,
+            {
+                "chat_id": key.chat_id,
+                "thread_id": key.thread_id,
+                "member_id": member_id,
+                "user_id": f"tg-{secrets.token_hex(12)}",
+                "created_at": time.time(),
+            },
         )
-        .on_conflict_do_nothing()
     )
 
 
@@ -152,5 +154,4 @@ async def fact(tx: AsyncConnection, name: str) -> str | None:
 
 async def remember(tx: AsyncConnection, name: str, value: str) -> None:
     """Remember a small thing across starts."""
-    entry = insert(facts).values(name=name, value=value)
-    await tx.execute(entry.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+    await tx.execute(insert_or_update(facts, {"name": name, "value": value}, {"value": value}))

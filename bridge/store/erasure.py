@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Column, ColumnElement, delete, func, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
@@ -24,6 +23,7 @@ from bridge.store.tables import (
     tallies,
     turns,
 )
+from bridge.store.upsert import insert_or_update
 
 _OPEN = (State.WAITING, State.RUNNING)
 
@@ -117,8 +117,7 @@ async def add_up(
     table = column.table
     values = {column.name: id_, "day": day, "messages": messages, "tokens": tokens}
     more = {"messages": table.c.messages + messages, "tokens": table.c.tokens + tokens}
-    entry = insert(table).values(**values)
-    await tx.execute(entry.on_conflict_do_update(index_elements=[column.name, "day"], set_=more))
+    await tx.execute(insert_or_update(table, values, more, key=[column.name, "day"]))
 
 
 async def retire(tx: AsyncConnection, days: float) -> int:

@@ -5,18 +5,17 @@ import time
 from collections.abc import Mapping
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.tables import flood_waits
+from bridge.store.upsert import insert_or_update
 
 
 async def keep(tx: AsyncConnection, chat_id: int, seconds: float) -> None:
     """Remember that a chat wants silence from now on."""
     until = time.time() + seconds
-    entry = insert(flood_waits).values(chat_id=chat_id, until=until)
-    again = entry.on_conflict_do_update(index_elements=["chat_id"], set_={"until": until})
-    await tx.execute(again)
+    values = {"chat_id": chat_id, "until": until}
+    await tx.execute(insert_or_update(flood_waits, values, {"until": until}))
 
 
 async def left(tx: AsyncConnection) -> Mapping[int, float]:

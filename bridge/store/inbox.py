@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.tables import inbox, outbox
+from bridge.store.upsert import insert_or_ignore
 
 ASIDE_SECONDS = 7 * 86400.0
 """How long an update that could not be settled is kept for a look by the operator."""
@@ -64,7 +64,7 @@ async def put(
         }
         for update_id, payload in payloads.items()
     ]
-    entry = insert(inbox).values(rows).on_conflict_do_nothing().returning(inbox.c.update_id)
+    entry = insert_or_ignore(inbox, rows).returning(inbox.c.update_id)
     fresh = sorted({*(await tx.execute(entry)).scalars()} - {*ignored})
     return [Arrived(bot_id, update_id, payloads[update_id]) for update_id in fresh]
 

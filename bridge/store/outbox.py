@@ -9,12 +9,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey
 from bridge.store.tables import outbox
+from bridge.store.upsert import insert_or_ignore, insert_or_update
 
 LOST = 0
 """In place of an id: the message may stand there, and nobody will know where."""
@@ -55,18 +55,18 @@ class Notice:
 
 async def put(tx: AsyncConnection, notice: Notice) -> bool:
     """Let a notice wait to be sent; False when it is known already."""
-    entry = insert(outbox).values(
-        cause=notice.cause,
-        chat_id=notice.chat.chat_id,
-        thread_id=notice.chat.thread_id,
-        near_id=notice.near_id,
-        asker_id=notice.asker_id,
-        priority=notice.priority,
-        content=notice.content,
-        due=True,
-        created_at=time.time(),
-    )
-    return (await tx.execute(entry.on_conflict_do_nothing())).rowcount == 1
+    values = {
+        "cause": notice.cause,
+        "chat_id": notice.chat.chat_id,
+        "thread_id": notice.chat.thread_id,
+        "near_id": notice.near_id,
+        "asker_id": notice.asker_id,
+        "priority": notice.priority,
+        "content": notice.content,
+        "due": True,
+        "created_at": time.time(),
+    }
+    return (await tx.execute(insert_or_ignore(outbox, values))).rowcount == 1
 
 
 async def notices(tx: AsyncConnection) -> Sequence[Notice]:
@@ -108,11 +108,9 @@ async def sending(
     if earlier is not None and earlier.message_id is None and not anew:
         return earlier
     now = time.time()
-    entry = insert(outbox).values(cause=cause, chat_id=chat_id, created_at=now)
-    again = entry.on_conflict_do_update(
-        index_elements=["cause"], set_={"message_id": None, "created_at": now}
-    )
-    await tx.execute(again)
+    values = {"cause": cause, "chat_id": chat_id, "created_at": now}
+    changes = {"message_id": None, "created_at": now}
+    await tx.execute(insert_or_update(outbox, values, changes, key=["cause"]))
     return None
 
 

@@ -4,10 +4,10 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.tables import sent_files, uploads
+from bridge.store.upsert import insert_or_update
 
 KEPT_SECONDS = 80 * 86400.0
 """Coze keeps an upload for three months; Telegram's ids are good for longer."""
@@ -23,9 +23,7 @@ async def at_coze(tx: AsyncConnection, place: str, keys: Sequence[str]) -> Mappi
 async def uploaded(tx: AsyncConnection, place: str, key: str, file_id: str) -> None:
     """Remember an upload to Coze."""
     values = {"file_id": file_id, "since": time.time()}
-    entry = insert(uploads).values(place=place, key=key, **values)
-    again = entry.on_conflict_do_update(index_elements=["place", "key"], set_=values)
-    await tx.execute(again)
+    await tx.execute(insert_or_update(uploads, {"place": place, "key": key, **values}, values))
 
 
 async def forget(tx: AsyncConnection, place: str, keys: Collection[str]) -> None:
@@ -46,9 +44,8 @@ async def sent(
     """Remember a file that Telegram has: by each of the keys."""
     values = {"kind": kind, "file_id": file_id, "since": time.time()}
     for key in keys:
-        entry = insert(sent_files).values(bot_id=bot_id, key=key, **values)
-        again = entry.on_conflict_do_update(index_elements=["bot_id", "key"], set_=values)
-        await tx.execute(again)
+        row = {"bot_id": bot_id, "key": key, **values}
+        await tx.execute(insert_or_update(sent_files, row, values))
 
 
 async def not_there(tx: AsyncConnection, bot_id: int, keys: Collection[str]) -> None:

@@ -155,8 +155,8 @@ async def test_an_agent_that_never_stops_is_stopped(tmp_path: Path, how: str) ->
                         break
                     await asyncio.sleep(0.1)
     if row.final is not None:  # it may still be shown, post by post
-        assert row.final["picture"]["note"] == "reply.too_long"
-        assert sum(map(len, row.final["picture"]["answers"])) < 300_000
+        assert row.final["reply_state"]["note"] == "reply.too_long"
+        assert sum(map(len, row.final["reply_state"]["answers"])) < 300_000
     else:
         assert row.state == "stopped"
 

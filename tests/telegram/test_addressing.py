@@ -283,7 +283,7 @@ def test_who_speaks_in_the_groups_name_leads_it() -> None:
         told(named(HELLO_US)),
     ]
     found = [one.message.sender for one in speaks if isinstance(one, Question)]
-    assert [(one.id, one.name, one.leads) for one in found] == [
+    assert [(one.id, one.name, one.is_admin) for one in found] == [
         (-1002, "Group", True), (-1003, "News", False), (5, "Ann", False),
     ]  # fmt: skip
 

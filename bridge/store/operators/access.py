@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.tables import access, operators
+from bridge.store.upsert import insert_or_ignore, insert_or_update
 
 
 class Access(StrEnum):
@@ -37,7 +37,7 @@ async def who_ask(tx: AsyncConnection) -> Mapping[int, str]:
 async def ask(tx: AsyncConnection, chat_id: int, name: str) -> bool:
     """Write down that a chat asks; False when it has before."""
     values = {"chat_id": chat_id, "state": Access.ASKED, "name": name, "since": time.time()}
-    done = await tx.execute(insert(access).values(**values).on_conflict_do_nothing())
+    done = await tx.execute(insert_or_ignore(access, values))
     return done.rowcount == 1
 
 
@@ -58,8 +58,8 @@ async def answer_channels(tx: AsyncConnection, chat_id: int, *, wanted: bool) ->
 async def decide(tx: AsyncConnection, chat_id: int, state: Access, name: str, by: int) -> None:
     """Write down what an operator decides; the chat's name is kept from its asking, if it did."""
     values = {"state": state, "decided_by": by, "since": time.time()}
-    entry = insert(access).values(chat_id=chat_id, name=name, **values)
-    await tx.execute(entry.on_conflict_do_update(index_elements=["chat_id"], set_=values))
+    row = {"chat_id": chat_id, "name": name, **values}
+    await tx.execute(insert_or_update(access, row, values))
 
 
 async def name_of(tx: AsyncConnection, chat_id: int) -> str:
@@ -92,5 +92,4 @@ async def remove_operator(tx: AsyncConnection, person_id: int, name: str) -> Non
 
 async def _set_operator(tx: AsyncConnection, person_id: int, name: str, *, removed: bool) -> None:
     values = {"removed": removed, "since": time.time(), "name": name}
-    entry = insert(operators).values(person_id=person_id, **values)
-    await tx.execute(entry.on_conflict_do_update(index_elements=["person_id"], set_=values))
+    await tx.execute(insert_or_update(operators, {"person_id": person_id, **values}, values))

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.chats import remember
 from bridge.store.tables import agents, chats, facts
+from bridge.store.upsert import insert_or_update
 
 _DEFAULT = "default agent"
 
@@ -46,8 +46,8 @@ async def counting(tx: AsyncConnection, chosen: str | None, from_settings: str) 
 
 async def add(tx: AsyncConnection, agent_id: str, name: str) -> None:
     """Offer an agent, or call it by another name."""
-    entry = insert(agents).values(agent_id=agent_id, name=name, since=time.time())
-    await tx.execute(entry.on_conflict_do_update(index_elements=["agent_id"], set_={"name": name}))
+    values = {"agent_id": agent_id, "name": name, "since": time.time()}
+    await tx.execute(insert_or_update(agents, values, {"name": name}))
 
 
 async def remove(tx: AsyncConnection, agent_id: str) -> bool:

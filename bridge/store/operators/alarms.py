@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.tables import alarms
+from bridge.store.upsert import insert_or_ignore
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Alarm:
 
 async def begin(tx: AsyncConnection, kind: str, what: str) -> bool:
     """It goes wrong now; False when that is known."""
-    entry = insert(alarms).values(kind=kind, what=what, since=time.time())
-    done = await tx.execute(entry.on_conflict_do_nothing())
+    values = {"kind": kind, "what": what, "since": time.time()}
+    done = await tx.execute(insert_or_ignore(alarms, values))
     return done.rowcount == 1
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, or_, select, true
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Sender
 from bridge.store.operators.access import Access
 from bridge.store.tables import access, chats, people, turns
+from bridge.store.upsert import insert_or_update
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ async def seen(tx: AsyncConnection, person: Sender, username: str) -> None:
         "language": person.language,
         "last_seen": now,
     }
-    entry = insert(people).values(person_id=person.id, first_seen=now, **values)
-    await tx.execute(entry.on_conflict_do_update(index_elements=["person_id"], set_=values))
+    row = {"person_id": person.id, "first_seen": now, **values}
+    await tx.execute(insert_or_update(people, row, values))
 
 
 async def language_of(tx: AsyncConnection, person_id: int) -> str:

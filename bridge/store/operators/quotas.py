@@ -5,16 +5,16 @@ What failed before its run began is not charged. What waits or runs counts as it
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, delete, func, or_, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import State
 from bridge.store.tables import chat_tallies, quotas, tallies, turns
+from bridge.store.upsert import insert_or_update
 
 
 class Scope(StrEnum):
@@ -92,15 +92,8 @@ async def listed(tx: AsyncConnection) -> Sequence[Quota]:
 
 async def allow(tx: AsyncConnection, quota: Quota) -> None:
     """Set an amount."""
-    entry = insert(quotas).values(
-        scope=quota.scope,
-        subject=quota.subject,
-        unit=quota.unit,
-        period=quota.period,
-        amount=quota.amount,
-    )
-    key = ["scope", "subject", "unit", "period"]
-    await tx.execute(entry.on_conflict_do_update(index_elements=key, set_={"amount": quota.amount}))
+    changes = {"amount": quota.amount}
+    await tx.execute(insert_or_update(quotas, asdict(quota), changes))
 
 
 async def lift(tx: AsyncConnection, quota: Quota) -> bool:

@@ -5,11 +5,11 @@ import time
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, delete, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey
 from bridge.store.tables import suggestions
+from bridge.store.upsert import insert_or_update
 
 OFFER_SECONDS = 30 * 86400.0
 
@@ -22,15 +22,14 @@ async def offer(
     With a token of before, they take the place of those that it stood for.
     """
     token = token or secrets.token_urlsafe(12)
-    entry = insert(suggestions).values(
-        token=token,
-        chat_id=key.chat_id,
-        thread_id=key.thread_id,
-        texts=list(texts),
-        created_at=time.time(),
-    )
-    again = entry.on_conflict_do_update(index_elements=["token"], set_={"texts": list(texts)})
-    await tx.execute(again)
+    values = {
+        "token": token,
+        "chat_id": key.chat_id,
+        "thread_id": key.thread_id,
+        "texts": list(texts),
+        "created_at": time.time(),
+    }
+    await tx.execute(insert_or_update(suggestions, values, {"texts": list(texts)}))
     return token
 
 
