@@ -20,7 +20,7 @@ from bridge.telegram.api.clock import TelegramClock
 from bridge.telegram.api.errors import pauses, seconds, unreachable
 from bridge.telegram.api.request import CONNECT_SECONDS, READ_SECONDS, Request
 from bridge.telegram.files.download import Downloads
-from bridge.telegram.inbound.polling import UpdatePoller
+from bridge.telegram.inbound.get_updates import GetUpdates
 
 log = structlog.get_logger(__name__)
 REFUSALS = 3
@@ -115,11 +115,11 @@ def _request(
     )
 
 
-def telegram_mailbox(
+def telegram_updates(
     settings: Settings, metrics: Metrics | None = None, clock: TelegramClock | None = None
-) -> UpdatePoller:
-    """Where the updates come from."""
-    return UpdatePoller(
+) -> GetUpdates:
+    """Return what fetches the updates."""
+    return GetUpdates(
         settings.telegram_api_base_url,
         settings.telegram_bot_token.get_secret_value(),
         settings.telegram_proxy,

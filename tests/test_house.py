@@ -18,9 +18,8 @@ from bridge.ops.cli import app
 from bridge.settings import Settings
 from bridge.store.operators.access import Access
 from bridge.telegram.commands.operators.reports import SPANS
-from bridge.telegram.commands.operators.table import OPERATOR_COMMANDS
-from bridge.telegram.commands.people import COMMANDS
 from bridge.telegram.commands.settings_menu import _values, keyboard
+from bridge.telegram.commands.table import COMMANDS, OPERATOR_COMMANDS, description
 from bridge.texts import catalogues, translate
 
 ROOT = Path(bridge.__file__).parent
@@ -48,7 +47,11 @@ ARROWS: dict[str, set[str]] = {
     "settings": {"model", "errors", "texts", "coze", "store", "proxies"},
     "clients": {"model", "errors", "redaction", "settings", "coze", "telegram", "transport",
                    "metrics"},
-    "app": {"model", "errors", "texts", "settings", "coze", "store", "relay", "telegram",
+    "health": {"store", "telegram"},
+    "housekeeping": {"errors", "store", "telegram"},
+    "parts": {"clients", "coze", "housekeeping", "metrics", "model", "relay", "settings", "store", "telegram"},
+    "app": {"health", "housekeeping", "parts",
+            "model", "errors", "texts", "settings", "coze", "store", "relay", "telegram",
             "clients", "metrics", "__version__"},
     "ops": {"model", "errors", "redaction", "texts", "settings", "environment", "coze", "store", "relay",
             "telegram", "clients", "app", "sandbox", "serving", "metrics", "transport", "__version__"},
@@ -139,9 +142,7 @@ def test_the_example_lists_every_setting_with_its_sentence() -> None:
 
 def test_the_readme_lists_every_command_of_the_bot() -> None:
     rows = re.findall(r"^\| `/(\w+)` \| (.*) \|$", README, re.MULTILINE)
-    commands = [(one.name, one.description("en")) for one in COMMANDS.values()]
-    operators = [(name, translate("en", f"command.{name}")) for name in OPERATOR_COMMANDS]
-    assert rows == [*commands, *operators]
+    assert rows == [(name, description(name, "en")) for name in (*COMMANDS, *OPERATOR_COMMANDS)]
 
 
 def test_the_readme_lists_every_command_line() -> None:

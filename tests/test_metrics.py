@@ -147,16 +147,16 @@ def test_an_alarm_that_is_over_is_not_told_any_more() -> None:
 def test_ready_is_red_until_updates_are_taken_and_while_they_are_not(tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(tmp_path) as world, served(world) as (app, get):
-            await eventually(lambda: app.intake.fault is None, 1000)
+            await eventually(lambda: app.polling.fault is None, 1000)
             answer = await get("/readyz")
             assert (answer.status_code, answer.json()) == (200, {"ready": True, "reasons": []})
             world.telegram.fail("getUpdates", 502)
             world.telegram.send(world.telegram.add_person("Ann"), "hello")
-            await eventually(lambda: app.intake.fault is not None, 1000)
+            await eventually(lambda: app.polling.fault is not None, 1000)
             answer = await get("/readyz")
             assert answer.status_code == 503
             assert "Fetching updates from Telegram" in answer.json()["reasons"][0]
-            await eventually(lambda: app.intake.fault is None, 1000)
+            await eventually(lambda: app.polling.fault is None, 1000)
             assert (await get("/readyz")).status_code == 200
 
     run_fast(journey())

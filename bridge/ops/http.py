@@ -35,11 +35,11 @@ async def pages(app: App, settings: Settings) -> AsyncIterator[None]:
         return
 
     async def health(_: Request) -> JSONResponse:
-        faults = [redacted(fault) for fault in await app.faults()]
+        faults = [redacted(fault) for fault in app.health.faults()]
         return JSONResponse({"ok": not faults, "faults": faults}, 503 if faults else 200)
 
     async def ready(_: Request) -> JSONResponse:
-        reasons = [redacted(reason) for reason in await app.unready()]
+        reasons = [redacted(reason) for reason in app.health.unready()]
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
     async def metrics(_: Request) -> Response:
@@ -72,14 +72,14 @@ async def on_port(page: ASGIApp, port: int, setting: str) -> AsyncIterator[str]:
 
 async def gauged(app: App) -> Gauged:
     """How the bridge is now, as far as the store can tell."""
-    vitals = app.desk.vitals
+    status = app.context.status
     told = Gauged(
         chats_answering=len(app.lanes),
-        telegram_silence=vitals.deaf_seconds(),
-        token_left=vitals.coze.token_seconds_left,
+        telegram_silence=status.polling.silent_seconds,
+        token_left=status.coze.token_seconds_left,
     )
     try:
-        pulse = await vitals.pulse()
+        now = await status.read()
         async with app.store.reading() as tx:
             live = await stats.live(tx)
             wrong = await alarms.current(tx)
@@ -88,7 +88,7 @@ async def gauged(app: App) -> Gauged:
     return Gauged(
         told.chats_answering,
         sum(one.state is State.WAITING for one in live),
-        pulse.updates_waiting,
+        now.updates_waiting,
         told.telegram_silence,
         told.token_left,
         [one.kind for one in wrong],

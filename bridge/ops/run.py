@@ -20,7 +20,7 @@ from bridge.ops.http import pages
 from bridge.ops.logs import set_up
 from bridge.redaction import redacted
 from bridge.settings import Settings
-from bridge.telegram.commands.operators.context import Controls
+from bridge.telegram.commands.context import ProcessControls
 
 log = structlog.get_logger(__name__)
 RELOAD_SECONDS = 1.0
@@ -64,11 +64,11 @@ class Restarts:
         """Why the last reload was taken back."""
 
     @property
-    def controls(self) -> Controls:
+    def controls(self) -> ProcessControls:
         """By which the bridge tells it."""
         if self._reread is None:
-            return Controls(self._set_level)
-        return Controls(self._set_level, self._reload, self._outcome)
+            return ProcessControls(self._set_level)
+        return ProcessControls(self._set_level, self._reload, self._outcome)
 
     @property
     def seconds(self) -> float | None:
@@ -172,11 +172,13 @@ async def _once(wishes: Restarts, stop: asyncio.Event, ready: Callable[[], None]
             ):
                 wishes.tell(address)
                 wishes.stands()
-                await asyncio.wait({*awaited, app.taking}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    {*awaited, app.polling_task}, return_when=asyncio.FIRST_COMPLETED
+                )
             for task in awaited:
                 task.cancel()
-            if app.taking.done():
-                app.taking.result()
+            if app.polling_task.done():
+                app.polling_task.result()
             log.info("stopping", seconds=settings.bridge_grace_seconds)
 
     serving = asyncio.create_task(serve(), name="bridge")

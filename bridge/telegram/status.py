@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bridge import __version__
@@ -11,6 +10,29 @@ from bridge.relay.lanes import Lanes
 from bridge.store import inbox
 from bridge.store.engine import Store
 from bridge.telegram.api.scheduler import Pacer
+
+DEAF_SECONDS = 90.0
+"""After so long without an answer to a poll the connection is dead, whatever it says."""
+STUCK_SECONDS = 120.0
+"""After so long with updates of which none is settled, something is wrong."""
+
+
+class PollingHealth:
+    """What the poller knows of its connection, for those who watch over it."""
+
+    def __init__(self) -> None:
+        self.fault: str | None = "Polling has not started."
+        """Why no updates are taken now; None when they are."""
+        self._heard = asyncio.get_running_loop().time()
+
+    def heard(self) -> None:
+        """Telegram has answered a poll."""
+        self._heard = asyncio.get_running_loop().time()
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long Telegram has not been heard, though it answers a poll after 50 s at most."""
+        return asyncio.get_running_loop().time() - self._heard
 
 
 @dataclass(frozen=True)
@@ -21,7 +43,7 @@ class BridgeStatus:
     uptime: float
     """Seconds."""
     heard: float
-    """Seconds since Telegram last answered."""
+    """Seconds since Telegram last answered a poll."""
     updates_waiting: int
     chats_answered: int
     calls_in_flight: int
@@ -33,27 +55,26 @@ class BridgeStatus:
     """Seconds that Coze's token is still good for; None where that is not known."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class StatusReader:
-    """Feels the pulse."""
+    """Reads how the parts of the bridge are."""
 
     store: Store
     coze: Coze
     lanes: Lanes
     pacer: Pacer
-    deaf_seconds: Callable[[], float] = lambda: 0.0
-    """How long nothing was heard of Telegram; known once updates are taken."""
+    polling: PollingHealth
     began: float = field(default_factory=time.monotonic)
 
-    async def pulse(self) -> BridgeStatus:
-        """How it is now. Raises StoreTrouble."""
+    async def read(self) -> BridgeStatus:
+        """Return how it is now. Raises StoreTrouble."""
         async with self.store.reading() as tx:
             waiting = await inbox.count(tx, "new")
         loop = asyncio.get_running_loop()
         return BridgeStatus(
             __version__,
             time.monotonic() - self.began,
-            self.deaf_seconds(),
+            self.polling.silent_seconds,
             waiting,
             len(self.lanes),
             self.pacer.in_flight,

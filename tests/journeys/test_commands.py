@@ -5,7 +5,7 @@ import time
 from worlds import World, buttons, is_running
 
 from bridge.sandbox.coze import Pace, saying
-from bridge.telegram.commands.people import COMMANDS
+from bridge.telegram.commands.table import COMMANDS
 
 
 async def test_new_forgets_and_the_next_answer_shows_it(world: World) -> None:

@@ -122,7 +122,7 @@ if picture := os.environ.get("BRIDGE_TEST_DASHBOARD_PICTURE"):
                 names = ("Ann", "Bo", "小雨")
                 asking = [world.telegram.add_person(name) for name in names]
                 for person in asking[:2]:
-                    await app.desk.door.rule(ChatKey(person.id), Access.ALLOWED, 0, "en")
+                    await app.context.approval.rule(ChatKey(person.id), Access.ALLOWED, 0, "en")
                 world.coze.fail("/v3/chat", 4011, "The token balance is used up")
                 world.telegram.send(asking[0], "hello")
                 await world.settled(asking[0], 1)

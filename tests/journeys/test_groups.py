@@ -164,7 +164,7 @@ async def test_a_group_may_let_the_agent_read_along(world: World) -> None:
         await world.settled(group, 2, timeout=100)
         world.telegram.send(ann, "@sandbox_bot again", chat=group)
         await world.settled(group, 3, timeout=100)
-        assert not await app.faults()
+        assert not app.health.faults()
     assert questions(world) == [
         "(Said in the group before, not to you:)\nBo: line 1\nBo: line 2\n\n(Now to you:)\n\n"
         "Ann: sum it up",

@@ -233,7 +233,7 @@ async def test_an_answer_for_a_topic_that_was_deleted_disturbs_nobody(world: Wor
         world.telegram.send(ann, "@sandbox_bot hello", chat=group)
         await world.telegram.until(lambda: world.posts(group)[-1].text == ANSWER, 400)
         await world.coze.until(lambda: all(run.ended for run in world.coze.runs.values()), 400)
-        assert not await app.faults()
+        assert not app.health.faults()
     assert (
         len([call for call in world.telegram.calls if "thread not found" in call.description]) < 3
     )

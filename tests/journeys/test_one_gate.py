@@ -272,7 +272,7 @@ async def test_an_operator_can_be_removed_and_stays_so(world: World) -> None:
         acts = await say(world, cleo, "/audit")
         assert f"{ann.id}: operator removed {bo.id} Bo" in acts
     async with world.bridge(**both) as app:  # whatever the settings say
-        assert not {ann.id, bo.id} & app.desk.rights.operators
+        assert not {ann.id, bo.id} & app.context.rights.operators
         async with app.store.reading() as tx:
             found = {row.person_id: row.removed for row in await tx.execute(select(operators))}
             assert found == {ann.id: True, bo.id: True, cleo.id: False}
@@ -364,4 +364,4 @@ async def test_nobody_unknown_becomes_the_last_operator(world: World) -> None:
     async with world.bridge(BRIDGE_OPERATORS=str(ann.id)) as app:
         assert "do not know who" in await say(world, ann, "/operators add 999999999999999")
         assert "last operator" in await say(world, ann, f"/operators remove {ann.id}")
-        assert app.desk.rights.operators == {ann.id}
+        assert app.context.rights.operators == {ann.id}

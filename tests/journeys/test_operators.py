@@ -14,8 +14,8 @@ from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message, Person
 from bridge.store.operators import audit
 from bridge.store.operators.access import Access
-from bridge.telegram.commands.operators.context import Controls
-from bridge.telegram.commands.operators.table import OPERATOR_COMMANDS
+from bridge.telegram.commands.context import ProcessControls as Controls
+from bridge.telegram.commands.table import OPERATOR_COMMANDS
 
 ANSWER = "An answer of some words."
 
@@ -410,7 +410,7 @@ async def test_who_is_denied_is_out_where_everybody_else_is_in(world: World) -> 
     world.coze.use(saying(ANSWER))
     async with world.bridge(**operator(ann)) as app:
         await said(world, bo, "hello")
-        await app.desk.door.rule(ChatKey(bo.id), Access.DENIED, ann.id, "en")
+        await app.context.approval.rule(ChatKey(bo.id), Access.DENIED, ann.id, "en")
         await world.telegram.until(lambda: "not to let you in" in world.posts(bo)[-1].text, 100)
         world.telegram.send(bo, "am I in?")
         await world.telegram.until(lambda: world.telegram.pending == 0, 100)

@@ -26,7 +26,7 @@ from bridge.store import chats
 from bridge.store.operators import access, alarms, audit, broadcasts
 from bridge.store.operators.access import Access
 from bridge.store.operators.broadcasts import Delivery
-from bridge.telegram.commands.operators.context import Controls
+from bridge.telegram.commands.context import ProcessControls as Controls
 
 ANSWER = "An answer of some words."
 
@@ -140,7 +140,7 @@ async def test_two_who_send_the_code_at_once_do_not_both_become_operators(world:
                 world.telegram.send(one, code)
             for one in people:
                 await world.settled(one, 1, timeout=200)
-            assert len(app.desk.rights.operators) == 1
+            assert len(app.context.rights.operators) == 1
 
 
 @in_a_fast_world
@@ -154,9 +154,9 @@ async def test_the_code_holds_when_it_could_not_be_written_down(world: World) ->
                 patch.setattr(access, "make_operator", failing)
                 world.telegram.send(ann, code)
                 await eventually(lambda: failing.await_count, 100)
-                assert not app.desk.rights.operators
+                assert not app.context.rights.operators
             await world.telegram.until(lambda: len(world.posts(ann)) == 1, 200)
-            assert app.desk.rights.operators == {ann.id}
+            assert app.context.rights.operators == {ann.id}
 
 
 @in_a_fast_world
@@ -267,7 +267,7 @@ async def test_a_chat_that_wants_silence_holds_up_no_broadcast_and_no_cancelling
     people = [world.telegram.add_person(f"Person {number}") for number in range(20)]
     async with world.bridge(**operator(ann)) as app:
         await meet(app, people, world)
-        app.desk.calls.pacer.silenced(people[0].id, 3600)
+        app.context.calls.pacer.silenced(people[0].id, 3600)
         sure = await confirmed(world, ann)
         await world.telegram.until(lambda: sum(got(world, people)) == 19, 400)
         await world.telegram.until(lambda: "still to come: 1" in sure.text, 400)
@@ -350,7 +350,7 @@ async def test_an_alarm_reaches_each_operator_though_another_cannot_be_told_now(
     async with world.bridge(BRIDGE_OPERATORS=f"{ann.id},{bo.id}") as app:
         await said(world, ann, "/help")
         await said(world, bo, "/help")
-        app.desk.calls.pacer.silenced(ann.id, 3600)
+        app.context.calls.pacer.silenced(ann.id, 3600)
         world.coze.fail("/v3/chat", 4028, times=1)
         world.telegram.send(bo, "hello")
         await world.telegram.until(lambda: told(world, bo, "🔴") == 1, 100)

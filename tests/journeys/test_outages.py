@@ -24,7 +24,10 @@ from worlds import (
 from bridge.app import App
 from bridge.sandbox.coze import Pace, saying
 from bridge.serving import serving
-from bridge.telegram.inbound.polling import Intake, UpdatePoller
+from bridge.telegram.inbound.dispatch import Dispatcher
+from bridge.telegram.inbound.get_updates import GetUpdates
+from bridge.telegram.inbound.polling import UpdatePoller
+from bridge.telegram.status import PollingHealth
 
 ANSWER = "An answer of some words."
 FOREVER = 10**6
@@ -165,7 +168,7 @@ def test_a_silence_is_kept_by_the_next_process(tmp_path: Path) -> None:
 
 
 def test_a_deaf_poller_connects_anew(tmp_path: Path) -> None:
-    class Deaf(UpdatePoller):
+    class Deaf(GetUpdates):
         """A connection over which nothing comes any more, though it does not break."""
 
         renewed = 0
@@ -181,24 +184,25 @@ def test_a_deaf_poller_connects_anew(tmp_path: Path) -> None:
 
     async def journey() -> None:
         async with a_world(tmp_path) as world, world.bridge() as app:
-            mailbox = Deaf(world.variables["TELEGRAM_API_BASE_URL"], BOT_TOKEN)
+            source = Deaf(world.variables["TELEGRAM_API_BASE_URL"], BOT_TOKEN)
             heard = asyncio.Event()
-            settling = app.intake._settling  # the same consequences by another intake
-            intake = Intake(mailbox, app.bot.id, app.store, settling, recovered=heard.set)
-            app.taking.cancel()
-            await asyncio.wait([app.taking])
-            task = asyncio.create_task(intake.run())
-            await eventually(lambda: intake.deaf_seconds > 85, 100)
-            assert mailbox.renewed == 0
+            router = app.poller._dispatcher.router  # the same consequences by another poller
+            dispatcher, health = Dispatcher(app.bot.id, app.store, router), PollingHealth()
+            poller = UpdatePoller(source, dispatcher, health, heard.set)
+            app.polling_task.cancel()
+            await asyncio.wait([app.polling_task])
+            task = asyncio.create_task(poller.run())
+            await eventually(lambda: health.silent_seconds > 85, 100)
+            assert source.renewed == 0
             world.coze.use(saying(ANSWER))
             ann = world.telegram.add_person("Ann")
             world.telegram.send(ann, "hello")
             assert (await world.settled(ann, 1, timeout=500)).text == ANSWER
-            assert mailbox.renewed == 1
+            assert source.renewed == 1
             task.cancel()
             await asyncio.wait([task])
-            await intake.close()
-            await mailbox.__aexit__(None, None, None)
+            await dispatcher.close()
+            await source.__aexit__(None, None, None)
 
     run_fast(journey(), speed=100)
 
@@ -209,12 +213,12 @@ async def test_health_is_red_while_nothing_is_heard_and_green_again_after(world:
         world.telegram.fail("getUpdates", status=502, times=FOREVER)
         ann = world.telegram.add_person("Ann")
         world.telegram.send(ann, "hello")  # it ends the poll that waits
-        await eventually(lambda: app.intake.deaf_seconds > 91, 200)
-        assert any("Nothing heard from Telegram" in fault for fault in await app.faults())
+        await eventually(lambda: app.polling.silent_seconds > 91, 200)
+        assert any("Nothing heard from Telegram" in fault for fault in app.health.faults())
         world.telegram.mend()
         world.telegram.send(ann, "hello")
         await world.settled(ann, 1, timeout=200)
-        assert not await app.faults()
+        assert not app.health.faults()
 
 
 # --- Coze -----------------------------------------------------------------------------------------
@@ -353,11 +357,11 @@ def test_a_locked_database_loses_nothing_and_shows_red(tmp_path: Path) -> None:
             world.telegram.send(ann, "two")
             await eventually(lambda: app.store.fault, 1000)
             assert world.telegram.pending == 1  # not confirmed, so not lost
-            assert any("locked" in fault for fault in await app.faults())
+            assert any("locked" in fault for fault in app.health.faults())
             other.execute("ROLLBACK")
             other.close()
             assert (await world.settled(ann, 2, timeout=1000)).text == ANSWER
-            assert not await app.faults()
+            assert not app.health.faults()
             assert len(world.coze.asked) == 2
 
     run_fast(journey())
@@ -379,7 +383,7 @@ def test_a_full_disk_loses_nothing_and_recovers(tmp_path: Path) -> None:
             for person in people:
                 assert (await world.settled(person, 1, timeout=1000)).text == ANSWER
             assert len(world.coze.asked) == len(people)
-            assert not await app.faults()
+            assert not app.health.faults()
 
     run_fast(journey())
 
@@ -392,7 +396,7 @@ def test_a_read_only_database_loses_nothing_and_recovers(tmp_path: Path) -> None
             disk = every_connection(app, "PRAGMA query_only=ON")
             world.telegram.send(ann, "one")
             await eventually(lambda: app.store.fault, 500)
-            assert any("readonly" in fault for fault in await app.faults())
+            assert any("readonly" in fault for fault in app.health.faults())
             assert world.telegram.pending == 1
             disk.append("PRAGMA query_only=OFF")
             assert (await world.settled(ann, 1, timeout=1000)).text == ANSWER

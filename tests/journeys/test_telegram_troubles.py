@@ -130,7 +130,9 @@ def test_a_second_poller_that_stays_ends_the_bridge_with_a_clear_trouble(tmp_pat
             world.bridge(DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path}/two.db") as second,
         ):
             done, _ = await asyncio.wait(
-                {first.taking, second.taking}, timeout=600, return_when=asyncio.FIRST_COMPLETED
+                {first.polling_task, second.polling_task},
+                timeout=600,
+                return_when=asyncio.FIRST_COMPLETED,
             )
             (ended,) = done
             assert isinstance(ended.exception(), SecondPoller)
@@ -141,8 +143,8 @@ def test_a_second_poller_that_stays_ends_the_bridge_with_a_clear_trouble(tmp_pat
 async def test_a_webhook_ends_the_bridge_at_once(world: World) -> None:
     async with world.bridge() as app:
         await app.bot.set_webhook("https://example.org/hook")
-        await asyncio.wait({app.taking}, timeout=10)
-        assert isinstance(app.taking.exception(), SecondPoller)
+        await asyncio.wait({app.polling_task}, timeout=10)
+        assert isinstance(app.polling_task.exception(), SecondPoller)
 
 
 @in_a_fast_world
@@ -151,8 +153,8 @@ async def test_a_revoked_token_ends_the_bridge(world: World) -> None:
         world.telegram.revoke(world.variables["TELEGRAM_BOT_TOKEN"])
         ann = world.telegram.add_person("Ann")
         world.telegram.send(ann, "wake the poll")
-        await asyncio.wait({app.taking}, timeout=100)
-        assert isinstance(app.taking.exception(), TokenRevoked)
+        await asyncio.wait({app.polling_task}, timeout=100)
+        assert isinstance(app.polling_task.exception(), TokenRevoked)
 
 
 async def test_no_post_keeps_its_stop_button(world: World) -> None:

@@ -81,9 +81,9 @@ async def test_a_server_that_gives_the_same_again_and_again_is_not_asked_at_once
         before = polls(world)
         await asyncio.sleep(300)
         assert polls(world) - before < 30
-        assert app.intake.stuck_seconds > 120
-        assert any("none has been settled" in fault for fault in await app.faults())
-        assert [kind for kind, _ in await app.alarming()] == ["updates"]
+        assert app.poller.stuck_seconds > 120
+        assert any("none has been settled" in fault for fault in app.health.faults())
+        assert [kind for kind, _ in await app.health.alarming()] == ["updates"]
     assert heard(world).count("again") == 1
 
 
@@ -132,7 +132,7 @@ async def test_one_refusal_of_a_good_token_ends_nothing(world: World) -> None:
         await ask(world, ann, "one")
         world.telegram.fail("getUpdates", 404, times=2, body={**refusal, "error_code": 404})
         await ask(world, ann, "two", "three")
-        assert not app.taking.done()
+        assert not app.polling_task.done()
     assert heard(world) == ["one", "two", "three"]
 
 
@@ -141,7 +141,7 @@ async def test_a_token_that_stays_refused_ends_the_intake(world: World) -> None:
     async with world.bridge() as app:
         begun = asyncio.get_running_loop().time()
         world.telegram.revoke(BOT_TOKEN)
-        await asyncio.wait([app.taking], timeout=300)
-        assert app.taking.done()
+        await asyncio.wait([app.polling_task], timeout=300)
+        assert app.polling_task.done()
         assert 5 < asyncio.get_running_loop().time() - begun < 60
-        app.taking.exception()
+        app.polling_task.exception()

@@ -52,7 +52,7 @@ async def test_a_second_process_is_refused_at_once(world: World) -> None:
         with pytest.raises(StoreTrouble, match=rf"\(process {os.getpid()} on .*, since 20"):
             async with world.bridge():
                 pass
-        assert await app.faults() == []
+        assert app.health.faults() == []
     async with world.bridge():
         pass
 
@@ -72,10 +72,10 @@ def test_a_file_that_goes_away_is_an_alarm(tmp_path: Path, how: str) -> None:
                 path.write_bytes((tmp_path / "away.db").read_bytes())
             await eventually(lambda: len(world.posts(ann)) == 2, 100)
             assert f"was {how}" in world.posts(ann)[-1].text
-            assert any(f"was {how}" in fault for fault in await app.faults())
+            assert any(f"was {how}" in fault for fault in app.health.faults())
             (tmp_path / "away.db").rename(path)
             await eventually(lambda: len(world.posts(ann)) == 3, 100)
-            assert await app.faults() == []
+            assert app.health.faults() == []
 
     journey(tmp_path)
 

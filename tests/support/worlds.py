@@ -26,7 +26,7 @@ from bridge.settings import Settings
 from bridge.store import migrate
 from bridge.store.engine import Store
 from bridge.store.operators import stats
-from bridge.telegram.commands.operators.context import Controls
+from bridge.telegram.commands.context import ProcessControls as Controls
 
 BOT_TOKEN = "42:SANDBOX"
 COZE_TOKEN = "pat_sandbox"

@@ -27,7 +27,10 @@ from bridge.app import App
 from bridge.errors import TelegramTrouble
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Person
-from bridge.telegram.inbound.polling import Intake, UpdatePoller
+from bridge.telegram.inbound.dispatch import Dispatcher
+from bridge.telegram.inbound.get_updates import GetUpdates
+from bridge.telegram.inbound.polling import UpdatePoller
+from bridge.telegram.status import PollingHealth
 from bridge.telegram.updates.events import Event
 from bridge.telegram.updates.parse import chat_of, read
 
@@ -236,7 +239,7 @@ def test_a_deep_update_is_read_or_refused(depth: int) -> None:
 # --- journeys --------------------------------------------------------------------------------------
 
 
-class Batches(UpdatePoller):
+class Batches(GetUpdates):
     """Gives the batches one by one, then nothing more; remembers what it was asked for."""
 
     def __init__(self, *batches: Sequence[Update], forever: bool = False) -> None:
@@ -256,18 +259,23 @@ class Batches(UpdatePoller):
         return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]  # never
 
 
+def another_poller(app: App, source: GetUpdates) -> tuple[UpdatePoller, Dispatcher]:
+    dispatcher = Dispatcher(app.bot.id, app.store, app.poller._dispatcher.router)
+    return UpdatePoller(source, dispatcher, PollingHealth(), lambda: None), dispatcher
+
+
 @asynccontextmanager
 async def taking(app: App, mailbox: Batches) -> AsyncIterator[asyncio.Task[None]]:
-    """A real intake of those batches, into the app's own store and settling."""
-    intake = Intake(mailbox, app.bot.id, app.store, app.intake._settling, lambda: None)
-    task = asyncio.create_task(intake.run())
+    """A real poller of those batches, into the app's own store and router."""
+    poller, dispatcher = another_poller(app, mailbox)
+    task = asyncio.create_task(poller.run())
     try:
         yield task
     finally:
-        await intake.close()
+        await dispatcher.close()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert intake._tasks == {}
+        assert dispatcher.tasks == {}
 
 
 @asynccontextmanager
@@ -370,7 +378,7 @@ def survive(
                 found = await settled(app, 400)  # a group has its pace
             assert found.keys() <= {"done", "skipped", "aside"}
             assert sum(found.values()) == len(batch)
-            assert not app.taking.done()
+            assert not app.polling_task.done()
 
     with capture_logs():  # a traceback in colours takes longer than the journey
         run_fast(journey(), speed=20)
@@ -554,7 +562,7 @@ def test_a_batch_without_numbers_is_not_fetched_without_a_pause(tmp_path: Path) 
 
 
 @asynccontextmanager
-async def mailbox_of(*answers: bytes) -> AsyncIterator[UpdatePoller]:
+async def mailbox_of(*answers: bytes) -> AsyncIterator[GetUpdates]:
     """A mailbox at a server that gives these bodies one after another, the last for ever."""
     left = list(answers)
 
@@ -571,7 +579,7 @@ async def mailbox_of(*answers: bytes) -> AsyncIterator[UpdatePoller]:
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
-        async with UpdatePoller(f"http://127.0.0.1:{port}", BOT_TOKEN) as mailbox:
+        async with GetUpdates(f"http://127.0.0.1:{port}", BOT_TOKEN) as mailbox:
             yield mailbox
     finally:
         server.close()
@@ -624,8 +632,8 @@ def test_updates_as_deep_as_can_be_read_do_not_end_the_intake(tmp_path: Path) ->
             world.bridge() as app,
             mailbox_of(*bodies, b'{"ok":true,"result":[{"update_id":990}]}') as mailbox,
         ):
-            intake = Intake(mailbox, app.bot.id, app.store, app.intake._settling, lambda: None)
-            task = asyncio.create_task(intake.run())
+            poller, dispatcher = another_poller(app, mailbox)
+            task = asyncio.create_task(poller.run())
             ended = asyncio.create_task(_stored(app, 990))
             await asyncio.wait({task, ended}, timeout=500, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
@@ -634,7 +642,7 @@ def test_updates_as_deep_as_can_be_read_do_not_end_the_intake(tmp_path: Path) ->
             assert ended.done()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await intake.close()
+            await dispatcher.close()
 
     with capture_logs():
         run_fast(journey(), speed=100)

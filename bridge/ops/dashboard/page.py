@@ -141,11 +141,11 @@ class Dashboard:
 
     async def _rule(self, key: ChatKey, state: Access) -> Response:
         """Decide about somebody known. Raises StoreTrouble."""
-        if key.chat_id in self._app.desk.rights.operators:
+        if key.chat_id in self._app.context.rights.operators:
             return refusal(400, "operator")
         if not await self._known(key.chat_id):
             return refusal(404, "unknown")
-        ruling = self._app.desk.door.rule(key, state, audit.DASHBOARD, "en")
+        ruling = self._app.context.approval.rule(key, state, audit.DASHBOARD, "en")
         task = asyncio.create_task(ruling, name=f"access of {key.chat_id}")
         self._deciding.add(task)
         task.add_done_callback(self._decided)

@@ -86,8 +86,8 @@ class Snapshots:
             return replace(self._last, at=time.time(), trouble=redacted(str(trouble)))
 
     async def _read(self, now: float) -> Snapshot:
-        app, desk = self._app, self._app.desk
-        pulse = await desk.vitals.pulse()
+        app, context = self._app, self._app.context
+        status = await context.status.read()
         numbers = await self._numbers(now)
         async with app.store.reading() as tx:
             found, count = await people.search(tx, "", 0, MOST_PEOPLE)
@@ -100,7 +100,7 @@ class Snapshots:
             paused = await chats.fact(tx, PAUSED)
         return Snapshot(
             now,
-            pulse,
+            status,
             trouble=redacted(str(app.store.fault or "")),
             paused=paused or "",
             alarms=[replace(one, what=redacted(one.what)) for one in wrong],
@@ -112,8 +112,8 @@ class Snapshots:
             people_count=count,
             groups=[one for one in groups if one.id not in waiting][:MOST_GROUPS],
             acts=acts,
-            operators=frozenset(desk.rights.operators),
-            by_approval=desk.by_approval,
+            operators=frozenset(context.rights.operators),
+            by_approval=context.deployment.by_approval,
             names={
                 **{one.id: one.title for one in groups},
                 **{one.id: one.name for one in found},

@@ -1,16 +1,14 @@
-"""Who may use the bridge: by approval, a stranger or a group waits until an operator says yes.
+"""Let people and groups in: by approval, they wait until an operator says yes.
 
 Every question costs the operator something, so nobody asks the agent before that.
 """
 
 import asyncio
-import hmac
-import re
-import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import assert_never
 
 import structlog
 
@@ -22,22 +20,21 @@ from bridge.store.operators.access import Access
 from bridge.telegram.access.approval_cards import VERBS, ApprovalCards
 from bridge.telegram.access.introduction import Introduction
 from bridge.telegram.access.limits import IgnoredPeople
+from bridge.telegram.access.operator_code import OperatorCode
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.callback_data import DecideAccess, ShowApprovals
 from bridge.telegram.post import Cause, PostContent, Rendered
 from bridge.telegram.updates.events import CallbackPress, MembershipChange
 from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
-CODE_SECONDS = 3600.0
-_CODE = re.compile(r"[0-9a-f]{6}-[0-9a-f]{6}")
 TOLD_SECONDS = 3600.0
 """How often somebody who waits to be let in is told so."""
 MOST_TOLD = 10_000
-HUSH_SECONDS = 10.0
+IGNORED_SECONDS = 10.0
 """How long what is known of somebody who is not let in is not looked up again."""
-_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Stranger:
 
 
 class Approval:
-    """Opens to those whom an operator has let in."""
+    """Asks operators about strangers, and tells both what was decided."""
 
     def __init__(
         self,
@@ -59,24 +56,21 @@ class Approval:
         store: Store,
         rights: Rights,
         introduction: Introduction,
-        approvals: ApprovalCards,
-        hush: IgnoredPeople,
+        cards: ApprovalCards,
+        ignored: IgnoredPeople,
         *,
         by_approval: bool,
-        code: str = "",
     ) -> None:
         self.introduction = introduction
-        self._approvals = approvals
-        self._hush = hush
-        self._told: OrderedDict[int, float] = OrderedDict()
-        """When strangers were last told to wait, on the loop's clock."""
+        self.by_approval = by_approval
+        self.code = OperatorCode(store, rights)
         self._notices = notices
         self._store = store
         self._rights = rights
-        self._by_approval = by_approval
-        self._code = code
-        """Makes the person who sends it an operator; empty when it was used or there is none."""
-        self._code_until = asyncio.get_running_loop().time() + CODE_SECONDS
+        self._cards = cards
+        self._ignored = ignored
+        self._told: OrderedDict[int, float] = OrderedDict()
+        """When strangers were last told to wait, on the loop's clock."""
         self._greeted: set[int] = set()
         """The operators who have written to this process."""
 
@@ -87,71 +81,36 @@ class Approval:
         """
         if sender.id not in self._rights.operators:
             return
-        self._approvals.changed()
+        self._cards.changed()
         if sender.id in self._greeted:
             return
         self._greeted.add(sender.id)
         self._rights.changed.set()
 
-    async def opens(self, message: Message, cause: Cause) -> bool:
-        """Whether a message's chat may use the bridge; who may not is told so.
+    async def makes_operator(self, message: Message, cause: Cause) -> bool:
+        """Whether a private message is the one-time code; then its sender is welcomed.
 
         Raises StoreTrouble.
         """
+        if not message.chat.private or not await self.code.accepts(message):
+            return False
+        welcome = translate(message.sender.language, "operator.welcome")
+        await self._notices.send(message.chat, PostContent(Rendered(welcome)), cause)
+        self._cards.changed()
+        return True
+
+    async def ask_for(self, message: Message, cause: Cause) -> None:
+        """Ask the operators to let in who writes, and tell them to wait. Raises StoreTrouble."""
         key, sender = message.chat.whole, message.sender
-        if key.private and await self._makes_operator(message, cause):
-            return False
-        if await self.allows(key, sender):
-            return True
-        async with self._store.reading() as tx:
-            state = await access.of(tx, key.chat_id)
-        if state not in (Access.DENIED, Access.BLOCKED):
-            name = sender.name if key.private else str(key.chat_id)
-            await self._ask(Stranger(key, name, message.text, sender.language), message.chat, cause)
-        return False
-
-    async def ignores(self, key: ChatKey, sender: Sender) -> bool:
-        """Whether they have no consequence at all, whatever they do there. Raises StoreTrouble.
-
-        That is who is blocked; and who writes in a channel's name, unless an operator allows that
-        in the group: everybody can have as many channels as they like.
-        """
-        if sender.id in self._rights.operators:
-            return False
-        async with self._store.reading() as tx:
-            state = await access.of(tx, key.chat_id)
-            theirs = state if key.private else await access.of(tx, sender.id)
-            if theirs is Access.BLOCKED:
-                self._hush.note(sender.id, "all", HUSH_SECONDS)
-            if Access.BLOCKED in (state, theirs):
-                return True
-            if sender.channel and not await access.answers_channels(tx, key.chat_id):
-                return True
-        return False
-
-    async def allows(self, key: ChatKey, sender: Sender) -> bool:
-        """Whether a chat may use the bridge; nobody is told anything. Raises StoreTrouble."""
-        allowed = await self._allows(key, sender)
-        if allowed:
-            self._hush.welcome(key.chat_id)
-        return allowed
-
-    async def _allows(self, key: ChatKey, sender: Sender) -> bool:
-        if sender.id in self._rights.operators and key.private:
-            return True
-        async with self._store.reading() as tx:
-            state = await access.of(tx, key.chat_id)
-            theirs = state if key.private else await access.of(tx, sender.id)
-        if theirs is Access.BLOCKED or state in (Access.BLOCKED, Access.DENIED):
-            return False
-        return not self._by_approval or state is Access.ALLOWED
+        name = sender.name if key.private else str(key.chat_id)
+        await self._ask(Stranger(key, name, message.text, sender.language), message.chat, cause)
 
     async def group_opens(self, standing: MembershipChange) -> bool:
         """Whether a group to which our bot was added may use it: at once when an operator did."""
         key = standing.chat
         async with self._store.reading() as tx:
             state = await access.of(tx, key.chat_id)
-        if not self._by_approval:
+        if not self.by_approval:
             return state not in (Access.BLOCKED, Access.DENIED)
         if standing.by.id in self._rights.operators:
             by, title = standing.by.id, standing.title
@@ -175,10 +134,10 @@ class Approval:
         async with self._store.writing() as tx:
             fresh = await access.ask(tx, key.chat_id, stranger.name)
         if fresh:
-            self._approvals.changed(key.chat_id, stranger.words)
+            self._cards.changed(key.chat_id, stranger.words)
         now = asyncio.get_running_loop().time()
-        if key.private and not self._code:
-            self._hush.note(key.chat_id, "words", HUSH_SECONDS)
+        if key.private and not self.code.code:
+            self._ignored.note(key.chat_id, "words", IGNORED_SECONDS)
         if now - self._told.get(key.chat_id, float("-inf")) < TOLD_SECONDS:
             return
         self._told[key.chat_id] = now
@@ -191,26 +150,30 @@ class Approval:
         )
         await self._notices.send(answer_in, PostContent(Rendered(text)), cause, Priority.STRANGER)
 
-    async def decide(self, press: CallbackPress, rest: str) -> str | None:
-        """An operator has pressed a card's button; the key of what they are told."""
-        verb, _, number = rest.partition(":")
+    async def decide(self, press: CallbackPress, data: DecideAccess | ShowApprovals) -> str | None:
+        """An operator has pressed a card's button; the key of what they are told.
+
+        Raises StoreTrouble.
+        """
         if press.sender.id not in self._rights.operators:
             return "button.old"
-        if verb == "page" and _NUMBER.fullmatch(number):
-            frame = await self._approvals.frame(press.sender.id, int(number))
-            self._notices.edit(press.chat, press.post_id, frame, press.sender.id)
-            return None
-        if verb not in VERBS:
-            return "button.old"
-        key = ChatKey(int(number) if _NUMBER.fullmatch(number) else 0)
-        async with self._store.reading() as tx:
-            if await access.of(tx, key.chat_id) is None:
-                return "button.old"
-        state = VERBS[verb]
-        name = await self.rule(key, state, press.sender.id, press.sender.language)
-        frame = await self._approvals.decided(press.sender.id, key.chat_id, state, name)
-        self._notices.edit(press.chat, press.post_id, frame, press.sender.id)
-        return f"access.{state}_short"
+        match data:
+            case ShowApprovals(page):
+                card = await self._cards.frame(press.sender.id, page)
+                self._notices.edit(press.chat, press.post_id, card, press.sender.id)
+                return None
+            case DecideAccess(decision, chat_id):
+                async with self._store.reading() as tx:
+                    if await access.of(tx, chat_id) is None:
+                        return "button.old"
+                state = VERBS[decision]
+                key = ChatKey(chat_id)
+                name = await self.rule(key, state, press.sender.id, press.sender.language)
+                card = await self._cards.decided(press.sender.id, chat_id, state, name)
+                self._notices.edit(press.chat, press.post_id, card, press.sender.id)
+                return f"access.{state}_short"
+            case _:
+                assert_never(data)
 
     async def rule(self, key: ChatKey, state: Access, by: int, language: str) -> str:
         """An operator decides about a person or a group; what it is called. Raises StoreTrouble.
@@ -222,9 +185,9 @@ class Approval:
             name = await people.name_of(tx, key.chat_id) or await access.name_of(tx, key.chat_id)
             await access.decide(tx, key.chat_id, state, name, by)
             await audit.note(tx, by, state.value, key.chat_id, name)
-        self._hush.forget(key.chat_id)
+        self._ignored.forget(key.chat_id)
         log.info("access decided", chat=key.chat_id, state=state.value, by=by)
-        self._approvals.changed()
+        self._cards.changed()
         if state is not before and state is not Access.BLOCKED:
             await self._tell_them(key, state, language)
         return name
@@ -242,39 +205,6 @@ class Approval:
             text = await self.introduction.words(key, language)
         cause = Cause(f"access {key.chat_id} decided {time.time():.0f}", 0)
         await self._notices.send(key, PostContent(Rendered(text)), cause)
-
-    async def _makes_operator(self, message: Message, cause: Cause) -> bool:
-        """Whether it is the one-time code; then its sender is an operator from now on."""
-        sent = message.text.strip().lower().encode()  # phones like capitals
-        again = message.sender.id in self._rights.operators and _CODE.fullmatch(sent.decode())
-        fresh = self._code and asyncio.get_running_loop().time() < self._code_until
-        if not again and (not fresh or not hmac.compare_digest(sent, self._code.encode())):
-            return False  # who is operator already sent it before a crash, or is curious
-        if not again:
-            await self._use_up_code(message.sender)
-        welcome = translate(message.sender.language, "operator.welcome")
-        await self._notices.send(message.chat, PostContent(Rendered(welcome)), cause)
-        self._approvals.changed()
-        return True
-
-    async def _use_up_code(self, sender: Sender) -> None:
-        """Whoever sent it is an operator, and nobody else by it. Raises StoreTrouble."""
-        code, self._code = self._code, ""  # others may send it while this is written down
-        try:
-            async with self._store.writing() as tx:
-                await access.make_operator(tx, sender.id, sender.name)
-                await audit.note(tx, sender.id, "operator", sender.id, sender.name)
-        except BaseException:
-            self._code = code
-            raise
-        self._rights.operators.add(sender.id)
-        self._rights.changed.set()
-        log.warning("new operator", person=sender.id)
-
-
-def new_code() -> str:
-    """A code that nobody guesses within its hour."""
-    return f"{secrets.token_hex(3)}-{secrets.token_hex(3)}"
 
 
 async def all_operators(store: Store, named: Collection[int]) -> set[int]:

@@ -23,6 +23,7 @@ from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
 from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.callback_data import DecideAccess, ShowApprovals, encode
 from bridge.telegram.post import Button, Cause, PostContent, Rendered
 from bridge.texts import translate
 
@@ -54,14 +55,13 @@ class ApprovalCards:
 
     def __init__(
         self,
-        bot_id: int,
         calls: BotClient,
         notices: NoticeQueue,
         store: Store,
         rights: Rights,
         people: People,
     ) -> None:
-        self._bot_id = bot_id
+        self._bot_id = calls.bot.id
         self._calls = calls
         self._notices = notices
         self._store = store
@@ -204,7 +204,7 @@ def _card(
         rows.append(_buttons(language, chat_id, VERBS, f"{number} "))
     turns = [("‹", page - 1)] * (page > 0) + [("›", page + 1)] * (page < last)
     if turns:
-        rows.append(tuple(Button(sign, f"access:page:{to}") for sign, to in turns))
+        rows.append(tuple(Button(sign, encode(ShowApprovals(to))) for sign, to in turns))
     text = translate(language, "access.list", count=len(waiting), lines="\n".join(lines))
     return PostContent(Rendered(text), tuple(rows))
 
@@ -218,6 +218,6 @@ def _buttons(
 ) -> tuple[Button, ...]:
     """What an operator can decide about a chat."""
     return tuple(
-        Button(lead + translate(language, f"button.{verb}"), f"access:{verb}:{chat_id}")
+        Button(lead + translate(language, f"button.{verb}"), encode(DecideAccess(verb, chat_id)))
         for verb in verbs
     )

@@ -128,13 +128,13 @@ class UsageLimits:
         self,
         store: Store,
         rights: Rights,
-        hush: IgnoredPeople,
+        ignored: IgnoredPeople,
         questions: UserRateLimit,
         acts: UserRateLimit,
     ) -> None:
         """`acts` counts commands, pressed buttons and edits, `questions` what begins a run."""
         self._store = store
-        self._hush = hush
+        self._ignored = ignored
         self._rights = rights
         self._questions = questions
         self._acts = acts
@@ -145,7 +145,7 @@ class UsageLimits:
             return True
         heard = self._acts.refuses(_counted(key, sender), _now()) is None
         if not heard:
-            self._hush.note(sender.id, "acts", self._acts.refill_seconds)
+            self._ignored.note(sender.id, "acts", self._acts.refill_seconds)
         return heard
 
     def too_fast(self, key: ChatKey, sender: Sender) -> Refusal | None:

@@ -67,9 +67,9 @@ class BotClient:
         shut: UnwritableChats,
         metrics: Metrics | None = None,
     ) -> None:
-        self._bot = bot
-        self._store = store
-        self._shut = shut
+        self.bot = bot
+        self.store = store
+        self.unwritable = shut
         self.pacer = pacer
         self.placement = Placement(self.raw)
         self.metrics = metrics or Metrics()
@@ -124,7 +124,7 @@ class BotClient:
         async with self.pacer.slot(key.chat_id, Priority.COMMAND):
             await self._quietly(
                 key,
-                lambda: self._bot.edit_message_reply_markup(
+                lambda: self.bot.edit_message_reply_markup(
                     key.chat_id, post, reply_markup=markup(keyboard)
                 ),
             )
@@ -144,7 +144,7 @@ class BotClient:
             await self.guarded(
                 key,
                 "Deleting a message",
-                lambda: self._bot.delete_message(key.chat_id, post),
+                lambda: self.bot.delete_message(key.chat_id, post),
             )
 
     async def edit_as_rich(
@@ -204,7 +204,7 @@ class BotClient:
         if self.pacer.may_type(key.chat_id):
             await self._quietly(
                 key,
-                lambda: self._bot.send_chat_action(
+                lambda: self.bot.send_chat_action(
                     key.chat_id, action, message_thread_id=self.placement.place(key).thread_id
                 ),
             )
@@ -247,7 +247,7 @@ class BotClient:
                 raise FloodWait
             async with self.pacer.slot(key.chat_id, priority) as slot:
                 # What others have begun meanwhile is seen only now.
-                async with self._store.reading() as tx:
+                async with self.store.reading() as tx:
                     known = await outbox.known(tx, key.chat_id)
                 left = [one for one in candidates(after, doubt, known) if one not in looked]
                 if not left or len(looked) == MOST_LOOKS or not alone(doubt, known):
@@ -264,13 +264,13 @@ class BotClient:
         """Answer a pressed button: Telegram shows it as waiting until then."""
         try:
             async with self.pacer.slot(0, Priority.COMMAND, family=Family.FREE):
-                await self._bot.answer_callback_query(query_id, text)
+                await self.bot.answer_callback_query(query_id, text)
         except TelegramError as error:
             log.debug("button not answered", error=str(error))
 
     async def restore_flood_waits(self) -> None:
         """Keep the silences that Telegram asked an earlier process for: calls make them longer."""
-        async with self._store.writing() as tx:
+        async with self.store.writing() as tx:
             left = await flood_waits.left(tx)
         for chat_id, wait in left.items():
             self.pacer.silenced(chat_id, wait)
@@ -278,7 +278,7 @@ class BotClient:
     async def _note_flood_wait(self, chat_id: int, retry_after: float) -> None:
         self.pacer.refused(chat_id, retry_after)
         with suppress(StoreTrouble):  # then it only counts for this process
-            async with self._store.writing() as tx:
+            async with self.store.writing() as tx:
                 await flood_waits.keep(tx, chat_id, retry_after)
 
     async def guarded(
@@ -288,7 +288,7 @@ class BotClient:
 
         Raises ChatClosed, ChatMoved, Dropped, Refused, PostGone and TelegramUnreachable.
         """
-        why = self._shut.why(key)
+        why = self.unwritable.why(key)
         if why is not None:
             raise ChatClosed(why)
         try:
@@ -297,9 +297,9 @@ class BotClient:
             if self.placement.may_be_stale(key, str(error)):
                 error.again_seconds = STALE_SECONDS
             elif error.topic_only:
-                await self._shut.close_topic(key, str(error), REFUSED_SECONDS)
+                await self.unwritable.close_topic(key, str(error), REFUSED_SECONDS)
             else:
-                await self._shut.close(key.whole, str(error), REFUSED_SECONDS)
+                await self.unwritable.close(key.whole, str(error), REFUSED_SECONDS)
             raise
         except ChatMoved as error:
             self.moved.put_nowait((key.chat_id, error.new))
@@ -312,18 +312,18 @@ class BotClient:
         takes any method by name, and the server any case; a small one is not taken for its own.
         """
         given = {name: value for name, value in parameters.items() if value is not None}
-        return await self._bot.do_api_request(method, api_kwargs=given)
+        return await self.bot.do_api_request(method, api_kwargs=given)
 
     async def react(self, key: ChatKey, message_id: int, emoji: str) -> None:
         """Put our reaction under somebody's message, or take it away; no matter if that fails."""
         async with self.pacer.slot(0, Priority.COMMAND, family=Family.FREE):
             await self._quietly(
                 key,
-                lambda: self._bot.set_message_reaction(key.chat_id, message_id, emoji or None),
+                lambda: self.bot.set_message_reaction(key.chat_id, message_id, emoji or None),
             )
 
     async def _quietly(self, key: ChatKey, call: Callable[[], Awaitable[object]]) -> None:
-        if self._shut.why(key) is not None:
+        if self.unwritable.why(key) is not None:
             return
         try:
             await call()

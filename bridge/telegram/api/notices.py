@@ -36,7 +36,7 @@ class NoticeQueue:
 
     def __init__(self, bot_id: int, calls: BotClient, store: Store) -> None:
         self._bot_id = bot_id
-        self._calls = calls
+        self.calls = calls
         self._store = store
         self._waiting: dict[Hashable, deque[_Act]] = {}
         """What is to be done, by the lines in which one goes after another."""
@@ -79,16 +79,16 @@ class NoticeQueue:
 
     def edit_buttons(self, key: ChatKey, post: int, keyboard: Keyboard, asker_id: int) -> None:
         """Change the buttons of a post, after what the same person caused before."""
-        act = partial(self._calls.edit_buttons, key, post, keyboard)
+        act = partial(self.calls.edit_buttons, key, post, keyboard)
         self._do((key.chat_id, asker_id), act)
 
     def answer_callback(self, key: ChatKey, query_id: str, text: str | None, asker_id: int) -> None:
         """Answer a pressed button once what it does is seen: Telegram shows it as waiting until then."""
-        self._do((key.chat_id, asker_id), partial(self._calls.answer_callback, query_id, text))
+        self._do((key.chat_id, asker_id), partial(self.calls.answer_callback, query_id, text))
 
     def react(self, key: ChatKey, message_id: int, emoji: str) -> None:
         """Put our reaction under somebody's message, or take it away."""
-        act = partial(self._calls.react, key, message_id, emoji)
+        act = partial(self.calls.react, key, message_id, emoji)
         self._do(("reaction", key.chat_id, message_id), act)
 
     async def close(self, seconds: float) -> None:
@@ -134,7 +134,7 @@ class NoticeQueue:
 
     async def _show(self, key: ChatKey, post: int, frame: PostContent) -> None:
         try:
-            await self._calls.edit_quietly(key, post, frame)
+            await self.calls.edit_quietly(key, post, frame)
         except ChatClosed as error:
             log.info("chat closed", chat=key.chat_id, why=str(error))
 
@@ -169,25 +169,25 @@ class NoticeQueue:
             try:
                 if doubt is not None:
                     await asyncio.sleep(doubt.wait(time.time()))
-                    vain = await self._calls.find(key, frame, notice.near_id, doubt, priority)
+                    vain = await self.calls.find(key, frame, notice.near_id, doubt, priority)
                     if vain is not None and vain.post is not None:
                         return vain.post
                     doubt = None
                 async with (
                     self._one_by_one(key.chat_id),
-                    self._calls.pacer.slot(key.chat_id, priority, new=True),
+                    self.calls.pacer.slot(key.chat_id, priority, new=True),
                 ):
                     async with self._store.writing() as tx:
                         if not await outbox.begin(tx, notice.cause):
                             return None
                     begun = time.time()
-                    post = await self._calls.send(key, frame, near=notice.near_id or None)
+                    post = await self.calls.send(key, frame, near=notice.near_id or None)
                 if vain is not None and vain.copied_by(post):
                     async with self._store.writing() as tx:
                         await outbox.lost(tx, notice.cause, key.chat_id)
                 return post
             except FloodWait:
-                await asyncio.sleep(min(1.0, self._calls.pacer.silence(key.chat_id)))
+                await asyncio.sleep(min(1.0, self.calls.pacer.silence(key.chat_id)))
             except (
                 ContentRejected,
                 ChatMoved,

@@ -14,9 +14,8 @@ from bridge.store.engine import Store
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.scheduler import Family, Pacer
-from bridge.telegram.commands.operators.table import OPERATOR_COMMANDS
-from bridge.telegram.commands.people import COMMANDS
-from bridge.texts import DEFAULT, catalogues, translate
+from bridge.telegram.commands.table import COMMANDS, OPERATOR_COMMANDS, description
+from bridge.texts import DEFAULT, catalogues
 
 log = structlog.get_logger(__name__)
 _FACT = "telegram menu"
@@ -25,12 +24,12 @@ Menu = Mapping[str, str]
 
 def everybodys(language: str) -> Menu:
     """What everybody can do."""
-    return {one.name: one.description(language) for one in COMMANDS.values()}
+    return {name: description(name, language) for name in COMMANDS}
 
 
 def operators(language: str) -> Menu:
     """What operators can do."""
-    own = {name: translate(language, f"command.{name}") for name in OPERATOR_COMMANDS}
+    own = {name: description(name, language) for name in OPERATOR_COMMANDS}
     return {**everybodys(language), **own}
 
 

@@ -8,6 +8,7 @@ from babel import Locale
 
 from bridge.model import Answers, ChatKey, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.store.operators.agents import Listed
+from bridge.telegram.callback_data import ChangeSetting, encode
 from bridge.telegram.post import Button, Keyboard
 from bridge.texts import catalogues, translate
 
@@ -40,7 +41,7 @@ def keyboard(
         (
             Button(
                 translate(language, f"settings.{name}", value=_word(name, value, language, word)),
-                f"set:{name}:{_next(_offered(name, key, default), value)}",
+                encode(ChangeSetting(name, _next(_offered(name, key, default), value))),
             ),
         )
         for name, value in _now(chosen, default).items()
@@ -54,13 +55,19 @@ def _agent(chosen: str | None, language: str, agents: Sequence[Listed]) -> tuple
     now = next((one for one in agents if one.id == chosen), None)
     now = now or next((one for one in agents if one.default), agents[0])
     text = translate(language, "settings.agent", value=now.name)
-    return (Button(text, f"set:agent:{_next([one.id for one in agents], now.id)}"),)
+    following = _next([one.id for one in agents], now.id)
+    return (Button(text, encode(ChangeSetting("agent", following))),)
 
 
 def agents_keyboard(agents: Sequence[Listed], counts: str) -> Keyboard:
     """A button for each agent; the one that answers now is marked."""
     return tuple(
-        (Button(f"✓ {one.name}" if one.id == counts else one.name, f"set:agent:{one.id}"),)
+        (
+            Button(
+                f"✓ {one.name}" if one.id == counts else one.name,
+                encode(ChangeSetting("agent", one.id)),
+            ),
+        )
         for one in agents
     )
 

@@ -4,7 +4,7 @@ Every run begins here, behind the one gate: a question, an edit of one, one more
 """
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -17,7 +17,7 @@ from bridge.store.inbox import Arrived
 from bridge.store.turns import queue, suggestions
 from bridge.telegram.access.limits import Refusal, UsageLimits
 from bridge.telegram.api.notices import NoticeQueue
-from bridge.telegram.api.unwritable import UnwritableChats
+from bridge.telegram.callback_data import AskSuggestion
 from bridge.telegram.post import Cause, Entity, PostContent, Rendered, units
 from bridge.telegram.questions.albums import Albums
 from bridge.telegram.questions.overheard import OverheardLines
@@ -38,6 +38,18 @@ CUT_UNITS = 4000
 """UTF-16 units of a text that may be such a piece: clients cut at 4096, or at a word before that."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class QuestionOptions:
+    """How a deployment takes questions."""
+
+    default: Preferences
+    """What counts in chats that have chosen nothing."""
+    most_waiting: int
+    """How many messages may wait in a chat."""
+    stale_seconds: float
+    """After so long a group's message is not answered any more."""
+
+
 class Questions:
     """Takes messages in: each waits for its answer, is kept as context, or is let go."""
 
@@ -46,41 +58,35 @@ class Questions:
         notices: NoticeQueue,
         store: Store,
         lanes: Lanes,
-        shut: UnwritableChats,
-        context: OverheardLines,
+        limits: UsageLimits,
         reactions: Reactions,
-        default: Preferences,
-        gate: UsageLimits,
-        *,
-        most_waiting: int,
-        stale_seconds: float,
+        options: QuestionOptions,
     ) -> None:
         self._notices = notices
         self._store = store
         self._lanes = lanes
-        self._shut = shut
-        self._context = context
+        self._limits = limits
         self._reactions = reactions
-        self._default = default
+        self._default = options.default
+        self._most_waiting = options.most_waiting
+        self._stale_seconds = options.stale_seconds
         self._albums = Albums()
-        self._gate = gate
-        self._most_waiting = most_waiting
-        self._stale_seconds = stale_seconds
+        self.overheard = OverheardLines()
 
     async def meet(self, chat: ChatKey) -> None:
         """Somebody writes or presses a button there: in private, they have not blocked us then."""
         if chat.private:
-            await self._shut.reopen(chat)
+            await self._notices.calls.unwritable.reopen(chat)
 
-    async def ask(self, arrived: Arrived, message: Message) -> None:
+    async def ask(self, arrived: Arrived, message: Message, chosen: Preferences) -> None:
         """The update is settled and the turn waits: both or neither. Raises StoreTrouble."""
-        if self._stale(message) or self._shut.why(message.chat) is not None:
+        if self._stale(message) or self._notices.calls.unwritable.why(message.chat) is not None:
             async with self._store.writing() as tx:
                 await inbox.skip(tx, arrived)
             log.info("message skipped", chat=message.chat.chat_id, update=arrived.update_id)
             return
-        refusal = self._gate.too_fast(message.chat, message.sender)
-        waits = refusal or await self._wait(arrived, self._albums.completed(message))
+        refusal = self._limits.too_fast(message.chat, message.sender)
+        waits = refusal or await self._wait(arrived, self._albums.completed(message), chosen)
         if isinstance(waits, Refusal):
             await self._refuse(arrived, message, waits)
             return
@@ -96,24 +102,28 @@ class Questions:
         elif waits.behind and not message.chat.private:
             self._reactions.see(message.chat, message.id)
 
-    async def ask_edited(self, arrived: Arrived, message: Message, *, heard: bool) -> None:
+    async def ask_edited(
+        self, arrived: Arrived, message: Message, chosen: Preferences, *, heard: bool
+    ) -> None:
         """Ask an edited question anew, into its old reply. Raises StoreTrouble.
 
         A refused edit leaves the answer that is being written alone. What was only `heard` before
         does not speak to us by itself.
         """
-        message = await self._as_asked(message) if heard else message
+        chosen = chosen.over(self._default)
+        if heard and _wakes(message, chosen):  # as it would be asked
+            message = _woken(message, chosen)
         async with self._store.reading() as tx:
             anew = await queue.anew(tx, message)
             never_asked = not heard and not await queue.knows(tx, message)
         if never_asked:  # it speaks to us only now, as with a mention that was forgotten
-            await self.ask(arrived, message)
+            await self.ask(arrived, message, chosen)
             return
-        refusal = self._gate.too_fast(message.chat, message.sender) if anew else None
+        refusal = self._limits.too_fast(message.chat, message.sender) if anew else None
         what, running = queue.Edited.NOTHING, None
         async with self._store.writing() as tx:
             if refusal is None and await queue.anew(tx, message):
-                refusal = await self._gate.refuses(tx, message.chat, message.sender)
+                refusal = await self._limits.refuses(tx, message.chat, message.sender)
             if refusal is None and await inbox.settle(tx, arrived):
                 what, running = await queue.edit(tx, message, self._most_waiting)
         if refusal is not None:
@@ -137,7 +147,7 @@ class Questions:
         Returns why that cannot be. The update is settled together with it: a restart must not ask
         again by itself. Raises StoreTrouble.
         """
-        refusal = self._gate.too_fast(key, sender)
+        refusal = self._limits.too_fast(key, sender)
         if refusal is not None:
             return refusal
         if not await self._lanes.ended(key, MOMENT_SECONDS) and key.private:
@@ -145,7 +155,7 @@ class Questions:
         async with self._store.writing() as tx:
             charged = await queue.asker(tx, key, turn_id, asker)
             for one in {sender, charged or sender}:  # whoever tries again, it is the asker's turn
-                refusal = await self._gate.refuses(tx, key, one)
+                refusal = await self._limits.refuses(tx, key, one)
                 if refusal is not None:
                     return refusal
             waits = await queue.wait_again(tx, key, turn_id, asker)
@@ -156,23 +166,21 @@ class Questions:
         self._lanes.wake(key)
         return None
 
-    async def ask_chosen(
-        self, arrived: Arrived, press: CallbackPress, token: str, number: int
-    ) -> str:
+    async def ask_chosen(self, arrived: Arrived, press: CallbackPress, data: AskSuggestion) -> str:
         """Ask a question that was offered as a button; the key of what is said in passing.
 
         That is empty when it is asked: then it is shown, since nothing of the person's own stands
         above the answer. Raises StoreTrouble.
         """
         key = press.chat
-        if self._gate.too_fast(key, press.sender) is not None:
+        if self._limits.too_fast(key, press.sender) is not None:
             return "button.not_now"
         async with self._store.reading() as tx:
             chosen = (await chats.counting(tx, key)).over(self._default)
         async with self._store.writing() as tx:
-            question = await suggestions.chosen(tx, key, token, number)
+            question = await suggestions.chosen(tx, key, data.token, data.number)
             if question is not None and await inbox.is_new(tx, arrived):
-                if await self._gate.refuses(tx, key, press.sender) is not None:
+                if await self._limits.refuses(tx, key, press.sender) is not None:
                     return "button.not_now"
                 message = Message(key, press.post_id, press.sender, question)
                 member_id = chosen.conversation_owner(key, press.sender.id)
@@ -180,12 +188,22 @@ class Questions:
                 if not waits.taken:
                     return "button.full"
                 await inbox.settle(tx, arrived)
-                await suggestions.use_up(tx, key, token)
+                await suggestions.use_up(tx, key, data.token)
         if question is None:
             return "button.old"
         frame = PostContent(Rendered(question, (Entity("blockquote", 0, units(question)),)))
         await self._notices.send(key, frame, press.cause, then=lambda: self._lanes.wake(key))
         return ""
+
+    async def drop_waiting(self, key: ChatKey, asker: int | None) -> bool:
+        """Let nothing of somebody's wait in a chat any more, of anybody's for None; whether it did.
+
+        Raises StoreTrouble.
+        """
+        async with self._store.writing() as tx:
+            dropped = await queue.drop_waiting(tx, key, asker)
+        self._reactions.clear(key, dropped)
+        return bool(dropped)
 
     async def _refuse(self, arrived: Arrived, message: Message, refusal: Refusal) -> None:
         """Tell its sender that they may not ask now, and settle it. Raises StoreTrouble."""
@@ -194,14 +212,16 @@ class Questions:
             await self._tell(message, refusal.key, cause, **refusal.values)
         await self._done(arrived)
 
-    async def _wait(self, arrived: Arrived, message: Message) -> queue.Waiting | Refusal | None:
+    async def _wait(
+        self, arrived: Arrived, message: Message, chosen: Preferences
+    ) -> queue.Waiting | Refusal | None:
         """Let it wait in the store, or say why it may not; None when that was done before."""
-        chosen = await self._chosen(message)
-        heard = self._context.newest(message.chat, chosen.context or 0)
+        chosen = chosen.over(self._default)
+        heard = self.overheard.newest(message.chat, chosen.context or 0)
         async with self._store.writing() as tx:
             if not await inbox.is_new(tx, arrived):
                 return None
-            refusal = await self._gate.refuses(tx, message.chat, message.sender)
+            refusal = await self._limits.refuses(tx, message.chat, message.sender)
             if refusal is not None:
                 return refusal
             waits = await queue.wait(
@@ -214,10 +234,10 @@ class Questions:
             if waits.taken:
                 await inbox.settle(tx, arrived)
         if waits.taken:
-            self._context.told(message.chat)
+            self.overheard.told(message.chat)
         return waits
 
-    async def overhear(self, arrived: Arrived, message: Message) -> None:
+    async def overhear(self, arrived: Arrived, message: Message, chosen: Preferences) -> None:
         """A group's message that does not speak to us by itself. Raises StoreTrouble.
 
         It may belong to what its sender has just asked, or the group wants all of them answered,
@@ -225,16 +245,16 @@ class Questions:
         """
         if await self.joins(arrived, message):
             return
-        chosen = await self._chosen(message)
+        chosen = chosen.over(self._default)
         if chosen.answers is Answers.EVERYTHING:
-            await self.ask(arrived, message)
+            await self.ask(arrived, message, chosen)
         elif _wakes(message, chosen):
-            await self.ask(arrived, _woken(message, chosen))
+            await self.ask(arrived, _woken(message, chosen), chosen)
         else:
             self._albums.note(message)
             words = message.text or ", ".join(f"({one.name})" for one in message.attachments)
             if chosen.context and words and not self._stale(message):
-                self._context.note(message.chat, message.sender.name, words, message.sender.id)
+                self.overheard.note(message.chat, message.sender.name, words, message.sender.id)
             await self._done(arrived)
 
     async def joins(self, arrived: Arrived, message: Message) -> bool:
@@ -250,15 +270,6 @@ class Questions:
         if joined:
             self._lanes.wake(message.chat, _pause_for_more(message))
         return joined
-
-    async def _as_asked(self, message: Message) -> Message:
-        """A heard message as it would be asked: without the word that wakes. Raises StoreTrouble."""
-        chosen = await self._chosen(message)
-        return _woken(message, chosen) if _wakes(message, chosen) else message
-
-    async def _chosen(self, message: Message) -> Preferences:
-        async with self._store.reading() as tx:
-            return (await chats.counting(tx, message.chat)).over(self._default)
 
     def _stale(self, message: Message) -> bool:
         """Whether a group has long gone on since; in private chats every message is answered."""

@@ -6,6 +6,13 @@ callback data holds 64 bytes at most, and may be forged.
 
 from collections.abc import Sequence
 
+from bridge.telegram.callback_data import (
+    AskSuggestion,
+    RateAnswer,
+    RetryQuestion,
+    StopAnswer,
+    encode,
+)
 from bridge.telegram.post import Button, Keyboard
 from bridge.texts import translate
 
@@ -15,23 +22,24 @@ LIKE, DISLIKE = "👍", "👎"
 
 def running(turn_id: int, language: str) -> Keyboard:
     """Under a reply that grows."""
-    return ((Button(translate(language, "button.stop"), f"stop:{turn_id}"),),)
+    return ((Button(translate(language, "button.stop"), encode(StopAnswer(turn_id))),),)
 
 
 def retry(turn_id: int, language: str) -> Keyboard:
     """Under a reply that could not be finished."""
-    return ((Button(translate(language, "button.retry"), f"retry:{turn_id}"),),)
+    return ((Button(translate(language, "button.retry"), encode(RetryQuestion(turn_id))),),)
 
 
 def judging(turn_id: int) -> Keyboard:
     """Under an answer: what a person thinks of it."""
-    return ((Button(LIKE, f"like:{turn_id}"), Button(DISLIKE, f"dislike:{turn_id}")),)
+    like, dislike = (encode(RateAnswer(turn_id, like=like)) for like in (True, False))
+    return ((Button(LIKE, like), Button(DISLIKE, dislike)),)
 
 
 def question_buttons(questions: Sequence[str], token: str) -> Keyboard:
     """A button for each question, one below the other, by the token that stands for them."""
     return tuple(
-        (Button(_short(question), f"ask:{token}:{number}"),)
+        (Button(_short(question), encode(AskSuggestion(token, number))),)
         for number, question in enumerate(questions[:MOST_QUESTIONS])
     )
 

@@ -10,11 +10,11 @@ from bridge.model import ChatKey
 from bridge.store.operators import access, people
 from bridge.store.operators.access import Access
 from bridge.store.operators.people import Group, Known
-from bridge.telegram.commands.operators.context import (
-    Desk,
+from bridge.telegram.callback_data import LeaveGroup, ShowUsers
+from bridge.telegram.commands.context import (
+    BotContext,
     confirm,
     language_of,
-    operator_of,
     pages,
 )
 from bridge.telegram.post import Cause, Keyboard, PostContent, Rendered
@@ -23,73 +23,78 @@ from bridge.texts import age, translate
 
 log = structlog.get_logger(__name__)
 ON_A_PAGE = 10
+MOST_PAGES = 99_999
 MOST_WORDS = 24
 """Characters of a search that fit into a button, as bytes at worst."""
 _ID = re.compile(r"-?[0-9]{1,18}")
 
 
-async def allow(desk: Desk, order: CommandCall) -> None:
+async def allow(context: BotContext, call: CommandCall) -> None:
     """Let somebody in: by id, @username, or in reply to a message of theirs."""
-    await _decide(desk, order, Access.ALLOWED)
+    await _decide(context, call, Access.ALLOWED)
 
 
-async def block(desk: Desk, order: CommandCall) -> None:
+async def block(context: BotContext, call: CommandCall) -> None:
     """Let somebody out, without telling them again."""
-    await _decide(desk, order, Access.BLOCKED)
+    await _decide(context, call, Access.BLOCKED)
 
 
-async def _decide(desk: Desk, order: CommandCall, state: Access) -> None:
-    chat_id = await _who(desk, order)
-    if chat_id is not None and order.argument.split()[1:] == ["channels"]:
-        await _answer_channels(desk, order, chat_id, wanted=state is Access.ALLOWED)
+async def _decide(context: BotContext, call: CommandCall, state: Access) -> None:
+    chat_id = await _who(context, call)
+    if chat_id is not None and call.argument.split()[1:] == ["channels"]:
+        await _answer_channels(context, call, chat_id, wanted=state is Access.ALLOWED)
         return
     if chat_id is None:
-        await desk.answer(order, "users.who" if order.argument else f"users.how_{state}")
-    elif chat_id in desk.rights.operators and state is Access.BLOCKED:
-        await desk.answer(order, "users.operator")
+        await context.answer(call, "users.who" if call.argument else f"users.how_{state}")
+    elif chat_id in context.rights.operators and state is Access.BLOCKED:
+        await context.answer(call, "users.operator")
     else:
-        by = operator_of(order)
-        name = await desk.door.rule(ChatKey(chat_id), state, by, language_of(order))
-        await desk.answer(order, f"access.{state}", name=name)
+        by = call.message.sender.id
+        name = await context.approval.rule(ChatKey(chat_id), state, by, language_of(call))
+        await context.answer(call, f"access.{state}", name=name)
 
 
-async def _answer_channels(desk: Desk, order: CommandCall, chat_id: int, *, wanted: bool) -> None:
+async def _answer_channels(
+    context: BotContext, call: CommandCall, chat_id: int, *, wanted: bool
+) -> None:
     """Have posts under channels' names answered in a group, or not."""
-    async with desk.store.writing() as tx:
+    async with context.store.writing() as tx:
         known = await access.answer_channels(tx, chat_id, wanted=wanted)
         name = await access.name_of(tx, chat_id)
         if known:
-            await desk.note(tx, order, f"channels {'on' if wanted else 'off'}", chat_id)
+            await context.audit(tx, call, f"channels {'on' if wanted else 'off'}", chat_id)
     if not known:
-        await desk.answer(order, "users.who")
+        await context.answer(call, "users.who")
     else:
-        await desk.answer(order, "channels.on" if wanted else "channels.off", name=name)
+        await context.answer(call, "channels.on" if wanted else "channels.off", name=name)
 
 
-async def operators(desk: Desk, order: CommandCall) -> None:
+async def operators(context: BotContext, call: CommandCall) -> None:
     """Who the operators are; `add` and `remove` with somebody's id or @username change that."""
-    verb, _, rest = order.argument.strip().partition(" ")
+    verb, _, rest = call.argument.strip().partition(" ")
     if verb not in ("add", "remove"):
-        async with desk.store.reading() as tx:
+        async with context.store.reading() as tx:
             lines = [
                 f"• {await people.name_of(tx, one)} ({one})"
-                for one in sorted(desk.rights.operators)
+                for one in sorted(context.rights.operators)
             ]
-        await desk.answer(order, "operators.list", lines="\n".join(lines))
+        await context.answer(call, "operators.list", lines="\n".join(lines))
         return
-    who = await _named(desk, rest.strip()) if rest.strip() else order.about or None
+    who = await _named(context, rest.strip()) if rest.strip() else call.about or None
     if who is None or who <= 0:
-        await desk.answer(order, "users.who")
+        await context.answer(call, "users.who")
         return
-    await _change_operator(desk, order, who, wanted=verb == "add")
+    await _change_operator(context, call, who, wanted=verb == "add")
 
 
-async def _change_operator(desk: Desk, order: CommandCall, who: int, *, wanted: bool) -> None:
+async def _change_operator(
+    context: BotContext, call: CommandCall, who: int, *, wanted: bool
+) -> None:
     """Make somebody an operator, or take that away; all operators hear of it, and who it is about."""
-    there = desk.rights.operators
-    async with desk.store.writing() as tx:
+    there = context.rights.operators
+    async with context.store.writing() as tx:
         name = await people.name_of(tx, who) or str(who)
-        by = await people.name_of(tx, operator_of(order)) or str(operator_of(order))
+        by = await people.name_of(tx, call.message.sender.id) or str(call.message.sender.id)
         known = [one for one in sorted(there - {who}) if await people.name_of(tx, one)]
         refused = not wanted and (who not in there or not known)
         unknown = wanted and not await people.name_of(tx, who)
@@ -99,13 +104,13 @@ async def _change_operator(desk: Desk, order: CommandCall, who: int, *, wanted: 
         elif not refused:
             await access.remove_operator(tx, who, name)
         if not refused:
-            await desk.note(tx, order, f"operator {'added' if wanted else 'removed'}", who, name)
+            await context.audit(tx, call, f"operator {'added' if wanted else 'removed'}", who, name)
     if unknown:
-        await desk.answer(order, "users.who")
+        await context.answer(call, "users.who")
         return
     if refused:
-        await desk.answer(
-            order, "operators.last" if who in there else "operators.not_one", name=name
+        await context.answer(
+            call, "operators.last" if who in there else "operators.not_one", name=name
         )
         return
     hear = {*there, who}
@@ -113,49 +118,50 @@ async def _change_operator(desk: Desk, order: CommandCall, who: int, *, wanted: 
         there.add(who)
     else:
         there.discard(who)
-    desk.rights.changed.set()
+    context.rights.changed.set()
     key = "operators.added" if wanted else "operators.removed"
     for one in sorted(hear):
-        text = translate(await desk.people.language_of(one), key, name=name, by=by)
-        cause = Cause(f"{order.cause.name} {key} {one}", 0)
-        await desk.notices.send(ChatKey(one), PostContent(Rendered(text)), cause)
+        text = translate(await context.people.language_of(one), key, name=name, by=by)
+        cause = Cause(f"{call.cause.name} {key} {one}", 0)
+        await context.notices.send(ChatKey(one), PostContent(Rendered(text)), cause)
 
 
-async def _who(desk: Desk, order: CommandCall) -> int | None:
+async def _who(context: BotContext, call: CommandCall) -> int | None:
     """Whom a command is about; None when that cannot be told."""
-    word = order.argument.split(" ")[0] if order.argument else ""
+    word = call.argument.split(" ")[0] if call.argument else ""
     if not word:
-        return order.about or None
-    return await _named(desk, word)
+        return call.about or None
+    return await _named(context, word)
 
 
-async def _named(desk: Desk, word: str) -> int | None:
+async def _named(context: BotContext, word: str) -> int | None:
     if _ID.fullmatch(word):
         return int(word) or None
-    async with desk.store.reading() as tx:
+    async with context.store.reading() as tx:
         return await people.named(tx, word)
 
 
-async def users(desk: Desk, order: CommandCall) -> None:
+async def users(context: BotContext, call: CommandCall) -> None:
     """Who has written to the bot, page by page; words narrow it down."""
-    text, keyboard = await _page_of_users(desk, language_of(order), order.argument, 0)
-    await desk.write(order, text, keyboard)
+    text, keyboard = await _page_of_users(context, language_of(call), call.argument, 0)
+    await context.write(call, text, keyboard)
 
 
-async def turn_users(desk: Desk, press: CallbackPress, rest: str) -> None:
+async def show_users(context: BotContext, press: CallbackPress, data: ShowUsers) -> None:
     """Show another page."""
-    page, _, words = rest.partition(":")
-    number = int(page) if page.isascii() and page.isdecimal() and len(page) < 6 else 0
-    desk.show(press, *await _page_of_users(desk, language_of(press), words, number))
+    page = min(data.page, MOST_PAGES)
+    context.edit(press, *await _page_of_users(context, language_of(press), data.words, page))
 
 
-async def _page_of_users(desk: Desk, language: str, words: str, page: int) -> tuple[str, Keyboard]:
+async def _page_of_users(
+    context: BotContext, language: str, words: str, page: int
+) -> tuple[str, Keyboard]:
     words = _fitting(words)
-    async with desk.store.reading() as tx:
+    async with context.store.reading() as tx:
         found, count = await people.search(tx, words, page * ON_A_PAGE, ON_A_PAGE)
-    lines = [_person(one, language, one.id in desk.rights.operators) for one in found]
+    lines = [_person(one, language, one.id in context.rights.operators) for one in found]
     text = translate(language, "users.list", count=count, lines="\n".join(lines) or "–")
-    return text, pages("users", words, page, count > (page + 1) * ON_A_PAGE)
+    return text, pages(words, page, more=count > (page + 1) * ON_A_PAGE)
 
 
 def _fitting(words: str) -> str:
@@ -179,12 +185,12 @@ def _state(state: Access | None, language: str) -> str:
     )
 
 
-async def chats(desk: Desk, order: CommandCall) -> None:
+async def chats(context: BotContext, call: CommandCall) -> None:
     """The groups that the bot is in, or was."""
-    async with desk.store.reading() as tx:
+    async with context.store.reading() as tx:
         found = await people.groups(tx)
-    lines = [_group(one, language_of(order)) for one in found[:50]]
-    await desk.answer(order, "chats.list", count=len(found), lines="\n".join(lines) or "–")
+    lines = [_group(one, language_of(call)) for one in found[:50]]
+    await context.answer(call, "chats.list", count=len(found), lines="\n".join(lines) or "–")
 
 
 def _group(group: Group, language: str) -> str:
@@ -193,26 +199,24 @@ def _group(group: Group, language: str) -> str:
     return f"• {group.title} ({group.id}), {_state(group.state, language)}, {seen}"
 
 
-async def leave(desk: Desk, order: CommandCall) -> None:
+async def leave(context: BotContext, call: CommandCall) -> None:
     """Have the bot leave a group, once that is confirmed."""
-    word = order.argument.strip()
+    word = call.argument.strip()
     if not _ID.fullmatch(word) or int(word) >= 0:
-        await desk.answer(order, "leave.how")
+        await context.answer(call, "leave.how")
         return
-    buttons = confirm(language_of(order), "leave", str(int(word)))
-    await desk.answer(order, "leave.sure", buttons, id=int(word))
+    buttons = confirm(language_of(call), LeaveGroup(int(word)))
+    await context.answer(call, "leave.sure", buttons, id=int(word))
 
 
-async def leave_now(desk: Desk, press: CallbackPress, rest: str) -> None:
+async def leave_now(context: BotContext, press: CallbackPress, data: LeaveGroup) -> None:
     """Leave the group."""
-    if not _ID.fullmatch(rest):
-        return
     said = "leave.done"
     try:
-        await desk.bot.leave_chat(int(rest))
+        await context.calls.bot.leave_chat(data.chat_id)
     except TelegramError as error:
-        log.warning("could not leave", chat=int(rest), error=str(error))
+        log.warning("could not leave", chat=data.chat_id, error=str(error))
         said = "leave.failed"
-    async with desk.store.writing() as tx:
-        await desk.note(tx, press, "leave", rest, said.partition(".")[2])
-    desk.show(press, translate(language_of(press), said, id=rest))
+    async with context.store.writing() as tx:
+        await context.audit(tx, press, "leave", data.chat_id, said.partition(".")[2])
+    context.edit(press, translate(language_of(press), said, id=data.chat_id))

@@ -18,7 +18,8 @@ from bridge.telegram.api.errors import (
     PostGone,
     pauses,
 )
-from bridge.telegram.commands.operators.context import Desk, language_of, operator_of, private
+from bridge.telegram.callback_data import ControlBroadcast, encode
+from bridge.telegram.commands.context import BotContext, language_of, private
 from bridge.telegram.markdown.streaming import render
 from bridge.telegram.post import Button, Cause, Keyboard, PostContent, Rendered, units
 from bridge.telegram.updates.events import CallbackPress, CommandCall
@@ -36,70 +37,68 @@ TRIES = 5
 """How often one message is tried when Telegram cannot be reached."""
 
 
-async def compose(desk: Desk, order: CommandCall) -> None:
+async def compose(context: BotContext, call: CommandCall) -> None:
     """Show what everybody would get, and to how many it would go."""
-    text = order.argument.strip()
+    text = call.argument.strip()
     if not text or units(render(text).text) > MOST_UNITS:
-        await desk.answer(order, "broadcast.how")
+        await context.answer(call, "broadcast.how")
         return
-    async with desk.store.writing() as tx:
-        number = await broadcasts.preview(tx, operator_of(order), text)
-        count = len(await people.everybody(tx, approved_only=desk.by_approval))
-    await desk.notices.send(order.chat, PostContent(render(text)), order.cause)
-    language = language_of(order)
+    async with context.store.writing() as tx:
+        number = await broadcasts.preview(tx, call.message.sender.id, text)
+        count = len(await people.everybody(tx, approved_only=context.deployment.by_approval))
+    await context.notices.send(call.chat, PostContent(render(text)), call.cause)
+    language = language_of(call)
     sure = translate(language, "broadcast.sure", count=count)
     buttons = _buttons(language, ("send", number), ("cancel", number))
-    cause = Cause(f"{order.cause.name} sure", order.message.id, operator_of(order))
-    await desk.notices.send(order.chat, PostContent(Rendered(sure), buttons), cause)
+    cause = Cause(f"{call.cause.name} sure", call.message.id, call.message.sender.id)
+    await context.notices.send(call.chat, PostContent(Rendered(sure), buttons), cause)
 
 
 def _buttons(language: str, *verbs: tuple[str, int]) -> Keyboard:
     return (
         tuple(
-            Button(translate(language, f"button.{verb}"), f"op:broadcast:{verb}:{number}")
+            Button(translate(language, f"button.{verb}"), encode(ControlBroadcast(verb, number)))
             for verb, number in verbs
         ),
     )
 
 
-async def press(desk: Desk, press_: CallbackPress, rest: str) -> None:
+async def control(context: BotContext, press: CallbackPress, data: ControlBroadcast) -> None:
     """Send it, or not; or not to any more people."""
-    verb, _, word = rest.partition(":")
-    if not (word.isascii() and word.isdecimal() and len(word) < 10):
-        return
-    number, who, language = int(word), operator_of(press_), language_of(press_)
-    async with desk.store.writing() as tx:
+    verb, number = data.verb, data.number
+    who, language = press.sender.id, language_of(press)
+    async with context.store.writing() as tx:
         if verb == "cancel":
             done = await broadcasts.cancel(tx, number, who)
         else:
-            to = await people.everybody(tx, approved_only=desk.by_approval)
-            done = await broadcasts.begin(tx, number, who, to, press_.post_id)
+            to = await people.everybody(tx, approved_only=context.deployment.by_approval)
+            done = await broadcasts.begin(tx, number, who, to, press.post_id)
         if done:
-            await desk.note(tx, press_, f"broadcast {verb}", number)
+            await context.audit(tx, press, f"broadcast {verb}", number)
         report = await broadcasts.report(tx, number)
-    desk.broadcast_due.set()
+    context.broadcast_due.set()
     if not done:
-        desk.show(press_, translate(language, "broadcast.over"))
+        context.edit(press, translate(language, "broadcast.over"))
     elif verb == "cancel":
-        desk.show(press_, _report(report, language, "broadcast.cancelled"))
+        context.edit(press, _report(report, language, "broadcast.cancelled"))
 
 
 class Broadcasting:
     """Sends what is confirmed, also what an earlier process has begun."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, context: BotContext) -> None:
+        self._context = context
         self._doubted: set[int] = set()
         self._claimed: set[int] = set()
         """Chats that get it next; each takes itself out when it begins."""
 
     async def run(self) -> None:
         """For ever: look for something to send, and send it."""
-        due = self._desk.broadcast_due
+        due = self._context.broadcast_due
         while True:
             due.clear()
             try:
-                async with self._desk.store.reading() as tx:
+                async with self._context.store.reading() as tx:
                     found = await broadcasts.current(tx)
                 if found is not None:
                     await self._send(found)
@@ -112,10 +111,10 @@ class Broadcasting:
             await due.wait()
 
     async def _send(self, broadcast: Broadcast) -> None:
-        desk, number = self._desk, broadcast.id
+        context, number = self._context, broadcast.id
         if number not in self._doubted:  # what was on its way when an earlier process died
             self._doubted.add(number)
-            async with desk.store.writing() as tx:
+            async with context.store.writing() as tx:
                 await broadcasts.doubt(tx, number)
         telling = asyncio.create_task(self._tell(broadcast), name="progress of a broadcast")
         try:
@@ -123,7 +122,7 @@ class Broadcasting:
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
-        async with desk.store.writing() as tx:
+        async with context.store.writing() as tx:
             state = await broadcasts.state_of(tx, number)
             if state == "sending":
                 await broadcasts.finish(tx, number)
@@ -159,7 +158,7 @@ class Broadcasting:
 
     async def _claim(self, number: int, most: int) -> bool:
         """Claim some who get it next; False when it is cancelled."""
-        async with self._desk.store.writing() as tx:
+        async with self._context.store.writing() as tx:
             if await broadcasts.state_of(tx, number) != "sending":
                 return False
             found = await broadcasts.claim(tx, number, most)
@@ -179,7 +178,7 @@ class Broadcasting:
         When the bridge ends, or the broadcast is cancelled, what is on its way is waited for.
         """
         self._claimed.discard(chat_id)
-        calls = self._desk.calls
+        calls = self._context.calls
         sending: asyncio.Task[int] | None = None
         try:
             for tried, pause in enumerate(pauses(), 1):
@@ -215,7 +214,7 @@ class Broadcasting:
                 return
 
     async def _write(self, number: int, chat_id: int, state: Delivery) -> None:
-        async with self._desk.store.writing() as tx:
+        async with self._context.store.writing() as tx:
             await broadcasts.mark(tx, number, chat_id, state)
 
     async def _tell(self, broadcast: Broadcast) -> None:
@@ -227,9 +226,9 @@ class Broadcasting:
         """Show the operator how far it is."""
         if broadcast.post_id is None:
             return
-        desk = self._desk
-        language = await desk.people.language_of(broadcast.operator_id)
-        async with desk.store.reading() as tx:
+        context = self._context
+        language = await context.people.language_of(broadcast.operator_id)
+        async with context.store.reading() as tx:
             report = await broadcasts.report(tx, broadcast.id)
         buttons: Keyboard = ()
         if key == "broadcast.goes_on":
@@ -237,7 +236,9 @@ class Broadcasting:
         text = _report(report, language, key)
         frame = PostContent(Rendered(text), buttons)
         with suppress(ChatClosed):
-            await desk.calls.edit_quietly(private(broadcast.operator_id), broadcast.post_id, frame)
+            await context.calls.edit_quietly(
+                private(broadcast.operator_id), broadcast.post_id, frame
+            )
 
 
 def _came_of(sending: asyncio.Task[int]) -> Delivery:

@@ -4,7 +4,7 @@ import re
 
 from bridge.store.operators import quotas
 from bridge.store.operators.quotas import Period, Quota, Scope, Unit
-from bridge.telegram.commands.operators.context import Desk, language_of
+from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.updates.events import CommandCall
 from bridge.texts import translate
 
@@ -12,23 +12,23 @@ _ID = re.compile(r"-?[0-9]{1,18}")
 MOST = 10**15
 
 
-async def manage(desk: Desk, order: CommandCall) -> None:
+async def manage(context: BotContext, call: CommandCall) -> None:
     """Show the quotas with what is used of them, or change one."""
-    words = order.argument.split()
+    words = call.argument.split()
     if not words:
-        await _show(desk, order)
+        await _show(context, call)
         return
     quota, lifts = parsed(words)
     if quota is None:
-        await desk.answer(order, "quota.how")
+        await context.answer(call, "quota.how")
         return
-    async with desk.store.writing() as tx:
+    async with context.store.writing() as tx:
         if lifts:
             await quotas.lift(tx, quota)
         else:
             await quotas.allow(tx, quota)
-        await desk.note(tx, order, "quota", _name(quota), "off" if lifts else quota.amount)
-    await _show(desk, order)
+        await context.audit(tx, call, "quota", _name(quota), "off" if lifts else quota.amount)
+    await _show(context, call)
 
 
 def parsed(words: list[str]) -> tuple[Quota | None, bool]:
@@ -55,9 +55,9 @@ def parsed(words: list[str]) -> tuple[Quota | None, bool]:
     return Quota(Scope(scope), subject, Unit(unit), Period(period), count), lifts
 
 
-async def _show(desk: Desk, order: CommandCall) -> None:
-    language = language_of(order)
-    async with desk.store.reading() as tx:
+async def _show(context: BotContext, call: CommandCall) -> None:
+    language = language_of(call)
+    async with context.store.reading() as tx:
         there = await quotas.listed(tx)
         day = await quotas.used(tx, Scope.ALL, 0, Period.DAY)
         month = await quotas.used(tx, Scope.ALL, 0, Period.MONTH)
@@ -69,8 +69,8 @@ async def _show(desk: Desk, order: CommandCall) -> None:
                 count = await quotas.used(tx, quota.scope, subject, quota.period)
                 spent = f" ({count.of(quota.unit):,})"
             lines.append(f"• {_name(quota)}: {quota.amount:,}{spent}")
-    await desk.write(
-        order,
+    await context.write(
+        call,
         translate(
             language,
             "quota.list",

@@ -13,8 +13,8 @@ from bridge.store.operators.stats import Failure, Stats
 from bridge.telegram.access.limits import PAUSED
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.errors import ChatClosed, ContentRejected, FloodWait, PostGone
+from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.commands.operators.chart import drawn
-from bridge.telegram.commands.operators.context import Desk, language_of
 from bridge.telegram.files import tempfiles
 from bridge.telegram.files.send import OutgoingFile, Shape, send
 from bridge.telegram.updates.events import CommandCall
@@ -30,11 +30,11 @@ SPANS: dict[str, tuple[float, int]] = {
 """Of each span its seconds, and in how many parts it is drawn."""
 
 
-async def status(desk: Desk, order: CommandCall) -> None:
+async def status(context: BotContext, call: CommandCall) -> None:
     """How the bridge is now."""
-    language = language_of(order)
-    pulse = await desk.vitals.pulse()
-    async with desk.store.reading() as tx:
+    language = language_of(call)
+    pulse = await context.status.read()
+    async with context.store.reading() as tx:
         live = await stats.live(tx)
         wrong = await alarms.current(tx)
         failures = await stats.failures(tx, 3)
@@ -61,16 +61,16 @@ async def status(desk: Desk, order: CommandCall) -> None:
         lines.append(translate(language, "status.paused"))
     lines += [f"🔴 {alarm.what}" for alarm in wrong]
     lines += [f"⚠️ {_failure(one, language)}" for one in failures]
-    await desk.write(order, "\n".join(lines))
+    await context.write(call, "\n".join(lines))
 
 
-async def errors(desk: Desk, order: CommandCall) -> None:
+async def errors(context: BotContext, call: CommandCall) -> None:
     """The turns that failed last, with what to do."""
-    async with desk.store.reading() as tx:
+    async with context.store.reading() as tx:
         found = await stats.failures(tx, MOST_ERRORS)
-    language = language_of(order)
+    language = language_of(call)
     lines = [f"• {_failure(one, language)}" for one in found]
-    await desk.write(order, "\n\n".join(lines) or translate(language, "errors.none"))
+    await context.write(call, "\n\n".join(lines) or translate(language, "errors.none"))
 
 
 def _failure(failure: Failure, language: str) -> str:
@@ -80,28 +80,28 @@ def _failure(failure: Failure, language: str) -> str:
     )
 
 
-async def statistics(desk: Desk, order: CommandCall) -> None:
+async def statistics(context: BotContext, call: CommandCall) -> None:
     """The numbers of a day, a week or a month: as a picture, and as text below it."""
-    word = order.argument.strip() or "day"
+    word = call.argument.strip() or "day"
     if word not in SPANS:
-        await desk.answer(order, "stats.how")
+        await context.answer(call, "stats.how")
         return
     seconds, count = SPANS[word]
     now = time.time()
-    async with desk.store.reading() as tx:
+    async with context.store.reading() as tx:
         found = await stats.between(tx, now - seconds, now, count)
-    text = _numbers(found, language_of(order), word)
+    text = _numbers(found, language_of(call), word)
     picture = await asyncio.to_thread(drawn, found, translate("en", f"stats.{word}"))
     with tempfiles.folder() as folder:
         path = folder / "numbers.png"
         await asyncio.to_thread(path.write_bytes, picture)
         file = OutgoingFile("stats", Shape.PHOTO, "numbers.png", "", path)
         try:
-            async with desk.calls.pacer.slot(order.chat.chat_id, Priority.COMMAND, new=True):
-                await send(desk.calls, order.chat, (file,))
+            async with context.calls.pacer.slot(call.chat.chat_id, Priority.COMMAND, new=True):
+                await send(context.calls, call.chat, (file,))
         except (ChatClosed, FloodWait, ContentRejected, PostGone, TelegramUnreachable):
             pass  # the numbers say the same
-    await desk.write(order, text)
+    await context.write(call, text)
 
 
 def _numbers(found: Stats, language: str, word: str) -> str:
@@ -122,12 +122,12 @@ def _numbers(found: Stats, language: str, word: str) -> str:
     )
 
 
-async def acts(desk: Desk, order: CommandCall) -> None:
+async def acts(context: BotContext, call: CommandCall) -> None:
     """What operators did last."""
-    async with desk.store.reading() as tx:
+    async with context.store.reading() as tx:
         found = await audit.newest(tx, MOST_ACTS)
     lines = [_act(one) for one in found]
-    await desk.write(order, "\n".join(lines) or translate(language_of(order), "audit.none"))
+    await context.write(call, "\n".join(lines) or translate(language_of(call), "audit.none"))
 
 
 def _act(act: Act) -> str:

@@ -1,0 +1,205 @@
+"""Make the parts of the bridge from its settings; `app` runs them."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+from telegram import Bot
+
+from bridge.clients import agent_home, coze_place
+from bridge.coze.client import Coze
+from bridge.housekeeping import clean_up
+from bridge.metrics import Metrics
+from bridge.model import AccessMode
+from bridge.relay.attachments import Attachments
+from bridge.relay.lanes import Lanes
+from bridge.relay.speech import SpeechMaker
+from bridge.relay.turn import Answering
+from bridge.settings import Settings
+from bridge.store import migrate, ownership
+from bridge.store.engine import Store
+from bridge.telegram.access.admission import AdmissionControl
+from bridge.telegram.access.approval import Approval, all_operators
+from bridge.telegram.access.approval_cards import ApprovalCards
+from bridge.telegram.access.introduction import Introduction
+from bridge.telegram.access.limits import IgnoredPeople, UsageLimits, UserRateLimit
+from bridge.telegram.access.people import People
+from bridge.telegram.access.rights import Rights
+from bridge.telegram.alarms import Alarms
+from bridge.telegram.api.budget import Limits
+from bridge.telegram.api.client import BotClient
+from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.api.scheduler import Pacer
+from bridge.telegram.api.unwritable import UnwritableChats
+from bridge.telegram.commands.context import BotContext, Deployment, ProcessControls
+from bridge.telegram.commands.presentations import Presentations
+from bridge.telegram.files.deliver import FileDelivery
+from bridge.telegram.files.download import Downloads
+from bridge.telegram.files.fetch_url import UrlFetcher
+from bridge.telegram.questions.ask import QuestionOptions, Questions
+from bridge.telegram.reply.factory import ReplyFactory
+from bridge.telegram.reply.features import Features
+from bridge.telegram.reply.reactions import Reactions
+from bridge.telegram.status import PollingHealth, StatusReader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbours:
+    """The connections to both sides, and what is known of them."""
+
+    coze: Coze
+    calls: BotClient
+    downloads: Downloads
+    polling: PollingHealth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the bridge is made of."""
+
+    context: BotContext
+    alarms: Alarms
+    cards: ApprovalCards
+    ignored: IgnoredPeople
+    limits: UsageLimits
+
+    @property
+    def admission(self) -> AdmissionControl:
+        """What every update passes first."""
+        context = self.context
+        return AdmissionControl(
+            context.store,
+            context.rights,
+            self.limits,
+            self.ignored,
+            by_approval=context.deployment.by_approval,
+        )
+
+
+async def opened_store(stack: AsyncExitStack, settings: Settings) -> Store:
+    """Return the database, ours alone and of this program's schema, cleaned up.
+
+    Raises StoreTrouble.
+    """
+    store = Store(settings.database_url)
+    stack.push_async_callback(store.close)
+    stack.enter_context(ownership.alone(store.url))
+    await migrate.upgrade(store)
+    async with store.writing() as tx:
+        await ownership.note_process(tx)
+    await clean_up(store, settings.bridge_retention_days)
+    return store
+
+
+async def bot_client(settings: Settings, bot: Bot, store: Store, metrics: Metrics) -> BotClient:
+    """Return the calls of the Bot API, with what an earlier process knew of where they may go."""
+    pacer = Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
+    unwritable = UnwritableChats(store)
+    await unwritable.recall()
+    calls = BotClient(bot, pacer, store, unwritable, metrics)
+    await calls.restore_flood_waits()
+    return calls
+
+
+async def parts(settings: Settings, sides: Neighbours, controls: ProcessControls) -> Parts:
+    """Return everything that settles updates and answers turns. Raises StoreTrouble."""
+    calls, store = sides.calls, sides.calls.store
+    notices = NoticeQueue(calls.bot.id, calls, store)
+    operators = await all_operators(store, settings.bridge_operators)
+    rights, people = Rights(calls.bot, calls.pacer, operators), People(store)
+    alarms, reactions = Alarms(calls, notices, store, rights, people), Reactions(notices)
+    deployment = _deployment(settings, calls.bot, controls)
+    replies = _replies(settings, sides, deployment, reactions)
+    lanes = _lanes(settings, sides, deployment, alarms, replies)
+    ignored, flood = IgnoredPeople(), settings.bridge_flood
+    limits = UsageLimits(
+        store, rights, ignored, UserRateLimit(*flood), UserRateLimit(*flood, strict=True)
+    )
+    cards = ApprovalCards(calls, notices, store, rights, people)
+    approval = Approval(
+        notices,
+        store,
+        rights,
+        Introduction(calls.bot, rights),
+        cards,
+        ignored,
+        by_approval=deployment.by_approval,
+    )
+    options = QuestionOptions(
+        default=deployment.default,
+        most_waiting=settings.bridge_waiting_messages,
+        stale_seconds=settings.bridge_group_stale_seconds,
+    )
+    context = BotContext(
+        notices=notices,
+        store=store,
+        lanes=lanes,
+        coze=sides.coze,
+        rights=rights,
+        approval=approval,
+        people=people,
+        questions=Questions(notices, store, lanes, limits, reactions, options),
+        status=StatusReader(store, sides.coze, lanes, calls.pacer, sides.polling),
+        presentations=Presentations(sides.coze),
+        deployment=deployment,
+    )
+    return Parts(context=context, alarms=alarms, cards=cards, ignored=ignored, limits=limits)
+
+
+def _deployment(settings: Settings, bot: Bot, controls: ProcessControls) -> Deployment:
+    default = settings.preferences
+    return Deployment(
+        home=agent_home(settings),
+        default=replace(default, wake_word=default.wake_word or bot.first_name),
+        features=Features(
+            judging=settings.bridge_feedback,
+            transcripts=settings.bridge_transcripts,
+            rich=settings.bridge_rich,
+        ),
+        by_approval=settings.bridge_access is AccessMode.APPROVAL,
+        retention_days=settings.bridge_retention_days,
+        controls=controls,
+    )
+
+
+def _replies(
+    settings: Settings, sides: Neighbours, deployment: Deployment, reactions: Reactions
+) -> ReplyFactory:
+    """What the replies of turns are made of."""
+    calls = sides.calls
+    delivery = FileDelivery(
+        calls.store,
+        UrlFetcher(settings.bridge_picture_hosts),
+        SpeechMaker(sides.coze, settings.coze_voice_id),
+        calls.bot.id,
+        settings.bridge_file_characters,
+    )
+    return ReplyFactory(
+        calls, calls.store, deployment.features, deployment.default, reactions, delivery
+    )
+
+
+def _lanes(
+    settings: Settings,
+    sides: Neighbours,
+    deployment: Deployment,
+    alarms: Alarms,
+    replies: ReplyFactory,
+) -> Lanes:
+    """What answers turns, chat by chat."""
+    store = sides.calls.store
+    attachments = Attachments(sides.coze, store, sides.downloads, coze_place(settings))
+    answering = Answering(
+        sides.coze,
+        store,
+        deployment.home,
+        attachments,
+        ended=alarms.ended,
+        metrics=sides.calls.metrics,
+    )
+    return Lanes(
+        store,
+        answering,
+        replies.open,
+        quiet_seconds=settings.bridge_quiet_seconds,
+        most=settings.bridge_open_chats,
+    )

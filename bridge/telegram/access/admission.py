@@ -1,0 +1,160 @@
+"""Decide what an update may cause, before anything handles it: all is read in one transaction."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import ChatKey, Preferences, Sender
+from bridge.store import chat_state, chats
+from bridge.store.engine import Store
+from bridge.store.operators import access
+from bridge.store.operators.access import Access
+from bridge.telegram.access.limits import IgnoredPeople, UsageLimits
+from bridge.telegram.access.rights import Rights
+from bridge.telegram.updates.events import (
+    CallbackPress,
+    CommandCall,
+    Event,
+    MessageEdited,
+    Overheard,
+    Question,
+    Unreadable,
+    chat_of,
+    moved,
+)
+
+IGNORED_SECONDS = 10.0
+"""How long what is known of somebody who is blocked is not looked up again."""
+
+
+class Verdict(Enum):
+    """What somebody may cause."""
+
+    IGNORED = "ignored"
+    """Nothing at all: they are blocked, too fast, or write in a channel's name."""
+    REFUSED = "refused"
+    """Nothing: they were not let in, and have heard so."""
+    STRANGER = "stranger"
+    """Nothing yet: an operator decides."""
+    ADMITTED = "admitted"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the store knows of a chat and of who acts there."""
+
+    chat: Access | None
+    sender: Access | None
+    channels: bool
+    """Whether posts under channels' names are answered there."""
+    chosen: Preferences
+    """What the chat has chosen; a topic, with its forum's choices."""
+
+
+_NOTHING = Preferences()
+
+
+@dataclass(frozen=True)
+class Admission:
+    """An update's event, where it belongs now, and what may follow from it."""
+
+    event: Event
+    verdict: Verdict
+    chosen: Preferences = _NOTHING
+
+
+def judge(
+    known: Known, key: ChatKey, sender: Sender, *, operator: bool, by_approval: bool
+) -> Verdict:
+    """Return what somebody may cause in a chat. Pure.
+
+    Whoever is blocked is ignored; and so is who writes in a channel's name, unless an operator
+    allows that in the group: everybody can have as many channels as they like.
+    """
+    if not operator and Access.BLOCKED in (known.chat, known.sender):
+        return Verdict.IGNORED
+    if not operator and sender.channel and not known.channels:
+        return Verdict.IGNORED
+    if operator and key.private:
+        return Verdict.ADMITTED
+    if known.sender is Access.BLOCKED or known.chat in (Access.BLOCKED, Access.DENIED):
+        return Verdict.REFUSED
+    if by_approval and known.chat is not Access.ALLOWED:
+        return Verdict.STRANGER
+    return Verdict.ADMITTED
+
+
+async def read_known(tx: AsyncConnection, key: ChatKey, sender: Sender) -> Known:
+    """Return what is known of a chat and of who acts there."""
+    state = await access.of(tx, key.chat_id)
+    theirs = state if key.private else await access.of(tx, sender.id)
+    channels = sender.channel and await access.answers_channels(tx, key.chat_id)
+    return Known(state, theirs, channels, await chats.counting(tx, key))
+
+
+class AdmissionControl:
+    """Admits updates."""
+
+    def __init__(
+        self,
+        store: Store,
+        rights: Rights,
+        limits: UsageLimits,
+        ignored: IgnoredPeople,
+        *,
+        by_approval: bool,
+    ) -> None:
+        self._store = store
+        self._rights = rights
+        self._limits = limits
+        self._ignored = ignored
+        self._by_approval = by_approval
+
+    async def admit(self, event: Event, *, counts: bool) -> Admission:
+        """Decide about an event; with `counts`, an act of its sender's is counted.
+
+        What was still heard of a group belongs to the supergroup that it has become. Questions are
+        counted where they begin a run. Raises StoreTrouble.
+        """
+        who = _actor(event)
+        acts = isinstance(event, CommandCall | Unreadable | MessageEdited | CallbackPress)
+        if who is not None and acts and counts and not self._limits.hears(*who):
+            return Admission(event, Verdict.IGNORED)
+        place = chat_of(event)
+        upgradable = place is not None and place.upgradable
+        if who is None and not upgradable:
+            return Admission(event, Verdict.ADMITTED)
+        async with self._store.reading() as tx:
+            if place is not None and upgradable:
+                new = await chat_state.moved_to(tx, place.chat_id)
+                event = event if new is None else moved(event, new)
+                who = _actor(event)
+            if who is None:
+                return Admission(event, Verdict.ADMITTED)
+            known = await read_known(tx, *who)
+        key, sender = who[0].whole, who[1]
+        operator = sender.id in self._rights.operators
+        verdict = judge(known, key, sender, operator=operator, by_approval=self._by_approval)
+        if known.sender is Access.BLOCKED and not operator:
+            self._ignored.note(sender.id, "all", IGNORED_SECONDS)
+        if verdict is Verdict.ADMITTED:
+            self._ignored.welcome(key.chat_id)
+        return Admission(event, verdict, known.chosen)
+
+
+def _actor(event: Event) -> tuple[ChatKey, Sender] | None:
+    """Where somebody acts, and who; None for what happens without anybody's act."""
+    match event:
+        case (
+            Question(message)
+            | Overheard(message)
+            | CommandCall(message=message)
+            | Unreadable(message=message)
+            | MessageEdited(message=message)
+        ):
+            return message.chat, message.sender
+        case CallbackPress():
+            return event.chat, event.sender
+        case _:
+            return None

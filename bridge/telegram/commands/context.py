@@ -1,0 +1,169 @@
+"""What every command and every button works with, and how they answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.coze.client import Coze
+from bridge.model import AgentAccount, ChatKey, Preferences, Sender
+from bridge.relay.lanes import Lanes
+from bridge.store.engine import Store
+from bridge.store.inbox import Arrived
+from bridge.store.operators import audit
+from bridge.telegram.access.approval import Approval
+from bridge.telegram.access.people import People
+from bridge.telegram.access.rights import Rights
+from bridge.telegram.api.client import BotClient
+from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.callback_data import CallbackData, CancelAction, ShowUsers, encode
+from bridge.telegram.commands.presentations import Presentations
+from bridge.telegram.post import Button, Keyboard, PostContent, Rendered, seen, shortened
+from bridge.telegram.questions.ask import Questions
+from bridge.telegram.reply.features import Features
+from bridge.telegram.status import StatusReader
+from bridge.telegram.updates.events import CallbackPress, CommandCall
+from bridge.texts import translate
+
+MOST_UNITS = 4000
+
+
+async def _no_failure() -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class ProcessControls:
+    """What the process around the bridge can do."""
+
+    set_level: Callable[[str], None] = lambda level: None
+    """Log from that level on."""
+    reload: Callable[[], Sequence[str]] | None = None
+    """Start anew with the settings as they are now; the faults for which it does not. None where
+    that cannot be done, as in the sandbox."""
+    outcome: Callable[[], Awaitable[str]] = _no_failure
+    """Once this start stands: why the one with new settings was taken back; empty when it was not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """How this bridge was set up."""
+
+    home: AgentAccount
+    """The agent in the settings."""
+    default: Preferences
+    """What counts in chats that have chosen nothing."""
+    features: Features
+    by_approval: bool
+    retention_days: float
+    """How long finished turns are kept."""
+    controls: ProcessControls
+
+
+@dataclass(frozen=True, kw_only=True)
+class BotContext:
+    """What a handler works with: a function `(context, event)`, for people and operators alike."""
+
+    notices: NoticeQueue
+    store: Store
+    lanes: Lanes
+    coze: Coze
+    rights: Rights
+    approval: Approval
+    people: People
+    questions: Questions
+    status: StatusReader
+    presentations: Presentations
+    deployment: Deployment
+    broadcast_due: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be something to send to everybody."""
+    arrived: Arrived | None = None
+    """The update that is being settled; what must not be done twice settles it itself."""
+
+    @property
+    def calls(self) -> BotClient:
+        """The calls of the Bot API, which wait for their pace."""
+        return self.notices.calls
+
+    @property
+    def agent_id(self) -> str:
+        """The agent in the settings."""
+        return self.deployment.home.agent_id
+
+    @property
+    def update(self) -> Arrived:
+        """The update that is being settled. Raises LookupError outside of one."""
+        if self.arrived is None:
+            raise LookupError("No update is being settled.")
+        return self.arrived
+
+    async def answer(
+        self, call: CommandCall, key: str, keyboard: Keyboard = (), /, **values: object
+    ) -> None:
+        """Answer a command with a sentence. Raises StoreTrouble."""
+        await self.write(call, translate(language_of(call), key, **values), keyboard)
+
+    async def write(self, call: CommandCall, text: str, keyboard: Keyboard = ()) -> None:
+        """Answer a command with a text. Raises StoreTrouble."""
+        await self.notices.send(call.chat, PostContent(_fitting(text), keyboard), call.cause)
+
+    def edit(self, press: CallbackPress, text: str, keyboard: Keyboard = ()) -> None:
+        """Change the message whose button was pressed."""
+        frame = PostContent(_fitting(text), keyboard)
+        self.notices.edit(press.chat, press.post_id, frame, press.sender.id)
+
+    def edit_buttons(self, press: CallbackPress, keyboard: Keyboard) -> None:
+        """Change the buttons of the message of which one was pressed."""
+        self.notices.edit_buttons(press.chat, press.post_id, keyboard, press.sender.id)
+
+    async def audit(
+        self,
+        tx: AsyncConnection,
+        event: CommandCall | CallbackPress,
+        act: str,
+        subject: object = "",
+        detail: object = "",
+    ) -> None:
+        """Write down what an operator does, in the transaction that does it."""
+        await audit.note(tx, sender_of(event).id, act, subject, detail)
+
+    def by_operator(self, event: CommandCall | CallbackPress) -> bool:
+        """Whether an operator gives it where they may: in their private chat."""
+        return event.chat.private and sender_of(event).id in self.rights.operators
+
+
+def _fitting(text: str) -> Rendered:
+    """A text that fits into one message, whatever names are in it."""
+    return Rendered(shortened(seen(text), MOST_UNITS))
+
+
+def sender_of(event: CommandCall | CallbackPress) -> Sender:
+    """Return who acts."""
+    return event.message.sender if isinstance(event, CommandCall) else event.sender
+
+
+def language_of(event: CommandCall | CallbackPress) -> str:
+    """Return the language in which to answer."""
+    return sender_of(event).language
+
+
+def confirm(language: str, action: CallbackData) -> Keyboard:
+    """Return the buttons for something that cannot be undone."""
+    yes = Button(translate(language, "button.yes"), encode(action))
+    return ((yes, Button(translate(language, "button.no"), encode(CancelAction()))),)
+
+
+def pages(words: str, page: int, *, more: bool) -> Keyboard:
+    """Return the buttons to turn the pages of a search; its words must fit into a button."""
+    row = []
+    if page > 0:
+        row.append(Button("‹", encode(ShowUsers(page - 1, words))))
+    if more:
+        row.append(Button("›", encode(ShowUsers(page + 1, words))))
+    return (tuple(row),) if row else ()
+
+
+def private(person_id: int) -> ChatKey:
+    """Return somebody's private chat."""
+    return ChatKey(person_id)

@@ -1,0 +1,88 @@
+"""`/settings` and `/agent`: what a chat can choose, and who may choose it."""
+
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model import Answers, ChatKey, Preferences
+from bridge.store import chats
+from bridge.store.operators import agents
+from bridge.telegram.callback_data import ChangeSetting
+from bridge.telegram.commands import settings_menu
+from bridge.telegram.commands.context import BotContext, language_of
+from bridge.telegram.post import PostContent, Rendered
+from bridge.telegram.updates.events import CallbackPress, CommandCall
+from bridge.texts import translate
+
+
+async def settings(context: BotContext, call: CommandCall) -> None:
+    """Show what the chat can choose; in a group, to those who lead it.
+
+    `/settings wake WORD` changes the word to which a group's bot listens.
+    """
+    key, language = call.chat, language_of(call)
+    if not await context.rights.leads(key, call.message.sender):
+        await context.answer(call, "settings.not_yours")
+        return
+    what, _space, word = call.argument.partition(" ")
+    async with context.store.writing() as tx:
+        chosen = await chats.preferences(tx, key)
+        if what == "wake" and word.strip() and not key.private:
+            word = " ".join(word.split())[: settings_menu.MOST_WORD]
+            chosen = replace(chosen, answers=Answers.WAKE, wake_word=word)
+            await chats.prefer(tx, key, chosen)
+        menu = await choices(context, tx, key, chosen, language)
+    await context.notices.send(key, menu, call.cause)
+
+
+async def agent(context: BotContext, call: CommandCall) -> None:
+    """Choose the agent of the chat; in a group, that is for those who lead it."""
+    key, language = call.chat, language_of(call)
+    if not await context.rights.leads(key, call.message.sender):
+        await context.answer(call, "settings.not_yours")
+        return
+    async with context.store.reading() as tx:
+        chosen = (await chats.counting(tx, key)).agent
+        offered = await agents.offered(tx, context.agent_id)
+        counts = await agents.counting(tx, chosen, context.agent_id)
+    menu = PostContent(
+        Rendered(translate(language, "agent.title" if offered[1:] else "agent.only")),
+        settings_menu.agents_keyboard(offered, counts) if offered[1:] else (),
+    )
+    await context.notices.send(key, menu, call.cause)
+
+
+async def change(context: BotContext, press: CallbackPress, data: ChangeSetting) -> str | None:
+    """Change a setting of the chat, and show it; the key of what is said in passing.
+
+    Raises StoreTrouble.
+    """
+    if not await context.rights.leads(press.chat, press.sender):
+        return "settings.not_yours"
+    name, value = data.name, data.value
+    async with context.store.writing() as tx:
+        before = await chats.preferences(tx, press.chat)
+        offered = await agents.offered(tx, context.agent_id)
+        chosen = settings_menu.changed(before, name, value, press.chat, offered)
+        if chosen is None:
+            return "button.old"
+        if chosen != before:
+            await chats.prefer(tx, press.chat, chosen)
+        language = chosen.language or press.own_language
+        menu = await choices(context, tx, press.chat, chosen, language)
+    context.notices.edit(press.chat, press.post_id, menu, press.sender.id)
+    wide = name in ("answers", "context") and value not in (Answers.MENTION, "0")
+    introduction = context.approval.introduction
+    return "settings.hidden" if wide and not await introduction.hears_all(press.chat) else None
+
+
+async def choices(
+    context: BotContext, tx: AsyncConnection, key: ChatKey, chosen: Preferences, language: str
+) -> PostContent:
+    """Return what a chat can choose, and what counts there."""
+    default = context.deployment.default
+    if key.thread_id:  # a topic that has chosen nothing goes by its forum
+        default = (await chats.preferences(tx, key.whole)).over(default)
+    offered = await agents.offered(tx, context.agent_id)
+    buttons = settings_menu.keyboard(chosen, default, key, language, offered)
+    return PostContent(Rendered(settings_menu.title(key, language)), buttons)
