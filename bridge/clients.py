@@ -17,7 +17,8 @@ from bridge.model import AgentAccount
 from bridge.redaction import in_use
 from bridge.settings import Settings
 from bridge.telegram.api.clock import TelegramClock
-from bridge.telegram.api.errors import pauses, seconds, unreachable
+from bridge.telegram.api.deliver import pauses
+from bridge.telegram.api.errors import seconds, unreachable
 from bridge.telegram.api.request import CONNECT_SECONDS, READ_SECONDS, Request
 from bridge.telegram.files.download import Downloads
 from bridge.telegram.inbound.get_updates import GetUpdates

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -28,13 +28,6 @@ log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 USUAL_SILENCE_SECONDS = 5.0
 MOST_SILENCE_SECONDS = 86400.0
-PATIENT_SECONDS = 60.0
-"""How long the end of a reply waits for Telegram here; after that it waits in the store."""
-LATER_SECONDS = 30.0
-SHUT_SECONDS = 600.0
-"""How long an answer waits where nothing can be written now, if nothing tells that this is over."""
-MOVING_SECONDS = 5.0
-"""How long an answer waits for its group to be found again as a supergroup."""
 _GONE = re.compile(
     "message to edit not found|message can't be edited|message_id_invalid|"
     "message identifier is not specified|there is no text in the message|there is no caption in the message|"
@@ -138,14 +131,6 @@ async def with_error_mapping(
         raise TelegramUnreachable(doing, what, happened=Happened.NO) from error
     except TelegramError as error:  # such as the page of a proxy in front of Telegram
         raise TelegramUnreachable(doing, type(error).__name__) from error
-
-
-def pauses() -> Iterator[float]:
-    """Seconds between tries of a durable call: growing to half a minute, without an end."""
-    pause = 1.0
-    while True:
-        yield pause
-        pause = min(30.0, pause * 2)
 
 
 def seconds(error: RetryAfter) -> float:

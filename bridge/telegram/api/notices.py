@@ -23,7 +23,8 @@ from bridge.store.engine import Store
 from bridge.store.outbox import Notice
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
-from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, pauses
+from bridge.telegram.api.deliver import Patience, deliver, pauses
+from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected
 from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
 from bridge.telegram.post import Button, Cause, Entity, Keyboard, PostContent, Rendered
 
@@ -128,10 +129,6 @@ class NoticeQueue:
         finally:
             del self._waiting[line]
 
-    def _one_by_one(self, chat_id: int) -> asyncio.Lock:
-        """One message at a time into a chat: of two in doubt, one might be taken for the other."""
-        return self._sending.setdefault(chat_id, asyncio.Lock())
-
     async def _show(self, key: ChatKey, post: int, frame: PostContent) -> None:
         try:
             await self.calls.edit_quietly(key, post, frame)
@@ -159,49 +156,65 @@ class NoticeQueue:
         then()
 
     async def _sent(self, notice: Notice) -> int | None:
-        """The message in which it stands; with a doubt, it may stand already. Raises ChatClosed."""
-        key, frame, priority = notice.chat, _load(notice.content), Priority(notice.priority)
+        """The message in which it stands; None where it never will. Raises ChatClosed."""
+        sending = _Sending(self.calls, self._store, notice)
+        lock = self._sending.setdefault(notice.chat.chat_id, asyncio.Lock())
+        try:
+            return await deliver(
+                self.calls.pacer,
+                notice.chat.chat_id,
+                lambda: sending.attempt(lock),
+                Patience(),
+                outlives=(StoreTrouble,),
+            )
+        except (ContentRejected, ChatMoved):
+            return None  # what belongs to the old group is said there or never
+
+
+class _Sending:
+    """One notice on its way: whether it may stand already is known from try to try."""
+
+    def __init__(self, calls: BotClient, store: Store, notice: Notice) -> None:
+        self._calls = calls
+        self._store = store
+        self._notice = notice
         begun = notice.begun
-        doubt = None if begun is None else UnconfirmedSend(notice.cause, begun, begun)
-        vain: Search | None = None
-        for pause in pauses():
-            begun = time.time()
-            try:
-                if doubt is not None:
-                    await asyncio.sleep(doubt.wait(time.time()))
-                    vain = await self.calls.find(key, frame, notice.near_id, doubt, priority)
-                    if vain is not None and vain.post is not None:
-                        return vain.post
-                    doubt = None
-                async with (
-                    self._one_by_one(key.chat_id),
-                    self.calls.pacer.slot(key.chat_id, priority, new=True),
-                ):
-                    async with self._store.writing() as tx:
-                        if not await outbox.begin(tx, notice.cause):
-                            return None
-                    begun = time.time()
-                    post = await self.calls.send(key, frame, near=notice.near_id or None)
-                if vain is not None and vain.copied_by(post):
-                    async with self._store.writing() as tx:
-                        await outbox.lost(tx, notice.cause, key.chat_id)
-                return post
-            except FloodWait:
-                await asyncio.sleep(min(1.0, self.calls.pacer.silence(key.chat_id)))
-            except (
-                ContentRejected,
-                ChatMoved,
-            ):  # what belongs to the old group is said there or never
-                return None
-            except StoreTrouble as trouble:
-                log.error("notice waits", trouble=str(trouble))
-                await asyncio.sleep(pause)
-            except TelegramUnreachable as trouble:
-                log.warning("notice waits", chat=key.chat_id, trouble=str(trouble))
-                if trouble.happened is not Happened.NO:
-                    doubt = doubt or UnconfirmedSend(notice.cause, begun, time.time())
-                await asyncio.sleep(pause)
-        raise AssertionError("the pauses have no end")
+        self._doubt = None if begun is None else UnconfirmedSend(notice.cause, begun, begun)
+        self._vain: Search | None = None
+
+    async def attempt(self, lock: asyncio.Lock) -> int | None:
+        """Send it once, unless it stands already; the message in which it stands.
+
+        With the lock one message at a time goes into a chat: of two in doubt, one might be taken
+        for the other. Raises what a call does, and StoreTrouble.
+        """
+        notice, key = self._notice, self._notice.chat
+        priority, frame = Priority(notice.priority), _load(notice.content)
+        if self._doubt is not None:
+            await asyncio.sleep(self._doubt.wait(time.time()))
+            near = notice.near_id
+            self._vain = await self._calls.find(key, frame, near, self._doubt, priority)
+            if self._vain is not None and self._vain.post is not None:
+                return self._vain.post
+            self._doubt = None
+        async with lock, self._calls.pacer.slot(key.chat_id, priority, new=True):
+            async with self._store.writing() as tx:
+                if not await outbox.begin(tx, notice.cause):
+                    return None
+            post = await self._send(frame)
+        if self._vain is not None and self._vain.copied_by(post):
+            async with self._store.writing() as tx:
+                await outbox.lost(tx, notice.cause, key.chat_id)
+        return post
+
+    async def _send(self, frame: PostContent) -> int:
+        notice, begun = self._notice, time.time()
+        try:
+            return await self._calls.send(notice.chat, frame, near=notice.near_id or None)
+        except TelegramUnreachable as trouble:
+            if trouble.happened is not Happened.NO:
+                self._doubt = UnconfirmedSend(notice.cause, begun, time.time())
+            raise
 
 
 def _dump(frame: PostContent) -> Mapping[str, object]:

@@ -8,25 +8,14 @@ import structlog
 
 from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import Turn
-from bridge.relay.protocols import ReplyImpossible, ReplyLater
+from bridge.relay.protocols import ReplyLater
 from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Sent
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
-from bridge.telegram.api.errors import (
-    LATER_SECONDS,
-    MOVING_SECONDS,
-    PATIENT_SECONDS,
-    SHUT_SECONDS,
-    ChatClosed,
-    ChatMoved,
-    ContentRejected,
-    FloodWait,
-    PostGone,
-    Result,
-    pauses,
-)
+from bridge.telegram.api.deliver import deliver, postponed
+from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, PostGone, Result
 from bridge.telegram.api.unconfirmed import UnconfirmedSend
 from bridge.telegram.files.send import Batch, is_ours, send
 
@@ -86,37 +75,16 @@ class FileSender:
     async def _until_done(self, cause: str, act: Callable[[], Awaitable[Result]]) -> Result | None:
         """Do it until it is done; None when Telegram does not take it."""
         try:
-            return await self._insist(act)
+            return await deliver(self._calls.pacer, self._turn.chat.chat_id, act)
         except (ContentRejected, PostGone):
             await self._not_sent(cause)
             return None
-        except ChatClosed as error:
+        except (ChatClosed, ChatMoved) as error:
             await self._not_sent(cause)
-            raise (ReplyLater(SHUT_SECONDS) if error.passes else ReplyImpossible()) from error
-        except ChatMoved as error:
-            await self._not_sent(cause)
-            raise ReplyLater(MOVING_SECONDS) from error
+            raise postponed(error) from error
         except ReplyLater:
             await self._not_sent(cause)
             raise
-
-    async def _insist(self, act: Callable[[], Awaitable[Result]]) -> Result:
-        key, loop = self._turn.chat, asyncio.get_running_loop()
-        since = loop.time()
-        for pause in pauses():
-            try:
-                return await act()
-            except FloodWait:
-                silence = self._calls.pacer.silence(key.chat_id)
-                if silence > PATIENT_SECONDS:
-                    raise ReplyLater(silence) from None
-                await asyncio.sleep(min(1.0, silence))
-            except TelegramUnreachable as trouble:
-                log.warning("a file waits", turn=self._turn.id, trouble=str(trouble))
-                if loop.time() - since > PATIENT_SECONDS:
-                    raise ReplyLater(LATER_SECONDS) from trouble
-                await asyncio.sleep(pause)
-        raise AssertionError("the pauses have no end")
 
     async def _send(self, batch: Batch, cause: str) -> Sequence[str]:
         """Send files once; those whose sending got no answer are looked for first."""

@@ -17,7 +17,7 @@ from bridge.store import inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.access.limits import IgnoredPeople
-from bridge.telegram.api.errors import pauses
+from bridge.telegram.api.deliver import pauses
 from bridge.telegram.inbound.get_updates import DOING, Raw
 from bridge.telegram.inbound.ordering import Ordering
 from bridge.telegram.inbound.router import UpdateRouter

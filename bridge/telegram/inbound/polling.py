@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from bridge.errors import SecondPoller, StoreTrouble, TelegramUnreachable, TokenRevoked
-from bridge.telegram.api.errors import pauses
+from bridge.telegram.api.deliver import pauses
 from bridge.telegram.inbound.dispatch import Dispatcher
 from bridge.telegram.inbound.get_updates import DOING, GetUpdates, Raw
 from bridge.telegram.status import DEAF_SECONDS, PollingHealth

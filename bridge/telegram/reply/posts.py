@@ -12,18 +12,8 @@ from bridge.model import Turn
 from bridge.relay.protocols import ReplyImpossible, ReplyLater
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
-from bridge.telegram.api.errors import (
-    LATER_SECONDS,
-    MOVING_SECONDS,
-    PATIENT_SECONDS,
-    SHUT_SECONDS,
-    ChatClosed,
-    ChatMoved,
-    ContentRejected,
-    FloodWait,
-    PostGone,
-    pauses,
-)
+from bridge.telegram.api.deliver import deliver, postponed
+from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
 from bridge.telegram.api.scheduler import Family, Slot
 from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
 from bridge.telegram.post import PostContent
@@ -98,11 +88,8 @@ class Posts:
             if isinstance(step, Send):
                 raise ContentRejected(str(error)) from error
             await self._lose(step)
-        except ChatClosed as error:
-            raise self._shut(error) from error
-        except ChatMoved as error:
-            self.lost = True  # the answer is given where the group is now
-            raise ReplyLater(MOVING_SECONDS) from error
+        except (ChatClosed, ChatMoved) as error:
+            raise self._postponed(error) from error
         else:
             self._count_first(saying)
 
@@ -123,13 +110,14 @@ class Posts:
             self._read = True
             self._calls.metrics.first_text(time.time() - self._turn.came_at)
 
-    def _shut(self, error: ChatClosed) -> ReplyImpossible | ReplyLater:
+    def _postponed(self, error: ChatClosed | ChatMoved) -> ReplyImpossible | ReplyLater:
         """What it means for the reply that nothing can be written: never, or not now."""
-        if error.passes or error.again_seconds:
+        means = postponed(error, nothing_stands=not self.ids)
+        if isinstance(means, ReplyLater):
             self.lost = True  # nothing interim follows
-            return ReplyLater(error.again_seconds or SHUT_SECONDS)
-        self.closed = True
-        return ReplyImpossible(str(error), nothing_stands=not self.ids)
+        else:
+            self.closed = True
+        return means
 
     async def insist(self, wanted: Sequence[PostContent]) -> None:
         """Make the calls until everything stands. Needs `calling`.
@@ -137,27 +125,21 @@ class Posts:
         Raises Refused, StoreTrouble, ReplyImpossible, and ReplyLater when Telegram takes nothing
         for a long while.
         """
-        loop = asyncio.get_running_loop()
-        tries, since = pauses(), loop.time()
-        while step := self.next(wanted, final=True):
-            silence = self._calls.pacer.silence(self._turn.chat.chat_id)
-            if silence > PATIENT_SECONDS:
-                raise ReplyLater(silence)
-            try:
-                if isinstance(step, Send) and await self.found(step.frame, Priority.FINAL):
-                    continue
-                async with self.slot(Priority.FINAL, new=isinstance(step, Send)):
-                    await self.do(step)
-            except FloodWait:
-                await self.silence()
-            except TelegramUnreachable as trouble:
-                log.warning("final text waits", turn=self._turn.id, trouble=str(trouble))
-                if loop.time() - since > PATIENT_SECONDS:
-                    raise ReplyLater(LATER_SECONDS) from trouble
-                await asyncio.sleep(next(tries))
+        while self.next(wanted, final=True):
+            await deliver(self._calls.pacer, self._turn.chat.chat_id, lambda: self._advance(wanted))
         if self._ended_at is not None:
-            self._calls.metrics.final(loop.time() - self._ended_at)
+            self._calls.metrics.final(asyncio.get_running_loop().time() - self._ended_at)
             self._ended_at = None
+
+    async def _advance(self, wanted: Sequence[PostContent]) -> None:
+        """Make the next call towards the final posts, if one is needed."""
+        step = self.next(wanted, final=True)
+        if step is None or (
+            isinstance(step, Send) and await self.found(step.frame, Priority.FINAL)
+        ):
+            return
+        async with self.slot(Priority.FINAL, new=isinstance(step, Send)):
+            await self.do(step)
 
     async def silence(self) -> None:
         """Wait a little while Telegram wants silence in the chat."""
@@ -185,10 +167,8 @@ class Posts:
             found = await self._calls.find(
                 self._turn.chat, frame, after, self._doubt, priority, over
             )
-        except ChatClosed as error:
-            raise self._shut(error) from error
-        except ChatMoved as error:
-            raise ReplyLater(MOVING_SECONDS) from error
+        except (ChatClosed, ChatMoved) as error:
+            raise self._postponed(error) from error
         if found is None:
             return False
         self._doubt = None

@@ -10,14 +10,8 @@ from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
 from bridge.store.operators import broadcasts, people
 from bridge.store.operators.broadcasts import Broadcast, Delivery
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.errors import (
-    ChatClosed,
-    ChatMoved,
-    ContentRejected,
-    FloodWait,
-    PostGone,
-    pauses,
-)
+from bridge.telegram.api.deliver import Patience, deliver, pauses
+from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
 from bridge.telegram.callback_data import ControlBroadcast, encode
 from bridge.telegram.commands.context import BotContext, language_of, private
 from bridge.telegram.markdown.streaming import render
@@ -180,19 +174,21 @@ class Broadcasting:
         self._claimed.discard(chat_id)
         calls = self._context.calls
         sending: asyncio.Task[int] | None = None
+
+        async def attempt() -> Delivery:
+            nonlocal sending
+            async with calls.pacer.slot(chat_id, Priority.BULK, new=True):
+                sending = asyncio.create_task(calls.send(private(chat_id), frame))
+                await asyncio.wait([sending])
+            if _came_of(sending) is Delivery.DUE:
+                sending.result()  # raises what deliver knows what to do about
+            return _came_of(sending)
+
         try:
-            for tried, pause in enumerate(pauses(), 1):
-                async with calls.pacer.slot(chat_id, Priority.BULK, new=True):
-                    sending = asyncio.create_task(calls.send(private(chat_id), frame))
-                    await asyncio.wait([sending])
-                state = _came_of(sending)
-                if state is not Delivery.DUE:
-                    break
-                silence = calls.pacer.silence(chat_id)
-                if not silence and tried >= TRIES:
-                    state = Delivery.FAILED
-                    break
-                await asyncio.sleep(min(1.0, silence) or pause)
+            try:
+                state = await deliver(calls.pacer, chat_id, attempt, Patience(tries=TRIES))
+            except TelegramUnreachable:
+                state = Delivery.FAILED
             await self._mark(number, chat_id, state)
         except asyncio.CancelledError:
             if sending is not None:
