@@ -5,7 +5,7 @@ sentence the person reads, and what the operator should do.
 """
 
 from enum import Enum
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 from bridge.redaction import redacted, without_words
 
@@ -70,22 +70,34 @@ class Trouble(Exception):
         self.sentence = sentence or self.sentence
         self.happened = happened or self.happened
 
-    def turned_into(self, kind: type[_Kind], *, happened: Happened | None = None) -> _Kind:
-        """Return the same trouble, in the same words, with the consequences of another kind."""
-        return kind(
+    def turned_into(
+        self,
+        kind: type[_Kind],
+        *,
+        happened: Happened | None = None,
+        what: str | None = None,
+        cure: str | None = None,
+    ) -> _Kind:
+        """Return the same trouble with the consequences of another kind; it is not changed itself."""
+        found = kind(
             self.doing,
-            self.what,
+            self.what if what is None else what,
             code=self.code,
             log_id=self.log_id,
-            cure=self.cure,
+            cure=cure or self.cure,
             sentence=self.sentence,
             happened=happened or self.happened,
         )
+        found.__cause__ = self.__cause__
+        return found
 
-    def forget_words(self, words: str) -> None:
-        """Take out what it quotes of somebody's words: Coze's own sentences may."""
-        self.what = without_words(self.what, words)
-        self.args = (self.doing, self.what)
+    def with_(self, *, happened: Happened | None = None, cure: str | None = None) -> Self:
+        """Return the same trouble with other consequences; it is not changed itself."""
+        return self.turned_into(type(self), happened=happened, cure=cure)
+
+    def without(self, words: str) -> Self:
+        """Return it without what it quotes of somebody's words: Coze's own sentences may."""
+        return self.turned_into(type(self), what=without_words(self.what, words))
 
     @property
     def permanent(self) -> bool:

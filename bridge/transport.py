@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import aiohttp
 import aiohttp_socks
@@ -82,6 +83,26 @@ def http_client(
     made.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     made.event_hooks = {"response": [_untie]}
     return made
+
+
+class OwnsHttp:
+    """Something with an HTTP client of its own, which lives as long as its context."""
+
+    _http: httpx.AsyncClient
+
+    async def __aenter__(self) -> Self:
+        """Open the connection pool."""
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close every connection."""
+        await self._http.__aexit__(kind, error, trace)
 
 
 def transport(

@@ -4,8 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -41,6 +40,7 @@ from bridge.transport import (
     MOST_BYTES,
     NOT_SENT,
     AnswerTooLarge,
+    OwnsHttp,
     http_client,
     out_of_files,
     read_bounded,
@@ -73,7 +73,7 @@ READ_BYTES = 65_536
 """How many blanks an answer may begin with."""
 
 
-class Coze:
+class Coze(OwnsHttp):
     """A connection pool to one Coze deployment. Use it as an async context."""
 
     def __init__(
@@ -98,20 +98,6 @@ class Coze:
             auth=auth,
             headers={"User-Agent": "coze-telegram-bridge"},
         )
-
-    async def __aenter__(self) -> Self:
-        """Open the connection pool."""
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close every connection."""
-        await self._http.__aexit__(kind, error, trace)
 
     async def call(
         self,

@@ -94,7 +94,7 @@ async def rejoin(
     except (RunUnknown, Interrupted) as lost:
         if cause is None:
             raise
-        raise cause.turned_into(type(cause), happened=Happened.YES) from lost
+        raise cause.with_(happened=Happened.YES) from lost
 
 
 async def _found(coze: Coze, question: Question, cause: CozeTrouble | None) -> str:
@@ -120,8 +120,7 @@ def _asked(happened: Happened) -> Iterator[None]:
     try:
         yield
     except CozeTrouble as trouble:
-        trouble.happened = happened
-        raise
+        raise trouble.with_(happened=happened) from trouble.__cause__
 
 
 async def _stream(coze: Coze, question: Question, *, stream: bool) -> AsyncGenerator[Event, None]:
@@ -178,9 +177,7 @@ def _whole(run: Run, began: Run | None) -> Run:
 
 
 def _after(trouble: CozeTrouble, heard: _Heard) -> CozeTrouble:
-    if heard.began is not None:
-        trouble.happened = Happened.YES
-    return trouble
+    return trouble if heard.began is None else trouble.with_(happened=Happened.YES)
 
 
 async def _close(coze: Coze, question: Question, heard: _Heard) -> AsyncGenerator[Event, None]:

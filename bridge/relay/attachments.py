@@ -128,9 +128,9 @@ class Attachments:
             except Forbidden as trouble:
                 voice = attachment.kind is AttachmentKind.VOICE
                 right = "createTranscription" if voice else "uploadFile"
-                trouble.cure = f"Give the token the permission {right} in Coze."
+                cure = f"Give the token the permission {right} in Coze."
                 said = "speech.closed" if voice else "file.closed"
-                _note(carried, attachment, said, trouble)
+                _note(carried, attachment, said, trouble.with_(cure=cure))
 
     async def _bring(self, attachment: Attachment, carried: PreparedAttachments) -> None:
         if attachment.kind is AttachmentKind.VOICE:

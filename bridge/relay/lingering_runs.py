@@ -38,8 +38,7 @@ async def end_lingering_run(coze: Coze, question: Question, run_id: str | None) 
     except CozeTrouble as trouble:
         passes = trouble.retry is Retry.WAIT and not isinstance(trouble, Interrupted)
         if passes or isinstance(trouble, (Unauthorized, QuotaGone)):
-            trouble.happened = Happened.NO  # of the question that waits
-            raise
+            raise trouble.with_(happened=Happened.NO) from trouble  # of the question that waits
         log.warning("an earlier run may still be going", trouble=str(trouble))
         return False
 

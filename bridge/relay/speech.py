@@ -12,6 +12,7 @@ from bridge.errors import CozeTrouble, Forbidden, Garbled, NotOffered, Retry
 from bridge.relay.ogg import NotOgg, joined
 
 log = structlog.get_logger(__name__)
+_PERMISSIONS = "Give the token the permissions createSpeech and listVoice."
 MOST_PIECES = 12
 """Of one answer: some ten minutes, and each piece is a call of the plan."""
 AT_ONCE = 3
@@ -45,8 +46,8 @@ class SpeechMaker:
             self.possible = False
             for trouble in troubles.exceptions:
                 if isinstance(trouble, Forbidden):
-                    trouble.cure = "Give the token the permissions createSpeech and listVoice."
-                log.warning("answers are not spoken any more", trouble=str(trouble))
+                    trouble = trouble.with_(cure=_PERMISSIONS)
+                log.warning("speech switched off", trouble=str(trouble))
         except* (CozeTrouble, NotOgg) as troubles:
             log.warning("an answer is not spoken", trouble=str(troubles.exceptions[0]))
         return None

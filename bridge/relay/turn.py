@@ -16,16 +16,17 @@ from typing import Literal
 import structlog
 
 from bridge.coze.client import Coze
-from bridge.coze.events import Began, Delta, Ended, Status
+from bridge.coze.events import Began, Delta, Status
 from bridge.coze.runs import cancel_run
 from bridge.errors import CozeTrouble, Happened, NotShown, RunFailed, StoreTrouble, Trouble
 from bridge.metrics import Metrics
 from bridge.model import AgentAccount, Outcome, ReplyState, State, Turn
 from bridge.relay import costs
-from bridge.relay.asking import Asking, RunInProgress
+from bridge.relay.asking import Asking
 from bridge.relay.attachments import Attachments
-from bridge.relay.prompt import prompt_of, transcript
+from bridge.relay.prompt import prompt_of
 from bridge.relay.protocols import Reply, ReplyImpossible, StopReason
+from bridge.relay.run_in_progress import RunInProgress
 from bridge.store.engine import Store
 from bridge.store.turns import lifecycle
 
@@ -36,12 +37,10 @@ RUN_ID_SECONDS = 10.0
 RUN_SECONDS = 900.0
 """How long a run may take in any case."""
 STILL_SECONDS = 30.0
-"""After so long without anything to read, people are told that the agent is still at it."""
+"""After so long without anything to read, people are run that the agent is still at it."""
 BREATHS = 50
 """Events after which others get their turn."""
 SHOW_SECONDS = 0.02
-MOST_CHARACTERS = 200_000
-"""Of an answer with its reasoning: fifty posts. An agent that never stops is stopped there."""
 CANCEL_SECONDS = 5.0
 LAST_MOMENT_SECONDS = 2.0
 """How long a shutdown lets a question reach Coze that is on its way."""
@@ -75,119 +74,112 @@ class Answering:
         sentence for the person; raises StoreTrouble when nothing can be written down any more, and
         ReplyLater when the end must wait to be shown.
         """
-        told = RunInProgress(turn, reply.show, self._asking.home, rejoined=turn.asked)
-        told.progress = replace(told.progress, transcript=transcript(turn))
+        run = RunInProgress(turn, reply.show, self._asking.home)
         if turn.edited:  # while nobody was there to begin anew
-            await self._cancel(told)
-            await self._begin_anew(told)
+            await self._cancel(run)
+            await self._begin_anew(run)
             return
-        end = turn.final or await self._end_of(told, reply, halt)
+        end = turn.final or await self._end_of(run, reply, halt)
         if end is not None:
-            await self.conclude(told.turn, end, reply)
-            self._heard_end(end, told.trouble)
+            await self.conclude(run.turn, end, reply)
+            self._heard_end(end, run.trouble)
         elif halt.result() is StopReason.EDIT:
-            await self._begin_anew(told)
+            await self._begin_anew(run)
 
     async def _end_of(
-        self, told: RunInProgress, reply: Reply, halt: asyncio.Future[StopReason]
+        self, run: RunInProgress, reply: Reply, halt: asyncio.Future[StopReason]
     ) -> Outcome | None:
-        if told.turn.stopping:  # the wish came to an earlier process
-            await self._cancel(told)
-            return _end(told, State.STOPPED, told.progress.broken_off("reply.stopped"))
-        return await self._run(told, reply, halt)
+        if run.turn.stopping:  # the wish came to an earlier process
+            await self._cancel(run)
+            return _end(run, State.STOPPED, run.progress.broken_off("reply.stopped"))
+        return await self._run(run, reply, halt)
 
     async def _run(
-        self, told: RunInProgress, reply: Reply, halt: asyncio.Future[StopReason]
+        self, run: RunInProgress, reply: Reply, halt: asyncio.Future[StopReason]
     ) -> Outcome | None:
         """Hear the run to its end; None when the turn has none yet."""
-        hearing = asyncio.create_task(self._hear(told), name=f"run of turn {told.turn.id}")
+        hearing = asyncio.create_task(self._hear(run), name=f"run of turn {run.turn.id}")
         try:
-            await self._wait(told, hearing, halt)
+            await self._wait(run, hearing, halt)
             if halt.done() and not hearing.done():
-                return await self._halted(told, reply, hearing, halt.result())
+                return await self._halted(run, reply, hearing, halt.result())
             if not hearing.done():
-                return await self._cut(told, hearing, "reply.too_slow")
-            if told.too_long:
-                return await self._cut(told, hearing, "reply.too_long")
-            return await self._ended(told, hearing)
+                return await self._cut(run, hearing, "reply.too_slow")
+            if run.too_long:
+                return await self._cut(run, hearing, "reply.too_long")
+            return await self._ended(run, hearing)
         except ReplyImpossible:
-            await self._cancel(told)
-            return _end(told, State.FAILED, told.progress.broken_off("reply.stopped"))
+            await self._cancel(run)
+            return _end(run, State.FAILED, run.progress.broken_off("reply.stopped"))
         finally:
             await _ended_task(hearing)
-            told.show_no_more()
+            run.show_no_more()
 
     async def _wait(
-        self, told: RunInProgress, hearing: asyncio.Task[None], halt: asyncio.Future[StopReason]
+        self, run: RunInProgress, hearing: asyncio.Task[None], halt: asyncio.Future[StopReason]
     ) -> None:
         """Wait until either is done, or the run has had its time; meanwhile say that it goes on."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + RUN_SECONDS
         awaited: list[asyncio.Future[None] | asyncio.Future[StopReason]] = [hearing, halt]
         while (left := deadline - loop.time()) > 0:
-            before = told.progress
+            before = run.progress
             await asyncio.wait(
                 awaited, timeout=min(left, STILL_SECONDS), return_when=asyncio.FIRST_COMPLETED
             )
             if hearing.done() or halt.done():
                 return
-            if told.progress is before and not before.reply_state().answers:
-                told.progress = before.with_status("status.still")
-                told.show(told.progress.reply_state())
+            if run.progress is before and not before.reply_state().answers:
+                run.say("status.still")
 
-    async def _cut(self, told: RunInProgress, hearing: asyncio.Task[None], why: str) -> Outcome:
+    async def _cut(self, run: RunInProgress, hearing: asyncio.Task[None], why: str) -> Outcome:
         """End a run that does not end by itself, and say so."""
-        log.warning("run cut", turn=told.turn.id, why=why)
-        await self._cancel(told)
+        log.warning("run cut", turn=run.turn.id, why=why)
+        await self._cancel(run)
         await _ended_task(hearing)
-        return _end(told, State.STOPPED, told.progress.broken_off(why))
+        return _end(run, State.STOPPED, run.progress.broken_off(why))
 
-    async def _hear(self, told: RunInProgress) -> None:
+    async def _hear(self, run: RunInProgress) -> None:
         """Fold the run's events into the progress, and show each new state."""
         loop, shown, count = asyncio.get_running_loop(), 0.0, 0
-        async with aclosing(self._asking.events(told)) as events:
+        async with aclosing(self._asking.events(run)) as events:
             async for event in events:
                 count += 1
                 if count % BREATHS == 0:  # thousands may have come at once
                     await asyncio.sleep(0)
                 if isinstance(event, Began):
-                    await self._asking.note_run(told, event.run)
-                told.progress = told.progress.after(event)
-                if isinstance(event, Ended):
-                    told.over = True
-                    if event.run.failure is not None:
-                        raise event.run.failure
+                    await self._asking.note_run(run, event.run)
+                run.heard(event)
                 if loop.time() - shown >= SHOW_SECONDS or not isinstance(event, Delta):
                     shown = loop.time()
-                    told.show(told.progress.reply_state())
+                    run.show()
                 else:  # a state of a long answer is dear, and people see one a second
-                    told.show_soon(SHOW_SECONDS)
-                if told.progress.characters > MOST_CHARACTERS:
-                    told.too_long = True
+                    run.show_soon(SHOW_SECONDS)
+                if run.too_long:
                     return
 
-    async def _ended(self, told: RunInProgress, hearing: asyncio.Task[None]) -> Outcome:
+    async def _ended(self, run: RunInProgress, hearing: asyncio.Task[None]) -> Outcome:
         """How it ends when the run is over, well or not."""
         try:
             await hearing
-        except Trouble as trouble:
-            if isinstance(trouble, StoreTrouble):
-                raise
-            trouble.forget_words(prompt_of(told.turn))
-            if told.progress.all_given:  # such as the model that suggests what to ask next
+        except StoreTrouble:
+            raise
+        except Trouble as raised:
+            trouble = raised.without(prompt_of(run.turn))
+            if run.progress.all_given:  # such as the model that suggests what to ask next
                 log.warning(
-                    "the run failed after its answer", turn=told.turn.id, trouble=str(trouble)
+                    "the run failed after its answer", turn=run.turn.id, trouble=str(trouble)
                 )
-                return _end(told, State.ANSWERED, told.progress.finished())
-            log.warning("turn failed", turn=told.turn.id, trouble=str(trouble))
-            told.trouble = trouble
-            if trouble.happened is not Happened.NO and not told.over:
-                await self._cancel(told)  # its answer would come too late for anybody
-            sentence = await self._sentence(told.turn, trouble)
-            return _end(told, State.FAILED, told.progress.broken_off(sentence), trouble)
-        if told.progress.ended is Status.CANCELED:
-            return _end(told, State.STOPPED, told.progress.broken_off("reply.stopped"))
-        return _end(told, State.ANSWERED, told.progress.finished())
+                return _end(run, State.ANSWERED, run.progress.finished())
+            log.warning("turn failed", turn=run.turn.id, trouble=str(trouble))
+            run.failed(trouble)
+            if trouble.happened is not Happened.NO and not run.over:
+                await self._cancel(run)  # its answer would come too late for anybody
+            sentence = await self._sentence(run.turn, trouble)
+            return _end(run, State.FAILED, run.progress.broken_off(sentence), trouble)
+        if run.progress.ended is Status.CANCELED:
+            return _end(run, State.STOPPED, run.progress.broken_off("reply.stopped"))
+        return _end(run, State.ANSWERED, run.progress.finished())
 
     async def _sentence(self, turn: Turn, trouble: Trouble) -> str:
         """What the person reads: where run after run fails, that a new conversation may help."""
@@ -198,28 +190,28 @@ class Answering:
         return "trouble.run" if again else trouble.sentence
 
     async def _halted(
-        self, told: RunInProgress, reply: Reply, hearing: asyncio.Task[None], halt: StopReason
+        self, run: RunInProgress, reply: Reply, hearing: asyncio.Task[None], halt: StopReason
     ) -> Outcome | None:
-        """End early. Coze is told first, and the stream closed then: that is its order."""
+        """End early. Coze is run first, and the stream closed then: that is its order."""
         if halt is StopReason.SHUTDOWN:
-            await _heard_of(told, hearing, LAST_MOMENT_SECONDS)
+            await _heard_of(run, hearing, LAST_MOMENT_SECONDS)
             await _ended_task(hearing)
             if (
-                told.progress.reply_state().answers or not told.turn.posts
+                run.progress.reply_state().answers or not run.turn.posts
             ):  # else an earlier start's text stays
-                await reply.finish(told.progress.broken_off("reply.interrupted", can_retry=False))
+                await reply.finish(run.progress.broken_off("reply.interrupted", can_retry=False))
             return None
-        told.stopping = True
-        await _heard_of(told, hearing, RUN_ID_SECONDS)
-        await self._cancel(told)
+        run.stop()
+        await _heard_of(run, hearing, RUN_ID_SECONDS)
+        await self._cancel(run)
         await _ended_task(hearing)
         if halt is StopReason.EDIT:
             return None
-        return _end(told, State.STOPPED, told.progress.broken_off("reply.stopped"))
+        return _end(run, State.STOPPED, run.progress.broken_off("reply.stopped"))
 
-    async def _cancel(self, told: RunInProgress) -> None:
+    async def _cancel(self, run: RunInProgress) -> None:
         """Cancel the run at Coze; when that fails, the run merely ends by itself."""
-        turn = told.turn
+        turn = run.turn
         if turn.run_id is None or turn.conversation_id is None:
             return
         try:
@@ -228,7 +220,7 @@ class Answering:
         except (CozeTrouble, TimeoutError) as trouble:
             log.warning("could not cancel", turn=turn.id, trouble=str(trouble))
         else:
-            told.over = True
+            run.cancelled()
 
     async def conclude(self, turn: Turn, end: Outcome, reply: Reply) -> None:
         """Write the end down, show it, and settle the turn; an edited one begins anew instead."""
@@ -264,29 +256,29 @@ class Answering:
             estimated=end.estimated,
         )
 
-    async def _begin_anew(self, told: RunInProgress) -> None:
+    async def _begin_anew(self, run: RunInProgress) -> None:
         """Let the turn be asked again; what the run cost that was broken off counts."""
-        cost = await costs.broken_off(self._coze, told.turn, told.progress.text)
+        cost = await costs.broken_off(self._coze, run.turn, run.progress.text)
         async with self._store.writing() as tx:
             await lifecycle.ask_anew(
-                tx, told.turn.id, cost.tokens_in, cost.tokens_out, estimated=cost.estimated
+                tx, run.turn.id, cost.tokens_in, cost.tokens_out, estimated=cost.estimated
             )
 
 
 def _end(
-    told: RunInProgress, state: State, reply_state: ReplyState, trouble: Trouble | None = None
+    run: RunInProgress, state: State, reply_state: ReplyState, trouble: Trouble | None = None
 ) -> Outcome:
     """How the turn ends, with what the trouble leaves behind."""
-    turn, cost = told.turn, costs.reported(told.progress.usage)
+    turn, cost = run.turn, costs.reported(run.progress.usage)
     happened = trouble is None or trouble.happened is not Happened.NO
-    if told.rejoined and not reply_state.answers:  # the posts of an earlier process say more
+    if run.rejoined and not reply_state.answers:  # the posts of an earlier process say more
         reply_state = replace(reply_state, keeps=len(turn.posts))
     return Outcome(
         state,
         reply_state,
         code=str(trouble.code) if trouble and trouble.code is not None else None,
         log_id=trouble.log_id if trouble else None,
-        run_may_continue=turn.asked and happened and not told.over,
+        run_may_continue=turn.asked and happened and not run.over,
         tokens_in=cost.tokens_in,
         tokens_out=cost.tokens_out,
         trouble=str(trouble) if trouble else None,
@@ -303,11 +295,11 @@ def _never_shown(turn: Turn, end: Outcome, impossible: ReplyImpossible) -> Outco
     return replace(end, state=State.FAILED, trouble=str(trouble))
 
 
-async def _heard_of(told: RunInProgress, hearing: asyncio.Task[None], seconds: float) -> None:
+async def _heard_of(run: RunInProgress, hearing: asyncio.Task[None], seconds: float) -> None:
     """Wait until the run's id is known, if its question is on its way."""
-    if told.turn.run_id is not None or not told.turn.asked:
+    if run.turn.run_id is not None or not run.turn.asked:
         return
-    began = asyncio.create_task(told.began.wait())
+    began = asyncio.create_task(run.began.wait())
     await asyncio.wait({began, hearing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     await _ended_task(began)
 

@@ -295,8 +295,10 @@ class BotClient:
             return await with_error_mapping(self._note_flood_wait, key, doing, call)
         except ChatClosed as error:
             if self.placement.may_be_stale(key, str(error)):
-                error.again_seconds = STALE_SECONDS
-            elif error.topic_only:
+                raise ChatClosed(
+                    str(error), topic_only=error.topic_only, again_seconds=STALE_SECONDS
+                ) from error
+            if error.topic_only:
                 await self.unwritable.close_topic(key, str(error), REFUSED_SECONDS)
             else:
                 await self.unwritable.close(key.whole, str(error), REFUSED_SECONDS)

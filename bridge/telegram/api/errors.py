@@ -57,13 +57,15 @@ class PostGone(Exception):
 class ChatClosed(Exception):
     """Nothing can be written into the chat: blocked, kicked, muted, or it does not exist."""
 
-    def __init__(self, why: str, *, topic_only: bool = False) -> None:
+    def __init__(
+        self, why: str, *, topic_only: bool = False, again_seconds: float | None = None
+    ) -> None:
         super().__init__(why)
         self.topic_only = topic_only
         """Whether the rest of the forum is open."""
         self.passes = bool(_PASSES.search(why))
         """Whether it may be written to again, so that an answer can wait for that."""
-        self.again_seconds: float | None = None
+        self.again_seconds = again_seconds
         """After how many seconds it is worth trying once more, where that is known."""
 
 

@@ -5,8 +5,6 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path, PurePath
-from types import TracebackType
-from typing import Self
 
 import httpx
 import structlog
@@ -19,7 +17,7 @@ from bridge.model import Attachment
 from bridge.telegram.api.errors import Result, seconds
 from bridge.telegram.files import tempfiles
 from bridge.telegram.updates.attachments import MOST_BYTES
-from bridge.transport import http_client
+from bridge.transport import OwnsHttp, http_client
 
 log = structlog.get_logger(__name__)
 _DOING = "Fetching a file from Telegram"
@@ -36,7 +34,7 @@ MOST_LOCAL_BYTES = 2000 * 1024 * 1024
 """What a Bot API server of one's own takes."""
 
 
-class Downloads:
+class Downloads(OwnsHttp):
     """Opens what people sent. Use it as an async context."""
 
     def __init__(self, bot: Bot, root: str, proxy: str | None, *, local: bool) -> None:
@@ -51,20 +49,6 @@ class Downloads:
         limits = httpx.Limits(max_connections=16, keepalive_expiry=60.0)
         timeout = httpx.Timeout(SILENCE_SECONDS, connect=10.0, pool=600.0)
         self._http = http_client(proxy, limits=limits, timeout=timeout)
-
-    async def __aenter__(self) -> Self:
-        """Open the connection pool."""
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close every connection."""
-        await self._http.__aexit__(kind, error, trace)
 
     @asynccontextmanager
     async def opened(self, attachment: Attachment) -> AsyncIterator[Path]:

@@ -3,8 +3,6 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 import httpx
 
@@ -13,7 +11,7 @@ from bridge.failpoints import failpoint
 from bridge.metrics import Metrics
 from bridge.telegram.api.clock import TelegramClock
 from bridge.telegram.updates.parse import WANTED
-from bridge.transport import http_client, read_bounded
+from bridge.transport import OwnsHttp, http_client, read_bounded
 
 POLL_SECONDS = 50
 MOST_UPDATES_BYTES = 64 * 1024 * 1024
@@ -23,7 +21,7 @@ _ALLOWED = json.dumps(WANTED)
 Raw = Mapping[str, object]
 
 
-class GetUpdates:
+class GetUpdates(OwnsHttp):
     """The `getUpdates` call over plain HTTP: raw JSON in the order of Telegram."""
 
     def __init__(
@@ -39,20 +37,6 @@ class GetUpdates:
         self._proxy = proxy
         self._address = f"{root}/bot{token}/getUpdates"
         self._http = self._pool()
-
-    async def __aenter__(self) -> Self:
-        """Open the connection pool."""
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close every connection."""
-        await self._http.__aexit__(kind, error, trace)
 
     async def renew(self) -> None:
         """Give up the connections for new ones."""
