@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from bridge.coze.client import Coze
 from bridge.coze.conversations import newest_messages
@@ -26,7 +27,9 @@ from bridge.coze.events import (
     Remark,
     Run,
     RunMessage,
+    Sound,
     Status,
+    Unknown,
     remark,
 )
 from bridge.coze.runs import (
@@ -162,9 +165,11 @@ def _new(event: Event, heard: _Heard) -> bool:
             return True
         case Ended(run):
             heard.ended = _whole(run, heard.began)
-            return False
+        case Sound() | Recovered() | Broke() | Done() | Unknown():
+            pass
         case _:
-            return False
+            assert_never(event)
+    return False
 
 
 def _whole(run: Run, began: Run | None) -> Run:

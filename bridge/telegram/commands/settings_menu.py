@@ -99,8 +99,10 @@ def changed(
             return replace(chosen, speech=Speech(value))
         case "context":
             return replace(chosen, context=int(value))
-        case _:
+        case "language":
             return replace(chosen, language=None if value == AUTOMATIC else value)
+        case _:
+            return None
 
 
 def _now(chosen: Preferences, default: Preferences) -> dict[str, str]:

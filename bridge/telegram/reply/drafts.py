@@ -5,16 +5,21 @@ with the next real message. So the last one is sent again while nothing happens,
 text is a message. Private chats only, and not with every server: then the reply goes on by edits.
 """
 
+import asyncio
 import secrets
+from contextlib import suppress
 
 import structlog
 
 from bridge.errors import TelegramUnreachable
 from bridge.model import ChatKey
+from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
-from bridge.telegram.api.errors import ContentRejected, DraftsImpossible, FloodWait
+from bridge.telegram.api.errors import ChatClosed, ContentRejected, DraftsImpossible, FloodWait
+from bridge.telegram.api.scheduler import Family
 from bridge.telegram.post import Rendered
 from bridge.telegram.reply.features import Features
+from bridge.telegram.reply.growth import Growth
 
 log = structlog.get_logger(__name__)
 AGAIN_SECONDS = 20.0
@@ -22,7 +27,7 @@ AGAIN_SECONDS = 20.0
 MOST_FAILURES = 3
 
 
-class Drafts:
+class Draft:
     """The draft of one reply."""
 
     def __init__(self, calls: BotClient, key: ChatKey, features: Features) -> None:
@@ -74,3 +79,41 @@ class Drafts:
 def _new_id() -> int:
     """The same id means that the text changed, another one that it is another text; never 0."""
     return secrets.randbelow(2**31 - 1) + 1
+
+
+async def grow_by_drafts(growth: Growth, draft: Draft) -> None:
+    """Show states as drafts until the end is next, or it turns out that there are none here.
+
+    Raises ReplyImpossible.
+    """
+    loop, newest, posts = asyncio.get_running_loop(), growth.newest, growth.posts
+    newest.changed.set()  # even nothing is worth showing: it shows that the agent thinks
+    while draft.possible and not growth.over:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(draft.due(loop.time())):
+                await newest.changed.wait()
+        if growth.unfinished(full_only=True):  # a full post is a message already
+            await growth.advance(Priority.INTERIM, full_only=True)
+            draft.renew()
+        slot = posts.slot(Priority.INTERIM, family=Family.ACTION, since=newest.unseen_since)
+        async with slot as taken:
+            since, wanted = newest.take(), growth.wanted()
+            content = wanted[-1].content if wanted else Rendered()
+            if growth.over or not draft.wants(content, loop.time()):
+                taken.skip()
+                continue
+            async with posts.calling:
+                await _show(growth, draft, content, since)
+
+
+async def _show(growth: Growth, draft: Draft, content: Rendered, since: float | None) -> None:
+    if growth.over:  # it would come behind the final message
+        return
+    try:
+        if await draft.show(content, asyncio.get_running_loop().time()):
+            growth.posts.seen(since, draft=True, saying=growth.newest.says_something)
+    except ChatClosed as error:
+        log.info(
+            "draft not shown, chat closed", chat=growth.posts.turn.chat.chat_id, why=str(error)
+        )
+        growth.posts.close()

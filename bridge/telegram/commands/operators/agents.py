@@ -80,8 +80,10 @@ async def _change(
                     await agents.add(tx, agent_id, name)
                 case "default":
                     await agents.make_default(tx, agent_id, context.agent_id)
-                case _:
+                case "remove":
                     await agents.remove(tx, agent_id)
+                case _:
+                    raise AssertionError(verb)
             await context.audit(tx, call, f"agents {verb}", agent_id, name)
     await context.answer(call, said)
 

@@ -1,0 +1,112 @@
+"""Grow a reply by one call at a time: what edits, drafts and complete texts have in common."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+
+import structlog
+
+from bridge.errors import TelegramUnreachable
+from bridge.relay.protocols import ReplyLater
+from bridge.telegram.api.budget import Priority
+from bridge.telegram.api.errors import ContentRejected, FloodWait
+from bridge.telegram.post import PostContent
+from bridge.telegram.reply.newest import NewestState
+from bridge.telegram.reply.posts import Posts
+
+log = structlog.get_logger(__name__)
+TYPING_SECONDS = 4.5
+
+
+class Growth:
+    """Brings what stands closer to the newest state, while nothing final is shown."""
+
+    def __init__(
+        self,
+        posts: Posts,
+        newest: NewestState,
+        wanted: Callable[[], Sequence[PostContent]],
+    ) -> None:
+        """`wanted` gives the posts that should stand now."""
+        self.posts = posts
+        self.newest = newest
+        self._wanted = wanted
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing interim follows."""
+        return self.newest.frozen or not self.posts.open
+
+    def wanted(self, *, full_only: bool = False) -> Sequence[PostContent]:
+        """What should stand there now; with `full_only`, just the posts that cannot grow."""
+        posts = self._wanted()
+        return posts[:-1] if full_only else posts
+
+    def unfinished(self, *, full_only: bool = False) -> bool:
+        """Whether a call is missing."""
+        return self.posts.next(self.wanted(full_only=full_only)) is not None
+
+    async def type(self) -> None:
+        """Show that something is being written, until it is over."""
+        while not self.over:
+            await self.posts.send_action()
+            await asyncio.sleep(TYPING_SECONDS)
+
+    async def advance(self, priority: Priority, *, full_only: bool = False) -> bool:
+        """Make one call when its slot comes, for the newest state that there is then.
+
+        Returns whether a call was made and something new stands. Raises ReplyImpossible and
+        StoreTrouble.
+        """
+        posts, newest = self.posts, self.newest
+        since = newest.unseen_since
+        try:
+            if await posts.doubted():
+                return await self._look(priority)
+            async with AsyncExitStack() as stack:
+                new = full_only or not posts.ids
+                slot = posts.slot(priority, new=new, since=since)
+                taken = await stack.enter_async_context(slot)
+                if not self.over:  # else who holds the lock may be waiting for a slot
+                    await stack.enter_async_context(posts.calling)
+                if self.over:  # the final state is next
+                    taken.skip()
+                    return False
+                since = newest.take()
+                wanted = self.wanted(full_only=full_only)
+                step = posts.next(wanted)
+                if step is None:
+                    taken.skip()
+                    return False
+                await posts.do(step, saying=newest.says_something)
+                posts.seen(since)
+                if posts.next(wanted) is not None:
+                    newest.give_back(since)
+                return True
+        except FloodWait:
+            newest.give_back(since)
+            await posts.silence()
+        except ContentRejected:
+            pass  # it was logged; the next state has other content
+        except ReplyLater:
+            return False  # the group moves; the answer goes on there
+        except TelegramUnreachable as trouble:
+            log.info("interim text dropped", turn=posts.turn.id, trouble=str(trouble))
+            newest.give_back(since)
+        await asyncio.sleep(0)
+        return False
+
+    async def _look(self, priority: Priority) -> bool:
+        """Look for a post that was begun before; the next one goes into it or into a new one."""
+        posts, newest = self.posts, self.newest
+        async with posts.calling:
+            wanted = self.wanted()
+            newest.changed.clear()
+            if self.over or len(wanted) <= len(posts.ids):
+                return False
+            frame = wanted[len(posts.ids)]
+            found = await posts.found(
+                frame, priority, lambda: self.over, saying=newest.says_something
+            )
+        newest.changed.set()
+        return found
