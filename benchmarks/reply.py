@@ -17,7 +17,7 @@ from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, stage
 from bridge.sandbox.coze import Pace
 from bridge.sandbox.telegram import Group, Message, Person
 from bridge.telegram.api.budget import GROUP, PRIVATE, Limits
-from bridge.telegram.api.scheduler import MOST_NEW_A_SECOND, SECOND
+from bridge.telegram.api.pacing import MOST_NEW_A_SECOND, SECOND
 
 PACE = Pace(first_delta=0.5, delta=0.075)
 SLOW = Pace(first_delta=0.5, delta=0.25)

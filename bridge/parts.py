@@ -9,7 +9,7 @@ from bridge.clients import agent_home, coze_place
 from bridge.coze.client import Coze
 from bridge.housekeeping import clean_up
 from bridge.metrics import Metrics
-from bridge.model import AccessMode
+from bridge.preferences import AccessMode
 from bridge.relay.attachments import Attachments
 from bridge.relay.lanes import Lanes
 from bridge.relay.speech import SpeechMaker

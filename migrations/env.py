@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from bridge.store.tables import metadata
+from bridge.store.schema import metadata
 
 connection: Connection | None = context.config.attributes.get("connection")
 if connection is None:

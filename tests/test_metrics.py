@@ -13,10 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from worlds import World, a_world, eventually, kept_port
 
 import bridge
-from bridge.environment import settings_from
 from bridge.metrics import PREFIX, Gauged, Metrics, outcome
 from bridge.ops.http import pages
 from bridge.sandbox.coze import Pace, saying
+from bridge.settings.environment import settings_from
 from bridge.store.operators import alarms
 
 DOCS = Path(bridge.__file__).parent.parent / "docs"

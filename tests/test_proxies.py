@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.environment import settings_from
 from bridge.errors import SettingsTrouble
 from bridge.proxies import proxy_address, proxy_variable
+from bridge.settings.environment import settings_from
 
 GOOD = {"TELEGRAM_BOT_TOKEN": "42:abc", "COZE_BOT_ID": "7", "COZE_API_TOKEN": "pat_x"}
 COZE = "https://api.coze.com"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from worlds import key_pair
 
-from bridge.environment import environment, settings_from
 from bridge.errors import SettingsTrouble
+from bridge.settings.environment import environment, settings_from
 
 GOOD = {"TELEGRAM_BOT_TOKEN": "42:abc", "COZE_BOT_ID": "7", "COZE_API_TOKEN": "pat_x"}
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bridge.coze.client import Coze
 from bridge.coze.events import Json, object_of, text_of
-from bridge.errors import BadRequest, Forbidden, NotOffered
+from bridge.errors.coze import BadRequest, Forbidden, NotOffered
 
 
 @dataclass(frozen=True)

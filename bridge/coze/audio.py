@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bridge.coze.client import Coze
 from bridge.coze.events import object_of, objects_of, text_of
-from bridge.errors import Garbled
+from bridge.errors.coze import Garbled
 
 MOST_HEARD_BYTES = 10 * 1024 * 1024
 MOST_SPOKEN_BYTES = 1024

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bridge.coze.events import read_object, text_of
 from bridge.coze.regions import Deployment
-from bridge.errors import Garbled, Happened, ServerTrouble, SignInRefused
+from bridge.errors import Happened
+from bridge.errors.coze import Garbled, ServerTrouble, SignInRefused
 from bridge.redaction import in_use
 from bridge.transport import read_bounded
 

@@ -24,7 +24,7 @@ from bridge.coze.events import (
 )
 from bridge.coze.regions import Deployment
 from bridge.coze.sse import EventTooLarge, events
-from bridge.errors import (
+from bridge.errors.coze import (
     CozeTrouble,
     Garbled,
     Interrupted,

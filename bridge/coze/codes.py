@@ -5,7 +5,8 @@ the parameter is read, which is in no language.) Business errors arrive with HTT
 not, in an envelope, in a run's `last_error` or in an event.
 """
 
-from bridge.errors import (
+from bridge.errors import Happened
+from bridge.errors.coze import (
     AgentUnavailable,
     BadRequest,
     Busy,
@@ -13,7 +14,6 @@ from bridge.errors import (
     CozeTrouble,
     FileRefused,
     Forbidden,
-    Happened,
     NotCancellable,
     NotOffered,
     QuotaGone,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bridge.coze.client import Coze
 from bridge.coze.events import Json, RunMessage, object_of, objects_of, read_message, text_of
-from bridge.errors import ConversationLost, Garbled
+from bridge.errors.coze import ConversationLost, Garbled
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bridge.coze.codes import trouble
 from bridge.coze.sse import ServerSentEvent
-from bridge.errors import CozeTrouble
+from bridge.errors.coze import CozeTrouble
 
 Json = Mapping[str, object]
 

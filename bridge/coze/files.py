@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 
 from bridge.coze.client import Coze
 from bridge.coze.events import object_of, text_of
-from bridge.errors import BadRequest, FileRefused, Garbled
+from bridge.errors.coze import BadRequest, FileRefused, Garbled
 
 _DOING = "Uploading a file"
 _TYPES = """

@@ -39,15 +39,14 @@ from bridge.coze.runs import (
     retrieve_run,
     start_run,
 )
-from bridge.errors import (
+from bridge.errors import Happened, Retry
+from bridge.errors.coze import (
     BadRequest,
     CozeTrouble,
-    Happened,
     Interrupted,
     NeverAsked,
     NotOffered,
     NotTaken,
-    Retry,
     RunUnknown,
     ToolsRefused,
 )

@@ -17,7 +17,7 @@ from bridge.coze.events import (
     read_message,
     read_run,
 )
-from bridge.errors import Garbled, NotCancellable
+from bridge.errors.coze import Garbled, NotCancellable
 
 _ASKING = "Asking the agent"
 _NO_TOOL = json.dumps({"error": "This tool is not available in this channel."})

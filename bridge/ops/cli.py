@@ -103,8 +103,8 @@ def chat(
     ] = False,
 ) -> None:
     """Talk to the agent in the terminal."""
-    from bridge.environment import environment, settings_from
     from bridge.ops.chat import chat as talk
+    from bridge.settings.environment import environment, settings_from
 
     variables = {**environment(), "TELEGRAM_BOT_TOKEN": "1:unused"}  # no Telegram is needed
     logs.set_up("WARNING", "console")
@@ -168,8 +168,8 @@ def backup(
 
 def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool = False) -> None:
     """Do something with the database in DATABASE_URL; nothing else needs to be set for that."""
-    from bridge.environment import environment
     from bridge.settings import Settings
+    from bridge.settings.environment import environment
     from bridge.store.engine import Store, database_file, database_url
 
     logs.set_up("WARNING", "console")
@@ -193,7 +193,7 @@ def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool 
 
 
 def _settings() -> "Settings":
-    from bridge.environment import environment, settings_from
+    from bridge.settings.environment import environment, settings_from
 
     return settings_from(environment())
 

@@ -16,15 +16,13 @@ from bridge.coze.client import Coze
 from bridge.coze.conversations import create_conversation
 from bridge.coze.regions import CN, COM
 from bridge.coze.runs import cancel_run, list_run, retrieve_run
-from bridge.errors import (
+from bridge.errors import Happened, SettingsTrouble, StoreTrouble
+from bridge.errors.coze import (
     CozeTrouble,
     Forbidden,
-    Happened,
     NotOffered,
     RunUnknown,
-    SettingsTrouble,
     SignInRefused,
-    StoreTrouble,
     Unreachable,
 )
 from bridge.ops.doctor_files import check_files

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 from bridge.coze.audio import voices
 from bridge.coze.client import Coze
-from bridge.errors import CozeTrouble, FileRefused, Forbidden, NotOffered
-from bridge.model import Speech
+from bridge.errors.coze import CozeTrouble, FileRefused, Forbidden, NotOffered
 from bridge.ops.doctor_result import Finding, bad, good, note, said_by
+from bridge.preferences import Speech
 from bridge.settings import Settings
 
 _WAYS = (

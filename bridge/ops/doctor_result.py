@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from bridge.errors import CozeTrouble
+from bridge.errors.coze import CozeTrouble
 
 
 class Health(Enum):

@@ -11,7 +11,6 @@ import typer
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from bridge.environment import environment, settings_from
 from bridge.errors import Trouble
 from bridge.ops.run import until_signal
 from bridge.sandbox import page
@@ -19,6 +18,7 @@ from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
 from bridge.sandbox.journal import Journal
 from bridge.sandbox.telegram import TelegramEmulator
 from bridge.serving import serving
+from bridge.settings.environment import environment, settings_from
 
 _BOT_TOKEN = "42:SANDBOX"
 _COZE_TOKEN = "pat_sandbox"

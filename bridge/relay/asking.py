@@ -13,15 +13,14 @@ from bridge.coze.conversations import create_conversation
 from bridge.coze.events import Event, Run
 from bridge.coze.follow import follow, rejoin
 from bridge.coze.runs import Question
-from bridge.errors import (
+from bridge.errors import Happened, Retry
+from bridge.errors.coze import (
     BadRequest,
     Busy,
     ConversationLost,
     CozeTrouble,
-    Happened,
     NeverAsked,
     NotTaken,
-    Retry,
     ServerTrouble,
     Unreachable,
 )

@@ -10,17 +10,8 @@ import structlog
 from bridge.coze.audio import MOST_HEARD_BYTES, transcribe
 from bridge.coze.client import Coze
 from bridge.coze.files import taken, upload, written
-from bridge.errors import (
-    CozeTrouble,
-    FileGone,
-    FileRefused,
-    Forbidden,
-    Happened,
-    NothingToAsk,
-    NotOffered,
-    Retry,
-    Trouble,
-)
+from bridge.errors import FileGone, Happened, Retry, Trouble
+from bridge.errors.coze import CozeTrouble, FileRefused, Forbidden, NothingToAsk, NotOffered
 from bridge.model import Attachment, AttachmentKind, Turn
 from bridge.relay.plaintext import fenced, plain_text
 from bridge.relay.protocols import Files

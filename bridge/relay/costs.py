@@ -12,7 +12,7 @@ import structlog
 from bridge.coze.client import Coze
 from bridge.coze.events import Usage
 from bridge.coze.runs import retrieve_run
-from bridge.errors import CozeTrouble
+from bridge.errors.coze import CozeTrouble
 from bridge.model import Outcome, State, Turn
 from bridge.relay.prompt import prompt_of
 

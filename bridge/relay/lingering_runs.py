@@ -7,13 +7,12 @@ import structlog
 from bridge.coze.client import Coze
 from bridge.coze.follow import find
 from bridge.coze.runs import Question, cancel_run, retrieve_run
-from bridge.errors import (
+from bridge.errors import Happened, Retry
+from bridge.errors.coze import (
     ConversationLost,
     CozeTrouble,
-    Happened,
     Interrupted,
     QuotaGone,
-    Retry,
     RunUnknown,
     ServerTrouble,
     Unauthorized,

@@ -8,7 +8,8 @@ import structlog
 
 from bridge.coze.audio import MOST_SPOKEN_BYTES, Voice, speak, voices
 from bridge.coze.client import Coze
-from bridge.errors import CozeTrouble, Forbidden, Garbled, NotOffered, Retry
+from bridge.errors import Retry
+from bridge.errors.coze import CozeTrouble, Forbidden, Garbled, NotOffered
 from bridge.relay.ogg import NotOgg, joined
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,8 @@ import structlog
 from bridge.coze.client import Coze
 from bridge.coze.events import Began, Delta, Status
 from bridge.coze.runs import cancel_run
-from bridge.errors import CozeTrouble, Happened, NotShown, RunFailed, StoreTrouble, Trouble
+from bridge.errors import Happened, NotShown, StoreTrouble, Trouble
+from bridge.errors.coze import CozeTrouble, RunFailed
 from bridge.metrics import Metrics
 from bridge.model import AgentAccount, Outcome, ReplyState, State, Turn
 from bridge.relay import costs

@@ -11,17 +11,14 @@ from bridge.model import ChatKey, State
 from bridge.store.erasure import add_up
 from bridge.store.operators.access import Access
 from bridge.store.operators.quotas import Scope
+from bridge.store.operators.tables import access, chat_tallies, quotas, tallies
 from bridge.store.tables import (
-    access,
     chat_migrations,
-    chat_tallies,
     chats,
     flood_waits,
     members,
     outbox,
-    quotas,
     suggestions,
-    tallies,
     turns,
     unwritable_chats,
 )

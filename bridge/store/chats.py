@@ -10,17 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import (
-    AgentAccount,
-    Answers,
-    ChatKey,
-    CozeIdentity,
-    Memory,
-    Preferences,
-    Reasoning,
-    Speech,
-    Streaming,
-)
+from bridge.model import AgentAccount, ChatKey, CozeIdentity
+from bridge.preferences import Answers, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.store.tables import chats, facts, members
 from bridge.store.upsert import insert_or_ignore, insert_or_update
 

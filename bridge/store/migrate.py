@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from bridge.errors import StoreTrouble
 from bridge.store.engine import Store, database_file
-from bridge.store.tables import metadata
+from bridge.store.schema import metadata
 
 
 @dataclass(frozen=True)

@@ -95,18 +95,6 @@ unwritable_chats = Table(
 )
 """Chats and topics into which nothing can be written; without a topic, the whole chat."""
 
-access = Table(
-    "access",
-    metadata,
-    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("state", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("decided_by", BigInteger),
-    Column("since", Float, nullable=False),
-    Column("channels", Boolean, nullable=False, server_default=false()),
-)
-"""Which people (by their private chats) and groups may use the bridge: `asked`, `allowed`, `denied`
-or `blocked`, and by whom; `channels` says that posts under channels' names are answered there."""
 
 uploads = Table(
     "uploads",
@@ -131,14 +119,6 @@ sent_files = Table(
 )
 """Files of answers that lie at Telegram already: by a digest of their address or content."""
 
-agents = Table(
-    "agents",
-    metadata,
-    Column("agent_id", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("since", Float, nullable=False),
-)
-"""The agents that chats can choose from."""
 
 chat_migrations = Table(
     "chat_migrations",
@@ -148,15 +128,6 @@ chat_migrations = Table(
 )
 """Which supergroup a group has become: what is still heard of the old one belongs there."""
 
-operators = Table(
-    "operators",
-    metadata,
-    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("name", Text, nullable=False),
-    Column("since", Float, nullable=False),
-    Column("removed", Boolean, nullable=False, server_default=false()),
-)
-"""Who became an operator by the one-time code or by another operator, and who was `removed`."""
 
 _OPEN = text("state IN ('waiting', 'running')")
 _RUNNING = text("state = 'running'")
@@ -288,94 +259,3 @@ facts = Table(
     Column("value", Text, nullable=False),
 )
 """Small things to remember across starts, such as the menu that was last set."""
-
-people = Table(
-    "people",
-    metadata,
-    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("name", Text, nullable=False),
-    Column("username", Text, nullable=False),
-    Column("language", Text, nullable=False),
-    Column("first_seen", Float, nullable=False),
-    Column("last_seen", Float, nullable=False),
-    Index(None, "username"),
-    Index(None, "last_seen"),
-)
-"""Who has written to the bot; the username in lower case, empty for none."""
-
-quotas = Table(
-    "quotas",
-    metadata,
-    Column("scope", Text, primary_key=True),
-    Column("subject", Text, primary_key=True),
-    Column("unit", Text, primary_key=True),
-    Column("period", Text, primary_key=True),
-    Column("amount", BigInteger, nullable=False),
-)
-"""How much is allowed: to each `person` or `chat`, or in `all`; the subject is one's id, a role, or
-empty for everybody. What was used is counted from the turns."""
-
-tallies = Table(
-    "tallies",
-    metadata,
-    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("day", Text, primary_key=True),
-    Column("messages", BigInteger, nullable=False),
-    Column("tokens", BigInteger, nullable=False),
-)
-"""What people have used whose turns were deleted at their wish: a quota does not begin anew by that."""
-
-chat_tallies = Table(
-    "chat_tallies",
-    metadata,
-    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("day", Text, primary_key=True),
-    Column("messages", BigInteger, nullable=False),
-    Column("tokens", BigInteger, nullable=False),
-)
-"""The same by chats, for their quotas."""
-
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", _Id, primary_key=True),
-    Column("at", Float, nullable=False),
-    Column("operator_id", BigInteger, nullable=False),
-    Column("act", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    Index(None, "at"),
-)
-"""What operators did. An id of 0 is the dashboard's."""
-
-broadcasts = Table(
-    "broadcasts",
-    metadata,
-    Column("id", _Id, primary_key=True),
-    Column("operator_id", BigInteger, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("post_id", BigInteger),
-    Column("created_at", Float, nullable=False),
-    Index(None, "state"),
-)
-"""Messages to everybody: `preview`, `sending`, `done` or `cancelled`; the post shows how far it is."""
-
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("broadcast_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("state", Text, nullable=False),
-    Index(None, "broadcast_id", "state"),
-)
-"""`due`, then `sending`, then `delivered`, `blocked`, `failed`, or `unknown` after a crash."""
-
-alarms = Table(
-    "alarms",
-    metadata,
-    Column("kind", Text, primary_key=True),
-    Column("what", Text, nullable=False),
-    Column("since", Float, nullable=False),
-)
-"""What is wrong now and was told to the operators."""

@@ -7,15 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 from telegram.error import TelegramError
 
-from bridge.errors import (
-    AgentUnavailable,
-    Forbidden,
-    QuotaGone,
-    StoreTrouble,
-    Trouble,
-    Unauthorized,
-    WrongAddress,
-)
+from bridge.errors import StoreTrouble, Trouble
+from bridge.errors.coze import AgentUnavailable, Forbidden, QuotaGone, Unauthorized, WrongAddress
 from bridge.model import ChatKey, Outcome, State
 from bridge.store.engine import Store
 from bridge.store.operators import alarms

@@ -17,7 +17,7 @@ from bridge.coze.conversations import (
     retrieve_conversation,
 )
 from bridge.coze.regions import CN, COM, deployment
-from bridge.errors import ConversationLost, Forbidden, SignInRefused, Unauthorized
+from bridge.errors.coze import ConversationLost, Forbidden, SignInRefused, Unauthorized
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
 from bridge.serving import serving
 

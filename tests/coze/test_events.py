@@ -24,7 +24,8 @@ from bridge.coze.events import (
     read_status,
 )
 from bridge.coze.sse import ServerSentEvent
-from bridge.errors import Busy, Happened, QuotaGone, Retry, RunFailed, ServerTrouble
+from bridge.errors import Happened, Retry
+from bridge.errors.coze import Busy, QuotaGone, RunFailed, ServerTrouble
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),

@@ -37,7 +37,7 @@ from bridge.coze.runs import (
     start_run,
 )
 from bridge.coze.sse import Decoder, EventTooLarge, ServerSentEvent
-from bridge.errors import CozeTrouble
+from bridge.errors.coze import CozeTrouble
 from bridge.model import Outcome, ReplyState, State
 from bridge.relay.progress import Progress
 from bridge.sandbox.coze import saying

@@ -18,7 +18,7 @@ from bridge.coze.auth import StaticToken
 from bridge.coze.client import Coze
 from bridge.coze.conversations import create_conversation
 from bridge.coze.regions import deployment
-from bridge.errors import CozeTrouble, Garbled, Interrupted
+from bridge.errors.coze import CozeTrouble, Garbled, Interrupted
 from bridge.ops.http import pages
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Open, Step, Turn

@@ -16,14 +16,14 @@ from sqlalchemy import insert, update
 from worlds import World, a_world, kept_port
 
 from bridge.app import App
-from bridge.environment import settings_from
 from bridge.model import ChatKey, Sender
 from bridge.ops.dashboard import dashboard, link
 from bridge.sandbox.coze import Pace, saying
+from bridge.settings.environment import settings_from
 from bridge.store import chats
 from bridge.store.operators import access, people
 from bridge.store.operators.access import Access
-from bridge.store.tables import people as people_table
+from bridge.store.operators.tables import people as people_table
 from bridge.store.tables import turns
 
 pytestmark = needs_chromium

@@ -11,7 +11,7 @@ from bridge.clients import coze_client
 from bridge.coze.conversations import create_conversation
 from bridge.coze.follow import follow
 from bridge.coze.runs import Question
-from bridge.errors import AgentUnavailable
+from bridge.errors.coze import AgentUnavailable
 from bridge.relay.progress import Progress
 from bridge.sandbox.coze import fixed, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Fail, Silence, ending, say

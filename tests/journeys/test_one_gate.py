@@ -14,7 +14,8 @@ from bridge.sandbox.telegram import Group, Person
 from bridge.store import inbox
 from bridge.store.operators import quotas
 from bridge.store.operators.quotas import Period, Scope
-from bridge.store.tables import access, audit, operators, turns
+from bridge.store.operators.tables import access, audit, operators
+from bridge.store.tables import turns
 
 ANSWER = "An answer of some words."
 LONG = "Some words that take their time. " * 60

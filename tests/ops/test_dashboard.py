@@ -15,7 +15,6 @@ import pytest
 from worlds import World, a_world, eventually, kept_port
 
 from bridge.app import App
-from bridge.environment import settings_from
 from bridge.errors import SettingsTrouble, StoreTrouble, Trouble
 from bridge.model import ChatKey, Sender
 from bridge.ops.dashboard import dashboard, link, snapshot
@@ -30,6 +29,7 @@ from bridge.ops.dashboard.auth import (
 )
 from bridge.ops.run import Restarts, with_dashboard
 from bridge.serving import serving
+from bridge.settings.environment import settings_from
 from bridge.store.operators import access, alarms, audit, people
 from bridge.store.operators.access import Access
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from fast import run_fast
 from worlds import World, a_world, in_a_fast_world
 
-from bridge.environment import settings_from
 from bridge.ops.doctor import examine
 from bridge.ops.doctor_result import Finding, Health
 from bridge.redaction import redacted
+from bridge.settings.environment import settings_from
 
 
 async def examined(world: World, **variables: str) -> list[Finding]:

@@ -10,11 +10,11 @@ from fast import run_fast
 from worlds import World, a_world, eventually, kept_port
 
 from bridge.app import App
-from bridge.environment import settings_from
 from bridge.errors import Trouble
 from bridge.ops.http import pages
 from bridge.sandbox.coze import saying
 from bridge.serving import serving
+from bridge.settings.environment import settings_from
 
 
 def served(world: World, app: App, port: int) -> AbstractAsyncContextManager[None]:

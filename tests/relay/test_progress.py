@@ -10,7 +10,7 @@ from bridge.coze.events import (
     RunMessage,
     Status,
 )
-from bridge.errors import Busy, ConversationLost, QuotaGone, ServerTrouble, Unauthorized
+from bridge.errors.coze import Busy, ConversationLost, QuotaGone, ServerTrouble, Unauthorized
 from bridge.relay.asking import Patience
 from bridge.relay.progress import Progress
 

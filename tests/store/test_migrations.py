@@ -15,11 +15,12 @@ from alembic import command
 from sqlalchemy import Connection
 
 from bridge.errors import StoreTrouble
-from bridge.model import ChatKey, Message, Outcome, Preferences, ReplyState, Sender, State
+from bridge.model import ChatKey, Message, Outcome, ReplyState, Sender, State
+from bridge.preferences import Preferences
 from bridge.relay.prompt import prompt_of
 from bridge.store import chats, inbox, migrate, outbox
 from bridge.store.engine import Store
-from bridge.store.tables import metadata
+from bridge.store.schema import metadata
 from bridge.store.turns import lifecycle, queue, suggestions
 
 REVISIONS = [found.revision for found in migrate._migrations().walk_revisions()][::-1]

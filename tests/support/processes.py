@@ -13,10 +13,10 @@ import pytest
 from fast import run_fast_together
 from worlds import eventually
 
-from bridge.environment import settings_from
 from bridge.failpoints import VARIABLE
 from bridge.ops import logs
 from bridge.ops.run import run
+from bridge.settings.environment import settings_from
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["processes"])

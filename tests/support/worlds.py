@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fast import run_fast
 
 from bridge.app import App, running
-from bridge.environment import settings_from
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace
 from bridge.sandbox.journal import Journal
 from bridge.sandbox.telegram import Budgets, Group, Message, Person, TelegramEmulator
 from bridge.serving import serving
 from bridge.settings import Settings
+from bridge.settings.environment import settings_from
 from bridge.store import migrate
 from bridge.store.engine import Store
 from bridge.store.operators import stats

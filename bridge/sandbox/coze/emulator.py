@@ -6,23 +6,21 @@ from collections.abc import Callable, Collection, Sequence
 from hashlib import sha256
 from typing import Literal
 
-from bridge.sandbox.coze.accounts import Accounts, Exchange, Token
+from bridge.sandbox.coze.accounts import Accounts, Token
 from bridge.sandbox.coze.assertions import HOME, OAuthApp
 from bridge.sandbox.coze.change_signal import ChangeSignal
 from bridge.sandbox.coze.faults import AsEvent, Delay, Failure, Loss, StreamFault
 from bridge.sandbox.coze.ids import Ids
+from bridge.sandbox.coze.inspection import Inspection
 from bridge.sandbox.coze.profiles import ProfileName, profile_named
 from bridge.sandbox.coze.quirks import Quirks
 from bridge.sandbox.coze.resources.agents import DEFAULT_BOT_ID, Agent
-from bridge.sandbox.coze.resources.conversations import Conversation
-from bridge.sandbox.coze.resources.downloads import DownloadFault, Downloads, Fetch
-from bridge.sandbox.coze.resources.runs import Pace, Run
+from bridge.sandbox.coze.resources.downloads import DownloadFault, Downloads
+from bridge.sandbox.coze.resources.runs import Pace
 from bridge.sandbox.coze.resources.sample_files import SampleFile
-from bridge.sandbox.coze.resources.transcripts import Heard, Spoken
-from bridge.sandbox.coze.resources.uploads import Upload
 from bridge.sandbox.coze.scripts import Script, script_named
 from bridge.sandbox.coze.server import CozeApp, build_app
-from bridge.sandbox.coze.state import Asked, Request, Rule, State
+from bridge.sandbox.coze.state import Rule, State
 from bridge.sandbox.coze.stream import Streams
 from bridge.sandbox.journal import Journal
 
@@ -37,7 +35,7 @@ SUGGESTED_QUESTIONS = (
 )
 
 
-class CozeEmulator:
+class CozeEmulator(Inspection):
     """A strict Coze open API over HTTP, with one account, its agents and its conversations."""
 
     def __init__(
@@ -126,63 +124,6 @@ class CozeEmulator:
         self.state.conversations.pop(conversation_id, None)
 
     # --- what happened ---
-
-    @property
-    def journal(self) -> Journal:
-        """Where every request and event is written down."""
-        return self.state.journal
-
-    @property
-    def exchanges(self) -> list[Exchange]:
-        """Every token exchange, oldest first."""
-        return self.state.accounts.exchanges
-
-    @property
-    def requests(self) -> list[Request]:
-        """Every request, oldest first."""
-        return self.state.requests
-
-    @property
-    def asked(self) -> list[Asked]:
-        """The chat requests that started a run, oldest first."""
-        return self.state.asked
-
-    @property
-    def uploads(self) -> list[Upload]:
-        """Every uploaded file, oldest first."""
-        return list(self.state.uploads.values())
-
-    @property
-    def heard(self) -> list[Heard]:
-        """Every recording that was written down, oldest first."""
-        return self.state.hearing.heard
-
-    @property
-    def spoken(self) -> list[Spoken]:
-        """Every text that was read aloud, oldest first."""
-        return self.state.hearing.spoken
-
-    @property
-    def fetched(self) -> list[Fetch]:
-        """Every request for a signed link, oldest first."""
-        return self.state.downloads.fetched
-
-    @property
-    def runs(self) -> dict[str, Run]:
-        """Every run by its chat id."""
-        return self.state.runs
-
-    @property
-    def conversations(self) -> dict[str, Conversation]:
-        """Every conversation by its id."""
-        return self.state.conversations
-
-    @property
-    def feedback(self) -> dict[str, str]:
-        """`like` or `unlike` by message id."""
-        return self.state.feedback
-
-    # --- how it behaves ---
 
     @property
     def pace(self) -> Pace:

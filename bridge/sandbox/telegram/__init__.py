@@ -3,19 +3,11 @@
 from bridge.sandbox.telegram.content.entities import Entity
 from bridge.sandbox.telegram.content.rich import plain_text
 from bridge.sandbox.telegram.emulator import TelegramEmulator
+from bridge.sandbox.telegram.people.actors import Bot, Group, Person
 from bridge.sandbox.telegram.people.sending_files import AlbumItem
 from bridge.sandbox.telegram.rate_limits import Budgets
 from bridge.sandbox.telegram.server import Call
-from bridge.sandbox.telegram.world import (
-    Action,
-    Attachment,
-    Bot,
-    Draft,
-    Frame,
-    Group,
-    Message,
-    Person,
-)
+from bridge.sandbox.telegram.world import Action, Attachment, Draft, Frame, Message
 
 Post = Message
 """One message of the bot, as `TelegramEmulator.posts` lists them."""

@@ -20,6 +20,7 @@ from bridge.sandbox.telegram.content.entities import Entity
 from bridge.sandbox.telegram.fault_switches import FaultSwitches
 from bridge.sandbox.telegram.inspection import Inspection, Place, chat_id_of
 from bridge.sandbox.telegram.people import anonymous_senders, groups, people_actions
+from bridge.sandbox.telegram.people.actors import Bot, Group, Person
 from bridge.sandbox.telegram.people.people_actions import Where
 from bridge.sandbox.telegram.people.people_files_http import PeopleFiles
 from bridge.sandbox.telegram.people.people_http import PeopleSide
@@ -27,16 +28,7 @@ from bridge.sandbox.telegram.people.sending_files import Sharing
 from bridge.sandbox.telegram.rate_limits import Budgets, RateModel
 from bridge.sandbox.telegram.server import BotServer, json_response
 from bridge.sandbox.telegram.updates import UpdateQueue
-from bridge.sandbox.telegram.world import (
-    Bot,
-    Chat,
-    Group,
-    Guise,
-    Json,
-    Person,
-    Standing,
-    World,
-)
+from bridge.sandbox.telegram.world import Chat, Guise, Json, Standing, World
 
 
 class TelegramEmulator(Inspection, FaultSwitches, Sharing):

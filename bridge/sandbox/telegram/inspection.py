@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
+from bridge.sandbox.telegram.people.actors import Group, Person
 from bridge.sandbox.telegram.rate_limits import RateModel
 from bridge.sandbox.telegram.server import BotServer, Call
 from bridge.sandbox.telegram.updates import UpdateQueue
-from bridge.sandbox.telegram.world import Action, Draft, Group, Json, Message, Person, World
+from bridge.sandbox.telegram.world import Action, Draft, Json, Message, World
 
 Place = Person | Group | int
 """A chat: a private one by its person, a group, or any by its id."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bridge.sandbox.telegram.content.entities import Entity
-from bridge.sandbox.telegram.world import Bot, Chat, Message
+from bridge.sandbox.telegram.people.actors import Bot
+from bridge.sandbox.telegram.world import Chat, Message
 
 
 def reaches_bot(

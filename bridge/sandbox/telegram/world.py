@@ -13,6 +13,7 @@ from typing import Literal
 
 from bridge.sandbox.telegram.content.entities import Entity
 from bridge.sandbox.telegram.feed import Closing, Feed
+from bridge.sandbox.telegram.people.actors import Bot, Person, Topic
 
 Json = dict[str, object]
 FIRST_PERSON_ID = 5_000_000_001
@@ -23,43 +24,6 @@ Standing = Literal["creator", "administrator", "member", "restricted", "left", "
 CAPTIONED = ("photo", "video", "animation", "audio", "document", "voice")
 """The attachments under which words can stand."""
 OUTSIDE: tuple[Standing, ...] = ("left", "kicked")
-
-
-@dataclass(frozen=True)
-class Bot:
-    """The bot of the token; `id` is the number before the token's colon."""
-
-    id: int
-    username: str
-    first_name: str
-
-
-@dataclass(frozen=True)
-class Person:
-    """A human in the sandbox; the private chat with them has their id."""
-
-    id: int
-    first_name: str
-    username: str = ""
-    language_code: str = ""
-
-
-@dataclass(frozen=True)
-class Group:
-    """A group, by which tests name its chat."""
-
-    id: int
-    title: str
-    forum: bool = False
-
-
-@dataclass(frozen=True)
-class Topic:
-    """A topic of a forum or of a private chat; its id is that of the message that opened it."""
-
-    id: int
-    name: str
-    closed: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.store.tables import alarms
+from bridge.store.operators.tables import alarms
 from bridge.store.upsert import insert_or_ignore
 
 

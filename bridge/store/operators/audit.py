@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.store.tables import audit
+from bridge.store.operators.tables import audit
 
 DASHBOARD = 0
 """Who acts from the dashboard: its token, whoever has it."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.store.tables import broadcasts, deliveries
+from bridge.store.operators.tables import broadcasts, deliveries
 
 KEEP_SECONDS = 90 * 86400.0
 

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Sender
 from bridge.store.operators.access import Access
-from bridge.store.tables import access, chats, people, turns
+from bridge.store.operators.tables import access, people
+from bridge.store.tables import chats, turns
 from bridge.store.upsert import insert_or_update
 
 

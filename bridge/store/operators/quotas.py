@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import State
-from bridge.store.tables import chat_tallies, quotas, tallies, turns
+from bridge.store.operators.tables import chat_tallies, quotas, tallies
+from bridge.store.tables import turns
 from bridge.store.upsert import insert_or_update
 
 

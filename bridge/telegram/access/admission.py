@@ -5,7 +5,8 @@ from enum import Enum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChatKey, Preferences, Sender
+from bridge.model import ChatKey, Sender
+from bridge.preferences import NOTHING_CHOSEN, Preferences
 from bridge.store import chat_state, chats
 from bridge.store.engine import Store
 from bridge.store.operators import access
@@ -52,16 +53,13 @@ class Known:
     """What the chat has chosen; a topic, with its forum's choices."""
 
 
-_NOTHING = Preferences()
-
-
 @dataclass(frozen=True)
 class Admission:
     """An update's event, where it belongs now, and what may follow from it."""
 
     event: Event
     verdict: Verdict
-    chosen: Preferences = _NOTHING
+    chosen: Preferences = NOTHING_CHOSEN
 
 
 def judge(

@@ -14,7 +14,8 @@ from telegram.error import TelegramError
 
 from bridge.model import ChatKey, Sender
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.scheduler import Family, Pacer
+from bridge.telegram.api.pacing import Family
+from bridge.telegram.api.scheduler import Pacer
 
 log = structlog.get_logger(__name__)
 KNOWN_SECONDS = 300.0

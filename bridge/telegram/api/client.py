@@ -38,9 +38,10 @@ from bridge.telegram.api.errors import (
     seconds,
     with_error_mapping,
 )
+from bridge.telegram.api.pacing import Family
 from bridge.telegram.api.payload import entities, markup, shown
 from bridge.telegram.api.placement import STALE_SECONDS, Placement
-from bridge.telegram.api.scheduler import Family, Pacer
+from bridge.telegram.api.scheduler import Pacer
 from bridge.telegram.api.unconfirmed import (
     GIVEN_UP,
     MOST_LOOKS,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.coze.client import Coze
-from bridge.model import AgentAccount, ChatKey, Preferences, Sender
+from bridge.model import AgentAccount, ChatKey, Sender
+from bridge.preferences import Preferences
 from bridge.relay.lanes import Lanes
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived

@@ -13,7 +13,8 @@ from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.scheduler import Family, Pacer
+from bridge.telegram.api.pacing import Family
+from bridge.telegram.api.scheduler import Pacer
 from bridge.telegram.commands.table import COMMANDS, OPERATOR_COMMANDS, description
 from bridge.texts import DEFAULT, catalogues
 

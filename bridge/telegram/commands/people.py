@@ -53,7 +53,7 @@ async def new(context: BotContext, call: CommandCall) -> None:
         await stop_running(context, key, running)
     async with context.store.writing() as tx:
         chosen = (await chats.counting(tx, key)).over(context.deployment.default)
-        own = chosen.conversation_owner(key, sender.id)
+        own = chosen.conversation_owner(sender.id, private=key.private)
         await chats.ensure_chat(tx, key)
         await chats.clear_conversation(tx, key, own)
     await context.answer(call, "new.done_own" if own else "new.done")

@@ -6,7 +6,7 @@ import structlog
 
 from bridge.coze.agents import Agent, agent_information
 from bridge.coze.client import Coze
-from bridge.errors import CozeTrouble
+from bridge.errors.coze import CozeTrouble
 
 log = structlog.get_logger(__name__)
 KNOWN_SECONDS = 600.0

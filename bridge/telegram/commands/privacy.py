@@ -6,7 +6,7 @@ import structlog
 
 from bridge.coze.client import Coze
 from bridge.coze.conversations import delete_conversation
-from bridge.errors import CozeTrouble
+from bridge.errors.coze import CozeTrouble
 from bridge.model import Turn
 from bridge.store import erasure
 from bridge.store.turns import lifecycle, queue

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import Answers, ChatKey, Preferences
+from bridge.model import ChatKey
+from bridge.preferences import Answers, Preferences
 from bridge.store import chats
 from bridge.store.operators import agents
 from bridge.telegram.callback_data import ChangeSetting

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from babel import Locale
 
-from bridge.model import Answers, ChatKey, Memory, Preferences, Reasoning, Speech, Streaming
+from bridge.model import ChatKey
+from bridge.preferences import Answers, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.store.operators.agents import Listed
 from bridge.telegram.callback_data import ChangeSetting, encode
 from bridge.telegram.post import Button, Keyboard

@@ -5,7 +5,7 @@ from typing import assert_never
 import structlog
 
 from bridge.coze.feedback import give_feedback, withdraw_feedback
-from bridge.errors import CozeTrouble, Forbidden, NotOffered
+from bridge.errors.coze import CozeTrouble, Forbidden, NotOffered
 from bridge.store.turns import lifecycle
 from bridge.telegram.callback_data import (
     AskSuggestion,

@@ -6,7 +6,7 @@ from typing import assert_never
 
 import structlog
 
-from bridge.model import Preferences
+from bridge.preferences import Preferences
 from bridge.store import inbox
 from bridge.store.inbox import Arrived
 from bridge.store.turns.lifecycle import EDIT_SECONDS

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from markdown_it.token import Token
 
-from bridge.telegram.markdown.math import subscript, superscript
+from bridge.telegram.markdown.inline import Inline, plain_text
 from bridge.telegram.markdown.parser import References, parse
+from bridge.telegram.markdown.table_blocks import draw_links, draw_records, read_table
 from bridge.telegram.markdown.tables import Table, aligned
 from bridge.telegram.markdown.text_builder import TextBuilder
 from bridge.telegram.post import Rendered
@@ -16,13 +16,6 @@ from bridge.telegram.post import Rendered
 LONG_QUOTATION_LINES = 6
 _INDENT = "\u00a0\u00a0"  # Telegram drops plain spaces at the beginning of a text
 _BULLETS = ("•", "◦", "▪")
-_STYLES = {
-    "strong": "bold",
-    "em": "italic",
-    "s": "strikethrough",
-    "u": "underline",
-    "spoiler": "spoiler",
-}
 _ALERT = re.compile(r"^\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]\s*$")
 _TASK = re.compile(r"^\[([ xX])\](?: |$)")
 
@@ -196,67 +189,23 @@ class _Blocks:
                     Token("strong_close", "strong", -1),
                     *children[1:],
                 ]
-        _Inline(self._canvas, bold=bold, indent=_INDENT * len(self._lists)).draw(children)
+        Inline(self._canvas, bold=bold, indent=_INDENT * len(self._lists)).draw(children)
 
     def _table(self, at: int) -> int:
         end = at
         while self._tokens[end].type != "table_close":
             end += 1
-        sides, cells = _read_table(self._tokens[at:end])
-        plain = [tuple(_plain(cell) for cell in row) for row in cells]
+        sides, cells = read_table(self._tokens[at:end])
+        plain = [tuple(plain_text(cell) for cell in row) for row in cells]
         table = Table(plain[0] if plain else (), tuple(plain[1:]), sides)
         self._gap()
         text = aligned(table)
         if text is not None:
             self._canvas.block(text, header="\n".join(text.split("\n")[:2]))
-            _draw_links(self._canvas, cells, plain)
+            draw_links(self._canvas, cells, plain)
         else:
-            _draw_records(self._canvas, table, cells)
+            draw_records(self._canvas, table, cells)
         return end + 1
-
-
-_Cells = Sequence[Sequence[Sequence[Token]]]
-"""The inline tokens of each cell of each row, the head first."""
-
-
-def _draw_records(canvas: TextBuilder, table: Table, cells: _Cells) -> None:
-    """Each row below the others, its cells as they are, behind what their column is called."""
-    if not table.rows:
-        canvas.write(" · ".join(table.header))
-        return
-    for number, (row, texts) in enumerate(zip(cells[1:], table.rows, strict=True)):
-        canvas.write("\n\n" if number else "")
-        begun = False
-        for column, cell in enumerate(row):
-            if not texts[column]:
-                continue
-            canvas.write("\n" if begun else "")
-            begun = True
-            if column < len(table.header) and table.header[column]:
-                canvas.open("bold")
-                canvas.write(f"{table.header[column]}:")
-                canvas.close("bold")
-                canvas.write(" ")
-            if _is_linked(cell):
-                _Inline(canvas).draw(cell)
-            else:
-                canvas.write(texts[column])
-
-
-def _is_linked(cell: Sequence[Token]) -> bool:
-    return any(token.type in ("link_open", "image") for token in cell)
-
-
-def _draw_links(canvas: TextBuilder, cells: _Cells, plain: Sequence[Sequence[str]]) -> None:
-    """Below a table, in which nothing can be a link: each cell with one, behind its row's first."""
-    for row, texts in zip(cells, plain, strict=True):
-        for column, cell in enumerate(row):
-            if not _is_linked(cell):
-                continue
-            canvas.write("\n")
-            if column and texts[0]:
-                canvas.write(f"{texts[0]}: ")
-            _Inline(canvas).draw(cell)
 
 
 def _task_box(tokens: Sequence[Token], at: int) -> str | None:
@@ -266,109 +215,3 @@ def _task_box(tokens: Sequence[Token], at: int) -> str | None:
     if first is None or first.type != "text" or not (found := _TASK.match(first.content)):
         return None
     return "☐" if found[1] == " " else "☑"
-
-
-class _Inline:
-    """Draws the inline tokens of one block."""
-
-    def __init__(self, canvas: TextBuilder, *, bold: bool = False, indent: str = "") -> None:
-        self._canvas = canvas
-        self._bold = bold
-        self._indent = indent
-        self._addresses: list[str | None] = []
-
-    def draw(self, tokens: Sequence[Token]) -> None:
-        """Draw everything."""
-        for token in tokens:
-            self._token(token)
-
-    def _token(self, token: Token) -> None:
-        canvas = self._canvas
-        match token.type:
-            case "text":
-                canvas.write(token.content.replace("\t", "    "))
-            case "softbreak" | "hardbreak":
-                canvas.write("\n" + self._indent)
-            case "code_inline":
-                canvas.inset("code", token.content.replace("\t", "    "))
-            case "sub_inline":
-                canvas.write(subscript(token.content) or f"_{token.content}")
-            case "sup_inline":
-                canvas.write(superscript(token.content) or f"^{token.content}")
-            case "link_open":
-                self._open_link(str(token.attrGet("href") or ""))
-            case "link_close":
-                self._close_link()
-            case "image":
-                self._image(token)
-            case _ if token.tag in _STYLES:
-                self._style(token)
-            case _:
-                canvas.write(token.content)
-
-    def _style(self, token: Token) -> None:
-        style = _STYLES[token.tag]
-        if style == "bold" and self._bold:
-            return
-        if token.nesting == 1:
-            self._canvas.open(style)
-        else:
-            self._canvas.close(style)
-
-    def _open_link(self, address: str) -> None:
-        inside = bool(self._addresses)  # such as an image that is a link: the outer address counts
-        good = acceptable(address) and not inside
-        self._addresses.append(None if good or inside else address)
-        self._canvas.open("text_link", url=address if good else None)
-
-    def _close_link(self) -> None:
-        bad = self._addresses.pop() if self._addresses else None
-        shown = self._canvas.close("text_link")
-        if bad and not bad.startswith("#") and shown.strip() != bad:
-            plain = bad.removeprefix("mailto:")
-            if shown.strip() != plain and not bad.lower().startswith(("javascript:", "data:")):
-                self._canvas.write(f" ({plain})")
-
-    def _image(self, token: Token) -> None:
-        self._open_link(str(token.attrGet("src") or ""))
-        self._canvas.write(f"🖼 {_plain(token.children or []) or 'image'}")
-        self._close_link()
-
-
-def acceptable(address: str) -> bool:
-    """Whether Telegram takes the address in a link; one that it does not fails the whole call."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return False
-    if parts.netloc.endswith(":"):
-        return False
-    if parts.scheme == "tg":
-        return re.fullmatch(r"[\w-]+", parts.netloc) is not None and parts.netloc != "user"
-    host = parts.hostname or ""
-    return (
-        parts.scheme in ("http", "https")
-        and re.fullmatch(r"[\w-]+(?:\.[\w-]+)+", host) is not None
-        and not re.search(r"[\s\"'<>\\`{}|^]", parts.netloc)
-        and port != 0
-        and len(address) <= 2048
-    )
-
-
-def _read_table(tokens: Sequence[Token]) -> tuple[tuple[str, ...], _Cells]:
-    """How the columns of a table are aligned, and its cells."""
-    rows: list[list[Sequence[Token]]] = []
-    for token in tokens:
-        if token.type == "tr_open":
-            rows.append([])
-        elif token.type == "inline" and rows:
-            rows[-1].append(token.children or [])
-    styles = [str(token.attrGet("style") or "") for token in tokens if token.type == "th_open"]
-    return tuple(style.removeprefix("text-align:") or "left" for style in styles), rows
-
-
-def _plain(children: Sequence[Token]) -> str:
-    canvas = TextBuilder()
-    _Inline(canvas).draw(children)
-    return " ".join(canvas.rendered().text.split())

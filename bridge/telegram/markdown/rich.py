@@ -13,7 +13,7 @@ from html import unescape
 
 from markdown_it.token import Token
 
-from bridge.telegram.markdown.blocks import acceptable
+from bridge.telegram.markdown.inline import acceptable
 from bridge.telegram.markdown.parser import References, parse
 from bridge.telegram.markdown.repair import repaired
 from bridge.telegram.markdown.streaming import sanitize

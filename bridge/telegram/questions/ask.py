@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bridge.model import Answers, ChatKey, Message, Preferences, Sender
+from bridge.model import ChatKey, Message, Sender
+from bridge.preferences import Answers, Preferences
 from bridge.relay.lanes import Lanes
 from bridge.relay.protocols import StopReason
 from bridge.store import chats, inbox
@@ -183,7 +184,7 @@ class Questions:
                 if await self._limits.refuses(tx, key, press.sender) is not None:
                     return "button.not_now"
                 message = Message(key, press.post_id, press.sender, question)
-                member_id = chosen.conversation_owner(key, press.sender.id)
+                member_id = chosen.conversation_owner(press.sender.id, private=key.private)
                 waits = await queue.wait(tx, message, self._most_waiting, member_id=member_id)
                 if not waits.taken:
                     return "button.full"
@@ -229,7 +230,9 @@ class Questions:
                 message,
                 self._most_waiting,
                 heard=heard,
-                member_id=chosen.conversation_owner(message.chat, message.sender.id),
+                member_id=chosen.conversation_owner(
+                    message.sender.id, private=message.chat.private
+                ),
             )
             if waits.taken:
                 await inbox.settle(tx, arrived)

@@ -16,7 +16,7 @@ from bridge.model import ChatKey
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import ChatClosed, ContentRejected, DraftsImpossible, FloodWait
-from bridge.telegram.api.scheduler import Family
+from bridge.telegram.api.pacing import Family
 from bridge.telegram.post import Rendered
 from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.growth import Growth

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from bridge.model import Preferences, Turn
+from bridge.model import Turn
+from bridge.preferences import Preferences
 from bridge.relay.protocols import ReplyImpossible
 from bridge.store.engine import Store
 from bridge.telegram.api.client import BotClient

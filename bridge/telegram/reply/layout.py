@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bridge.model import Reasoning, ReplyState
+from bridge.model import ReplyState
+from bridge.preferences import Reasoning
 from bridge.telegram.markdown.pages import Pages
 from bridge.telegram.markdown.streaming import IncrementalRenderer, joined, render
 from bridge.telegram.post import Entity, Keyboard, PostContent, Rendered, units

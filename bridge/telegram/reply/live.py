@@ -12,7 +12,8 @@ from dataclasses import replace
 import structlog
 
 from bridge.errors import TelegramUnreachable
-from bridge.model import Reasoning, ReplyState, Streaming, Turn
+from bridge.model import ReplyState, Turn
+from bridge.preferences import Reasoning, Streaming
 from bridge.relay.protocols import ReplyImpossible
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import (

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bridge.model import AttachmentKind, Preferences, Reasoning, Speech, Streaming, Turn
+from bridge.model import AttachmentKind, Turn
+from bridge.preferences import Preferences, Reasoning, Speech, Streaming
 from bridge.telegram.reply.features import Features
 from bridge.texts import age, translate
 

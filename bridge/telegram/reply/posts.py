@@ -15,7 +15,8 @@ from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.deliver import deliver, postponed
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
-from bridge.telegram.api.scheduler import Family, Slot
+from bridge.telegram.api.pacing import Family
+from bridge.telegram.api.scheduler import Slot
 from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
 from bridge.telegram.post import PostContent, Rendered
 from bridge.telegram.reply.layout import Edit, Remove, Send, Step, next_step

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bridge.sandbox.telegram.content.entities import Entity
-from bridge.sandbox.telegram.world import Bot, Chat, Json, Message, Person, World
+from bridge.sandbox.telegram.people.actors import Bot, Person
+from bridge.sandbox.telegram.world import Chat, Json, Message, World
 
 
 def bot_json(bot: Bot) -> Json:

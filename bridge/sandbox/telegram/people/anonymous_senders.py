@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from bridge.sandbox.telegram.content.shapes import bot_json, chat_json, person_json
 from bridge.sandbox.telegram.methods.members import standing_of
-from bridge.sandbox.telegram.world import Chat, Guise, Json, Message, Person, World
+from bridge.sandbox.telegram.people.actors import Person
+from bridge.sandbox.telegram.world import Chat, Guise, Json, Message, World
 
 ANONYMOUS: Json = {
     "id": 1087968824,

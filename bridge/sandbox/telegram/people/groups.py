@@ -17,19 +17,10 @@ from bridge.sandbox.telegram.content.shapes import (
     person_json,
 )
 from bridge.sandbox.telegram.methods.members import member_json
+from bridge.sandbox.telegram.people.actors import Person, Topic
 from bridge.sandbox.telegram.privacy_mode import reaches_bot
 from bridge.sandbox.telegram.updates import UpdateQueue
-from bridge.sandbox.telegram.world import (
-    Chat,
-    Frame,
-    Json,
-    Message,
-    Person,
-    Standing,
-    Topic,
-    World,
-    loop_time,
-)
+from bridge.sandbox.telegram.world import Chat, Frame, Json, Message, Standing, World, loop_time
 
 ICON_COLOUR = 7322096
 MOST_NAME_CHARACTERS = 128

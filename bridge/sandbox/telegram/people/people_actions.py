@@ -27,6 +27,7 @@ from bridge.sandbox.telegram.content.text import (
 from bridge.sandbox.telegram.methods.drafts import drop_draft, put_draft
 from bridge.sandbox.telegram.methods.keyboards import buttons
 from bridge.sandbox.telegram.methods.members import standing_of
+from bridge.sandbox.telegram.people.actors import Person
 from bridge.sandbox.telegram.people.groups import deliver, set_standing, topic_of
 from bridge.sandbox.telegram.refusals import Refused
 from bridge.sandbox.telegram.updates import LIFE_TIMES, UpdateQueue
@@ -38,7 +39,6 @@ from bridge.sandbox.telegram.world import (
     Guise,
     Json,
     Message,
-    Person,
     Query,
     World,
     loop_time,

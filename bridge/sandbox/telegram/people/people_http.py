@@ -22,6 +22,7 @@ from bridge.sandbox.telegram.content.shapes import bot_json, page_message
 from bridge.sandbox.telegram.methods.drafts import draft_news
 from bridge.sandbox.telegram.methods.profile import menu
 from bridge.sandbox.telegram.people import groups, people_actions
+from bridge.sandbox.telegram.people.actors import Person
 from bridge.sandbox.telegram.people.page_requests import (
     Wrong,
     guarded,
@@ -32,7 +33,7 @@ from bridge.sandbox.telegram.people.page_requests import (
 )
 from bridge.sandbox.telegram.server import json_response
 from bridge.sandbox.telegram.updates import UpdateQueue
-from bridge.sandbox.telegram.world import Json, Person, Standing, World
+from bridge.sandbox.telegram.world import Json, Standing, World
 
 NEWEST_ENTRIES = 200
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")

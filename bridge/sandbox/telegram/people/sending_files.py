@@ -18,9 +18,10 @@ from bridge.sandbox.telegram.content.file_types import UNKNOWN
 from bridge.sandbox.telegram.content.rich import read_rich
 from bridge.sandbox.telegram.inspection import Place, chat_id_of
 from bridge.sandbox.telegram.people import people_actions
+from bridge.sandbox.telegram.people.actors import Person
 from bridge.sandbox.telegram.people.people_actions import Where
 from bridge.sandbox.telegram.updates import UpdateQueue
-from bridge.sandbox.telegram.world import Attachment, Json, Person, World
+from bridge.sandbox.telegram.world import Attachment, Json, World
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import re
 import structlog
 
 from bridge.coze.agents import agent_information
-from bridge.errors import CozeTrouble
+from bridge.errors.coze import CozeTrouble
 from bridge.store.operators import agents
 from bridge.store.operators.agents import Listed
 from bridge.telegram.commands.context import BotContext, language_of

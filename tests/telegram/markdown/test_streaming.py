@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.sandbox import coze
-from bridge.telegram.markdown.blocks import acceptable
+from bridge.telegram.markdown.inline import acceptable
 from bridge.telegram.markdown.pages import LIMIT, MOST_ENTITIES, posts
 from bridge.telegram.markdown.streaming import render, sanitize
 from bridge.telegram.post import Rendered, units

@@ -19,7 +19,7 @@ from bridge.telegram.markdown.streaming import render
 from bridge.telegram.post import Block
 
 SCRIPTS = Path(coze.__file__).parent / "scripts" / "markdown"
-CASES = Path(__file__).parent / "markdown"
+CASES = Path(__file__).parent
 TOO_DEEP = ("lists fifteen deep", "quotations fifteen deep")
 INVISIBLE = ("nothing but invisible characters",)
 

@@ -21,7 +21,8 @@ from bridge.telegram.api.budget import (
     Limits,
     Priority,
 )
-from bridge.telegram.api.scheduler import MOST_NEW_A_SECOND, SECOND, Family, Pacer, Pacing, Ticket
+from bridge.telegram.api.pacing import MOST_NEW_A_SECOND, SECOND, Family, Pacing, Ticket
+from bridge.telegram.api.scheduler import Pacer
 
 FINAL, FIRST, INTERIM = Priority.FINAL, Priority.FIRST, Priority.INTERIM
 

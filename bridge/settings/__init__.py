@@ -1,13 +1,11 @@
 """Every setting once: its name, type, default and sentence; all faults are told at once."""
 
 import re
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,8 +16,17 @@ from pydantic import (
 )
 
 from bridge.coze.regions import deployment
-from bridge.model import AccessMode, Answers, Memory, Preferences, Reasoning, Speech, Streaming
+from bridge.preferences import (
+    AccessMode,
+    Answers,
+    Memory,
+    Preferences,
+    Reasoning,
+    Speech,
+    Streaming,
+)
 from bridge.proxies import proxy_address
+from bridge.settings.types import Operators, Pace, Positive, _choice, _listed
 from bridge.store.engine import database_file, database_url
 from bridge.texts import catalogues
 
@@ -31,49 +38,6 @@ _WORDS: dict[str, type[StrEnum]] = {
     "bridge_access": AccessMode,
 }
 """The settings that are one of a few words."""
-
-
-def _listed(text: object) -> object:
-    """`10, 2.5, 1.2, 1` as four words."""
-    return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
-
-
-def _choice(words: Iterable[str]) -> str:
-    """`a, b or c`."""
-    *others, last = sorted(words)
-    return f"{', '.join(others)} or {last}" if others else last
-
-
-Positive = Annotated[float, Field(gt=0)]
-
-
-def _sensible(pace: tuple[float, float, float, float, float, int]) -> tuple[float, ...]:
-    """What is kept back must leave something."""
-    if pace[3] >= pace[0]:
-        raise ValueError("keeps back as many calls as there are; give it more, or keep fewer")
-    return pace
-
-
-Pace = Annotated[
-    tuple[
-        Positive,
-        Positive,
-        Positive,
-        Annotated[float, Field(ge=0)],
-        Annotated[float, Field(ge=1)],
-        Annotated[int, Field(ge=0)],
-    ],
-    BeforeValidator(_listed),
-    AfterValidator(_sensible),
-]
-"""The fields of `bridge.telegram.budget.Limits`, in their order."""
-
-
-Operators = Annotated[
-    tuple[Annotated[int, Field(gt=0)], ...],
-    BeforeValidator(_listed),
-]
-"""Telegram ids of people."""
 
 
 class Settings(BaseModel):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.model import AgentAccount, Answers, ChatKey, Message, Preferences, Sender
+from bridge.model import AgentAccount, ChatKey, Message, Sender
+from bridge.preferences import Answers, Preferences
 from bridge.relay.prompt import prompt_of
 from bridge.store import chat_state, chats, migrate
 from bridge.store.engine import Store

@@ -4,8 +4,8 @@ import httpx
 import pytest
 from worlds import World, a_world, kept_port
 
-from bridge.environment import settings_from
 from bridge.ops.dashboard import dashboard
+from bridge.settings.environment import settings_from
 
 TOKEN = "a-token-of-the-test"
 

@@ -15,7 +15,7 @@ from bridge.telegram.markdown.streaming import render
 from bridge.telegram.markdown.text_builder import QUOTATIONS
 from bridge.telegram.post import Entity, Rendered, units
 
-FOLDER = Path(__file__).parent / "markdown"
+FOLDER = Path(__file__).parent
 MOST_UNITS = 4096
 SHORT = 400
 """Characters of a text up to which every prefix is tried; of a longer one `SAMPLES` are."""

@@ -15,13 +15,13 @@ from structlog.testing import capture_logs
 from worlds import World, a_world, eventually, in_a_fast_world, in_a_world_of_speed
 
 from bridge.app import App
-from bridge.environment import settings_from
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
 from bridge.ops.run import until_signal
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message, Person
 from bridge.serving import serving
+from bridge.settings.environment import settings_from
 from bridge.store import chats
 from bridge.store.operators import access, alarms, audit, broadcasts
 from bridge.store.operators.access import Access
