@@ -143,13 +143,13 @@ async def meet_telegram(bot: Bot) -> None:
             refused += 1
             if refused == REFUSALS:
                 raise TokenRevoked(doing, "Telegram does not know the token") from error
-            log.debug("token refused; asking again", next_try_seconds=pause)
+            log.debug("token refused, retrying", next_try_seconds=pause)
             await asyncio.sleep(pause)
         except RetryAfter as error:
             await asyncio.sleep(seconds(error))
         except NetworkError as error:
             trouble = unreachable(doing, error)
-            log.warning("no Telegram yet", trouble=str(trouble), next_try_seconds=pause)
+            log.warning("cannot reach Telegram", trouble=str(trouble), next_try_seconds=pause)
             await asyncio.sleep(pause)
         except TelegramError as error:
             raise TelegramTrouble(doing, str(error)) from error

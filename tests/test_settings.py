@@ -120,7 +120,7 @@ def test_wrong_words_are_told_what_is_right() -> None:
     assert "choose en or zh" in told
     assert "keeps back as many calls as there are" in told
     assert settings_from({**GOOD, "BRIDGE_REASONING": "ON"}).bridge_reasoning == "on"
-    assert "is BRIDGE_STREAMING meant?" in faults({**GOOD, "BRIDGE_STREMING": "edits"})[0]
+    assert "did you mean BRIDGE_STREAMING?" in faults({**GOOD, "BRIDGE_STREMING": "edits"})[0]
 
 
 def test_one_line_a_variable_and_hints_for_near_misses() -> None:
@@ -130,8 +130,8 @@ def test_one_line_a_variable_and_hints_for_near_misses() -> None:
         "BRIDGE_PACE_GROUP needs six numbers above 0 (the last may be 0), such as 6,3",
     ]
     found = faults({"TELEGRAM_TOKEN": "42:abc", "COZE_BOT_ID": "7", "COZE_TOKEN": "pat_x"})
-    assert "TELEGRAM_TOKEN is not a setting; is TELEGRAM_BOT_TOKEN meant?" in found
-    assert "COZE_TOKEN is not a setting; is COZE_API_TOKEN meant?" in found
+    assert "TELEGRAM_TOKEN is not a setting; did you mean TELEGRAM_BOT_TOKEN?" in found
+    assert "COZE_TOKEN is not a setting; did you mean COZE_API_TOKEN?" in found
     assert settings_from({**GOOD, "COZE_WORKSPACE_ID": "1", "BRIDGE_LOG_FORMAT": "JSON"})
 
 

@@ -139,12 +139,19 @@ def trouble(
         found = _named(msg)
     ours = _IN_OUR_WORDS.get(found) if number in _BY_CODE and not in_run else None
     what = ours or _plain(msg) or (f"HTTP {status}" if status != 200 else "no reason was given")
-    made = found(doing, what, code=code, log_id=log_id, cure=_CURES.get(number))
+    happened = None
     if in_run:
-        made.happened = Happened.YES
+        happened = Happened.YES
     elif number in _BY_CODE:
-        made.happened = Happened.NO  # an envelope with a code means: rejected before it ran
-    return made
+        happened = Happened.NO  # an envelope with a code means: rejected before it ran
+    cure = _CURES.get(number)
+    return found(doing, what, code=code, log_id=log_id, cure=cure, happened=happened)
+
+
+def meaning(code: str) -> str:
+    """Return what a code of Coze means, in a few words; empty where that is not known."""
+    kind = _BY_CODE.get(code)
+    return _IN_OUR_WORDS.get(kind, "") if kind else ""
 
 
 def _named(msg: str) -> type[CozeTrouble]:

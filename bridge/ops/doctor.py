@@ -49,7 +49,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     if not settings.bridge_operators and not await _operators(settings):
         yield note(
             "Access",
-            "nobody is operator yet: by approval, people and groups wait for an operator's yes",
+            "there is no operator yet; until there is, everybody has to wait",
             "Send the bot the code that bridge run prints, or set BRIDGE_OPERATORS.",
         )
 
@@ -103,7 +103,7 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
             yield bad(subject, "this address does not answer as the Bot API does", cure)
         else:
             cure = "Set TELEGRAM_BOT_TOKEN to the token that @BotFather shows for the bot."
-            yield bad(subject, "the token is not known", cure)
+            yield bad(subject, "Telegram does not know the token", cure)
     except NetworkError as error:
         yield bad(
             subject,
@@ -225,7 +225,9 @@ async def _permissions(coze: Coze, settings: Settings) -> Finding:
     if missing:
         cure = "Add them to the token in Coze; a change there takes some seconds to count."
         return bad("Permissions", f"the token lacks {', '.join(missing)}", cure)
-    return good("Permissions", "createConversation, getChat, listMessage and cancelChat are given")
+    return good(
+        "Permissions", "createConversation, getChat, listMessage and cancelChat are granted"
+    )
 
 
 async def _permitted(call: Coroutine[None, None, object]) -> bool:
@@ -275,5 +277,7 @@ async def report(settings: Settings) -> bool:
         if finding.cure:
             console.print(f"      {finding.cure}", markup=False)
         well = well and finding.health is not Health.BAD
-    console.print("All is well." if well else "Change what is marked as bad, and try again.")
+    console.print(
+        "All is well." if well else "Fix what is marked bad, then run bridge doctor again."
+    )
     return well

@@ -120,7 +120,7 @@ class Restarts:
             return False
         self.settings, self._before = self._before, None
         self._failure = redacted(str(error) if isinstance(error, Trouble) else repr(error))
-        log.error("not started anew, going back", trouble=self._failure)
+        log.error("restart failed, going back", trouble=self._failure)
         return True
 
     async def _outcome(self) -> str:
@@ -151,7 +151,7 @@ async def until_signal(
             if stop.is_set() or not wishes.again.is_set():
                 return
         set_up(wishes.settings.bridge_log_level, wishes.settings.bridge_log_format)
-        log.info("starting anew")
+        log.info("restarting")
 
 
 async def _once(wishes: Restarts, stop: asyncio.Event, ready: Callable[[], None]) -> None:

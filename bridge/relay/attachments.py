@@ -150,7 +150,7 @@ class Attachments:
                 passes = trouble.retry in (Retry.ONCE, Retry.WAIT)
                 if not passes and trouble.happened is Happened.NO:
                     raise
-                log.info("a file is sent again", trouble=str(trouble))
+                log.info("resending file", trouble=str(trouble))
                 await asyncio.sleep(pause)
         return await bring()
 
@@ -182,7 +182,7 @@ def _inline(attachment: Attachment, text: str, carried: PreparedAttachments) -> 
 def _note(
     carried: PreparedAttachments, attachment: Attachment, said: str, trouble: Trouble
 ) -> None:
-    log.warning("a file was not passed on", turn=carried.turn.id, trouble=str(trouble))
+    log.warning("file not passed on", turn=carried.turn.id, trouble=str(trouble))
     carried.refused.append(attachment.key)
     _say(carried, said)
 

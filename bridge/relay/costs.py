@@ -51,7 +51,7 @@ async def broken_off(coze: Coze, turn: Turn, said: str) -> Cost:
         async with asyncio.timeout(LOOK_SECONDS):
             run = await retrieve_run(coze, turn.conversation_id, turn.run_id)
     except (CozeTrouble, TimeoutError) as trouble:
-        log.info("the cost of a run is estimated", turn=turn.id, why=type(trouble).__name__)
+        log.info("run cost estimated", turn=turn.id, why=type(trouble).__name__)
     else:
         if run.usage.total or run.usage.input or run.usage.output:
             return reported(run.usage)

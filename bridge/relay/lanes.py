@@ -211,13 +211,13 @@ class Lanes:
                 elif not lane.wakeup.is_set():
                     break
         except ReplyLater as wait:
-            log.warning("an end waits to be shown", chat=key.chat_id, seconds=wait.seconds)
+            log.warning("final reply deferred", chat=key.chat_id, seconds=wait.seconds)
             self.wake_later(key, wait.seconds)
         except Trouble as trouble:  # the turn stays open in the store
-            log.error("lane ended", chat=key.chat_id, trouble=str(trouble))
+            log.error("chat worker ended", chat=key.chat_id, trouble=str(trouble))
             self.wake_later(key, AFTER_TROUBLE_SECONDS)
         except Exception:  # the edge of the lane, such as a turn that cannot be read
-            log.exception("lane broke", chat=key.chat_id)
+            log.exception("unhandled error in chat worker", chat=key.chat_id)
             self.wake_later(key, AFTER_DEFECT_SECONDS)
         finally:
             del self._lanes[key]
@@ -234,7 +234,7 @@ class Lanes:
             await asyncio.sleep(seconds)
             await self.go_on()
         except StoreTrouble as trouble:
-            log.error("nothing taken up", trouble=str(trouble))
+            log.error("resuming open chats failed", trouble=str(trouble))
             self._crowded = True
             seconds = AFTER_TROUBLE_SECONDS
         finally:
@@ -250,7 +250,7 @@ class Lanes:
         async with self._store.writing() as tx:
             turn = await lifecycle.running_or_claimed(tx, key)
         if turn is not None and (turn.asked or turn.final):
-            log.info("turn goes on", turn=turn.id, run=turn.run_id)
+            log.info("resuming turn", turn=turn.id, run=turn.run_id)
         return turn
 
     async def _quiet(self, lane: _Lane) -> None:
@@ -285,7 +285,7 @@ class Lanes:
                 except (Trouble, ReplyLater):
                     raise
                 except Exception:  # the edge of the lane: one turn's defect must not end a chat
-                    log.exception("turn broke", turn=turn.id)
+                    log.exception("unhandled error in a turn", turn=turn.id)
                     await self._apologise(turn, reply)
         finally:
             lane.halt = None

@@ -38,7 +38,7 @@ async def end_lingering_run(coze: Coze, question: Question, run_id: str | None) 
         passes = trouble.retry is Retry.WAIT and not isinstance(trouble, Interrupted)
         if passes or isinstance(trouble, (Unauthorized, QuotaGone)):
             raise trouble.with_(happened=Happened.NO) from trouble  # of the question that waits
-        log.warning("an earlier run may still be going", trouble=str(trouble))
+        log.warning("earlier run may still be running", trouble=str(trouble))
         return False
 
 
@@ -52,7 +52,7 @@ async def _end(coze: Coze, conversation_id: str, run_id: str) -> bool:
             await cancel_run(coze, conversation_id, run_id)
         except ServerTrouble as trouble:
             if pause is None:
-                log.warning("a run cannot be cancelled", run=run_id, trouble=str(trouble))
+                log.warning("run cannot be cancelled", run=run_id, trouble=str(trouble))
                 return False
             await asyncio.sleep(pause)
         else:

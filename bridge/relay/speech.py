@@ -50,7 +50,7 @@ class SpeechMaker:
                     trouble = trouble.with_(cure=_PERMISSIONS)
                 log.warning("speech switched off", trouble=str(trouble))
         except* (CozeTrouble, NotOgg) as troubles:
-            log.warning("an answer is not spoken", trouble=str(troubles.exceptions[0]))
+            log.warning("speech failed", trouble=str(troubles.exceptions[0]))
         return None
 
     async def _piece(self, text: str, voice_id: str, room: asyncio.Semaphore) -> bytes:

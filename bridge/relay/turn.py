@@ -135,7 +135,7 @@ class Answering:
 
     async def _cut(self, run: RunInProgress, hearing: asyncio.Task[None], why: str) -> Outcome:
         """End a run that does not end by itself, and say so."""
-        log.warning("run cut", turn=run.turn.id, why=why)
+        log.warning("run cut off", turn=run.turn.id, why=why)
         await self._cancel(run)
         await _ended_task(hearing)
         return _end(run, State.STOPPED, run.progress.broken_off(why))
@@ -168,9 +168,7 @@ class Answering:
         except Trouble as raised:
             trouble = raised.without(prompt_of(run.turn))
             if run.progress.all_given:  # such as the model that suggests what to ask next
-                log.warning(
-                    "the run failed after its answer", turn=run.turn.id, trouble=str(trouble)
-                )
+                log.warning("run failed after its answer", turn=run.turn.id, trouble=str(trouble))
                 return _end(run, State.ANSWERED, run.progress.finished())
             log.warning("turn failed", turn=run.turn.id, trouble=str(trouble))
             run.failed(trouble)
@@ -219,7 +217,7 @@ class Answering:
             async with asyncio.timeout(CANCEL_SECONDS):
                 await cancel_run(self._coze, turn.conversation_id, turn.run_id)
         except (CozeTrouble, TimeoutError) as trouble:
-            log.warning("could not cancel", turn=turn.id, trouble=str(trouble))
+            log.warning("cancelling the run failed", turn=turn.id, trouble=str(trouble))
         else:
             run.cancelled()
 

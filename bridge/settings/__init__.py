@@ -123,7 +123,7 @@ class Settings(BaseModel):
         ),
     )
     bridge_transcripts: bool = Field(
-        True, description="Whether it is shown what was heard in a voice message."
+        True, description="Show the transcript of a voice message above its answer."
     )
     bridge_local_files: bool = Field(
         False,

@@ -98,7 +98,7 @@ def _unknown(variables: Mapping[str, str]) -> list[str]:
 
 def _meant(name: str, known: Sequence[str]) -> str:
     close = get_close_matches(name, known, n=1, cutoff=0.75)
-    return f"is {close[0]} meant?" if close else "look for a typing error"
+    return f"did you mean {close[0]}?" if close else "look for a typing error"
 
 
 def _near_misses(variables: Mapping[str, str]) -> list[str]:
@@ -109,7 +109,7 @@ def _near_misses(variables: Mapping[str, str]) -> list[str]:
         if name in known or not name.startswith(("COZE_", "TELEGRAM_")):
             continue
         close = get_close_matches(name, known, n=1, cutoff=0.75)
-        found += [f"{name} is not a setting; is {close[0]} meant?"] if close else []
+        found += [f"{name} is not a setting; did you mean {close[0]}?"] if close else []
     return found
 
 
@@ -123,7 +123,7 @@ def _ways_in(values: Mapping[str, str]) -> list[str]:
     if "coze_api_token" in values:
         return []
     if not jwt:
-        return ["COZE_API_TOKEN is missing; set it, or the COZE_JWT_OAUTH_… settings"]
+        return ["COZE_API_TOKEN is missing; set it, or the COZE_JWT_OAUTH_… settings."]
     needed = ["coze_jwt_oauth_client_id", "coze_jwt_oauth_public_key_id"]
     faults = [
         f"{name.upper()} is missing; the JWT way needs it" for name in needed if name not in jwt

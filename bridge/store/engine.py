@@ -197,9 +197,7 @@ def _make_private(path: Path) -> None:
         opened = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
         try:
             if stat.S_IMODE(os.fstat(opened).st_mode) & 0o077:
-                log.warning(
-                    "others could read the database; only its owner can now", path=str(path)
-                )
+                log.warning("database permissions restricted to its owner", path=str(path))
                 os.chmod(path, 0o600)
         finally:
             os.close(opened)

@@ -66,13 +66,13 @@ class Alarms:
         try:
             await self._tell_again()
         except StoreTrouble as error:
-            log.error("operators not told", trouble=str(error))
+            log.error("alarm not delivered", trouble=str(error))
         while True:
             trouble = await self._heard.get()
             try:
                 await self._judge(trouble)
             except StoreTrouble as error:
-                log.error("operators not told", trouble=str(error))
+                log.error("alarm not delivered", trouble=str(error))
 
     async def _judge(self, trouble: Trouble | None) -> None:
         kind = _kind(trouble) if trouble else None
@@ -160,7 +160,7 @@ class Alarms:
                     "sendmessage", chat_id=operator, text=translate("en", "alarm.begins", what=what)
                 )
             except TelegramError as error:
-                log.warning("operator not told", error=type(error).__name__)
+                log.warning("operator notification failed", error=type(error).__name__)
 
 
 def _kind(trouble: Trouble) -> str | None:

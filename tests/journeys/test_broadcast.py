@@ -1,4 +1,4 @@
-"""A message to everybody: seen first, confirmed, paced; each gets it once, whatever happens."""
+"""Send a message to everybody: seen first, confirmed, paced; each gets it once, whatever happens."""
 
 import sqlite3
 import time

@@ -59,7 +59,7 @@ async def test_stop_and_retry_with_nothing_to_do_say_so(world: World) -> None:
     ann = world.telegram.add_person("Ann")
     async with world.bridge():
         world.telegram.send(ann, "/stop")
-        assert "Nothing is running" in (await world.settled(ann, 1)).text
+        assert "There is nothing to stop" in (await world.settled(ann, 1)).text
         world.telegram.send(ann, "/retry")
         assert "no earlier question" in (await world.settled(ann, 2)).text
 

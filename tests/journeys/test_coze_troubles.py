@@ -119,7 +119,7 @@ async def test_a_lost_conversation_is_renewed_and_the_person_is_told(world: Worl
         post = await world.settled(ann, 2)
         world.telegram.send(ann, "and now?")
         after = await world.settled(ann, 3, timeout=10)
-    assert "memory begins afresh" in post.text
+    assert "memory starts afresh" in post.text
     assert post.text.endswith(SHOWN)
     assert after.text == SHOWN
     assert len({asked.conversation_id for asked in world.coze.asked}) == 2
@@ -133,7 +133,7 @@ async def test_self_hosted_coze_that_silently_makes_a_new_conversation(tmp_path:
         assert (await world.settled(ann, 1)).text == SHOWN
         world.coze.forget_conversation(world.coze.asked[0].conversation_id)
         world.telegram.send(ann, "still there?")
-        assert "memory begins afresh" in (await world.settled(ann, 2)).text
+        assert "memory starts afresh" in (await world.settled(ann, 2)).text
 
 
 def test_coze_down_for_a_while_is_waited_out(tmp_path: Path) -> None:

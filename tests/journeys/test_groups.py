@@ -70,7 +70,7 @@ async def test_who_is_addressed_answers_and_knows_who_speaks(world: World) -> No
         world.telegram.send(bo, "/ask who are you", chat=group)
         await world.settled(group, 5, timeout=100)
         world.telegram.send(bo, "/ask", chat=group)
-        await world.telegram.until(lambda: "Write your question" in last(world, group), 100)
+        await world.telegram.until(lambda: "Put your question" in last(world, group), 100)
     assert questions(world) == [
         "Ann: hello",
         f"Bo, in reply to you:\n> {ANSWER}\n\nand why?",
@@ -257,7 +257,7 @@ async def test_stop_is_for_who_asked_and_who_leads(world: World) -> None:
             await world.telegram.until(lambda n=count: len(world.posts(group)) == n, 300)
             post = world.posts(group)[-1].message_id
             told = await toast(world, world.telegram.press(bo, post, "Stop", chat=group))
-            assert told.startswith("Only who asked")
+            assert told.startswith("Only the person who asked")
             told = await toast(world, world.telegram.press(allowed, post, "Stop", chat=group))
             assert told == "Stopped."
             await world.settled(group, count, timeout=300)
@@ -283,7 +283,7 @@ async def test_retry_is_for_who_asked_and_suggestions_for_all(world: World) -> N
         told = await toast(
             world, world.telegram.press(bo, failed.message_id, "Try again", chat=group)
         )
-        assert told.startswith("Only who asked")
+        assert told.startswith("Only the person who asked")
         world.telegram.press(ann, failed.message_id, "Try again", chat=group)
         await world.telegram.until(lambda: said(world, group)[0] == "Good.", 300)
         await world.settled(group, 3, timeout=100)

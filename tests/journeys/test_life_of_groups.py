@@ -298,10 +298,10 @@ async def test_a_stranger_waits_until_an_operator_says_yes(world: World) -> None
         for one in (bo, cleo):
             world.telegram.send(one, "let me in, please")
             await world.telegram.until(lambda one=one: bool(world.posts(one)), 100)
-            assert "operator must let you in" in world.posts(one)[0].text
+            assert "has to approve you" in world.posts(one)[0].text
         await world.telegram.until(lambda: "Cleo" in world.posts(ann)[-1].text, 100)
         (card,) = world.posts(ann)[1:]
-        assert "2 wait to be let in" in card.text
+        assert "2 people are waiting for approval" in card.text
         assert "Bo (" in card.text and "let me in, please" in card.text  # noqa: PT018
         forged = world.telegram.press(
             bo, world.posts(bo)[0].message_id, data=f"access:allow:{bo.id}"
@@ -340,7 +340,7 @@ async def test_a_group_works_when_an_operator_added_or_allowed_it(world: World) 
         await world.telegram.until(lambda: world.posts(ours)[-1].text == ANSWER, 100)
         theirs = world.telegram.add_group("Theirs", [bo, ann])
         await world.telegram.until(lambda: bool(world.posts(theirs)), 100)
-        assert "operator must let you in" in world.posts(theirs)[0].text
+        assert "has to approve you" in world.posts(theirs)[0].text
         world.telegram.send(bo, "a remark", chat=theirs)
         world.telegram.send(bo, "@sandbox_bot hello", chat=theirs)
         await quiet(world)

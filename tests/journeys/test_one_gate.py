@@ -170,10 +170,13 @@ async def test_strangers_are_one_card_and_the_operator_is_heard(world: World) ->
         await idle(world)
         assert "Version" in await say(world, ann, "/status")
         await world.telegram.until(
-            lambda: any("60 wait to be let in" in post.text for post in world.posts(ann)), 300
+            lambda: any(
+                "60 people are waiting for approval" in post.text for post in world.posts(ann)
+            ),
+            300,
         )
         assert len(world.posts(ann)) == 3  # help, one card, the status
-        card = next(post for post in world.posts(ann) if "wait to be let in" in post.text)
+        card = next(post for post in world.posts(ann) if "waiting for approval" in post.text)
         world.telegram.press(ann, card.message_id, "›")
         await world.telegram.until(lambda: "6. S" in _now(world, ann, card.message_id), 100)
         sixth = re.search(r"6\. S(\d\d)", _now(world, ann, card.message_id))
@@ -205,7 +208,7 @@ async def test_blocked_people_hear_nothing_and_strangers_little(world: World) ->
         await world.telegram.until(lambda: len(world.posts(cleo)) == 6, 100)
         assert world.posts(bo) == []
     texts = [post.text for post in world.posts(cleo)]
-    assert sum("An operator must let you in" in text for text in texts) == 1
+    assert sum("An operator has to approve you" in text for text in texts) == 1
     assert len(texts) == 6  # and five times what is kept of them
 
 
@@ -354,7 +357,7 @@ async def test_a_card_is_up_to_date_after_a_restart(world: World) -> None:
         await tx.execute(access.update().values(state="allowed"))
     async with world.bridge(**more):
         await world.telegram.until(
-            lambda: all("Nobody waits" in world.posts(p)[-1].text for p in (ann, bo)), 200
+            lambda: all("Nobody is waiting" in world.posts(p)[-1].text for p in (ann, bo)), 200
         )
         assert not buttons(world.posts(bo)[-1])
 

@@ -167,7 +167,7 @@ async def test_quotas_refuse_politely_and_charge_no_failures(world: World) -> No
         shown = (await said(world, ann, "/quota all tokens month 1")).text
         assert "all tokens month: 1" in shown
         assert "Today: 6 messages" in shown
-        assert "All of what this bot may answer" in (await said(world, bo, "hello")).text
+        assert "This bot has reached its limit" in (await said(world, bo, "hello")).text
         assert (await said(world, ann, "hello")).text == ANSWER
         await said(world, ann, "/quota all tokens month off")
         await said(world, ann, f"/quota person {bo.id} messages day off")
@@ -217,13 +217,14 @@ async def test_status_errors_and_numbers(world: World) -> None:
         await said(world, ann, "hello")
         status = (await said(world, ann, "/status")).text
         assert "Version" in status
-        assert "0 questions wait" in status
+        assert "Telegram answered" in status
+        assert "0 questions" not in status  # what is not so is not said
         assert "⚠️" in status
         errors = (await said(world, ann, "/errors")).text
         assert "log id" in errors
         for span in ("", " week", " month"):
             text = (await said(world, ann, f"/stats{span}", posts=2)).text
-            assert "Messages: 2 by 1 people in 1 chats" in text
+            assert "2 messages by 1 person in 1 chat" in text
             picture = world.posts(ann)[-2]
             assert picture.attachment is not None
             assert picture.attachment.kind == "photo"
@@ -256,7 +257,7 @@ async def test_the_log_level_and_a_reload(world: World) -> None:
         await press(world, ann, post, "Yes")
         assert wished == [False, True]
     async with world.bridge(**operator(ann)):
-        await world.telegram.until(lambda: "Started anew" in world.posts(ann)[-1].text, 100)
+        await world.telegram.until(lambda: "Restarted" in world.posts(ann)[-1].text, 100)
 
 
 @in_a_fast_world
@@ -387,7 +388,7 @@ async def test_operators_are_spoken_to_in_their_language(world: World, language:
 async def test_who_asked_before_the_operator_opened_the_bot_is_shown_then(world: World) -> None:
     ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
     async with world.bridge(**operator(ann), BRIDGE_ACCESS="approval"):
-        assert "must let you in" in (await said(world, bo, "hello?")).text
+        assert "has to approve you" in (await said(world, bo, "hello?")).text
         world.telegram.send(ann, "/help")
         await world.telegram.until(lambda: len(world.posts(ann)) == 2, 100)
         assert any("Allow" in buttons(post) for post in world.posts(ann))
@@ -398,7 +399,7 @@ async def test_who_asked_before_the_operator_opened_the_bot_is_shown_then(world:
             ),
             100,
         )
-        assert "What is kept" in (await said(world, bo, "/privacy")).text
+        assert "What is stored" in (await said(world, bo, "/privacy")).text
         post = await said(world, bo, "/forget")
         await press(world, bo, post, "Delete all of it")
         assert "Deleted" in world.posts(bo)[-1].text

@@ -141,7 +141,7 @@ def test_a_copy_that_cannot_be_found_is_admitted(tmp_path: Path) -> None:
             for number in range(8):
                 world.telegram.send(ann, f"more {number}")
             await world.telegram.until(
-                lambda: any("may stand above" in post.text for post in world.posts(ann)), 300
+                lambda: any("may be above" in post.text for post in world.posts(ann)), 300
             )
 
     run_fast(journey())
@@ -297,7 +297,7 @@ async def test_a_run_that_cannot_be_ended_costs_the_conversation_and_says_so(wor
         await world.settled(ann, 1, timeout=100)
         world.telegram.send(ann, "two")
         post = await world.settled(ann, 2, timeout=100)
-        assert "memory begins afresh" in post.text
+        assert "memory starts afresh" in post.text
         assert post.text.endswith(ANSWER)
     assert len(world.coze.conversations) == 2
 
@@ -312,7 +312,7 @@ async def test_a_conversation_that_stays_busy_is_left_for_a_new_one(world: World
         world.coze.fail("/v3/chat", 4016, times=11)
         world.telegram.send(ann, "two")
         post = await world.settled(ann, 2, timeout=500)
-        assert "memory begins afresh" in post.text
+        assert "memory starts afresh" in post.text
         assert post.text.endswith(ANSWER)
         world.telegram.send(ann, "three")
         assert (await world.settled(ann, 3, timeout=100)).text == ANSWER
@@ -439,7 +439,7 @@ async def test_too_many_waiting_messages_are_refused_once_and_politely(world: Wo
         for number in range(6):
             world.telegram.send(ann, f"more {number}")
         await world.telegram.until(lambda: len(world.posts(ann)) == 1, timeout=100)
-        assert "not taken until the next answer" in world.posts(ann)[0].text
+        assert "cannot take more until" in world.posts(ann)[0].text
         world.coze.pace = Pace(0, 0)
         await world.telegram.until(lambda: len(world.posts(ann)) == 3, timeout=300)
     assert [one.question for one in world.coze.asked] == ["first", "more 0\n\nmore 1\n\nmore 2"]

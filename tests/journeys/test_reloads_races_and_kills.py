@@ -104,7 +104,7 @@ def test_a_reload_whose_start_fails_goes_back_to_what_worked(
                 post = await said(world, ann, "/reload")
                 world.telegram.press(ann, post.message_id, "Yes")
                 await world.telegram.until(
-                    lambda: "Started anew" in world.posts(ann)[-1].text, 500, "the news"
+                    lambda: "Restarted" in world.posts(ann)[-1].text, 500, "the news"
                 )
 
     run_fast(journey())

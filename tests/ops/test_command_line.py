@@ -85,7 +85,7 @@ async def test_sigterm_ends_a_bridge_that_still_waits_for_telegram(
     process = await start("run", variables=variables, folder=tmp_path)
     assert process.stderr is not None
     async with asyncio.timeout(20):
-        while b"no Telegram yet" not in await process.stderr.readline():
+        while b"cannot reach Telegram" not in await process.stderr.readline():
             pass
     process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(10):
@@ -229,7 +229,7 @@ async def test_an_operator_has_the_bridge_start_anew_with_other_settings(
         env.write_text("COZE_BOT_ID=none\n", encoding="utf-8")
         await yes("COZE_BOT_ID is not an agent's id")
         env.write_text("COZE_BOT_ID=4711\n", encoding="utf-8")
-        await yes("Started anew")
+        await yes("Restarted")
         count = len(world.posts(ann))
         world.telegram.send(ann, "hello")
         await world.settled(ann, count + 1, timeout=30)

@@ -111,7 +111,7 @@ async def test_the_link_becomes_a_cookie_that_scripts_and_other_sites_cannot_use
 async def test_without_the_token_there_is_a_kind_refusal_and_nothing_else(site, path) -> None:
     answer = await site.client.get(path)
     assert answer.status_code == 403
-    assert "Not this way" in answer.text
+    assert "This page needs its link" in answer.text
     assert "501" not in answer.text
     assert "set-cookie" not in answer.headers
 

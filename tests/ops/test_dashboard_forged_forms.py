@@ -26,4 +26,4 @@ async def test_a_strange_form_is_refused_kindly(tmp_path, form: str) -> None:
         async with a_world(tmp_path) as world:
             answer = await journey(world, port)
     assert answer.status_code == 403
-    assert "Not this way" in answer.text
+    assert "This page needs its link" in answer.text

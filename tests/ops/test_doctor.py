@@ -33,7 +33,7 @@ async def test_all_is_well(world: World) -> None:
     said = " ".join(f"{one.subject}: {one.what}" for one in findings)
     for part in (
         "@sandbox_bot", "no other program", "privacy mode", "token is accepted", "Clock: agrees",
-        "“Sandbox agent” is published", "cancelChat are given", "writable and migrated",
+        "“Sandbox agent” is published", "cancelChat are granted", "writable and migrated",
     ):  # fmt: skip
         assert part in said
 

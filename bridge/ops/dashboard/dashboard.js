@@ -113,12 +113,19 @@ document.addEventListener("submit", async (event) => {
   const answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual" })
     .catch(() => null);
   if (answer?.type !== "opaqueredirect") {
-    notice.textContent = answer
-      ? `That was not decided (${answer.status}). Load the page again.`
-      : "That was not decided: the bridge does not answer.";
+    notice.textContent = answer ? await reasonOf(answer) : "The bridge does not answer.";
     notice.hidden = false;
   }
   for (const button of buttons) button.disabled = false;
 });
+
+/** What the server says of a refusal, in its own words. */
+async function reasonOf(answer) {
+  const page = new DOMParser().parseFromString(
+    sections.createHTML(await answer.text()),
+    "text/html",
+  );
+  return page.querySelector("main p")?.textContent.trim() || `Refused (${answer.status}).`;
+}
 
 listen();

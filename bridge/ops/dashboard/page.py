@@ -136,7 +136,7 @@ class Dashboard:
         try:
             return await self._rule(ChatKey(int(number)), state)
         except StoreTrouble as trouble:
-            log.error("dashboard: not decided", trouble=str(trouble))
+            log.error("dashboard decision failed", trouble=str(trouble))
             return refusal(503, "store")
 
     async def _rule(self, key: ChatKey, state: Access) -> Response:
@@ -158,7 +158,7 @@ class Dashboard:
     def _decided(self, task: asyncio.Task[str]) -> None:
         self._deciding.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("dashboard: not told", error=type(error).__name__)
+            log.error("dashboard update failed", error=type(error).__name__)
         self._show_now()
 
     def _show_now(self) -> None:

@@ -37,6 +37,17 @@ _DECISIONS = {
     Access.DENIED: ("deny", "Deny"),
     Access.BLOCKED: ("block", "Block"),
 }
+_ALARMS = {
+    "token": "Coze refuses the token",
+    "agent": "Agent not available",
+    "quota": "Coze plan used up",
+    "address": "Coze not found",
+    "telegram": "Telegram not reachable",
+    "updates": "Updates not handled",
+    "store": "Database not usable",
+    "file": "Database file lost",
+    "clock": "Clock is off",
+}
 _STATES: dict[Access | None, str] = {
     None: "new",
     Access.ASKED: "asks",
@@ -55,6 +66,11 @@ def ago(at: float, now: float) -> str:
 def span(seconds: float) -> str:
     """A span in words."""
     return age(max(1.0, seconds), "en")
+
+
+def alarm_title(kind: str) -> str:
+    """Return what is wrong, in a few words."""
+    return _ALARMS.get(kind, kind.capitalize())
 
 
 def moment(at: float) -> str:
@@ -81,6 +97,7 @@ def _templates() -> Environment:
         "ago": ago,
         "span": span,
         "moment": moment,
+        "alarm_title": alarm_title,
         "decisions": decisions,
         "state_of": lambda state: _STATES[state],
         "RUNNING": State.RUNNING,

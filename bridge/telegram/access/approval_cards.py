@@ -101,7 +101,7 @@ class ApprovalCards:
                     waiting = await access.who_ask(tx)
                 later = [await self._keep(one, waiting) for one in sorted(self._rights.operators)]
             except StoreTrouble as trouble:
-                log.error("operators not told who waits", trouble=str(trouble))
+                log.error("approval cards not updated", trouble=str(trouble))
                 later = [AFTER_TROUBLE_SECONDS]
             if any(later):
                 soonest = min(seconds for seconds in later if seconds)

@@ -64,7 +64,7 @@ class Rights:
             async with self._pacer.slot(0, Priority.COMMAND, family=Family.FREE):
                 member = await self._bot.get_chat_member(chat_id, person_id)
         except TelegramError as error:
-            log.warning("not known who leads a group", chat=chat_id, error=type(error).__name__)
+            log.warning("administrator lookup failed", chat=chat_id, error=type(error).__name__)
             return False
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()

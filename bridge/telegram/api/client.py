@@ -267,7 +267,7 @@ class BotClient:
             async with self.pacer.slot(0, Priority.COMMAND, family=Family.FREE):
                 await self.bot.answer_callback_query(query_id, text)
         except TelegramError as error:
-            log.debug("button not answered", error=str(error))
+            log.debug("callback not answered", error=str(error))
 
     async def restore_flood_waits(self) -> None:
         """Keep the silences that Telegram asked an earlier process for: calls make them longer."""

@@ -35,7 +35,7 @@ class TelegramClock:
         off = abs(ahead) >= WARNING_SECONDS
         if off and not self._warned:
             log.warning(
-                "the clock of this machine is off; set it, best by NTP",
+                "system clock is off, set it by NTP",
                 ahead_seconds=round(ahead),
             )
         self._warned = off

@@ -140,7 +140,7 @@ class NoticeQueue:
         try:
             post = await self._sent(notice)
         except ChatClosed as error:
-            log.info("could not be told", chat=notice.chat.chat_id, why=str(error))
+            log.info("notice not delivered, chat closed", chat=notice.chat.chat_id, why=str(error))
             post = None
         for pause in pauses():
             try:
@@ -151,7 +151,7 @@ class NoticeQueue:
                         await outbox.sent(tx, notice.cause, post)
                 break
             except StoreTrouble as trouble:
-                log.error("notice not written down", trouble=str(trouble))
+                log.error("notice not recorded", trouble=str(trouble))
                 await asyncio.sleep(pause)
         then()
 

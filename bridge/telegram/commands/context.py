@@ -41,7 +41,7 @@ class ProcessControls:
     set_level: Callable[[str], None] = lambda level: None
     """Log from that level on."""
     reload: Callable[[], Sequence[str]] | None = None
-    """Start anew with the settings as they are now; the faults for which it does not. None where
+    """Restart with the settings as they are now; the faults for which it does not. None where
     that cannot be done, as in the sandbox."""
     outcome: Callable[[], Awaitable[str]] = _no_failure
     """Once this start stands: why the one with new settings was taken back; empty when it was not."""

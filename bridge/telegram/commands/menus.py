@@ -50,7 +50,7 @@ class Menus:
             try:
                 await self._set_all()
             except (TelegramError, StoreTrouble) as error:
-                log.warning("menu not set, until the next start", error=str(error))
+                log.warning("menus not set", error=str(error))
             await self._rights.changed.wait()
 
     async def _set_all(self) -> None:
@@ -92,6 +92,6 @@ class Menus:
         except BadRequest as error:
             if person is None:
                 raise
-            log.info("no menu for somebody", why=str(error))
+            log.info("menu not set for an operator", why=str(error))
             return False
         return True

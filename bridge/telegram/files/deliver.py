@@ -129,7 +129,7 @@ class FileDelivery:
             try:
                 found = await self._fetching.fetch(link.address, path, MOST_BYTES)
             except NotFetched as error:
-                log.info("a link stays a link", why=str(error))
+                log.info("linked file not fetched", why=str(error))
                 return None
         if found.media_type in _PAGES:
             return None
@@ -277,7 +277,7 @@ def _folder(stack: ExitStack) -> Path | None:
 
 def _complain(error: OSError) -> None:
     cure = "Check the folder for temporary files (TMPDIR): its rights, and the free disk space."
-    log.error("no temporary files", error=type(error).__name__, cure=cure)
+    log.error("temporary files not available", error=type(error).__name__, cure=cure)
 
 
 def _write(number: int, part: Made, folder: Path) -> OutgoingFile | None:

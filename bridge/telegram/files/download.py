@@ -129,7 +129,7 @@ async def _again(attempt: Callable[[], Awaitable[Result]]) -> Result:
                 raise later.trouble or TelegramUnreachable(
                     _DOING, what, sentence="file.gone"
                 ) from later
-            log.info("a file is fetched again", pause=later.pause)
+            log.info("refetching file", pause=later.pause)
             await asyncio.sleep(later.pause)
     raise AssertionError("there is a last try")
 

@@ -120,7 +120,7 @@ class FileSender:
         cause, self._doubt = self._doubt.cause, None
         if found is None or found.post is None:
             return False
-        log.info("files were there", turn=self._turn.id)
+        log.info("unconfirmed files found", turn=self._turn.id)
         await self._note(cause, found.post + count - 1)
         return True
 

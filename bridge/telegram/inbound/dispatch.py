@@ -79,7 +79,7 @@ class Dispatcher:
                 async with self._store.reading() as tx:
                     left = await inbox.waiting(tx, self._bot_id)
             except StoreTrouble as trouble:
-                log.error("inbox not read", trouble=str(trouble), next_try_seconds=pause)
+                log.error("reading the inbox failed", trouble=str(trouble), next_try_seconds=pause)
                 await asyncio.sleep(pause)
             else:
                 break

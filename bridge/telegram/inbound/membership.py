@@ -130,4 +130,4 @@ async def follow_migrations(context: BotContext) -> None:
         try:
             await move(context, old, new)
         except StoreTrouble as trouble:
-            log.error("a group's move waits", chat=old, trouble=str(trouble))
+            log.error("chat migration deferred", chat=old, trouble=str(trouble))

@@ -82,7 +82,7 @@ class UpdatePoller:
                 if loop.time() + pause - revoked_since > REVOKED_SECONDS:
                     raise
                 self._health.fault = str(trouble)
-                log.warning("token refused; asking again", trouble=self._health.fault)
+                log.warning("token refused, retrying", trouble=self._health.fault)
                 await asyncio.sleep(pause)
             except SecondPoller as trouble:
                 conflict_since = conflict_since or loop.time()
@@ -145,6 +145,6 @@ class UpdatePoller:
         self._came = asyncio.get_running_loop().time()
         behind = max(numbered) + 1
         if self._offset is not None and behind < self._offset:
-            log.warning("the numbers of updates begin anew", before=self._offset, now=behind)
+            log.warning("update ids restarted lower", before=self._offset, now=behind)
         self._offset = behind
         return fresh

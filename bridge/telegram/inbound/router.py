@@ -142,9 +142,9 @@ async def _handle(context: BotContext, event: Event, chosen: Preferences) -> boo
             await questions.ask_edited(arrived, message, chosen, heard=event.heard)
             return True
         case MessageEdited():
-            log.debug("edited too late", update=arrived.update_id)
+            log.debug("edit came too late", update=arrived.update_id)
         case CommandCall() if _for_another_bot(event):
-            log.debug("a command for another bot", update=arrived.update_id)
+            log.debug("command for another bot", update=arrived.update_id)
         case CommandCall():
             await carry_out(context, _in_their_language(event, chosen))
         case Unreadable():

@@ -62,7 +62,7 @@ class Draft:
         except FloodWait:
             return False  # the chat wants silence; the next slot comes when that is over
         except DraftsImpossible as error:
-            log.info("no drafts here", chat=self._key.chat_id, why=str(error))
+            log.info("drafts not supported", chat=self._key.chat_id, why=str(error))
             self._features.drafts = self._features.drafts and not error.everywhere
             self.possible = False
         except (ContentRejected, TelegramUnreachable) as error:

@@ -147,7 +147,7 @@ class LiveReply:
             blocks = rich.blocks(reply_state.text)
             await self._calls.edit_as_rich(self._turn.chat, self._posts.ids[0], blocks, keyboard)
         except RichImpossible as error:
-            log.warning("no rich messages", why=str(error))
+            log.warning("rich messages not supported", why=str(error))
             self._features.rich = False
         except (
             ChatClosed,
@@ -157,7 +157,7 @@ class LiveReply:
             ContentRejected,
             TelegramUnreachable,
         ) as error:
-            log.info("not made rich", turn=self._turn.id, error=str(error))
+            log.info("rich message not sent", turn=self._turn.id, error=str(error))
 
     async def grow(self) -> None:
         """Show states as they come, at the pace that the chat allows, until cancelled."""

@@ -211,7 +211,9 @@ class Posts:
         if found is None:
             return False
         self._doubt = None
-        log.info("looked for a post", turn=self.turn.id, found=found.post is not None)
+        log.info(
+            "searched for an unconfirmed post", turn=self.turn.id, found=found.post is not None
+        )
         if found.post is None:
             self._vain = found
             return False

@@ -190,7 +190,7 @@ def _standing(change: ChatMemberUpdated, update_id: int) -> Event:
 def _order(order: Command, raw: RawMessage, said: Message, us: Us, update_id: int) -> Event:
     """A command for us, as far as can be told; `/ask` with a question is that question."""
     if order.addressee and order.addressee.casefold() != us.username.casefold():
-        return Ignored("a command for another bot")
+        return Ignored("command for another bot")
     argument = storable(order.argument)
     if order.name == "ask" and (argument or said.quote is not None or said.attachments):
         return Question(

@@ -215,7 +215,7 @@ async def leave_now(context: BotContext, press: CallbackPress, data: LeaveGroup)
     try:
         await context.calls.bot.leave_chat(data.chat_id)
     except TelegramError as error:
-        log.warning("could not leave", chat=data.chat_id, error=str(error))
+        log.warning("leaving the group failed", chat=data.chat_id, error=str(error))
         said = "leave.failed"
     async with context.store.writing() as tx:
         await context.audit(tx, press, "leave", data.chat_id, said.partition(".")[2])

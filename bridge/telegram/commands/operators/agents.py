@@ -44,7 +44,7 @@ async def _learn_name(context: BotContext) -> None:
     try:
         agent = await agent_information(context.coze, own)
     except CozeTrouble as trouble:
-        log.info("the agent's name is not known", trouble=str(trouble))
+        log.info("agent name not available", trouble=str(trouble))
         return
     async with context.store.writing() as tx:
         await agents.add(tx, own, agent.name or own)

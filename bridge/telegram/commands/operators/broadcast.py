@@ -98,7 +98,7 @@ class Broadcasting:
                     await self._send(found)
                     due.set()  # another one may be confirmed already
             except StoreTrouble as trouble:
-                log.error("a broadcast waits", trouble=str(trouble))
+                log.error("broadcast deferred", trouble=str(trouble))
                 self._doubted.clear()  # a claim may have been written down all the same
                 await asyncio.sleep(AFTER_TROUBLE_SECONDS)
                 due.set()
@@ -204,7 +204,7 @@ class Broadcasting:
             try:
                 await self._write(number, chat_id, state)
             except StoreTrouble as trouble:
-                log.error("a delivery is not written down yet", trouble=str(trouble))
+                log.error("delivery not recorded yet", trouble=str(trouble))
                 await asyncio.sleep(pause)
             else:
                 return
@@ -254,7 +254,7 @@ def _came_of(sending: asyncio.Task[int]) -> Delivery:
         case TelegramUnreachable() as trouble if trouble.happened is Happened.NO:
             return Delivery.DUE
         case error:
-            log.warning("not known whether a message arrived", error=type(error).__name__)
+            log.warning("delivery unconfirmed", error=type(error).__name__)
             return Delivery.UNKNOWN
 
 

@@ -52,7 +52,7 @@ async def loglevel(context: BotContext, call: CommandCall) -> None:
 
 
 async def reload(context: BotContext, call: CommandCall) -> None:
-    """Start anew with the settings as they are now, once that is confirmed."""
+    """Restart with the settings as they are now, once that is confirmed."""
     if context.deployment.controls.reload is None:
         await context.answer(call, "reload.cannot")
         return
@@ -60,7 +60,7 @@ async def reload(context: BotContext, call: CommandCall) -> None:
 
 
 async def reload_now(context: BotContext, press: CallbackPress) -> None:
-    """Start anew; with faults in the settings, go on as before and say them."""
+    """Restart; with faults in the settings, go on as before and say them."""
     async with context.store.reading() as tx:
         if await chats.fact(tx, _PRESSED) == press.query_id:
             return

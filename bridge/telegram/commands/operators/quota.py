@@ -75,10 +75,10 @@ async def _show(context: BotContext, call: CommandCall) -> None:
             language,
             "quota.list",
             lines="\n".join(lines) or translate(language, "quota.none"),
-            day_messages=f"{day.messages:,}",
-            day_tokens=f"{day.tokens:,}",
-            month_messages=f"{month.messages:,}",
-            month_tokens=f"{month.tokens:,}",
+            day_messages=day.messages,
+            day_tokens=day.tokens,
+            month_messages=month.messages,
+            month_tokens=month.tokens,
         ),
     )
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
+from bridge.coze.codes import meaning
 from bridge.errors import TelegramUnreachable
 from bridge.model import State
 from bridge.store import chats
@@ -17,6 +18,7 @@ from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.commands.operators.chart import drawn
 from bridge.telegram.files import tempfiles
 from bridge.telegram.files.send import OutgoingFile, Shape, send
+from bridge.telegram.status import BridgeStatus
 from bridge.telegram.updates.events import CommandCall
 from bridge.texts import age, translate
 
@@ -33,27 +35,18 @@ SPANS: dict[str, tuple[float, int]] = {
 async def status(context: BotContext, call: CommandCall) -> None:
     """How the bridge is now."""
     language = language_of(call)
-    pulse = await context.status.read()
+    now = await context.status.read()
     async with context.store.reading() as tx:
         live = await stats.live(tx)
         wrong = await alarms.current(tx)
         failures = await stats.failures(tx, 3)
         paused = await chats.fact(tx, PAUSED)
     running = sum(one.state is State.RUNNING for one in live)
-    left = pulse.token_left
+    left = now.token_left
     lines = [
-        translate(
-            language, "status.version", version=pulse.version, age=age(pulse.uptime, language)
-        ),
-        translate(language, "status.heard", seconds=f"{pulse.heard:.0f}"),
-        translate(
-            language,
-            "status.backlog",
-            updates=max(0, pulse.updates_waiting - 1),  # without this command
-            waiting=len(live) - running,
-            running=running,
-        ),
-        translate(language, "status.pace", calls=pulse.calls_in_flight, silent=len(pulse.silences)),
+        translate(language, "status.version", version=now.version, age=age(now.uptime, language)),
+        translate(language, "status.heard", seconds=f"{now.heard:.0f}"),
+        *_load(language, now, waiting=len(live) - running, running=running),
     ]
     if left is not None:
         lines.append(translate(language, "status.token", age=age(max(1.0, left), language)))
@@ -62,6 +55,20 @@ async def status(context: BotContext, call: CommandCall) -> None:
     lines += [f"🔴 {alarm.what}" for alarm in wrong]
     lines += [f"⚠️ {_failure(one, language)}" for one in failures]
     await context.write(call, "\n".join(lines))
+
+
+def _load(language: str, now: BridgeStatus, *, waiting: int, running: int) -> list[str]:
+    """What waits and goes on, and only that."""
+    updates = max(0, now.updates_waiting - 1)  # without this command
+    counts = {
+        "status.updates": updates,
+        "status.waiting": waiting,
+        "status.running": running,
+        "status.calls": now.calls_in_flight,
+        "status.silent": len(now.silences),
+    }
+    lines = [translate(language, key, count=count) for key, count in counts.items() if count]
+    return lines or [translate(language, "status.idle")]
 
 
 async def errors(context: BotContext, call: CommandCall) -> None:
@@ -105,21 +112,29 @@ async def statistics(context: BotContext, call: CommandCall) -> None:
 
 
 def _numbers(found: Stats, language: str, word: str) -> str:
-    errors = ", ".join(f"{kind} × {count}" for kind, count in sorted(found.errors.items())) or "–"
+    errors = ", ".join(
+        f"{_meaning(code)} × {count}" for code, count in sorted(found.errors.items())
+    )
     return translate(
         language,
         "stats.text",
         span=translate(language, f"stats.{word}"),
-        messages=f"{found.messages:,}",
-        people=f"{found.people:,}",
-        chats=f"{found.chats:,}",
+        messages=found.messages,
+        people=found.people,
+        chats=found.chats,
         tokens=f"{'≈ ' if found.estimated else ''}{found.tokens:,}",
         first=f"{found.first_text[0]:.1f}",
         first_late=f"{found.first_text[1]:.1f}",
         end=f"{found.end[0]:.1f}",
         end_late=f"{found.end[1]:.1f}",
-        errors=errors,
+        errors=errors or "–",
     )
+
+
+def _meaning(code: str) -> str:
+    """A code of Coze with what it means, where that is known."""
+    words = meaning(code)
+    return f"{code} ({words})" if words else code
 
 
 async def acts(context: BotContext, call: CommandCall) -> None:
