@@ -289,7 +289,7 @@ async def test_red_events_are_told_once_and_when_they_are_over(world: World) -> 
 async def test_people_read_what_is_kept_and_have_it_deleted(world: World) -> None:
     ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
     async with world.bridge(**operator(ann)) as app:
-        assert "conversation at Coze (127.0.0.1" in (await said(world, bo, "/privacy")).text
+        assert "Coze (127.0.0.1" in (await said(world, bo, "/privacy")).text
         await said(world, ann, "/quota person messages day 3")
         await said(world, bo, "remember the number 4711")
         world.coze.use(saying(ANSWER))
@@ -329,7 +329,7 @@ async def test_nobody_can_press_the_deletion_of_another(world: World) -> None:
         assert "somebody else" in world.telegram.answers[query]
         query = world.telegram.press(ann, post.message_id, "Delete all of it", chat=group)
         await world.telegram.until(lambda: query in world.telegram.answers, 100)
-        assert "Deleted: 1 questions" in world.posts(group)[-1].text
+        assert "Deleted: 1 question and" in world.posts(group)[-1].text
 
 
 @in_a_fast_world
