@@ -115,7 +115,7 @@ async def running(
 
 
 def _works(has: Parts, health: Health) -> dict[str, Callable[[], Coroutine[None, None, None]]]:
-    """What goes on beside the polling until the bridge ends, by its name."""
+    """Return what goes on beside the polling until the bridge ends, by its name."""
     context, alarms = has.context, has.alarms
     store, pacer = context.store, context.calls.pacer
     return {
@@ -134,7 +134,7 @@ def _works(has: Parts, health: Health) -> dict[str, Callable[[], Coroutine[None,
 async def _owned(
     work: Callable[[], Coroutine[None, None, None]], name: str
 ) -> AsyncIterator[asyncio.Task[None]]:
-    """A task that ends with the context."""
+    """Give a task that ends with the context."""
     task = asyncio.create_task(work(), name=name)
     try:
         yield task

@@ -29,12 +29,12 @@ REFUSALS = 3
 
 
 def coze_deployment(settings: Settings) -> Deployment:
-    """The Coze that the settings name."""
+    """Return the Coze that the settings name."""
     return deployment(settings.coze_api_base, settings.coze_jwt_oauth_audience)
 
 
 def coze_client(settings: Settings, metrics: Metrics | None = None) -> Coze:
-    """A client of the Coze in the settings. Raises SettingsTrouble when its key is unusable."""
+    """Return a client of the Coze in the settings. Raises SettingsTrouble when its key is unusable."""
     where, way_in = coze_deployment(settings), _way_in(settings)
     return Coze(where, way_in, proxy=settings.coze_proxy, metrics=metrics)
 
@@ -58,7 +58,7 @@ def _way_in(settings: Settings) -> Auth:
 
 
 def agent_home(settings: Settings) -> AgentAccount:
-    """What the chats' conversations belong to."""
+    """Return what the chats' conversations belong to."""
     return AgentAccount(
         settings.coze_bot_id,
         coze_deployment(settings).base,
@@ -75,7 +75,7 @@ def coze_place(settings: Settings) -> str:
 
 
 def downloads(settings: Settings, bot: Bot) -> Downloads:
-    """Where the files lie that people send."""
+    """Return where the files lie that people send."""
     root, token = settings.telegram_api_base_url, settings.telegram_bot_token.get_secret_value()
     local = settings.bridge_local_files
     return Downloads(bot, f"{root}/file/bot{token}", settings.telegram_proxy, local=local)
@@ -84,7 +84,7 @@ def downloads(settings: Settings, bot: Bot) -> Downloads:
 def telegram_bot(
     settings: Settings, metrics: Metrics | None = None, clock: TelegramClock | None = None
 ) -> Bot:
-    """The library's bot, with time-outs above the server's own flood wait of eight seconds."""
+    """Return the library's bot, with time-outs above the server's own flood wait of eight seconds."""
     root = settings.telegram_api_base_url
     in_use(settings.telegram_bot_token.get_secret_value())
     return Bot(

@@ -101,13 +101,13 @@ class Metrics:
         return Histogram(f"{PREFIX}_{name}", what, buckets=buckets, registry=self.registry)
 
     def took(self, kind: str) -> None:
-        """An update was taken; `kind` is one of those that we ask for, or `other`."""
+        """Count an update; `kind` is one of those that we ask for, or `other`."""
         self._updates.labels(kind).inc()
 
     def settled(
         self, outcome: str, code: str | None, tokens: tuple[int, int], seconds: float
     ) -> None:
-        """A turn has its end: what it cost (in, out), and how long after its coming it is."""
+        """Count a turn that has its end: its cost (in, out), and how long after its coming it is."""
         self._settled.labels(outcome).inc()
         for direction, count in zip(("in", "out"), tokens, strict=True):
             self._tokens.labels(direction).inc(max(0, count))
@@ -117,19 +117,19 @@ class Metrics:
             self._answer.observe(max(0.0, seconds))
 
     def first_text(self, seconds: float) -> None:
-        """The first text of an answer stands, so many seconds after its question came."""
+        """Note the first text of an answer, so many seconds after its question came."""
         self._first_text.observe(max(0.0, seconds))
 
     def interim(self, seconds: float) -> None:
-        """An interim text stands, whose oldest part is so old."""
+        """Note an interim text, whose oldest part is so old."""
         self._staleness.observe(max(0.0, seconds))
 
     def final(self, seconds: float) -> None:
-        """A complete text stands, so many seconds after its run ended."""
+        """Note a complete text, so many seconds after its run ended."""
         self._final_lag.observe(max(0.0, seconds))
 
     def called(self, method: str, status: int | None) -> None:
-        """A call of the Bot API was answered with an HTTP status, or got lost (None)."""
+        """Count a call of the Bot API by its HTTP status; None when it got lost."""
         told = outcome(status)
         self._calls.labels(method, told).inc()
         if told == "flood":
@@ -140,7 +140,7 @@ class Metrics:
         self._coze.labels(_code(code)).inc()
 
     def exposed(self, now: Gauged) -> bytes:
-        """All of it as text, for CONTENT_TYPE."""
+        """Return all of it as text, for CONTENT_TYPE."""
         for gauge, value in (
             (self._chats_answering, now.chats_answering),
             (self._turns_waiting, now.turns_waiting),
@@ -157,7 +157,7 @@ class Metrics:
 
 
 def outcome(status: int | None) -> str:
-    """What an HTTP status of the Bot API means: `ok`, `flood`, `refused` or `lost`. Pure."""
+    """Return what an HTTP status of the Bot API means: `ok`, `flood`, `refused` or `lost`. Pure."""
     if status == _OK:
         return "ok"
     if status == _TOO_MANY:

@@ -154,7 +154,7 @@ NEXT: dict[State, frozenset[State]] = {
 
 
 def before(state: State) -> frozenset[State]:
-    """The states from which a turn may become `state`."""
+    """Return the states from which a turn may become `state`."""
     return frozenset(earlier for earlier, later in NEXT.items() if state in later)
 
 
@@ -269,12 +269,12 @@ class Turn:
         return tuple(found.values())
 
     def late(self, now: float) -> float:
-        """How many seconds ago its last message was written; 0 when that does not count."""
+        """Return how many seconds ago its last message was written; 0 when that does not count."""
         written = self.parts[-1].written_at if self.parts else None
         return max(0.0, now - written) if written else 0.0
 
     def begun(self, run_id: str, conversation_id: str) -> Self:
-        """The turn once its run is known."""
+        """Return the turn once its run is known."""
         return replace(self, run_id=run_id, conversation_id=conversation_id, asked=True)
 
 

@@ -164,7 +164,7 @@ def _deployment(settings: Settings, bot: Bot, controls: ProcessControls) -> Depl
 def _replies(
     settings: Settings, sides: Neighbours, deployment: Deployment, reactions: Reactions
 ) -> ReplyFactory:
-    """What the replies of turns are made of."""
+    """Return what the replies of turns are made of."""
     calls = sides.calls
     delivery = FileDelivery(
         calls.store,
@@ -185,7 +185,7 @@ def _lanes(
     alarms: Alarms,
     replies: ReplyFactory,
 ) -> Lanes:
-    """What answers turns, chat by chat."""
+    """Return what answers turns, chat by chat."""
     store = sides.calls.store
     attachments = Attachments(sides.coze, store, sides.downloads, coze_place(settings))
     answering = Answering(

@@ -75,11 +75,11 @@ class Preferences:
     """The id of the agent that answers."""
 
     def conversation_owner(self, person_id: int, *, private: bool) -> int:
-        """Whose conversation somebody's questions belong to; 0 for the one that all share."""
+        """Return whose conversation somebody's questions belong to; 0 for the one that all share."""
         return person_id if self.memory is Memory.MEMBER and not private else 0
 
     def over(self, default: "Preferences") -> "Preferences":
-        """These choices, and the default's where nothing was chosen."""
+        """Return these choices, and the default's where nothing was chosen."""
         return Preferences(
             reasoning=self.reasoning or default.reasoning,
             suggestions=default.suggestions if self.suggestions is None else self.suggestions,

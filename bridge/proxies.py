@@ -91,7 +91,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_excepted(host: str, port: int | None, exceptions: str) -> bool:
-    """Whether `NO_PROXY` names a host: by itself, its domain, its network, or a `*`."""
+    """Return whether `NO_PROXY` names a host: by itself, its domain, its network, or a `*`."""
     entries = re.split(r"[,;|\s]+", exceptions.strip("'\"").casefold())
     return any(_excepts(entry.strip("'\""), host.rstrip("."), port) for entry in entries if entry)
 

@@ -38,14 +38,14 @@ def in_use(secret: str) -> None:
 
 
 def redacted(text: str) -> str:
-    """The text with everything that is or looks like a secret replaced."""
+    """Return the text with everything that is or looks like a secret replaced."""
     for _, pattern in _in_use:
         text = pattern.sub(SECRET, text)
     return _SECRETS.sub(SECRET, text)
 
 
 def without_words(text: str, words: str) -> str:
-    """The text without what it quotes of somebody's words, in whatever letters. Pure."""
+    """Return the text without what it quotes of somebody's words, in whatever letters. Pure."""
     text = _UNICODE.sub(lambda one: chr(int(one[1], 16)), text)
     matcher = SequenceMatcher(None, _plain(text), _plain(words[:MOST_WORDS]), autojunk=False)
     while (found := matcher.find_longest_match()).size >= LEAST_CHARACTERS:
@@ -58,6 +58,6 @@ _UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def _plain(text: str) -> str:
-    """The text in small letters, as long as before, with one kind of blank."""
+    """Return the text in small letters, as long as before, with one kind of blank."""
     small = "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
     return re.sub(r"[\s+]", " ", small)

@@ -75,7 +75,7 @@ async def serving(
 
 
 def local_only(app: ASGIApp) -> ASGIApp:
-    """The same for requests by this machine's own names.
+    """Return the same for requests by this machine's own names.
 
     A foreign site whose name was made to lead here (DNS rebinding) sends its own name; a tunnel may
     have another port.

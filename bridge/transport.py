@@ -38,7 +38,7 @@ FILES_CURE = "Raise the limit of open files (`ulimit -n`, or LimitNOFILE of the 
 
 
 def out_of_files(error: BaseException | None) -> bool:
-    """Whether a connection failed since this process may open no more files."""
+    """Return whether a connection failed since this process may open no more files."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             return True

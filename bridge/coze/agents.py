@@ -18,7 +18,7 @@ class Agent:
 
 
 async def agent_information(coze: Coze, agent_id: str) -> Agent:
-    """The agent's presentation, from whichever of the two endpoints this deployment has.
+    """Return the agent's presentation, from whichever of the two endpoints this deployment has.
 
     Raises AgentUnavailable when Coze does not know the agent or it is not published.
     """
@@ -51,7 +51,7 @@ def _agent(agent_id: str, content: Json) -> Agent:
 
 
 async def account_id(coze: Coze) -> str | None:
-    """Whose token it is, for telling accounts apart; None where the deployment cannot say."""
+    """Return whose token it is, for telling accounts apart; None where the deployment cannot say."""
     try:
         answer = await coze.call("Looking up the account", "GET", "/v1/users/me")
     except (NotOffered, Forbidden, BadRequest):

@@ -24,7 +24,7 @@ class Voice:
 
 
 async def transcribe(coze: Coze, path: Path, name: str) -> str:
-    """What is said in a recording; empty when nothing is. Raises NotOffered, Forbidden and others."""
+    """Return what is said in a recording; empty when nothing is. Raises NotOffered, Forbidden and others."""
     doing = "Writing down a voice message"
     with path.open("rb") as content:
         answer = await coze.call(doing, "POST", "/v1/audio/transcriptions", file=(name, content))
@@ -32,7 +32,7 @@ async def transcribe(coze: Coze, path: Path, name: str) -> str:
 
 
 async def speak(coze: Coze, text: str, voice_id: str) -> bytes:
-    """A piece of text as OGG/Opus, which Telegram shows as a voice message.
+    """Return a piece of text as OGG/Opus, which Telegram shows as a voice message.
 
     Raises NotOffered, Forbidden and what every call may raise.
     """
@@ -44,7 +44,7 @@ async def speak(coze: Coze, text: str, voice_id: str) -> bytes:
 
 
 async def voices(coze: Coze) -> Sequence[Voice]:
-    """The voices of the account and of the system, at most a few hundred."""
+    """Return the voices of the account and of the system, at most a few hundred."""
     return [voice async for voice in _voices(coze)]
 
 

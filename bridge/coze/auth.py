@@ -81,7 +81,7 @@ class _Token:
     ends: float
 
     def stale(self, now: float) -> bool:
-        """Whether to renew it: when less than 60 s, at most half of a short life, remains."""
+        """Return whether to renew it: when less than 60 s, at most half of a short life, remains."""
         life = self.ends - self.issued
         return self.ends - now < min(max(60.0, 0.05 * life), 0.5 * life)
 
@@ -173,7 +173,7 @@ class JWTApp(Auth):
         )
 
     def _renewed(self, old: _Token | None, response: httpx.Response) -> _Token:
-        """The token in the answer; the old one while it lives and Coze itself fails."""
+        """Return the token in the answer; the old one while it lives and Coze itself fails."""
         now = self._clock()
         try:
             self._token = _token(response, now)
@@ -239,7 +239,7 @@ def _cure(error: str, what: str) -> str:
 
 
 def _number(found: object) -> float:
-    """A time in seconds, however it is written; 0 makes a token that ends at once."""
+    """Return a time in seconds, however it is written; 0 makes a token that ends at once."""
     try:
         return float(str(found))
     except ValueError:
@@ -247,7 +247,7 @@ def _number(found: object) -> float:
 
 
 async def _rejected(response: httpx.Response) -> bool:
-    """Whether the server refused the token; a stream that began did not."""
+    """Return whether the server refused the token; a stream that began did not."""
     if response.status_code == 401:
         return True
     if "json" not in response.headers.get("content-type", ""):
@@ -258,7 +258,7 @@ async def _rejected(response: httpx.Response) -> bool:
 
 
 def private_key(pem: str | None = None, path: Path | None = None) -> RSAPrivateKey:
-    r"""The RSA key from the text of a PEM (literal `\n` allowed) or from a file.
+    r"""Return the RSA key from the text of a PEM (literal `\n` allowed) or from a file.
 
     Raises ValueError, worded for the operator and without a byte of the key.
     """

@@ -66,7 +66,7 @@ def _flow_card(flow: Json) -> Card | None:
 
 
 def _inner(content: Json, key: str) -> object:
-    """A member that is JSON, or JSON in a string."""
+    """Return a member that is JSON, or JSON in a string."""
     found = content.get(key)
     return read_json(found) if isinstance(found, str) else found
 
@@ -76,7 +76,7 @@ def _as_object(found: object) -> Json:
 
 
 def _folded(found: object, deep: int) -> object:
-    """The same with keys in small letters; what lies too deep is left out."""
+    """Return the same with keys in small letters; what lies too deep is left out."""
     if isinstance(found, Mapping):
         return {
             str(key).casefold(): _folded(value, deep - 1) for key, value in found.items() if deep
@@ -106,7 +106,7 @@ def _options(inner: Json) -> tuple[str, ...]:
 
 
 def _form(items: list[object]) -> Card | None:
-    """An input node: the names of its fields, with what is said about each."""
+    """Return an input node: the names of its fields, with what is said about each."""
     named = [
         (name, " ".join(text_of(item, "description").split()))
         for item in items

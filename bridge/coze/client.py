@@ -138,7 +138,7 @@ class Coze(OwnsHttp):
             raise self._noted(trouble) from trouble.__cause__
 
     def _noted(self, trouble: CozeTrouble) -> CozeTrouble:
-        """The trouble, counted; a refused token is given up, or cannot be had anew."""
+        """Return the trouble, counted; a refused token is given up, or cannot be had anew."""
         self._metrics.coze_failed(trouble.code)
         if type(trouble) is not Unauthorized:
             return trouble
@@ -217,7 +217,7 @@ class Coze(OwnsHttp):
             raise self._noted(Garbled(doing, str(error), log_id=log_id)) from error
 
     def _looked_at(self, read: Event) -> Event:
-        """The event, its trouble counted."""
+        """Return the event, its trouble counted."""
         if isinstance(read, Broke):
             return Broke(self._noted(read.trouble))
         if isinstance(read, Ended) and read.run.failure is not None:
@@ -240,7 +240,7 @@ async def _pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
 
 
 async def _beginning(doing: str, pieces: AsyncIterator[bytes]) -> bytes:
-    """The bytes up to the first that says what this is; fewer only when there are no more."""
+    """Return the bytes up to the first that says what this is; fewer only when there are no more."""
     begin = b""
     try:
         async for piece in pieces:
@@ -253,7 +253,7 @@ async def _beginning(doing: str, pieces: AsyncIterator[bytes]) -> bytes:
 
 
 def _is_stream(begin: bytes, response: httpx.Response) -> bool:
-    """Whether what begins so is a stream of events, whatever it is called."""
+    """Return whether what begins so is a stream of events, whatever it is called."""
     first = begin.lstrip(_BLANK)
     if _FIELD.match(first):
         return True
@@ -261,7 +261,7 @@ def _is_stream(begin: bytes, response: httpx.Response) -> bool:
 
 
 async def _rest(doing: str, pieces: AsyncIterator[bytes]) -> bytes:
-    """What is left of an answer."""
+    """Return what is left of an answer."""
     found = bytearray()
     try:
         async with asyncio.timeout(READ_SECONDS):
@@ -293,7 +293,7 @@ def _run_in(envelope: Json) -> Event:
 
 
 def _transport(doing: str, error: Exception, *, begun: bool = False) -> CozeTrouble:
-    """A broken connection as a trouble; only before the request was sent is it harmless."""
+    """Return a broken connection as a trouble; only before the request was sent is it harmless."""
     if isinstance(error, AnswerTooLarge):
         return Garbled(doing, f"the answer is {error}")
     if out_of_files(error):
@@ -305,7 +305,7 @@ def _transport(doing: str, error: Exception, *, begun: bool = False) -> CozeTrou
 
 
 def _address(error: Exception) -> str:
-    """The host that a request went to."""
+    """Return the host that a request went to."""
     request = getattr(error, "_request", None)
     if not isinstance(request, httpx.Request):
         return "Coze"
@@ -314,13 +314,13 @@ def _address(error: Exception) -> str:
 
 
 def log_id_of(response: httpx.Response) -> str | None:
-    """The id by which Coze's support finds the request; coze-studio names it differently."""
+    """Return the id by which Coze's support finds the request; coze-studio names it differently."""
     found = response.headers.get("x-tt-logid") or response.headers.get("x-log-id")
     return str(found) if found else None
 
 
 def _envelope(doing: str, response: httpx.Response, whole: bytes | None = None) -> Json:
-    """The answer's envelope. A missing `code` is a success; a code is an error at any status."""
+    """Return the answer's envelope. A missing `code` is a success; a code is an error at any status."""
     log_id = log_id_of(response)
     status = response.status_code
     content = read_object(response.content if whole is None else whole)

@@ -129,7 +129,7 @@ def trouble(
     status: int = 200,
     in_run: bool = False,
 ) -> CozeTrouble:
-    """The trouble that an error code (or, without one, an HTTP status) means.
+    """Return the trouble that an error code (or, without one, an HTTP status) means.
 
     `in_run` says that the run had begun when it failed: then it happened, whatever the code.
     """
@@ -155,14 +155,14 @@ def meaning(code: str) -> str:
 
 
 def _named(msg: str) -> type[CozeTrouble]:
-    """Which resource is unknown: the message may name the parameter that names it."""
+    """Return which resource is unknown: the message may name the parameter that names it."""
     if "bot_id=" in msg:
         return AgentUnavailable
     return RunUnknown if "chat_id=" in msg else ResourceUnknown
 
 
 def _by_family(number: str, status: int, *, in_run: bool) -> type[CozeTrouble]:
-    """What an unlisted code means: 4xxx is ours to mend, anything in a run is the agent's."""
+    """Return what an unlisted code means: 4xxx is ours to mend, anything in a run is the agent's."""
     if in_run:
         return RunFailed
     if status >= 500:

@@ -82,7 +82,7 @@ def _objects(content: str) -> Said:
 
 
 def _bare(content: str) -> str:
-    """A content without what stands around its JSON."""
+    """Return a content without what stands around its JSON."""
     bare = content.strip("\ufeff \t\r\n")
     fenced = _FENCED.match(bare)
     return fenced[1] if fenced else bare

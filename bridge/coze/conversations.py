@@ -17,14 +17,14 @@ class Conversation:
 
 
 async def create_conversation(coze: Coze, agent_id: str) -> Conversation:
-    """A fresh conversation with an agent. Raises CozeTrouble."""
+    """Return a fresh conversation with an agent. Raises CozeTrouble."""
     doing = "Opening a conversation with the agent"
     answer = await coze.call(doing, "POST", "/v1/conversation/create", body={"bot_id": agent_id})
     return _conversation(doing, object_of(answer, "data"))
 
 
 async def retrieve_conversation(coze: Coze, conversation_id: str) -> Conversation:
-    """What Coze knows of a conversation. Raises ConversationLost when it knows nothing."""
+    """Return what Coze knows of a conversation. Raises ConversationLost when it knows nothing."""
     doing = "Looking up the conversation"
     answer = await coze.call(
         doing, "GET", "/v1/conversation/retrieve", query={"conversation_id": conversation_id}
@@ -51,7 +51,7 @@ async def delete_conversation(coze: Coze, conversation_id: str) -> None:
 async def newest_messages(
     coze: Coze, conversation_id: str, limit: int = 20
 ) -> Sequence[RunMessage]:
-    """The newest questions and answers of a conversation, newest first (at most 50)."""
+    """Return the newest questions and answers of a conversation, newest first (at most 50)."""
     answer = await coze.call(
         "Reading the conversation",
         "POST",

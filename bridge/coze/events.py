@@ -229,7 +229,7 @@ def read_json(text: str | bytes) -> object:
 
 
 def read_object(text: str | bytes) -> Json | None:
-    """A JSON object, or None when `text` is something else."""
+    """Return a JSON object, or None when `text` is something else."""
     content = read_json(text)
     return content if isinstance(content, dict) else None
 
@@ -250,7 +250,7 @@ def read_run(content: Json, status: Status | None = None, log_id: str | None = N
 
 
 def read_status(word: str) -> Status:
-    """A run's status in any of its spellings; an unknown one counts as still running."""
+    """Return a run's status in any of its spellings; an unknown one counts as still running."""
     try:
         return Status(word)
     except ValueError:
@@ -281,7 +281,7 @@ def read_message(content: Json) -> RunMessage:
 
 
 def text_of(content: Json, key: str) -> str:
-    """A member as text: ids come as strings or numbers, absent ones as null.
+    """Return a member as text: ids come as strings or numbers, absent ones as null.
 
     Half a character, which JSON can escape and nothing can store, becomes a question mark of its own.
     """
@@ -295,13 +295,13 @@ def text_of(content: Json, key: str) -> str:
 
 
 def object_of(content: Json, key: str) -> Json:
-    """A member that is an object, or an empty one."""
+    """Return a member that is an object, or an empty one."""
     found = content.get(key)
     return found if isinstance(found, dict) else {}
 
 
 def objects_of(content: Json, key: str) -> Sequence[Json]:
-    """The objects in a member that is a list; absent or null is an empty list."""
+    """Return the objects in a member that is a list; absent or null is an empty list."""
     found = content.get(key)
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
@@ -320,7 +320,7 @@ def _count(content: Json, key: str) -> int:
 
 
 def _failure(content: Json, log_id: str | None, *, in_run: bool) -> CozeTrouble:
-    """The trouble in a run's `last_error`, or in a bare `{code, msg}`; `{}` has neither."""
+    """Return the trouble in a run's `last_error`, or in a bare `{code, msg}`; `{}` has neither."""
     error = object_of(content, "last_error") or content
     code = text_of(error, "code")
     return trouble(

@@ -22,7 +22,7 @@ _WRITTEN = frozenset(["csv", "cpp", "py", "java", "c"])
 
 
 def written(name: str) -> bool:
-    """Whether files of that name hold plain text, as far as the name tells."""
+    """Return whether files of that name hold plain text, as far as the name tells."""
     return _extension(name) in _WRITTEN or not taken(name)
 
 
@@ -31,7 +31,7 @@ def _extension(name: str) -> str:
 
 
 def taken(name: str) -> bool:
-    """Whether Coze takes files of that name."""
+    """Return whether Coze takes files of that name."""
     return _extension(name) in TYPES
 
 

@@ -100,7 +100,7 @@ async def rejoin(
 
 
 async def _found(coze: Coze, question: Question, cause: CozeTrouble | None) -> str:
-    """The id of the question's run."""
+    """Return the id of the question's run."""
     answered = cause is not None and not isinstance(cause, Interrupted)
     try:
         with _asked(Happened.UNKNOWN):
@@ -118,7 +118,7 @@ async def _found(coze: Coze, question: Question, cause: CozeTrouble | None) -> s
 
 @contextmanager
 def _asked(happened: Happened) -> Iterator[None]:
-    """What fails in here fails after the question: whoever asks again would ask twice."""
+    """Give what fails in here fails after the question: whoever asks again would ask twice."""
     try:
         yield
     except CozeTrouble as trouble:
@@ -172,7 +172,7 @@ def _new(event: Event, heard: _Heard) -> bool:
 
 
 def _whole(run: Run, began: Run | None) -> Run:
-    """The end's run with the ids of the beginning: failures may come without any."""
+    """Return the end's run with the ids of the beginning: failures may come without any."""
     if began is None:
         return run
     return replace(
@@ -185,7 +185,7 @@ def _after(trouble: CozeTrouble, heard: _Heard) -> CozeTrouble:
 
 
 async def _close(coze: Coze, question: Question, heard: _Heard) -> AsyncGenerator[Event, None]:
-    """The end of a stream that ended well: with a last look where it left doubts."""
+    """Yield the end of a stream that ended well: with a last look where it left doubts."""
     run = heard.ended or _whole(
         Run("", question.conversation_id, Status.COMPLETED), heard.began
     )  # a chatflow's question ends with `done` alone
@@ -242,7 +242,7 @@ async def _to_the_end(
 
 
 async def _all_answered(coze: Coze, conversation_id: str, run_id: str) -> list[RunMessage]:
-    """The messages of a failed run if all answers were given before it failed; else none."""
+    """Return the messages of a failed run if all answers were given before it failed; else none."""
     try:
         messages = list(await list_run(coze, conversation_id, run_id))
     except CozeTrouble:
@@ -255,14 +255,14 @@ async def _all_answered(coze: Coze, conversation_id: str, run_id: str) -> list[R
 
 
 def _wants_tools(run: Run) -> bool:
-    """Whether it waits for tools of ours; a `reply_message` waits for the person instead."""
+    """Return whether it waits for tools of ours; a `reply_message` waits for the person instead."""
     return run.status is Status.REQUIRES_ACTION and any(
         call.kind == "function" for call in run.tool_calls
     )
 
 
 async def _over(coze: Coze, conversation_id: str, run_id: str) -> Run:
-    """The run once it is over. Raises Interrupted when patience ends."""
+    """Return the run once it is over. Raises Interrupted when patience ends."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE_SECONDS
     for pause in _pauses():
@@ -280,7 +280,7 @@ async def _over(coze: Coze, conversation_id: str, run_id: str) -> Run:
 
 
 def _pauses() -> Iterator[float]:
-    """Seconds between looks: Coze asks for at most one a second, and slower is kinder."""
+    """Yield seconds between looks: Coze asks for at most one a second, and slower is kinder."""
     for _ in range(10):
         yield 1.0
     for _ in range(10):
@@ -301,7 +301,7 @@ async def _patiently_list(coze: Coze, conversation_id: str, run_id: str) -> list
 
 
 async def find(coze: Coze, question: Question) -> str | None:
-    """The id of the run that answers the question, by the mark in its `meta_data`.
+    """Return the id of the run that answers the question, by the mark in its `meta_data`.
 
     None when Coze, asked several times, keeps no such question: it never arrived. Raises
     Interrupted when that cannot be told.
@@ -331,7 +331,7 @@ async def find(coze: Coze, question: Question) -> str | None:
 
 
 def _may_be(message: RunMessage, question: Question) -> bool:
-    """Whether a message without a mark may be the question; what its files say is not known here."""
+    """Return whether a message without a mark may be the question; what its files say is not known here."""
     if message.kind is MessageKind.ANSWER:
         return False
     return message.content_type == "object_string" or message.text.startswith(question.text)

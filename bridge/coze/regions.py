@@ -29,7 +29,7 @@ class Deployment:
 
 
 def deployment(base: str, audience: str | None = None) -> Deployment:
-    """The deployment at `base`; `audience` overrides the host that follows from the base.
+    """Return the deployment at `base`; `audience` overrides the host that follows from the base.
 
     Raises ValueError, worded for the operator, when `base` cannot be an API base.
     """

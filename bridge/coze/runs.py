@@ -60,7 +60,7 @@ def _body(question: Question, *, stream: bool) -> Json:
 
 
 def _content(question: Question) -> str:
-    """The text, or with files a list as JSON: one text at most, and no text alone."""
+    """Return the text, or with files a list as JSON: one text at most, and no text alone."""
     if not question.files:
         return question.text
     items = [{"type": kind, "file_id": file_id} for kind, file_id in question.files]
@@ -83,7 +83,7 @@ def start_run(
 
 
 async def retrieve_run(coze: Coze, conversation_id: str, run_id: str) -> Run:
-    """Where a run stands. Raises RunUnknown when Coze does not know it."""
+    """Return where a run stands. Raises RunUnknown when Coze does not know it."""
     doing = "Looking up the run"
     answer = await coze.call(
         doing,
@@ -95,7 +95,7 @@ async def retrieve_run(coze: Coze, conversation_id: str, run_id: str) -> Run:
 
 
 async def list_run(coze: Coze, conversation_id: str, run_id: str) -> Sequence[RunMessage]:
-    """All messages of a run in Coze's order; a failed run's answer may hold none."""
+    """Return all messages of a run in Coze's order; a failed run's answer may hold none."""
     answer = await coze.call(
         "Reading the run's messages",
         "GET",

@@ -43,7 +43,7 @@ class Decoder:
         self._size = 0
 
     def feed(self, piece: bytes) -> Iterator[ServerSentEvent]:
-        """The events that `piece` completes. Raises EventTooLarge."""
+        """Yield the events that `piece` completes. Raises EventTooLarge."""
         start = len(self._rest)
         self._rest += piece
         while (end := self._rest.find(b"\n", start)) >= 0:
@@ -57,7 +57,7 @@ class Decoder:
             raise EventTooLarge(f"an event is over {LARGEST_EVENT} bytes")
 
     def end(self) -> Iterator[ServerSentEvent]:
-        """The event that the stream's end completes, if there is one."""
+        """Yield the event that the stream's end completes, if there is one."""
         rest = bytes(self._rest)
         self._rest.clear()
         event = self._line(rest) or self._dispatch()
@@ -88,7 +88,7 @@ class Decoder:
 async def events(
     pieces: AsyncIterable[bytes], breath_seconds: float = 0.0
 ) -> AsyncGenerator[ServerSentEvent, None]:
-    """The events of a byte stream, the last one also when it only ends with the stream.
+    """Yield the events of a byte stream, the last one also when it only ends with the stream.
 
     After a piece that held events the stream is left alone for `breath_seconds`; the transport goes
     on reading, and what comes meanwhile is taken in one go. The first pieces, which say that there

@@ -121,7 +121,7 @@ def _write(piece: str) -> None:
 
 @asynccontextmanager
 async def _memory() -> AsyncIterator[Store]:
-    """A store that lasts as long as the talk."""
+    """Give a store that lasts as long as the talk."""
     with tempfile.TemporaryDirectory(prefix="bridge-chat-") as folder:
         store = Store(f"sqlite+aiosqlite:///{Path(folder) / 'chat.db'}")
         try:
@@ -139,7 +139,7 @@ async def _next_line(console: Console, lines: asyncio.Queue[str | None]) -> str 
 
 
 def _lines() -> asyncio.Queue[str | None]:
-    """The lines of standard input; None at its end.
+    """Return the lines of standard input; None at its end.
 
     A thread reads them: a terminal's input cannot be awaited on every system.
     """

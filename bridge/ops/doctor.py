@@ -40,7 +40,7 @@ LISTEN_SECONDS = 8
 
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """All findings, each as soon as it is known."""
+    """Yield all findings, each as soon as it is known."""
     async for finding in _telegram(settings):
         yield finding
     async for finding in _coze(settings):
@@ -55,7 +55,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _operators(settings: Settings) -> Collection[int]:
-    """Who became an operator by the code; nobody where the database cannot say."""
+    """Return who became an operator by the code; nobody where the database cannot say."""
     try:
         store = Store(settings.database_url)
     except StoreTrouble:
@@ -118,7 +118,7 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def _host(address: str) -> str:
-    """Where an address leads, without a password in it."""
+    """Return where an address leads, without a password in it."""
     return urlsplit(address).netloc.rpartition("@")[2]
 
 
@@ -167,7 +167,7 @@ async def _coze(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _sign_in(settings: Settings, trouble: CozeTrouble) -> Finding:
-    """Why the way in is closed; a key of the other cloud is the commonest cause."""
+    """Return why the way in is closed; a key of the other cloud is the commonest cause."""
     base = settings.coze_api_base
     cure = trouble.cure
     if isinstance(trouble, SignInRefused) and base in (COM, CN):
@@ -176,7 +176,7 @@ async def _sign_in(settings: Settings, trouble: CozeTrouble) -> Finding:
 
 
 async def _clock(settings: Settings) -> Finding:
-    """A JWT is refused by a clock that is wrong; every HTTP answer says what time it is."""
+    """Compare the clocks: a JWT is refused by a wrong one, and every HTTP answer says what time it is."""
     try:
         async with http_client(
             settings.coze_proxy, limits=httpx.Limits(), timeout=httpx.Timeout(10.0)
@@ -231,7 +231,7 @@ async def _permissions(coze: Coze, settings: Settings) -> Finding:
 
 
 async def _permitted(call: Coroutine[None, None, object]) -> bool:
-    """Whether a call about a run that does not exist fails for that reason only."""
+    """Return whether a call about a run that does not exist fails for that reason only."""
     try:
         await call
     except Forbidden:

@@ -17,7 +17,7 @@ _WAYS = (
 
 
 async def check_files(coze: Coze, settings: Settings) -> AsyncIterator[Finding]:
-    """What people can send besides text, and whether answers can be spoken."""
+    """Yield what people can send besides text, and whether answers can be spoken."""
     for subject, permission, path, what in _WAYS:
         yield await _tried(coze, subject, permission, path, what)
     if settings.bridge_speech is not Speech.OFF or settings.coze_voice_id is not None:
@@ -40,7 +40,7 @@ async def _tried(coze: Coze, subject: str, permission: str, path: str, what: str
 
 
 async def _speech(coze: Coze, settings: Settings) -> Finding:
-    """Whether there is a voice to speak with, where the settings want that."""
+    """Return whether there is a voice to speak with, where the settings want that."""
     try:
         found = {voice.id for voice in await voices(coze)}
     except NotOffered:

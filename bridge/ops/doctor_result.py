@@ -30,7 +30,7 @@ def good(subject: str, what: str) -> Finding:
 
 
 def bad(subject: str, what: str, cure: str) -> Finding:
-    """The bridge cannot work like this."""
+    """Return the bridge cannot work like this."""
     return Finding(Health.BAD, subject, what, cure)
 
 
@@ -40,7 +40,7 @@ def note(subject: str, what: str, cure: str) -> Finding:
 
 
 def said_by(trouble: CozeTrouble) -> str:
-    """What Coze said, with its code and log id where there are any."""
+    """Return what Coze said, with its code and log id where there are any."""
     marks = [str(trouble.code)] if trouble.code is not None else []
     marks += [f"log id {trouble.log_id}"] if trouble.log_id else []
     return f"{trouble.what} ({', '.join(marks)})" if marks else trouble.what

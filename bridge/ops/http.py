@@ -71,7 +71,7 @@ async def on_port(page: ASGIApp, port: int, setting: str) -> AsyncIterator[str]:
 
 
 async def gauged(app: App) -> Gauged:
-    """How the bridge is now, as far as the store can tell."""
+    """Return how the bridge is now, as far as the store can tell."""
     status = app.context.status
     told = Gauged(
         chats_answering=len(app.lanes),

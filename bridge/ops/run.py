@@ -42,7 +42,7 @@ async def run(settings: Settings, reread: Reread | None = None) -> None:
 
 
 def with_dashboard(settings: Settings) -> Settings:
-    """The settings with a port for the dashboard, if they name none."""
+    """Return the settings with a port for the dashboard, if they name none."""
     port = settings.bridge_dashboard_port or DEFAULT_PORT
     return settings.model_copy(update={"bridge_dashboard_port": port})
 
@@ -105,7 +105,7 @@ class Restarts:
         return ()
 
     def begins(self) -> None:
-        """The bridge is about to start."""
+        """Note that the bridge is about to start."""
         self.again.clear()
         self._stands.clear()
 
@@ -212,7 +212,7 @@ def _settle_memory() -> None:
 
 
 def _stop_signal() -> asyncio.Event:
-    """An event that SIGINT or SIGTERM sets.
+    """Return an event that SIGINT or SIGTERM sets.
 
     A second SIGINT ends the process at once, which is safe: what happened is in the database.
     """

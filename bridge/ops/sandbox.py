@@ -45,7 +45,7 @@ async def sandbox(port: int, *, real_coze: bool = False, real_telegram: bool = F
 async def neighbours(
     port: int, *, real_coze: bool, real_telegram: bool
 ) -> AsyncIterator[tuple[str, dict[str, str]]]:
-    """The page's address, and the variables by which the bridge finds both neighbours.
+    """Give the page's address, and the variables by which the bridge finds both neighbours.
 
     A real neighbour is the one in the environment. Raises Trouble when the port is taken.
     """

@@ -57,7 +57,7 @@ class Asking:
         self._stream = stream
 
     async def events(self, run: RunInProgress) -> AsyncGenerator[Event, None]:
-        """The events of the turn's run: asked once, or rejoined if it was asked before.
+        """Yield the events of the turn's run: asked once, or rejoined if it was asked before.
 
         A question that certainly did not reach Coze is asked again, after growing pauses. Raises
         the CozeTrouble that no pause cures.
@@ -96,7 +96,7 @@ class Asking:
         return follow(self._coze, question, stream=self._stream)
 
     def _of(self, run: RunInProgress, turn: Turn | None = None, user_id: str = "") -> Question:
-        """The question of the turn, or of an earlier one in its place."""
+        """Return the question of the turn, or of an earlier one in its place."""
         turn, carried = turn or run.turn, run.attachments
         place = turn.conversation_id or ""
         text = prompt_of(turn, carried.texts if carried else None)
@@ -104,7 +104,7 @@ class Asking:
         return Question(run.home.agent_id, user_id, place, text, turn.correlation_id, files)
 
     async def _question(self, run: RunInProgress) -> Question:
-        """The question for Coze, written down as asked."""
+        """Return the question for Coze, written down as asked."""
         await self._carry(run)
         while True:
             left: Sequence[Turn] = ()
@@ -124,7 +124,7 @@ class Asking:
         return self._of(run, user_id=chat.user_id)
 
     async def _home(self, tx: AsyncConnection, turn: Turn) -> AgentAccount:
-        """The agent that the chat has chosen, while it is offered."""
+        """Return the agent that the chat has chosen, while it is offered."""
         chosen = turn.preferences.agent
         agent_id = await agents.counting(tx, chosen, self.home.agent_id)
         return replace(self.home, agent_id=agent_id)
@@ -135,7 +135,7 @@ class Asking:
             run.prepared(await self._carrying.carry(run.turn, lambda: run.say("status.files")))
 
     async def _forget_uploads(self, run: RunInProgress) -> bool:
-        """Whether uploads of before were used: then they may be what Coze refuses, and go anew."""
+        """Return whether uploads of before were used: then they may be what Coze refuses, and go anew."""
         if self._carrying is None or run.attachments is None or not run.attachments.known:
             return False
         await self._carrying.forget(run.attachments)
@@ -198,7 +198,7 @@ class Patience:
         self._tries: dict[type[CozeTrouble], int] = {}
 
     def pause(self, trouble: CozeTrouble) -> float | None:
-        """Seconds to wait before the next try; None when it is no use."""
+        """Return seconds to wait before the next try; None when it is no use."""
         kind = type(trouble)
         tries = self._tries[kind] = self._tries.get(kind, 0) + 1
         if trouble.retry is Retry.ONCE:

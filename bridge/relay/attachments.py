@@ -166,7 +166,7 @@ class Attachments:
 
 
 def _text_of(path: Path) -> str | None:
-    """The beginning of a file, if it is text."""
+    """Return the beginning of a file, if it is text."""
     with path.open("rb") as file:
         return plain_text(file.read(4 * MOST_CHARACTERS))
 

@@ -33,18 +33,18 @@ class Cost:
 
 
 def reported(usage: Usage) -> Cost:
-    """What Coze says. Pure."""
+    """Return what Coze says. Pure."""
     return Cost(usage.input, usage.output or max(0, usage.total - usage.input))
 
 
 def estimated(asked: str, said: str) -> Cost:
-    """What a question and what was said of its answer cost at least, about. Pure."""
+    """Return what a question and what was said of its answer cost at least, about. Pure."""
     asks, says = (-(-len(one.encode()) // BYTES_OF_A_TOKEN) for one in (asked, said))
     return Cost(asks, says, estimated=True)
 
 
 async def broken_off(coze: Coze, turn: Turn, said: str) -> Cost:
-    """What a run cost of which the end was not heard, and that had `said` so much."""
+    """Return what a run cost of which the end was not heard, and that had `said` so much."""
     if turn.run_id is None or turn.conversation_id is None:
         return Cost(0, 0)
     try:
@@ -59,7 +59,7 @@ async def broken_off(coze: Coze, turn: Turn, said: str) -> Cost:
 
 
 async def with_cost(coze: Coze, turn: Turn, end: Outcome) -> Outcome:
-    """The end with what its run cost, where that was not heard."""
+    """Return the end with what its run cost, where that was not heard."""
     if end.state is State.ANSWERED or end.tokens_in or end.tokens_out:
         return end
     cost = await broken_off(coze, turn, end.reply_state.text + end.reply_state.reasoning)

@@ -149,7 +149,7 @@ class Lanes:
         return True
 
     async def ended(self, key: ChatKey, seconds: float) -> bool:
-        """Whether no answer is running in the chat, now or within some seconds.
+        """Return whether no answer is running in the chat, now or within some seconds.
 
         A final text stands before its turn is written down as settled.
         """
@@ -243,7 +243,7 @@ class Lanes:
             self._make_room_soon(seconds)
 
     async def _next(self, key: ChatKey, lane: _Lane) -> Turn | None:
-        """The turn that a trouble or an earlier process left; else the one that waits."""
+        """Return the turn that a trouble or an earlier process left; else the one that waits."""
         await self._quiet(lane)
         if self._closing:
             return None

@@ -63,7 +63,7 @@ def _pages(recording: bytes) -> Iterator[_Page]:
 
 
 def _split(pages: Sequence[_Page]) -> tuple[list[_Page], list[_Page]]:
-    """The pages of the two heads, and those with sound: by the letter, a head ends its page."""
+    """Return the pages of the two heads, and those with sound: by the letter, a head ends its page."""
     if not pages or not pages[0].body.startswith(b"OpusHead"):
         raise NotOgg("no Opus")
     end = 1

@@ -13,7 +13,7 @@ _CONTROLS = {chr(code) for code in range(32)} - set("\t\n\r\f\x1b")
 
 
 def plain_text(content: bytes) -> str | None:
-    """The content of a text file, whatever its encoding; None for anything else.
+    """Return the content of a text file, whatever its encoding; None for anything else.
 
     The name does not count: only what is in it. A character that is cut at the end is left away.
     """
@@ -34,13 +34,13 @@ def plain_text(content: bytes) -> str | None:
 
 
 def _sane(text: str) -> str | None:
-    """The text, if people could read it."""
+    """Return the text, if people could read it."""
     strange = sum(char in _CONTROLS or char == "\ufffd" for char in text)
     return None if strange > len(text) // 100 else text.replace("\r\n", "\n").replace("\0", "")
 
 
 def fenced(name: str, text: str) -> str:
-    """A text as the agent reads it: with its name, and told apart from the question."""
+    """Return a text as the agent reads it: with its name, and told apart from the question."""
     fence = "```"
     while fence in text:
         fence += "`"

@@ -39,7 +39,7 @@ class Answer:
     """Whether Coze has sent it completed: then the deltas' text is replaced."""
 
     def with_more(self, delta: RunMessage) -> "Answer":
-        """The answer with a delta; a late one adds nothing to a whole text."""
+        """Return the answer with a delta; a late one adds nothing to a whole text."""
         if self.whole:
             return self
         return Answer(self.id, self.text + delta.text, self.reasoning + delta.reasoning)
@@ -85,7 +85,7 @@ class Progress:
     usage: Usage = field(default_factory=Usage)
 
     def after(self, event: Event) -> Self:
-        """The progress once the event has happened."""
+        """Return the progress once the event has happened."""
         match event:
             case Delta(message):
                 return self._delta(message)
@@ -103,11 +103,11 @@ class Progress:
                 assert_never(event)
 
     def with_notice(self, key: str) -> Self:
-        """The progress with one more sentence above the text."""
+        """Return the progress with one more sentence above the text."""
         return replace(self, notices=(*self.notices, key))
 
     def with_status(self, key: str) -> Self:
-        """The progress with a sentence for what happens before there is something to read."""
+        """Return the progress with a sentence for what happens before there is something to read."""
         return replace(self, doing=key)
 
     @property
@@ -123,7 +123,7 @@ class Progress:
         return self.reply_state().text
 
     def reply_state(self) -> ReplyState:
-        """What to show while the run goes on."""
+        """Return what to show while the run goes on."""
         thoughts, answers = list[str](), list[str]()
         for answer in self.answers:
             inside, text = without_thoughts(answer.text)
@@ -140,7 +140,7 @@ class Progress:
         )
 
     def finished(self) -> ReplyState:
-        """What to show once the run is over."""
+        """Return what to show once the run is over."""
         reply_state = replace(
             self.reply_state(), status=None, whole=True, over=True, suggestions=self.suggestions
         )
@@ -162,7 +162,7 @@ class Progress:
         return self.complete or (not self.doing and all(answer.whole for answer in self.answers))
 
     def broken_off(self, note: str, *, can_retry: bool = True) -> ReplyState:
-        """What to show when it ends early: what was visible stays, then one sentence."""
+        """Return what to show when it ends early: what was visible stays, then one sentence."""
         seen = self.reply_state()  # not whole: a link that is half written stays as it was drawn
         return replace(seen, status=None, note=note, over=True, can_retry=can_retry)
 
@@ -193,7 +193,7 @@ class Progress:
         return self._said(message, read_content(message))
 
     def _said(self, message: RunMessage, said: Said) -> Self:
-        """A whole answer; what cannot be shown of it takes no text away."""
+        """Return a whole answer; what cannot be shown of it takes no text away."""
         after = replace(self, doing=None, unshown=said.unshown or self.unshown)
         if said.text or message.content_type == TEXT:
             after = after._with_answer(
@@ -210,7 +210,7 @@ class Progress:
         return replace(self, suggestions=(*self.suggestions, *fresh[: max(0, room)]))
 
     def _known_as(self, id_: str, text: str) -> str:
-        """The id of the answer that is completed: some agents complete it under another one."""
+        """Return the id of the answer that is completed: some agents complete it under another one."""
         if any(answer.id == id_ for answer in self.answers):
             return id_
         same = (

@@ -20,7 +20,7 @@ CUT_UNITS = 4096
 
 
 def prompt_of(turn: Turn, texts: Mapping[str, str] | None = None) -> str:
-    """The question as the agent reads it; `texts` is what stands there for files, by their keys."""
+    """Return the question as the agent reads it; `texts` is what stands there for files, by their keys."""
     speaker = "" if turn.chat.private else name(turn.sender.name)
     first, *more = [_with_files(part, texts or {}) for part in turn.parts]
     if not any(part.text or part.quote for part in (first, *more)) and turn.attachments:
@@ -36,7 +36,7 @@ def prompt_of(turn: Turn, texts: Mapping[str, str] | None = None) -> str:
 
 
 def _is_cut(part: Part) -> bool:
-    """Whether the client may have cut a text behind this piece of it."""
+    """Return whether the client may have cut a text behind this piece of it."""
     return not part.attachments and CUT_UNITS - 96 <= _units(part.text) <= CUT_UNITS
 
 
@@ -45,18 +45,18 @@ def _units(text: str) -> int:
 
 
 def transcript(turn: Turn) -> str:
-    """What was said in the turn's voice messages."""
+    """Return what was said in the turn's voice messages."""
     return "\n\n".join(one.said for one in turn.attachments if one.said)
 
 
 def _with_files(part: Part, texts: Mapping[str, str]) -> Part:
-    """A message with what is said and written in its files."""
+    """Return a message with what is said and written in its files."""
     inside = [one.said or texts.get(one.key, "") for one in part.attachments]
     return replace(part, text="\n\n".join(text for text in (part.text, *inside) if text))
 
 
 def name(given: str) -> str:
-    """A name on one line, not longer than names are: people may call themselves anything."""
+    """Return a name on one line, not longer than names are: people may call themselves anything."""
     flat = " ".join(given.split())
     return flat if len(flat) <= MOST_NAME else flat[: MOST_NAME - 1] + "…"
 
@@ -69,7 +69,7 @@ def _heard(lines: tuple[Line, ...]) -> list[str]:
 
 
 def _indented(text: str) -> str:
-    """What somebody said, such that none of its lines looks like one of ours."""
+    """Return what somebody said, such that none of its lines looks like one of ours."""
     return "\n".join(text.splitlines()).replace("\n", "\n  ")
 
 

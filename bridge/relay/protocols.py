@@ -57,7 +57,7 @@ class Files(Protocol):
     """Where a question's files come from."""
 
     def opened(self, attachment: Attachment) -> AbstractAsyncContextManager[Path]:
-        """A copy on the disk, gone with the context.
+        """Return a copy on the disk, gone with the context.
 
         Raises FileGone and TelegramUnreachable.
         """

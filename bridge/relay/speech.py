@@ -32,7 +32,7 @@ class SpeechMaker:
         """Whether this account and deployment can speak."""
 
     async def spoken(self, text: str, language: str) -> bytes | None:
-        """A text as OGG/Opus; of a long one the beginning. None when that cannot be had."""
+        """Return a text as OGG/Opus; of a long one the beginning. None when that cannot be had."""
         parts = pieces(text)[:MOST_PIECES]
         if not parts or not self.possible:
             return None
@@ -65,7 +65,7 @@ class SpeechMaker:
             return await speak(self._coze, text, voice_id)
 
     async def _voice_of(self, text: str, language: str) -> str:
-        """The first voice of the text's language. Raises what the call may raise."""
+        """Return the first voice of the text's language. Raises what the call may raise."""
         if not self._voices:
             self._voices = await voices(self._coze)
         if not self._voices:
@@ -76,7 +76,7 @@ class SpeechMaker:
 
 
 def pieces(text: str, most_bytes: int = MOST_SPOKEN_BYTES) -> Sequence[str]:
-    """A text in pieces that can be spoken: as many whole sentences as fit. Pure."""
+    """Return a text in pieces that can be spoken: as many whole sentences as fit. Pure."""
     found, piece = list[str](), ""
     for sentence in _ENDS.split(text):
         for part in _short(sentence, most_bytes):
@@ -88,7 +88,7 @@ def pieces(text: str, most_bytes: int = MOST_SPOKEN_BYTES) -> Sequence[str]:
 
 
 def _short(sentence: str, most_bytes: int) -> Sequence[str]:
-    """A sentence that is too long, cut between words; a word, between characters."""
+    """Return a sentence that is too long, cut between words; a word, between characters."""
     if len(sentence.encode()) <= most_bytes:
         return [sentence]
     found, part = list[str](), ""

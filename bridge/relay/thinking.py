@@ -15,7 +15,7 @@ _LONGEST_TAG = max(map(len, _NAMES)) + 3
 
 
 def without_thoughts(answer: str) -> tuple[str, str]:
-    """The thoughts at the beginning of an answer, and the answer itself.
+    """Return the thoughts at the beginning of an answer, and the answer itself.
 
     Thoughts that are still being written have no end yet; a tag that is half written is neither.
     Elsewhere the tags are text: an agent may write about them.
@@ -41,7 +41,7 @@ def without_thoughts(answer: str) -> tuple[str, str]:
 
 
 def _may_become(lead: str, half: str) -> bool:
-    """Whether the whole of a text may be the beginning of a tag."""
+    """Return whether the whole of a text may be the beginning of a tag."""
     if len(half) > _LONGEST_TAG:
         return False
     return any(f"{lead}{name}>".startswith(half.lower()) for name in _NAMES)

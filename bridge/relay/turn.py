@@ -160,7 +160,7 @@ class Answering:
                     return
 
     async def _ended(self, run: RunInProgress, hearing: asyncio.Task[None]) -> Outcome:
-        """How it ends when the run is over, well or not."""
+        """Return how it ends when the run is over, well or not."""
         try:
             await hearing
         except StoreTrouble:
@@ -181,7 +181,7 @@ class Answering:
         return _end(run, State.ANSWERED, run.progress.finished())
 
     async def _sentence(self, turn: Turn, trouble: Trouble) -> str:
-        """What the person reads: where run after run fails, that a new conversation may help."""
+        """Return what the person reads: where run after run fails, that a new conversation may help."""
         if not isinstance(trouble, RunFailed) or turn.conversation_id is None:
             return trouble.sentence
         async with self._store.reading() as tx:
@@ -267,7 +267,7 @@ class Answering:
 def _end(
     run: RunInProgress, state: State, reply_state: ReplyState, trouble: Trouble | None = None
 ) -> Outcome:
-    """How the turn ends, with what the trouble leaves behind."""
+    """Return how the turn ends, with what the trouble leaves behind."""
     turn, cost = run.turn, costs.reported(run.progress.usage)
     happened = trouble is None or trouble.happened is not Happened.NO
     if run.rejoined and not reply_state.answers:  # the posts of an earlier process say more
@@ -285,7 +285,7 @@ def _end(
 
 
 def _never_shown(turn: Turn, end: Outcome, impossible: ReplyImpossible) -> Outcome:
-    """The end of a turn of which nothing could be shown: that is no answer."""
+    """Return the end of a turn of which nothing could be shown: that is no answer."""
     if not impossible.nothing_stands or end.state is not State.ANSWERED:
         return end
     why = impossible.why or "the chat is closed to the bot"

@@ -18,7 +18,7 @@ ENV_FILE = Path(".env")
 
 
 def environment(env_file: Path = ENV_FILE) -> dict[str, str]:
-    """The variables of the process, over those of the `.env` file. Raises SettingsTrouble."""
+    """Return the variables of the process, over those of the `.env` file. Raises SettingsTrouble."""
     from_file: dict[str, str | None] = {}
     try:
         with env_file.open(encoding="utf-8") as lines:
@@ -47,7 +47,7 @@ def _system_proxies() -> dict[str, str]:
 
 
 def settings_from(variables: Mapping[str, str]) -> Settings:
-    """The settings in a set of variables. Raises SettingsTrouble with every fault at once."""
+    """Return the settings in a set of variables. Raises SettingsTrouble with every fault at once."""
     values = {name.lower(): value.strip() for name, value in variables.items() if value.strip()}
     faults = [*_unknown(variables), *_ways_in(values)]
     try:
@@ -67,7 +67,7 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
 def _with_proxies(
     settings: Settings, variables: Mapping[str, str]
 ) -> tuple[Settings, Sequence[str]]:
-    """The settings with the proxies of the environment, where none is set; and what is wrong there."""
+    """Return the settings with the proxies of the environment, where none is set; and what is wrong there."""
     found, faults = dict[str, str](), dict[str, str]()
     ways = {
         "telegram_proxy": settings.telegram_api_base_url,
@@ -136,7 +136,7 @@ def _ways_in(values: Mapping[str, str]) -> list[str]:
 
 
 def _worded(place: tuple[int | str, ...], kind: str, message: str) -> str:
-    """A fault with its variable's name, without the value."""
+    """Return a fault with its variable's name, without the value."""
     name = str(place[0]).upper()
     if kind == "missing" and len(place) == 1:
         sentence = Settings.model_fields[name.lower()].description or ""

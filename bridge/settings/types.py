@@ -25,7 +25,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 def _sensible(pace: tuple[float, float, float, float, float, int]) -> tuple[float, ...]:
-    """What is kept back must leave something."""
+    """Return what is kept back must leave something."""
     if pace[3] >= pace[0]:
         raise ValueError("keeps back as many calls as there are; give it more, or keep fewer")
     return pace

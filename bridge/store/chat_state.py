@@ -26,7 +26,7 @@ from bridge.store.upsert import insert_or_ignore, insert_or_update
 
 
 async def unwritable(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]]:
-    """Where nothing can be written, why, and since when (Unix seconds)."""
+    """Return where nothing can be written, why, and since when (Unix seconds)."""
     rows = (await tx.execute(select(unwritable_chats))).all()
     return {ChatKey(row.chat_id, row.thread_id): (row.why, row.since) for row in rows}
 
@@ -88,7 +88,7 @@ async def _move_quotas(tx: AsyncConnection, old: int, new: int) -> None:
 
 
 async def moved_to(tx: AsyncConnection, old: int) -> int | None:
-    """The supergroup that a group has become; None when it has not."""
+    """Return the supergroup that a group has become; None when it has not."""
     found = await tx.execute(
         select(chat_migrations.c.new_id).where(chat_migrations.c.old_id == old)
     )
@@ -135,7 +135,7 @@ async def _make_room(tx: AsyncConnection, old: int, new: int) -> None:
 async def _all_of(
     tx: AsyncConnection, chat_id: int, state: State, thread_id: int | None = None
 ) -> Sequence[Row[Any]]:
-    """The turns of a group in a state, or only those of a topic."""
+    """Return the turns of a group in a state, or only those of a topic."""
     there = () if thread_id is None else (turns.c.thread_id == thread_id,)
     query = select(turns).where(turns.c.chat_id == chat_id, turns.c.state == state, *there)
     return (await tx.execute(query.order_by(turns.c.id))).all()

@@ -32,7 +32,7 @@ async def ensure_chat(tx: AsyncConnection, key: ChatKey) -> None:
 
 
 async def chat(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> CozeIdentity:
-    """The chat, met before; with a member's id, their own place in it, made when it is new."""
+    """Return the chat, met before; with a member's id, their own place in it, made when it is new."""
     if member_id:
         await _meet_member(tx, key, member_id)
     table, here = _place(key, member_id)
@@ -77,7 +77,7 @@ async def clear_conversation(tx: AsyncConnection, key: ChatKey, member_id: int =
 
 
 def _place(key: ChatKey, member_id: int) -> tuple[Table, Sequence[ColumnElement[bool]]]:
-    """The table and the row with the memory of a chat, or of one of its members."""
+    """Return the table and the row with the memory of a chat, or of one of its members."""
     if not member_id:
         return chats, _here(key)
     here = (members.c.chat_id == key.chat_id, members.c.thread_id == key.thread_id)
@@ -89,13 +89,13 @@ def _here(key: ChatKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 async def preferences(tx: AsyncConnection, key: ChatKey) -> Preferences:
-    """What the chat itself has chosen; nothing, when it was never met."""
+    """Return what the chat itself has chosen; nothing, when it was never met."""
     row = (await tx.execute(select(*chosen(chats)).where(*_here(key)))).one_or_none()
     return read_preferences(row) if row else Preferences()
 
 
 async def counting(tx: AsyncConnection, key: ChatKey) -> Preferences:
-    """What counts in a chat: what it has chosen, else what its forum has."""
+    """Return what counts in a chat: what it has chosen, else what its forum has."""
     own = await preferences(tx, key)
     return own.over(await preferences(tx, key.whole)) if key.thread_id else own
 
@@ -116,12 +116,12 @@ _CHOICES = [field.name for field in fields(Preferences)]
 
 
 def chosen(table: FromClause, lead: str = "chosen") -> Sequence[ColumnElement[Any]]:
-    """The columns of the chats' table that `read_preferences` needs, named after `lead`."""
+    """Return the columns of the chats' table that `read_preferences` needs, named after `lead`."""
     return [table.c[name].label(f"{lead}_{name}") for name in _CHOICES]
 
 
 def read_preferences(row: Any, lead: str = "chosen") -> Preferences:
-    """What a chat has chosen, of a row that has `chosen`; unknown words count as no choice."""
+    """Return what a chat has chosen, of a row that has `chosen`; unknown words count as no choice."""
     found = {name: getattr(row, f"{lead}_{name}") for name in _CHOICES}
     for name, kind in _KINDS.items():
         found[name] = kind(found[name]) if found[name] in set(kind) else None
@@ -138,7 +138,7 @@ _KINDS: dict[str, type[StrEnum]] = {
 
 
 async def fact(tx: AsyncConnection, name: str) -> str | None:
-    """A small thing remembered across starts."""
+    """Return a small thing remembered across starts."""
     row = (await tx.execute(select(facts.c.value).where(facts.c.name == name))).one_or_none()
     return str(row.value) if row else None
 

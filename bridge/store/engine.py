@@ -65,7 +65,7 @@ class Store:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that commits at its end. Raises StoreTrouble when the database fails."""
+        """Give a transaction that commits at its end. Raises StoreTrouble when the database fails."""
         try:
             async with self._line, self.engine.begin() as connection:
                 yield connection
@@ -79,7 +79,7 @@ class Store:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads, beside any writer. Raises StoreTrouble."""
+        """Give a transaction that only reads, beside any writer. Raises StoreTrouble."""
         try:
             async with self.engine.connect() as connection:
                 yield connection
@@ -113,7 +113,7 @@ class Store:
         self._forget_ended()
 
     def _connect(self, *where: Any, **how: Any) -> aiosqlite.Connection:
-        """The driver's own connecting, with its thread noted before that begins."""
+        """Return the driver's own connecting, with its thread noted before that begins."""
         self._forget_ended()
         one = _Connection(aiosqlite.connect(*where, **{**how, "check_same_thread": False}))
         self._connections.append(one)
@@ -156,7 +156,7 @@ class _Connection:
 
 
 def database_url(text: str) -> URL:
-    """The database's URL. Raises ValueError, worded for the operator and without a password."""
+    """Return the database's URL. Raises ValueError, worded for the operator and without a password."""
     try:
         url = make_url(text)
     except ArgumentError:
@@ -169,7 +169,7 @@ def database_url(text: str) -> URL:
 
 
 def database_file(url: URL) -> Path | None:
-    """The file of a SQLite database; None for one in memory."""
+    """Return the file of a SQLite database; None for one in memory."""
     return Path(url.database) if url.database and url.database != ":memory:" else None
 
 

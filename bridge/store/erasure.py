@@ -58,7 +58,7 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
 
 
 async def _conversations(tx: AsyncConnection, person_id: int) -> Sequence[str]:
-    """The conversations that are only theirs, also those that `/new` or another agent ended."""
+    """Return the conversations that are only theirs, also those that `/new` or another agent ended."""
     earlier = or_(turns.c.chat_id == person_id, turns.c.member_id == person_id)
     found: set[str | None] = set()
     for column, whose in (

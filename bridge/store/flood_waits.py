@@ -19,7 +19,7 @@ async def keep(tx: AsyncConnection, chat_id: int, seconds: float) -> None:
 
 
 async def left(tx: AsyncConnection) -> Mapping[int, float]:
-    """For how many seconds more each chat wants silence; those that are over are forgotten."""
+    """Return for how many seconds more each chat wants silence; those that are over are forgotten."""
     now = time.time()
     await tx.execute(delete(flood_waits).where(flood_waits.c.until <= now))
     rows = (await tx.execute(select(flood_waits))).all()

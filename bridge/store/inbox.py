@@ -109,7 +109,7 @@ _ABOUT = {
 
 
 def _identity(content: Mapping[str, object]) -> str | None:
-    """A digest of what an update is about: it stays the same when it is delivered again.
+    """Return a digest of what an update is about: it stays the same when it is delivered again.
 
     None for those of which that cannot be told: they are known by their number alone.
     """
@@ -125,7 +125,7 @@ def _identity(content: Mapping[str, object]) -> str | None:
 
 
 def _payload(content: Mapping[str, object]) -> str:
-    """An update as JSON; one too deep for that keeps its number only, and will be set aside."""
+    """Return an update as JSON; one too deep for that keeps its number only, and will be set aside."""
     try:
         return json.dumps(content)
     except RecursionError:
@@ -143,7 +143,7 @@ async def waiting(tx: AsyncConnection, bot_id: int) -> Sequence[Arrived]:
 
 
 async def is_new(tx: AsyncConnection, arrived: Arrived) -> bool:
-    """Whether the update still waits to be settled."""
+    """Return whether the update still waits to be settled."""
     query = select(inbox.c.state).where(
         inbox.c.bot_id == arrived.bot_id, inbox.c.update_id == arrived.update_id
     )
@@ -199,6 +199,6 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> None:
 
 
 async def count(tx: AsyncConnection, state: str) -> int:
-    """How many updates are in a state: `new`, `done`, `skipped` or `aside`."""
+    """Return how many updates are in a state: `new`, `done`, `skipped` or `aside`."""
     query = select(func.count()).select_from(inbox).where(inbox.c.state == state)
     return int((await tx.execute(query)).scalar_one())

@@ -94,7 +94,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _scripts() -> Path:
-    """The migrations: inside the wheel, or beside the package in a checkout."""
+    """Return the migrations: inside the wheel, or beside the package in a checkout."""
     package = Path(str(resources.files("bridge")))
     inside = package / "migrations"
     return inside if inside.is_dir() else package.parent / "migrations"

@@ -70,7 +70,7 @@ async def put(tx: AsyncConnection, notice: Notice) -> bool:
 
 
 async def notices(tx: AsyncConnection) -> Sequence[Notice]:
-    """What is not sent yet, oldest first."""
+    """Return what is not sent yet, oldest first."""
     query = select(outbox).where(outbox.c.content.is_not(None), outbox.c.message_id.is_(None))
     return [
         Notice(
@@ -126,14 +126,14 @@ async def not_sent(tx: AsyncConnection, cause: str) -> None:
 
 
 async def of(tx: AsyncConnection, cause: str) -> Sent | None:
-    """What is known of the message; None when it was never begun."""
+    """Return what is known of the message; None when it was never begun."""
     query = select(outbox.c.message_id, outbox.c.created_at).where(outbox.c.cause == cause)
     row = (await tx.execute(query)).one_or_none()
     return Sent(row.message_id, row.created_at) if row else None
 
 
 async def beginning(tx: AsyncConnection, lead: str) -> Sequence[Sent]:
-    """What is known of all messages whose causes begin like this."""
+    """Return what is known of all messages whose causes begin like this."""
     query = select(outbox.c.cause, outbox.c.message_id, outbox.c.created_at).where(
         outbox.c.cause.startswith(lead, autoescape=True)
     )
@@ -150,7 +150,7 @@ async def lost(tx: AsyncConnection, cause: str, chat_id: int) -> None:
 
 
 async def known(tx: AsyncConnection, chat_id: int) -> Sequence[Sent]:
-    """What was lately sent into a chat, or may have been."""
+    """Return what was lately sent into a chat, or may have been."""
     query = select(outbox.c.cause, outbox.c.message_id, outbox.c.created_at).where(
         outbox.c.chat_id == chat_id, ~outbox.c.due
     )

@@ -58,7 +58,7 @@ def alone(url: URL) -> Iterator[None]:
 
 
 def _who(path: Path) -> str:
-    """Who works with a database and since when, as far as that can be read."""
+    """Return who works with a database and since when, as far as that can be read."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
             row = base.execute("SELECT value FROM facts WHERE name = ?", (_PROCESS,)).fetchone()
@@ -115,7 +115,7 @@ class OpenedFile:
 
 
 def opened(url: URL) -> OpenedFile | None:
-    """The file of an open database; None for one in memory."""
+    """Return the file of an open database; None for one in memory."""
     path = database_file(url)
     if path is None:
         return None

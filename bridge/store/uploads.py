@@ -14,7 +14,7 @@ KEPT_SECONDS = 80 * 86400.0
 
 
 async def at_coze(tx: AsyncConnection, place: str, keys: Sequence[str]) -> Mapping[str, str]:
-    """The ids at Coze of what was uploaded there lately."""
+    """Return the ids at Coze of what was uploaded there lately."""
     fresh = uploads.c.since > time.time() - KEPT_SECONDS
     query = select(uploads).where(uploads.c.place == place, uploads.c.key.in_(keys), fresh)
     return {row.key: row.file_id for row in (await tx.execute(query)).all()}
@@ -32,7 +32,7 @@ async def forget(tx: AsyncConnection, place: str, keys: Collection[str]) -> None
 
 
 async def at_telegram(tx: AsyncConnection, bot_id: int, key: str) -> tuple[str, str] | None:
-    """The kind and the id at Telegram of a file of an answer; None when it is not there."""
+    """Return the kind and the id at Telegram of a file of an answer; None when it is not there."""
     here = (sent_files.c.bot_id == bot_id, sent_files.c.key == key)
     row = (await tx.execute(select(sent_files).where(*here))).one_or_none()
     return (row.kind, row.file_id) if row else None

@@ -55,7 +55,7 @@ class Alarms:
         """Whether the last run was fine, and nothing of its kind is wrong."""
 
     def ended(self, end: Outcome, trouble: Trouble | None) -> None:
-        """A run has ended, well or not. Only an answer says that all is well."""
+        """Note how a run has ended. Only an answer says that all is well."""
         if trouble is None and (self._quiet or end.state is not State.ANSWERED):
             return  # as nearly always
         if trouble is None or _kind(trouble) is not None:
@@ -150,7 +150,7 @@ class Alarms:
         await asyncio.gather(*(tell(one) for one in sorted(self._rights.operators)))
 
     async def _tell_unstored(self, what: str) -> None:
-        """The database itself is what is wrong: the message goes out without being written down."""
+        """Tell, without writing it down, that the database itself is what is wrong."""
         if "store" in self._unstored:
             return
         self._unstored.add("store")
@@ -169,7 +169,7 @@ def _kind(trouble: Trouble) -> str | None:
 
 
 def updates_stuck(seconds: float) -> str:
-    """What operators read when updates come and none is settled."""
+    """Return what operators read when updates come and none is settled."""
     return (
         f"Updates come from Telegram, and none has been settled for {age(seconds, 'en')}. "
         "Restart the bridge, and report this with the log lines around it."
@@ -177,7 +177,7 @@ def updates_stuck(seconds: float) -> str:
 
 
 def clock_off(ahead_seconds: float) -> str:
-    """What operators read when our clock is not Telegram's."""
+    """Return what operators read when our clock is not Telegram's."""
     how = "ahead of" if ahead_seconds > 0 else "behind"
     return (
         f"The clock of this machine is {age(abs(ahead_seconds), 'en')} {how} Telegram's. Set it, "
@@ -186,7 +186,7 @@ def clock_off(ahead_seconds: float) -> str:
 
 
 def file_lost(fault: str) -> str:
-    """What operators read when the database lies elsewhere than it did."""
+    """Return what operators read when the database lies elsewhere than it did."""
     return (
         f"The database: {fault}. What is written now is lost when the bridge ends. "
         "Stop it, put the file back from a backup, and start it again."

@@ -236,5 +236,5 @@ def _parse_operators(rest: str) -> CallbackData | None:
 
 
 def _number(text: str) -> int | None:
-    """A number of ours: not negative, and of 64 bits."""
+    """Return a number of ours: not negative, and of 64 bits."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

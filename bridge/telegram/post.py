@@ -8,17 +8,17 @@ _UNSEEN = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def units(text: str) -> int:
-    """The text's length in UTF-16 code units, which is how the Bot API counts."""
+    """Return the text's length in UTF-16 code units, which is how the Bot API counts."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def shortened(text: str, most: int) -> str:
-    """As much of the text as fits into so many UTF-16 code units."""
+    """Return as much of the text as fits into so many UTF-16 code units."""
     return text.encode("utf-16-le", "surrogatepass")[: 2 * most].decode("utf-16-le", "ignore")
 
 
 def seen(text: str) -> str:
-    """The text without signs that turn its direction: a name could garble a whole list by them."""
+    """Return the text without signs that turn its direction: a name could garble a whole list by them."""
     return _UNSEEN.sub("", text)
 
 

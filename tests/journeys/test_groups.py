@@ -264,7 +264,9 @@ async def test_stop_is_for_who_asked_and_who_leads(world: World) -> None:
         world.telegram.send(ann, "@sandbox_bot talk", chat=group)
         await world.telegram.until(lambda: len(world.posts(group)) == 5, 300)
         world.telegram.send(bo, "/stop@sandbox_bot", chat=group)
-        await world.telegram.until(lambda: last(world, group).startswith("Only the person who"), 300)
+        await world.telegram.until(
+            lambda: last(world, group).startswith("Only the person who"), 300
+        )
         world.telegram.send(ann, "/stop@sandbox_bot", chat=group)
         await world.telegram.until(lambda: "Stopped." in said(world, group)[-2], 300)
 

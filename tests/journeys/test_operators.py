@@ -300,7 +300,7 @@ async def test_people_read_what_is_kept_and_have_it_deleted(world: World) -> Non
         post = await said(world, bo, "/forget")
         await press(world, bo, post, "Delete all of it")
         assert "Deleted: 2 questions" in world.posts(bo)[-1].text
-        assert "1 conversations at Coze" in world.posts(bo)[-1].text
+        assert "1 conversation at Coze" in world.posts(bo)[-1].text
         assert conversation not in world.coze.conversations
         async with app.store.reading() as tx:
             for table in ("turns", "chats", "people"):

@@ -36,5 +36,5 @@ async def dashboard(app: App, settings: Settings, token: str) -> AsyncIterator[s
 
 
 def link(address: str, token: str) -> str:
-    """The address that opens it."""
+    """Return the address that opens it."""
     return f"{address}/?token={quote(token, safe='')}"

@@ -24,16 +24,16 @@ class Authenticator:
         self.token = token
 
     def admits(self, token: str) -> bool:
-        """Whether it is the token; how long that takes tells nothing."""
+        """Return whether it is the token; how long that takes tells nothing."""
         return hmac.compare_digest(_bytes(token), _bytes(self.token))
 
     def session(self, now: float) -> str:
-        """A cookie's value; `now` in Unix seconds."""
+        """Return a cookie's value; `now` in Unix seconds."""
         head = f"{now + SESSION_SECONDS:.0f}.{secrets.token_urlsafe(16)}"
         return f"{head}.{self._signed('session', head)}"
 
     def knows(self, session: str, now: float) -> bool:
-        """Whether we made the cookie, and it has not ended."""
+        """Return whether we made the cookie, and it has not ended."""
         found = _SESSION.fullmatch(session)
         if found is None:
             return False
@@ -41,11 +41,11 @@ class Authenticator:
         return hmac.compare_digest(expected, found[3]) and now < int(found[1])
 
     def word(self, session: str) -> str:
-        """What a form of the page that this session sees carries."""
+        """Return what a form of the page that this session sees carries."""
         return self._signed("form", session)
 
     def wrote(self, session: str, word: str) -> bool:
-        """Whether a form came from such a page."""
+        """Return whether a form came from such a page."""
         return hmac.compare_digest(_bytes(self.word(session)), _bytes(word))
 
     def _signed(self, purpose: str, text: str) -> str:
@@ -53,12 +53,12 @@ class Authenticator:
 
 
 def new_token() -> str:
-    """A token that nobody guesses."""
+    """Return a token that nobody guesses."""
     return secrets.token_urlsafe(24)
 
 
 def local(host: str) -> bool:
-    """Whether a Host header names this machine.
+    """Return whether a Host header names this machine.
 
     A foreign site whose name was made to resolve to us (DNS rebinding) sends its own name; a tunnel
     may have another port.
@@ -67,7 +67,7 @@ def local(host: str) -> bool:
 
 
 def own_origin(origin: str, host: str) -> bool:
-    """Whether a request comes from our own page, as browsers say with every change."""
+    """Return whether a request comes from our own page, as browsers say with every change."""
     return local(host) and origin == f"http://{host}"
 
 

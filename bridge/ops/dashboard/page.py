@@ -104,7 +104,7 @@ class Dashboard:
         return StreamingResponse(self._changes(session), media_type="text/event-stream")
 
     async def _changes(self, session: str) -> AsyncIterator[str]:
-        """The sections that changed, as long as somebody listens and may."""
+        """Yield the sections that changed, as long as somebody listens and may."""
         word = self._gate.word(session)
         shown: Mapping[str, str] = {}
         stirred = asyncio.Event()
@@ -174,7 +174,7 @@ class Dashboard:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form; none of one that is too long or has too many."""
+    """Return the fields of a form; none of one that is too long or has too many."""
     content = b""
     with suppress(ClientDisconnect):
         async for piece in request.stream():

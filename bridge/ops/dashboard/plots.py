@@ -48,7 +48,7 @@ def throughput(buckets: Sequence[Bucket]) -> str:
 
 
 def latency(spans: Sequence[Waits]) -> str:
-    """How long people waited: first text and whole answer, median and 95th percentile."""
+    """Return how long people waited: first text and whole answer, median and 95th percentile."""
     series = [
         Series("whole answer, 95 %", "end late", [one.end and one.end[1] for one in spans]),
         Series("whole answer, median", "end", [one.end and one.end[0] for one in spans]),
@@ -74,7 +74,7 @@ def latency(spans: Sequence[Waits]) -> str:
 
 
 def nice_top(most: float) -> float:
-    """The end of a scale from 0 that holds so much: 1, 2 or 5 and zeros."""
+    """Return the end of a scale from 0 that holds so much: 1, 2 or 5 and zeros."""
     size = 1.0
     while True:
         for step in _STEPS:
@@ -84,7 +84,7 @@ def nice_top(most: float) -> float:
 
 
 def log_ticks(least: float, most: float) -> Sequence[float]:
-    """The marks of a scale by ratios that holds both: at most five of 1, 2 and 5 with zeros."""
+    """Return the marks of a scale by ratios that holds both: at most five of 1, 2 and 5 with zeros."""
     least = max(least, 0.01)
     all_ = [step * 10.0**power for power in range(-2, 7) for step in _STEPS]
     low = max((index for index, tick in enumerate(all_) if tick <= least), default=0)
@@ -96,7 +96,7 @@ def log_ticks(least: float, most: float) -> Sequence[float]:
 
 
 def runs(values: Sequence[float | None]) -> Iterator[Sequence[tuple[int, float]]]:
-    """The stretches without a gap, of more than one value."""
+    """Yield the stretches without a gap, of more than one value."""
     run: list[tuple[int, float]] = []
     for place, value in enumerate([*values, None]):
         if value is not None:
@@ -132,7 +132,7 @@ def _grid(ticks: Sequence[float], up: Callable[[float], float], unit: str = "") 
 
 
 def _moments(count: int) -> Iterator[str]:
-    """The hours below: how long ago they are."""
+    """Yield the hours below: how long ago they are."""
     across = _across(count)
     for part in range(_X_LABELS + 1):
         ago = count - count * part // _X_LABELS

@@ -58,13 +58,13 @@ _STATES: dict[Access | None, str] = {
 
 
 def ago(at: float, now: float) -> str:
-    """How long ago a moment is, in words."""
+    """Return how long ago a moment is, in words."""
     seconds = now - at
     return "just now" if seconds < 1 else f"{age(seconds, 'en')} ago"
 
 
 def span(seconds: float) -> str:
-    """A span in words."""
+    """Return a span in words."""
     return age(max(1.0, seconds), "en")
 
 
@@ -74,12 +74,12 @@ def alarm_title(kind: str) -> str:
 
 
 def moment(at: float) -> str:
-    """A moment as people write it."""
+    """Return a moment as people write it."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def decisions(state: Access | None, *, by_approval: bool) -> list[tuple[str, str]]:
-    """What can be decided about somebody who is in that state: verbs and labels."""
+    """Return what can be decided about somebody who is in that state: verbs and labels."""
     if state is None and not by_approval:
         return [_DECISIONS[Access.BLOCKED]]
     return [pair for each, pair in _DECISIONS.items() if each is not state]
@@ -110,7 +110,7 @@ _PAGES = _templates()
 
 
 def sections(sight: Snapshot, word: str) -> Mapping[str, str]:
-    """Each section's inside. `word` is what the forms of this session carry."""
+    """Return each section's inside. `word` is what the forms of this session carry."""
     told: dict[str, object] = {"sight": sight, "pulse": sight.pulse, "word": word}
     told["now"] = sight.at
     found = {}
@@ -134,12 +134,12 @@ def _plots(sight: Snapshot) -> dict[str, object]:
 
 
 def page(sight: Snapshot, word: str) -> str:
-    """The whole page."""
+    """Return the whole page."""
     insides = {name: Markup(html) for name, html in sections(sight, word).items()}  # noqa: S704
     return _PAGES.get_template("page.html").render(insides=insides)
 
 
 def refusal(status: int, why: str) -> Response:
-    """A kind page that says why not, and what to do."""
+    """Return a kind page that says why not, and what to do."""
     html = _PAGES.get_template("refusal.html").render(sentence=_REFUSALS[why])
     return Response(html, status, media_type="text/html")

@@ -34,7 +34,7 @@ HEADERS = {
 
 
 def guarded(app: ASGIApp) -> ASGIApp:
-    """The app for requests to this machine by its own names; all others are refused."""
+    """Return the app for requests to this machine by its own names; all others are refused."""
 
     async def shell(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -69,7 +69,7 @@ class Snapshots:
         self._one = asyncio.Lock()
 
     async def look(self) -> Snapshot:
-        """How it is now; when the store cannot be read, how it was, and the trouble."""
+        """Return how it is now; when the store cannot be read, how it was, and the trouble."""
         async with self._one:
             if not 0 <= time.time() - self._last.at < FRESH_SECONDS:
                 self._last = await self._fresh()

@@ -81,7 +81,7 @@ class Accounts:
             del self.tokens[value]
 
     def check(self, authorization: str | None, studio: bool) -> Token:
-        """The token behind an Authorization header; raises Refusal 4100, or 700012006."""
+        """Return the token behind an Authorization header; raises Refusal 4100, or 700012006."""
         scheme, _, value = (authorization or "").partition(" ")
         token = self.tokens.get(value) if scheme == "Bearer" else None
         if studio and (token is None or value.startswith("czs_")):

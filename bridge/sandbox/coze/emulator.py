@@ -166,7 +166,7 @@ class CozeEmulator(Inspection):
         self.state.downloads.published[name] = SampleFile(content, content_type)
 
     def link(self, base: str, name: str) -> str:
-        """A signed link to a file; `base` is the emulator's address, without a trailing slash."""
+        """Return a signed link to a file; `base` is the emulator's address, without a trailing slash."""
         return self.state.downloads.link(base, name)
 
     @property

@@ -32,12 +32,12 @@ def event_bytes(name: str, data: str) -> bytes:
 
 
 def event_frame(name: str, data: str, shown: str = "") -> Frame:
-    """An event of the protocol."""
+    """Return an event of the protocol."""
     return Frame("event", event_bytes(name, data), name, shown or data)
 
 
 def torn_frame(name: str, data: str) -> Frame:
-    """An event whose stream ends right behind the JSON, without even a newline."""
+    """Return an event whose stream ends right behind the JSON, without even a newline."""
     return Frame("event", f"event:{name}\ndata:{data}".encode("utf-8", "replace"), name, data)
 
 
@@ -51,7 +51,7 @@ EOF = Frame("eof")
 
 
 def error_data(code: int | str, msg: str) -> str:
-    """The data of an `error` event and of a bare chat.failed."""
+    """Return the data of an `error` event and of a bare chat.failed."""
     if isinstance(code, str):
         return f'{{"code": {json.dumps(code)},"msg": {json.dumps(msg, ensure_ascii=False)}}}'
     return compact({"code": code, "msg": msg})

@@ -92,7 +92,7 @@ class Endpoint:
 
 
 def gateway_page(status: int, reason: str) -> Response:
-    """The HTML page of the gateway in front of the API."""
+    """Return the HTML page of the gateway in front of the API."""
     title = f"{status} {reason}"
     page = (
         f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n"
@@ -163,14 +163,14 @@ class Visit:
         self.state.bell.ring()
 
     def response(self, content: Mapping[str, object], status: int = 200) -> Response:
-        """A JSON response with the log id in its header."""
+        """Return a JSON response with the log id in its header."""
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         headers = {self.state.profile.log_header: self.logid}
         data = text.encode("utf-8", "replace")  # a lone surrogate may have come in
         return Response(data, status, headers, self.state.quirks.json_type)
 
     def refused(self, refusal: Refusal) -> Response:
-        """The JSON form of a refusal."""
+        """Return the JSON form of a refusal."""
         said = refusal.as_studio() if self.state.profile.studio else refusal
         self.wrote(said.code, said.msg)
         content: dict[str, object] = {"code": said.code, self.state.quirks.message_key: said.msg}
@@ -179,7 +179,7 @@ class Visit:
         return self.response(content, said.http)
 
     def refused_token(self, refusal: OAuthRefusal) -> Response:
-        """The OAuth form of a refusal, which has neither code nor msg."""
+        """Return the OAuth form of a refusal, which has neither code nor msg."""
         self.wrote(refusal.code, refusal.msg)
         content = {
             "error_code": refusal.code,
@@ -189,7 +189,7 @@ class Visit:
         return self.response(content, refusal.http)
 
     def answered(self, answer: Answer) -> Response:
-        """The response for what the endpoint answered."""
+        """Return the response for what the endpoint answered."""
         if isinstance(answer, Streamed):
             self.wrote(0)
             return self._stream(answer)
@@ -231,7 +231,7 @@ async def _skip(chunks: AsyncIterator[bytes]) -> None:
 
 
 def _question(body: Fields) -> str:
-    """The text of the last message of a chat request, for the journal."""
+    """Return the text of the last message of a chat request, for the journal."""
     messages = body.get("additional_messages")
     last = messages[-1] if isinstance(messages, list) and messages else None
     content = last.get("content") if isinstance(last, dict) else None
@@ -239,7 +239,7 @@ def _question(body: Fields) -> str:
 
 
 def failure_response(visit: Visit, failure: Failure) -> Response:
-    """A failure that was ordered, in the form of the path it was ordered for."""
+    """Return a failure that was ordered, in the form of the path it was ordered for."""
     if failure.html:
         visit.wrote(failure.http, failure.msg)
         return gateway_page(failure.http, failure.msg)
@@ -255,7 +255,7 @@ def failure_response(visit: Visit, failure: Failure) -> Response:
 
 
 async def entered(state: State, http: HttpRequest, form: bool = False) -> Visit | Response:
-    """The request with its body read, or the gateway's answer to a body that is too large.
+    """Return the request with its body read, or the gateway's answer to a body that is too large.
 
     The caller closes a `form`.
     """
@@ -274,7 +274,7 @@ async def entered(state: State, http: HttpRequest, form: bool = False) -> Visit 
 
 
 def served(state: State, endpoint: Endpoint) -> Callable[[HttpRequest], Awaitable[Response]]:
-    """The Starlette endpoint around an endpoint of the API."""
+    """Return the Starlette endpoint around an endpoint of the API."""
 
     async def serve(http: HttpRequest) -> Response:
         visit = await entered(state, http, endpoint.form)
@@ -308,5 +308,5 @@ async def _answered(visit: Visit, endpoint: Endpoint) -> Response:
 
 
 def error_event(code: int | str, msg: str) -> ErrorStream:
-    """A stream of one `error` event with this error."""
+    """Return a stream of one `error` event with this error."""
     return ErrorStream(code, error_data(code, msg))

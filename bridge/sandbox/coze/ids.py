@@ -18,11 +18,11 @@ class Ids:
         self._last = 0
 
     def take(self) -> str:
-        """The next id."""
+        """Return the next id."""
         self._last = max(self._last + _STEP, int(self._clock()) << 32)
         return str(self._last)
 
     def log(self) -> str:
-        """A log id: the UTC time to the second, then twenty hexadecimal digits."""
+        """Return a log id: the UTC time to the second, then twenty hexadecimal digits."""
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(self._clock()))
         return stamp + uuid.uuid4().hex[:20].upper()

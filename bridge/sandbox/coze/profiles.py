@@ -27,7 +27,7 @@ class Profile:
 
 
 def profile_named(name: ProfileName) -> Profile:
-    """The profile of that name; both clouds speak alike and share nothing."""
+    """Return the profile of that name; both clouds speak alike and share nothing."""
     if name == "studio":
         return Profile(
             name=name,

@@ -23,7 +23,7 @@ class Quirks:
     """Whether a run is streamed though `stream` is false, as older coze-studios do."""
 
     def ended(self, data: bytes) -> bytes:
-        """The last bytes of a stream with as many line ends as are in force."""
+        """Return the last bytes of a stream with as many line ends as are in force."""
         if self.final_newlines is None:
             return data
         return data.rstrip(b"\n") + b"\n" * self.final_newlines

@@ -37,7 +37,7 @@ class Refusal(Exception):
         self.http = http
 
     def as_studio(self) -> "Refusal":
-        """The same refusal as the self-hosted server says it: HTTP 400 with its own codes."""
+        """Return the same refusal as the self-hosted server says it: HTTP 400 with its own codes."""
         if not isinstance(self.code, int) or not 4000 <= self.code <= 5000:
             return self
         http, code = _STUDIO.get(self.code, (400, 400))

@@ -37,7 +37,7 @@ class CozeApp(Starlette):
 
 
 def build_app(state: State) -> CozeApp:
-    """The application for this state and its profile."""
+    """Return the application for this state and its profile."""
     studio = state.profile.studio
     routes = [
         _route(endpoint.path, served(state, endpoint), endpoint.methods)
@@ -65,7 +65,7 @@ def _route(
 
 
 def _unknown(state: State) -> Callable[[HttpRequest, Exception], Awaitable[Response]]:
-    """What a path without an endpoint answers: JSON on the cloud, plain text when self-hosted."""
+    """Return what a path without an endpoint answers: JSON on the cloud, plain text when self-hosted."""
 
     async def answer(http: HttpRequest, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for 404 and 405 only

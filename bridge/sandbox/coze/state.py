@@ -101,11 +101,11 @@ class State:
         return int(self.clock())
 
     def shelf(self, token: Token) -> Shelf:
-        """The uploads this token's account may name."""
+        """Return the uploads this token's account may name."""
         return Shelf(self.uploads, token.account, deaf=self.profile.studio)
 
     def agent(self, bot_id: str, token: Token) -> Agent:
-        """The published agent of that id; raises Refusal 4200 (or 4006), 4015 or 4101."""
+        """Return the published agent of that id; raises Refusal 4200 (or 4006), 4015 or 4101."""
         agent = self.agents.get(bot_id)
         if agent is None:
             raise no_agent(bot_id, self.quirks.unknown_agent_code)
@@ -118,14 +118,14 @@ class State:
         return agent
 
     def conversation(self, conversation_id: str, token: Token) -> Conversation:
-        """A conversation of this token's owner; raises Refusal 4002."""
+        """Return a conversation of this token's owner; raises Refusal 4002."""
         found = self.conversations.get(conversation_id)
         if found is None or not found.belongs(token.account, token.session_name):
             raise no_conversation(conversation_id, self.quirks.lost_conversation_code)
         return found
 
     def run(self, conversation_id: str, chat_id: str, token: Token) -> Run:
-        """A run of that conversation whose history is kept; raises Refusal 4001 or 4002."""
+        """Return a run of that conversation whose history is kept; raises Refusal 4001 or 4002."""
         conversation = self.conversation(conversation_id, token)
         run = self.runs.get(chat_id)
         if run is None or run.conversation is not conversation or not run.saved:
@@ -159,7 +159,7 @@ class State:
         return conversation
 
     def occupied(self, conversation: Conversation) -> bool:
-        """Whether a run is active in that conversation."""
+        """Return whether a run is active in that conversation."""
         states = (*RUNNING, self.profile.requires_action) if self.waiting_run_occupies else RUNNING
         return any(
             run.conversation is conversation and run.status in states for run in self.runs.values()
@@ -237,7 +237,7 @@ class State:
         return run
 
     def _script_for(self, turn: Turn) -> Script:
-        """The script that `use` set for this question, else the one the question asks for."""
+        """Return the script that `use` set for this question, else the one the question asks for."""
         fitting = [
             rule
             for rule in self.rules
@@ -253,14 +253,14 @@ class State:
 
 
 def typed(message: Incoming) -> Incoming:
-    """The message with the type its role implies, when the request left it out."""
+    """Return the message with the type its role implies, when the request left it out."""
     if message.type:
         return message
     return replace(message, type="question" if message.role == "user" else "answer")
 
 
 def _turn_of(conversation: Conversation, request: ChatRequest, agent: Agent) -> Turn:
-    """The question, and what came before it.
+    """Return the question, and what came before it.
 
     Without messages in the request the last stored message is the question. A message of files
     only belongs to the text in front of it.
@@ -282,6 +282,6 @@ def _turn_of(conversation: Conversation, request: ChatRequest, agent: Agent) -> 
 
 
 def _given(request: ChatRequest) -> tuple[Attachment, ...]:
-    """The attachments of the question: of the user's messages at the end of the request."""
+    """Return the attachments of the question: of the user's messages at the end of the request."""
     said = takewhile(lambda message: message.role == "user", reversed(request.messages))
     return tuple(item for message in reversed(list(said)) for item in message.attachments)

@@ -144,7 +144,7 @@ class Lost(Response):
 
 
 def body_message(data: bytes, more: bool) -> AsgiMessage:
-    """A piece of a response's body."""
+    """Return a piece of a response's body."""
     return {"type": "http.response.body", "body": data, "more_body": more}
 
 

@@ -39,7 +39,7 @@ _HEADERS = {
 
 
 def routes() -> list[BaseRoute]:
-    """The page at `/` and its stylesheets, scripts and pictures beside it.
+    """Return the page at `/` and its stylesheets, scripts and pictures beside it.
 
     Raises OSError when a file of the page cannot be read.
     """

@@ -76,7 +76,7 @@ class Described:
 
 
 def chat_of(call: MethodCall) -> Chat:
-    """The chat that the call names.
+    """Return the chat that the call names.
 
     Raises Refused for none, for one the bot never met, and for a group that it is not in.
     """
@@ -95,7 +95,7 @@ def chat_of(call: MethodCall) -> Chat:
 
 
 def writable_chat_of(call: MethodCall) -> Chat:
-    """The same, if the bot may write there."""
+    """Return the same, if the bot may write there."""
     if call.params.has("business_connection_id"):
         raise bad_request("business connection not found")
     chat = chat_of(call)
@@ -111,7 +111,7 @@ def check_may_send(chat: Chat, what: str) -> None:
 
 
 def thread_of(call: MethodCall, chat: Chat, target: Message | None = None) -> int:
-    """The topic that the call names, else that of the message it answers; 0 for none.
+    """Return the topic that the call names, else that of the message it answers; 0 for none.
 
     A forum's General topic has no id: 1 is refused like any unknown one.
     """
@@ -127,7 +127,7 @@ def thread_of(call: MethodCall, chat: Chat, target: Message | None = None) -> in
 
 
 def reply_thread(chat: Chat, target: Message | None) -> int:
-    """Where an answer belongs; in a group without topics, replies make a thread of their own."""
+    """Return where an answer belongs; in a group without topics, replies make a thread of their own."""
     if target is None:
         return 0
     plain = chat.type == "supergroup" and not chat.is_forum
@@ -135,7 +135,7 @@ def reply_thread(chat: Chat, target: Message | None) -> int:
 
 
 def message_of(call: MethodCall, chat: Chat, purpose: str) -> Message:
-    """The message that the call names; `purpose` is how the refusal calls it."""
+    """Return the message that the call names; `purpose` is how the refusal calls it."""
     message_id = call.params.integer("message_id")
     if message_id == 0:
         raise bad_request("message identifier is not specified")
@@ -146,7 +146,7 @@ def message_of(call: MethodCall, chat: Chat, purpose: str) -> Message:
 
 
 def own_message_of(call: MethodCall, chat: Chat) -> Message:
-    """The bot's own message that may be edited.
+    """Return the bot's own message that may be edited.
 
     Messages with a reply keyboard cannot be edited, and other people's neither.
     """
@@ -158,7 +158,7 @@ def own_message_of(call: MethodCall, chat: Chat) -> Message:
 
 
 def text_of(call: MethodCall, *, may_be_empty: bool = False) -> Formatted:
-    """The call's text with its entities, as the server keeps it. Raises Refused."""
+    """Return the call's text with its entities, as the server keeps it. Raises Refused."""
     raw = call.params.text("text")
     if not raw and not may_be_empty:
         raise bad_request("Message text is empty")
@@ -180,13 +180,13 @@ class Words:
 
 
 def caption_of(call: MethodCall) -> Formatted:
-    """The call's caption with its entities, perhaps empty. Raises Refused."""
+    """Return the call's caption with its entities, perhaps empty. Raises Refused."""
     entities = _decoded(call.params, "caption_entities")
     return checked_caption(call, Words(call.params.text("caption"), entities, _mode(call.params)))
 
 
 def checked_caption(call: MethodCall, words: Words) -> Formatted:
-    """A caption as the server keeps it. Raises Refused."""
+    """Return a caption as the server keeps it. Raises Refused."""
     caption = _formatted(call, words, may_be_empty=True)
     # the server counts characters, apps count UTF-16 units: only what suits both is let through
     if utf16_length(caption.text) > MOST_CAPTION_CHARACTERS:
@@ -210,13 +210,13 @@ def _formatted(call: MethodCall, words: Words, *, may_be_empty: bool = False) ->
 
 
 def rich_of(call: MethodCall, *, draft: bool = False) -> Json | None:
-    """The call's rich message, None without one. Raises Refused."""
+    """Return the call's rich message, None without one. Raises Refused."""
     sent = object_of(call.params, "rich_message", "rich message")
     return None if sent is None else read_rich(sent, draft=draft)
 
 
 def needed_rich_of(call: MethodCall, *, draft: bool = False) -> Json:
-    """The same where there must be one."""
+    """Return the same where there must be one."""
     rich = rich_of(call, draft=draft)
     if rich is None:
         raise bad_request("Rich message must be non-empty")
@@ -224,7 +224,7 @@ def needed_rich_of(call: MethodCall, *, draft: bool = False) -> Json:
 
 
 def _has_met(world: World, person_id: int) -> bool:
-    """Whether the bot knows a person: from their private chat or from a group."""
+    """Return whether the bot knows a person: from their private chat or from a group."""
     if person_id not in world.people:
         return False
     return any(chat.known and person_id in chat.members for chat in world.chats.values())
@@ -239,7 +239,7 @@ def _decoded(params: Params, name: str) -> object:
 
 
 def object_of(params: Params, name: str, title: str) -> Json | None:
-    """A parameter that must be a JSON object, None when not sent. Raises Refused."""
+    """Return a parameter that must be a JSON object, None when not sent. Raises Refused."""
     try:
         sent = params.decoded(name)
     except Broken:
@@ -250,7 +250,7 @@ def object_of(params: Params, name: str, title: str) -> Json | None:
 
 
 def frame_of(call: MethodCall, text: Formatted, markup: Json | None) -> Frame:
-    """What a message shows from now on; preview options that were left out are reset."""
+    """Return what a message shows from now on; preview options that were left out are reset."""
     return Frame(
         at_loop_time=loop_time(),
         text=text.text,
@@ -262,7 +262,7 @@ def frame_of(call: MethodCall, text: Formatted, markup: Json | None) -> Frame:
 
 
 def rich_frame(rich: Json, markup: Json | None) -> Frame:
-    """A rich message as it shows from now on."""
+    """Return a rich message as it shows from now on."""
     return Frame(loop_time(), "", [], markup, rich=rich)
 
 
@@ -275,5 +275,5 @@ def _preview(params: Params) -> Json | None:
 
 
 def shown(call: MethodCall, message: Message) -> Json:
-    """The message as an answer."""
+    """Return the message as an answer."""
     return message_json(call.world, message)

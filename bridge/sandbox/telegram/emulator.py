@@ -72,7 +72,7 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing):
     def add_bot(
         self, token: str, username: str = "sandbox_bot", first_name: str = "Sandbox"
     ) -> Bot:
-        """The bot of this token, `<id>:<secret>`; another token of the same bot may follow.
+        """Return the bot of this token, `<id>:<secret>`; another token of the same bot may follow.
 
         Raises ValueError for something that is no token, and for a second bot.
         """
@@ -108,7 +108,7 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing):
         bot_is_admin: bool = False,
         basic: bool = False,
     ) -> Group:
-        """A supergroup, or a basic group, to which its first member, the creator, adds the bot.
+        """Return a supergroup, or a basic group, to which its first member, the creator, adds the bot.
 
         The bot is told: a `my_chat_member` update and a service message.
         """
@@ -119,7 +119,7 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing):
         return Group(chat.id, chat.title, forum)
 
     def migrate(self, group: Group) -> Group:
-        """A basic group becomes a supergroup, which is another chat; both are told of it."""
+        """Let a basic group become a supergroup, which is another chat; both are told of it."""
         chat, person = self._in(group, None)
         new = groups.migrate(self.world, self.updates, chat, person)
         return Group(new.id, new.title)
@@ -150,7 +150,7 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing):
         self.world.privacy = on
 
     def add_topic(self, chat: Place, name: str, by: Person | None = None) -> int:
-        """A topic in a forum, or in a private chat, whose bot then has topics; the thread's id.
+        """Return a topic in a forum, or in a private chat, whose bot then has topics; the thread's id.
 
         In a group the creator opens it, unless told otherwise. The bot gets the service message.
         """
@@ -191,7 +191,7 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing):
         groups.set_standing(self.world, self.updates, chat, standing, person)
 
     def _in(self, place: Place, by: Person | None) -> tuple[Chat, Person]:
-        """A chat and who acts there: its creator unless somebody is named."""
+        """Return a chat and who acts there: its creator unless somebody is named."""
         chat = self.world.chat(chat_id_of(place))
         return chat, self.world.person(chat.creator_id or chat.id) if by is None else by
 
@@ -207,7 +207,7 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing):
         thread_id: int = 0,
         entities: Iterable[Entity] = (),
     ) -> int:
-        """A person writes to the bot, or into a group or topic; the id of the message.
+        """Let a person write to the bot, or into a group or topic; the id of the message.
 
         The bot gets it only if privacy mode lets it. Commands, @mentions and links are found in
         the text; what else it is marked with, such as a `text_mention`, are its entities.
@@ -225,7 +225,7 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing):
         chat: Group,
         thread_id: int = 0,
     ) -> int:
-        """An administrator writes in the group's name; the id of the message."""
+        """Let an administrator write in the group's name; the id of the message."""
         guise = anonymous_senders.anonymous(self.world, self.world.chat(chat.id), person)
         where = Where(chat.id, thread_id, reply_to)
         return people_actions.write(
@@ -235,11 +235,11 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing):
     def send_as_channel(
         self, person: Person, text: str, *, chat: Group, title: str = "A channel"
     ) -> int:
-        """A person writes into a group in the name of a channel; the id of the message."""
+        """Let a person write into a group in the name of a channel; the id of the message."""
         return self._write_as(anonymous_senders.channel(title), person, text, chat)
 
     def post_of_channel(self, text: str, *, chat: Group, title: str = "A channel") -> int:
-        """A channel's post, forwarded into the group by Telegram; the id of the message."""
+        """Return a channel's post, forwarded into the group by Telegram; the id of the message."""
         _, person = self._in(chat, None)
         guise = anonymous_senders.linked_post(title, self.world.now())
         return self._write_as(guise, person, text, chat)
@@ -252,7 +252,7 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing):
         return self._write_as(anonymous_senders.other_bot(username), person, text, chat, reply_to)
 
     def forward(self, person: Person, message_id: int, to: Place, *, chat: Place) -> int:
-        """A person passes a message of `chat` on; the id of the new one."""
+        """Let a person pass a message of `chat` on; the id of the new one."""
         message = self.world.message(self.world.chat(chat_id_of(chat)), message_id)
         if message is None:
             raise ValueError(f"There is no message {message_id} to pass on.")
@@ -296,14 +296,14 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing):
         data: str | None = None,
         chat: Place | None = None,
     ) -> str:
-        """A person presses a button by its label, or forges any callback data; the query's id."""
+        """Let a person press a button by its label, or forges any callback data; the query's id."""
         place = person.id if chat is None else chat_id_of(chat)
         if data is not None:
             return people_actions.query(self.world, self.updates, person, place, message_id, data)
         return people_actions.press(self.world, self.updates, person, place, message_id, label)
 
     def press_stop(self, person: Person, *, thread_id: int = 0) -> int:
-        """A person presses Stop under the draft they see; the draft's id."""
+        """Let a person press Stop under the draft they see; the draft's id."""
         return people_actions.stop_draft(self.world, self.updates, person, thread_id)
 
     def block(self, person: Person) -> None:

@@ -70,7 +70,7 @@ GOOD_DOWNLOAD = BadDownload(0, 1)
 def failure(
     method: str, status: int, times: int, body: str | dict[str, object] | None, after: bool
 ) -> Failure:
-    """A failure with the body such a status usually has, unless one is given."""
+    """Return a failure with the body such a status usually has, unless one is given."""
     if isinstance(body, dict):
         return Failure(method, status, times, json.dumps(body).encode(), "application/json", after)
     if isinstance(body, str):
@@ -117,7 +117,7 @@ class Faults:
             switched_on.clear()
 
     def take_withheld(self, file_id: str) -> bool:
-        """Whether getFile cannot give this file now."""
+        """Return whether getFile cannot give this file now."""
         for place, fault in enumerate(self._withheld):
             if fault.file_id in ("", file_id):
                 if fault.times is not None:
@@ -127,7 +127,7 @@ class Faults:
         return False
 
     def take_download(self) -> BadDownload:
-        """What the next download should meet."""
+        """Return what the next download should meet."""
         if not self._downloads:
             return GOOD_DOWNLOAD
         fault = self._downloads[0]
@@ -135,7 +135,7 @@ class Faults:
         return fault
 
     def take_failure(self, method: str) -> Failure | None:
-        """What this call should meet; it is used up by this."""
+        """Return what this call should meet; it is used up by this."""
         for place, fault in enumerate(self._failures):
             if _meant(fault.method, method):
                 left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
@@ -144,7 +144,7 @@ class Faults:
         return None
 
     def take_delay(self, method: str) -> float:
-        """For how many seconds this call should be held back."""
+        """Return for how many seconds this call should be held back."""
         for place, fault in enumerate(self._delays):
             if _meant(fault.method, method):
                 left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []

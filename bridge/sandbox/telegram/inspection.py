@@ -39,17 +39,17 @@ class Inspection:
         return [message for chat in chats for message in chat.messages.values()]
 
     def posts(self, chat: Place, thread_id: int | None = None) -> list[Message]:
-        """The bot's messages in order, without the deleted ones."""
+        """Return the bot's messages in order, without the deleted ones."""
         return [each for each in self.messages(chat, thread_id) if each.by_bot]
 
     def content_of(self, message: Message) -> bytes:
-        """The bytes of a message's file as they were sent. Raises ValueError without a file."""
+        """Return the bytes of a message's file as they were sent. Raises ValueError without a file."""
         if message.attachment is None or not message.attachment.content:
             raise ValueError(f"Message {message.message_id} carries no file.")
         return message.attachment.content
 
     def actions(self, chat: Place, thread_id: int | None = None) -> list[Action]:
-        """The bot's chat actions with their names and loop times."""
+        """Return the bot's chat actions with their names and loop times."""
         actions = self.world.chat(chat_id_of(chat)).actions
         return [each for each in actions if _within(thread_id, each.thread_id)]
 
@@ -58,7 +58,7 @@ class Inspection:
         return [each.at_loop_time for each in self.actions(chat, thread_id)]
 
     def draft(self, chat: Place, thread_id: int = 0) -> Draft | None:
-        """The draft that shows now, outside of topics or in one."""
+        """Return the draft that shows now, outside of topics or in one."""
         return self.world.chat(chat_id_of(chat)).showing.get(thread_id)
 
     def drafts(self, chat: Place, thread_id: int | None = None) -> list[Draft]:
@@ -134,7 +134,7 @@ class Inspection:
 
 
 def chat_id_of(chat: Place) -> int:
-    """The id of a person's private chat, of a group, or the id itself."""
+    """Return the id of a person's private chat, of a group, or the id itself."""
     return chat if isinstance(chat, int) else chat.id
 
 

@@ -61,15 +61,15 @@ class Params:
     files: Mapping[str, Upload] = field(default_factory=dict)
 
     def has(self, name: str) -> bool:
-        """Whether it was sent and is not empty."""
+        """Return whether it was sent and is not empty."""
         return bool(self.values.get(name))
 
     def text(self, name: str) -> str:
-        """The text; empty when not sent."""
+        """Return the text; empty when not sent."""
         return self.values.get(name, "")
 
     def integer(self, name: str, default: int = 0, low: int = -(2**63), high: int = 2**63) -> int:
-        """The number at the beginning of it, clamped; 0 for nonsense, `default` when not sent."""
+        """Return the number at the beginning of it, clamped; 0 for nonsense, `default` when not sent."""
         if not self.has(name):
             return default
         found = _INTEGER.match(self.values[name])
@@ -80,7 +80,7 @@ class Params:
         return self.text(name).strip().lower() in _TRUE
 
     def decoded(self, name: str) -> object:
-        """The JSON value of it, None when not sent. Raises Broken, also for lone surrogates."""
+        """Return the JSON value of it, None when not sent. Raises Broken, also for lone surrogates."""
         if not self.has(name):
             return None
         try:
@@ -91,12 +91,12 @@ class Params:
         return value
 
     def without(self, names: Set[str]) -> Params:
-        """The others, as a server sees them that does not know these."""
+        """Return the others, as a server sees them that does not know these."""
         kept = {name: value for name, value in self.values.items() if name not in names}
         return Params(kept, self.files)
 
     def shown(self) -> Json:
-        """All of it with numbers, booleans and JSON in place of their text, where they parse.
+        """Return all of it with numbers, booleans and JSON in place of their text, where they parse.
 
         Of a file only its name and its size in bytes.
         """
@@ -123,7 +123,7 @@ def _no_constant(name: str) -> object:
 
 
 async def read_params(request: Request) -> Params:
-    """The parameters of a request; a name that occurs twice keeps its first value.
+    """Return the parameters of a request; a name that occurs twice keeps its first value.
 
     Raises Refused for a body that is not what its content type says, for one that has over 1 MiB
     beside its files, for more than 50 files and for a file over 50 MB.

@@ -10,7 +10,7 @@ from bridge.sandbox.telegram.world import Chat, Message
 def reaches_bot(
     bot: Bot, chat: Chat, message: Message, target: Message | None, *, bots_talk: bool = False
 ) -> bool:
-    """Whether the bot gets a person's message; `target` is what it answers by the person's wish.
+    """Return whether the bot gets a person's message; `target` is what it answers by the person's wish.
 
     In privacy mode a bot gets what names it, what answers it, what happens to the group, and bare
     commands while it is the last bot that wrote. Another bot it hears only where bots may talk
@@ -35,7 +35,7 @@ def reaches_bot(
 
 
 def _is_named_in(part: object, bot: Bot) -> bool:
-    """Whether a mention anywhere in a rich message is the bot's."""
+    """Return whether a mention anywhere in a rich message is the bot's."""
     if isinstance(part, list):
         return any(_is_named_in(inner, bot) for inner in part)
     if not isinstance(part, dict):
@@ -60,6 +60,6 @@ def _means(bot: Bot, chat: Chat, message: Message, entity: Entity) -> bool:
 
 
 def covered(text: str, entity: Entity) -> str:
-    """The part of a text under an entity, whose places count UTF-16 units."""
+    """Return the part of a text under an entity, whose places count UTF-16 units."""
     units = text.encode("utf-16-le")
     return units[2 * entity.offset : 2 * entity.end].decode("utf-16-le")

@@ -48,7 +48,7 @@ class Bucket:
     at: float
 
     def drawn(self, capacity: int, every: float, now: float, count: int = 1) -> Bucket | None:
-        """The bucket with so many tokens less, or None when it has too few."""
+        """Return the bucket with so many tokens less, or None when it has too few."""
         level = min(float(capacity), self.level + (now - self.at) / every)
         return Bucket(level - count, now) if level >= count - 1e-9 else None
 
@@ -64,7 +64,7 @@ class Ban:
 
 
 def within(times: tuple[float, ...], limit: int, window: float, now: float, count: int = 1) -> bool:
-    """Whether so many more calls fit into a sliding window."""
+    """Return whether so many more calls fit into a sliding window."""
     return sum(now - each < window for each in times) + count <= limit
 
 

@@ -25,7 +25,7 @@ class Refused(Exception):
 
 
 def worded(message: str) -> str:
-    """A message of the backend as the server repeats it: mostly with a small first letter.
+    """Return a message of the backend as the server repeats it: mostly with a small first letter.
 
     Constants such as `BUTTON_DATA_INVALID` keep theirs.
     """

@@ -97,7 +97,7 @@ class BotServer:
     async def _perform(
         self, name: str, params: Params, request: Request, failure: Failure | None
     ) -> object:
-        """The method's result, or the failure that takes its place."""
+        """Return the method's result, or the failure that takes its place."""
         pause = self.world.closing.pause
         await pause(self.faults.take_delay(name))
         if name != "getUpdates":
@@ -171,7 +171,7 @@ async def _hung_up(request: Request) -> None:
 
 
 def _cut(value: object) -> object:
-    """A value short enough to be shown."""
+    """Return a value short enough to be shown."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text[:SHOWN_CHARACTERS] + "…" if len(text) > SHOWN_CHARACTERS else value
 

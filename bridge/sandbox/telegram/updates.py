@@ -95,7 +95,7 @@ class UpdateQueue:
         self._closing = closing
 
     def wants(self, kind: str) -> bool:
-        """Whether updates of this kind are queued at all."""
+        """Return whether updates of this kind are queued at all."""
         return kind not in ONLY_WHEN_ASKED if self.allowed is None else kind in self.allowed
 
     def add(self, kind: str, content: Json, date: float | None = None) -> int | None:
@@ -161,7 +161,7 @@ class UpdateQueue:
         return chosen[: ask.limit]
 
     def _slowed(self, ask: Ask) -> Ask:
-        """Who asks for the same again and again has to wait, and gets one update at a time."""
+        """Return who asks for the same again and again has to wait, and gets one update at a time."""
         if ask.offset != self._last_offset:
             return ask
         now = loop_time()
@@ -171,7 +171,7 @@ class UpdateQueue:
         return Ask(ask.offset, limit, timeout)
 
     def _first(self, offset: int) -> int:
-        """The lowest update id to return; an offset far beyond the end counts as none."""
+        """Return the lowest update id to return; an offset far beyond the end counts as none."""
         return 0 if offset < 0 or offset > self._next_id + TOO_FAR else offset
 
     def _confirm(self, offset: int) -> None:

@@ -293,7 +293,7 @@ class World:
     def add_person(
         self, first_name: str, username: str, language_code: str, person_id: int | None
     ) -> Person:
-        """A new person and the private chat with them. Raises ValueError for a taken id."""
+        """Return a new person and the private chat with them. Raises ValueError for a taken id."""
         free = max([FIRST_PERSON_ID - 1, *self.people]) + 1
         number = free if person_id is None else person_id
         if number <= 0 or number in self.chats:
@@ -306,7 +306,7 @@ class World:
     def add_group(
         self, title: str, members: list[int], *, forum: bool = False, basic: bool = False
     ) -> Chat:
-        """A new supergroup or basic group, which the first member made; the bot is not in it yet."""
+        """Return a new supergroup or basic group, which the first member made; the bot is not in it yet."""
         first = FIRST_BASIC_GROUP_ID if basic else FIRST_GROUP_ID
         same = [each for each in self.chats if each < 0 and (each > FIRST_GROUP_ID) == basic]
         number = min([first + 1, *same]) - 1
@@ -323,7 +323,7 @@ class World:
         chat.messages[message.message_id] = message
 
     def message(self, chat: Chat, message_id: int) -> Message | None:
-        """A message that exists and was not deleted."""
+        """Return a message that exists and was not deleted."""
         message = chat.messages.get(message_id)
         return None if message is None or message.deleted else message
 
@@ -341,5 +341,5 @@ class World:
 
 
 def loop_time() -> float:
-    """The running loop's time in seconds, by which rates, waits and frames are measured."""
+    """Return the running loop's time in seconds, by which rates, waits and frames are measured."""
     return asyncio.get_running_loop().time()

@@ -22,14 +22,14 @@ class Access(StrEnum):
 
 
 async def of(tx: AsyncConnection, chat_id: int) -> Access | None:
-    """What was decided about a chat; None when nobody has asked yet."""
+    """Return what was decided about a chat; None when nobody has asked yet."""
     query = select(access.c.state).where(access.c.chat_id == chat_id)
     found = (await tx.execute(query)).scalar_one_or_none()
     return None if found is None else Access(found)
 
 
 async def who_ask(tx: AsyncConnection) -> Mapping[int, str]:
-    """The chats about which nothing was decided yet, with their names, oldest first."""
+    """Return the chats about which nothing was decided yet, with their names, oldest first."""
     query = select(access).where(access.c.state == Access.ASKED).order_by(access.c.since)
     return {row.chat_id: row.name for row in (await tx.execute(query)).all()}
 
@@ -42,7 +42,7 @@ async def ask(tx: AsyncConnection, chat_id: int, name: str) -> bool:
 
 
 async def answers_channels(tx: AsyncConnection, chat_id: int) -> bool:
-    """Whether posts under channels' names are answered in a group."""
+    """Return whether posts under channels' names are answered in a group."""
     query = select(access.c.channels).where(access.c.chat_id == chat_id)
     return bool((await tx.execute(query)).scalar_one_or_none())
 
@@ -63,13 +63,13 @@ async def decide(tx: AsyncConnection, chat_id: int, state: Access, name: str, by
 
 
 async def name_of(tx: AsyncConnection, chat_id: int) -> str:
-    """What a chat was called when it asked."""
+    """Return what a chat was called when it asked."""
     query = select(access.c.name).where(access.c.chat_id == chat_id)
     return str((await tx.execute(query)).scalar_one_or_none() or chat_id)
 
 
 async def known_operators(tx: AsyncConnection) -> Collection[int]:
-    """Who became an operator by the one-time code or by another operator."""
+    """Return who became an operator by the one-time code or by another operator."""
     query = select(operators.c.person_id).where(~operators.c.removed)
     return set((await tx.execute(query)).scalars())
 

@@ -26,7 +26,7 @@ class Listed:
 
 
 async def offered(tx: AsyncConnection, from_settings: str) -> Sequence[Listed]:
-    """All agents, that of the settings first."""
+    """Return all agents, that of the settings first."""
     rows = (await tx.execute(select(agents).order_by(agents.c.since))).all()
     names = {from_settings: from_settings, **{row.agent_id: row.name for row in rows}}
     default = await counting(tx, None, from_settings)
@@ -34,7 +34,7 @@ async def offered(tx: AsyncConnection, from_settings: str) -> Sequence[Listed]:
 
 
 async def counting(tx: AsyncConnection, chosen: str | None, from_settings: str) -> str:
-    """The id of the agent that answers a chat: the one it has chosen, if that is still offered."""
+    """Return the id of the agent that answers a chat: the one it has chosen, if that is still offered."""
     query = select(agents.c.agent_id, facts.c.value).outerjoin(facts, facts.c.name == _DEFAULT)
     rows = (await tx.execute(query)).all()
     known = {from_settings, *(row.agent_id for row in rows)}

@@ -36,6 +36,6 @@ async def end(tx: AsyncConnection, kind: str) -> Alarm | None:
 
 
 async def current(tx: AsyncConnection) -> Sequence[Alarm]:
-    """All that is wrong now, oldest first."""
+    """Return all that is wrong now, oldest first."""
     rows = (await tx.execute(select(alarms).order_by(alarms.c.since))).all()
     return [Alarm(row.kind, row.what, row.since) for row in rows]

@@ -34,7 +34,7 @@ async def note(
 
 
 async def newest(tx: AsyncConnection, most: int, offset: int = 0) -> Sequence[Act]:
-    """What was done last."""
+    """Return what was done last."""
     query = select(audit).order_by(audit.c.id.desc()).limit(most).offset(offset)
     return [
         Act(row.at, row.operator_id, row.act, row.subject, row.detail)

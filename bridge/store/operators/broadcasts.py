@@ -88,7 +88,7 @@ async def cancel(tx: AsyncConnection, broadcast_id: int, operator_id: int) -> bo
 
 
 async def current(tx: AsyncConnection) -> Broadcast | None:
-    """The oldest one that is being sent."""
+    """Return the oldest one that is being sent."""
     query = (
         select(broadcasts).where(broadcasts.c.state == "sending").order_by(broadcasts.c.id).limit(1)
     )
@@ -99,7 +99,7 @@ async def current(tx: AsyncConnection) -> Broadcast | None:
 
 
 async def state_of(tx: AsyncConnection, broadcast_id: int) -> str:
-    """Where it stands."""
+    """Return where it stands."""
     query = select(broadcasts.c.state).where(broadcasts.c.id == broadcast_id)
     return str((await tx.execute(query)).scalar_one_or_none() or "")
 
@@ -144,7 +144,7 @@ async def mark(tx: AsyncConnection, broadcast_id: int, chat_id: int, state: Deli
 
 
 async def report(tx: AsyncConnection, broadcast_id: int) -> Mapping[Delivery, int]:
-    """How many are in each state."""
+    """Return how many are in each state."""
     query = (
         select(deliveries.c.state, func.count())
         .where(deliveries.c.broadcast_id == broadcast_id)

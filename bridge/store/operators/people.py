@@ -52,13 +52,13 @@ async def seen(tx: AsyncConnection, person: Sender, username: str) -> None:
 
 
 async def language_of(tx: AsyncConnection, person_id: int) -> str:
-    """The language of somebody's Telegram; empty when it is not known."""
+    """Return the language of somebody's Telegram; empty when it is not known."""
     query = select(people.c.language).where(people.c.person_id == person_id)
     return str((await tx.execute(query)).scalar_one_or_none() or "")
 
 
 async def named(tx: AsyncConnection, username: str) -> int | None:
-    """The id of who has that @username, if they have ever written."""
+    """Return the id of who has that @username, if they have ever written."""
     query = (
         select(people.c.person_id)
         .where(people.c.username == username.removeprefix("@").casefold())
@@ -70,7 +70,7 @@ async def named(tx: AsyncConnection, username: str) -> int | None:
 
 
 async def name_of(tx: AsyncConnection, person_id: int) -> str:
-    """What somebody is called; empty when they never wrote."""
+    """Return what somebody is called; empty when they never wrote."""
     query = select(people.c.name).where(people.c.person_id == person_id)
     return str((await tx.execute(query)).scalar_one_or_none() or "")
 
@@ -120,7 +120,7 @@ def _like(words: str) -> ColumnElement[bool]:
 
 
 async def groups(tx: AsyncConnection) -> Sequence[Group]:
-    """The groups, those that asked last first."""
+    """Return the groups, those that asked last first."""
     last = (
         select(func.max(turns.c.created_at))
         .where(turns.c.chat_id == chats.c.chat_id)
@@ -144,7 +144,7 @@ async def groups(tx: AsyncConnection) -> Sequence[Group]:
 
 
 async def everybody(tx: AsyncConnection, *, approved_only: bool) -> Sequence[int]:
-    """The private chats of all who may use the bot."""
+    """Return the private chats of all who may use the bot."""
     query = select(chats.c.chat_id).where(chats.c.chat_id > 0, chats.c.thread_id == 0)
     query = query.outerjoin(access, access.c.chat_id == chats.c.chat_id)
     if approved_only:

@@ -40,12 +40,12 @@ class Period(StrEnum):
     MONTH = "month"
 
     def began(self, now: float) -> float:
-        """When the current one began (Unix seconds)."""
+        """Return when the current one began (Unix seconds)."""
         day = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return (day if self is Period.DAY else day.replace(day=1)).timestamp()
 
     def ends(self, now: float) -> float:
-        """When it ends (Unix seconds)."""
+        """Return when it ends (Unix seconds)."""
         if self is Period.DAY:
             return self.began(now) + 86400
         first = datetime.fromtimestamp(self.began(now), UTC)
@@ -73,17 +73,17 @@ class Used:
     tokens: int
 
     def of(self, unit: Unit) -> int:
-        """How much of a unit."""
+        """Return how much of a unit."""
         return self.messages if unit is Unit.MESSAGES else self.tokens
 
 
 def charged() -> ColumnElement[bool]:
-    """Whether a turn counts: not when it failed before Coze began to work on it."""
+    """Return whether a turn counts: not when it failed before Coze began to work on it."""
     return or_(turns.c.state != State.FAILED, turns.c.run_id.is_not(None))
 
 
 async def listed(tx: AsyncConnection) -> Sequence[Quota]:
-    """All quotas."""
+    """Return all quotas."""
     rows = (await tx.execute(select(quotas).order_by(quotas.c.scope, quotas.c.subject))).all()
     return [
         Quota(Scope(row.scope), row.subject, Unit(row.unit), Period(row.period), row.amount)
@@ -119,7 +119,7 @@ async def used(
     *,
     chat_id: int = 0,
 ) -> Used:
-    """What a person, a chat or everybody (`subject` does not count then) has used.
+    """Return what a person, a chat or everybody (`subject` does not count then) has used.
 
     A channel shares with all others what people write under channels' names in the chat.
     """
@@ -142,7 +142,7 @@ async def used(
 
 
 async def _deleted(tx: AsyncConnection, scope: Scope, subject: int, began: float) -> Used:
-    """What was used in turns that were deleted since."""
+    """Return what was used in turns that were deleted since."""
     table = chat_tallies if scope is Scope.CHAT else tallies
     where = [table.c.day >= datetime.fromtimestamp(began, UTC).date().isoformat()]
     if scope is not Scope.ALL:
@@ -167,7 +167,7 @@ class Exceeded:
 async def exceeded(
     tx: AsyncConnection, person_id: int, chat_id: int, *, operator: bool, now: float | None = None
 ) -> Exceeded | None:
-    """The quota that keeps somebody from asking one more message; None when none does.
+    """Return the quota that keeps somebody from asking one more message; None when none does.
 
     Of several it is the one that renews last: before that, nothing is allowed.
     """

@@ -85,7 +85,7 @@ class Live:
 
 
 async def between(tx: AsyncConnection, began: float, ended: float, count: int) -> Stats:
-    """The turns that came between two moments (Unix seconds), in so many buckets."""
+    """Return the turns that came between two moments (Unix seconds), in so many buckets."""
     width = (ended - began) / count
     within = (turns.c.created_at >= began, turns.c.created_at < ended)
     number = func.cast((turns.c.created_at - began) / width, turns.c.id.type)
@@ -135,7 +135,7 @@ class Waits:
 
 
 async def waits(tx: AsyncConnection, began: float, ended: float, count: int) -> Sequence[Waits]:
-    """The waiting in the turns that came between two moments (Unix seconds), in so many spans."""
+    """Return the waiting in the turns that came between two moments (Unix seconds), in so many spans."""
     width = (ended - began) / count
     query = select(turns.c.created_at, turns.c.shown_at, turns.c.settled_at, turns.c.state).where(
         turns.c.created_at >= began, turns.c.created_at < ended
@@ -170,12 +170,12 @@ def _halves(ordered: Sequence[float]) -> tuple[float, float]:
 
 
 def percentile(ordered: Sequence[float], part: float) -> float:
-    """The smallest value that so large a part does not exceed; 0 for none. Pure."""
+    """Return the smallest value that so large a part does not exceed; 0 for none. Pure."""
     return ordered[max(0, math.ceil(part * len(ordered)) - 1)] if ordered else 0.0
 
 
 async def failures(tx: AsyncConnection, most: int) -> Sequence[Failure]:
-    """The turns that failed last."""
+    """Return the turns that failed last."""
     query = (
         select(turns)
         .where(turns.c.state == State.FAILED, turns.c.trouble.is_not(None))
@@ -196,7 +196,7 @@ async def failures(tx: AsyncConnection, most: int) -> Sequence[Failure]:
 
 
 async def live(tx: AsyncConnection) -> Sequence[Live]:
-    """The turns that wait or run, oldest first."""
+    """Return the turns that wait or run, oldest first."""
     query = (
         select(turns).where(turns.c.state.in_([State.WAITING, State.RUNNING])).order_by(turns.c.id)
     )

@@ -25,14 +25,14 @@ RECENT_TURNS = 100
 
 
 async def asker_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> int | None:
-    """Who asked a turn of the chat; None for a forged one."""
+    """Return who asked a turn of the chat; None for a forged one."""
     query = select(turns.c.sender_id).where(*of_chat(key), turns.c.id == turn_id)
     found: int | None = (await tx.execute(query)).scalar_one_or_none()
     return found
 
 
 async def running(tx: AsyncConnection, key: ChatKey) -> Turn | None:
-    """The turn that runs in the chat."""
+    """Return the turn that runs in the chat."""
     return (await _open_turns(tx, key)).get(State.RUNNING)
 
 
@@ -42,7 +42,7 @@ async def claim(tx: AsyncConnection, key: ChatKey) -> Turn | None:
 
 
 async def running_or_claimed(tx: AsyncConnection, key: ChatKey) -> Turn | None:
-    """What the chat's lane does next: a turn that runs already, else the waiting one, claimed."""
+    """Return what the chat's lane does next: a turn that runs already, else the waiting one, claimed."""
     found = await _open_turns(tx, key)
     return found.get(State.RUNNING) or await _claim(tx, found)
 
@@ -57,7 +57,7 @@ async def _claim(tx: AsyncConnection, found: Mapping[State, Turn]) -> Turn | Non
 
 
 async def _open_turns(tx: AsyncConnection, key: ChatKey) -> dict[State, Turn]:
-    """The chat's turns without an end: the one that runs, and the first one that waits."""
+    """Return the chat's turns without an end: the one that runs, and the first one that waits."""
     query = with_chat().where(*of_chat(key), OPEN).order_by(turns.c.id.desc())
     found = (turn_of(row) for row in (await tx.execute(query)).all())
     return {turn.state: turn for turn in found}
@@ -99,7 +99,7 @@ async def ask_anew(
 
 
 def _more(tokens_in: int, tokens_out: int, *, estimated: bool) -> Mapping[str, object]:
-    """What a turn has cost besides what it had already."""
+    """Return what a turn has cost besides what it had already."""
     return {
         "tokens_in": turns.c.tokens_in + tokens_in,
         "tokens_out": turns.c.tokens_out + tokens_out,
@@ -175,7 +175,7 @@ async def settle(tx: AsyncConnection, turn_id: int, end: Outcome) -> bool:
 
 
 async def lingering(tx: AsyncConnection, key: ChatKey, conversation_id: str) -> Sequence[Turn]:
-    """The settled turns of a conversation whose runs may still be going there."""
+    """Return the settled turns of a conversation whose runs may still be going there."""
     query = (
         with_chat()
         .where(*of_chat(key), _RUN_MAY_CONTINUE, turns.c.conversation_id == conversation_id)
@@ -191,7 +191,7 @@ async def let_go(tx: AsyncConnection, turn_id: int) -> None:
 
 
 async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> tuple[str, str] | None:
-    """The conversation and the id at Coze of a turn's answer; None for a forged turn."""
+    """Return the conversation and the id at Coze of a turn's answer; None for a forged turn."""
     query = select(turns.c.conversation_id, turns.c.answer_id).where(
         *of_chat(key), turns.c.id == turn_id
     )
@@ -200,21 +200,21 @@ async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> tuple[st
 
 
 async def posts_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> Sequence[int] | None:
-    """The posts of a settled or running turn of the chat; None for a forged one."""
+    """Return the posts of a settled or running turn of the chat; None for a forged one."""
     query = select(turns.c.posts).where(*of_chat(key), turns.c.id == turn_id)
     row = (await tx.execute(query)).one_or_none()
     return list(row.posts) if row else None
 
 
 async def rewritten(tx: AsyncConnection, key: ChatKey, turn_id: int, post: int) -> bool:
-    """Whether a later turn has taken over a post: its buttons are that turn's now."""
+    """Return whether a later turn has taken over a post: its buttons are that turn's now."""
     query = select(turns.c.posts).where(*of_chat(key), turns.c.id > turn_id)
     found = (await tx.execute(query.order_by(turns.c.id).limit(RECENT_TURNS))).scalars()
     return any(post in posts for posts in found)
 
 
 async def failed_before(tx: AsyncConnection, turn: Turn) -> bool:
-    """Whether the last turn before this one in its conversation has failed, too."""
+    """Return whether the last turn before this one in its conversation has failed, too."""
     query = (
         select(turns.c.state)
         .where(
@@ -260,7 +260,7 @@ async def forget_all_words(tx: AsyncConnection, *, since: float = 0.0) -> None:
 
 
 async def open_chats(tx: AsyncConnection, asker: int | None = None) -> Sequence[ChatKey]:
-    """The chats with a turn that has no end yet, those who asked first at the front.
+    """Return the chats with a turn that has no end yet, those who asked first at the front.
 
     With an `asker`, only where it is theirs.
     """

@@ -10,12 +10,12 @@ _MORE = [one.name for one in fields(Outcome) if one.name not in ("state", "reply
 
 
 def dump(end: Outcome) -> Mapping[str, object]:
-    """An end as JSON."""
+    """Return an end as JSON."""
     return asdict(end)
 
 
 def load(stored: Mapping[str, Any] | None) -> Outcome | None:
-    """The end that was stored; None for none."""
+    """Return the end that was stored; None for none."""
     if stored is None:
         return None
     shown = {

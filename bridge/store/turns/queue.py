@@ -86,7 +86,7 @@ async def join(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) 
 
 
 def _most_of_one(key: ChatKey, most: int) -> int:
-    """How many messages of one person may wait: in a group, others need room, too."""
+    """Return how many messages of one person may wait: in a group, others need room, too."""
     return most if key.private else max(1, most // 2)
 
 
@@ -97,7 +97,7 @@ def _at_once(last: Part, message: Message) -> bool:
 
 
 def _to_another(message: Message) -> bool:
-    """Whether it answers what somebody else wrote."""
+    """Return whether it answers what somebody else wrote."""
     return message.quote is not None and message.quote.author not in ("", message.sender.name)
 
 
@@ -134,7 +134,7 @@ async def wait_again(
 async def asker(
     tx: AsyncConnection, key: ChatKey, turn_id: int | None = None, asker_id: int | None = None
 ) -> Sender | None:
-    """Whose turn would be asked once more; None for a forged one, or when there is none."""
+    """Return whose turn would be asked once more; None for a forged one, or when there is none."""
     which = () if turn_id is None else (turns.c.id == turn_id,)
     theirs = () if asker_id is None else (turns.c.sender_id == asker_id,)
     query = select(turns).where(*of_chat(key), *which, *theirs).order_by(turns.c.id.desc())
@@ -160,7 +160,7 @@ async def drop_waiting(
 
 
 async def waits(tx: AsyncConnection, key: ChatKey, asker: int) -> bool:
-    """Whether a question of somebody's waits in the chat."""
+    """Return whether a question of somebody's waits in the chat."""
     return await _waiting_of(tx, key, asker) is not None
 
 
@@ -176,7 +176,7 @@ class Edited(Enum):
 
 
 async def anew(tx: AsyncConnection, message: Message) -> bool:
-    """Whether an edited message would be asked once more: it does not wait, and has other words."""
+    """Return whether an edited message would be asked once more: it does not wait, and has other words."""
     found = await _turn_with(tx, message)
     if found is None or State(found.state) is State.WAITING:
         return False
@@ -184,7 +184,7 @@ async def anew(tx: AsyncConnection, message: Message) -> bool:
 
 
 async def knows(tx: AsyncConnection, message: Message) -> bool:
-    """Whether a message was ever part of a question, as far as words are kept."""
+    """Return whether a message was ever part of a question, as far as words are kept."""
     return await _turn_with(tx, message) is not None
 
 
@@ -220,7 +220,7 @@ async def edit(
 
 
 def _edited(turn: Row[Any], message: Message) -> list[Mapping[str, object]] | None:
-    """The turn's messages with the edited one; None when its words are as they were."""
+    """Return the turn's messages with the edited one; None when its words are as they were."""
     parts = [
         {**part, "text": message.text} if part["message_id"] == message.id else part
         for part in turn.parts
@@ -229,7 +229,7 @@ def _edited(turn: Row[Any], message: Message) -> list[Mapping[str, object]] | No
 
 
 async def _turn_with(tx: AsyncConnection, message: Message) -> Row[Any] | None:
-    """The newest turn that holds the message, among those whose words are still kept."""
+    """Return the newest turn that holds the message, among those whose words are still kept."""
     query = (
         select(turns)
         .where(*of_chat(message.chat), turns.c.sender_id == message.sender.id)

@@ -40,7 +40,7 @@ def of_chat(key: ChatKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 
 
 def part_of(message: Message) -> dict[str, object]:
-    """A message as it is kept in its turn; what it lacks is left out."""
+    """Return a message as it is kept in its turn; what it lacks is left out."""
     part: dict[str, object] = {
         "message_id": message.id,
         "text": message.text,
@@ -56,7 +56,7 @@ def part_of(message: Message) -> dict[str, object]:
 
 
 def turn_of(row: Row[Any]) -> Turn:
-    """A row as the model's turn: the one place where the JSON columns are read."""
+    """Return a row as the model's turn: the one place where the JSON columns are read."""
     return Turn(
         id=row.id,
         chat=ChatKey(row.chat_id, row.thread_id),
@@ -79,7 +79,7 @@ def turn_of(row: Row[Any]) -> Turn:
 
 
 def parts_of(stored: Sequence[Mapping[str, object]]) -> tuple[Part, ...]:
-    """The messages of a turn as they are kept."""
+    """Return the messages of a turn as they are kept."""
     return tuple(
         Part(
             int(str(part["message_id"])),

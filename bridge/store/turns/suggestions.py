@@ -34,7 +34,7 @@ async def offer(
 
 
 async def chosen(tx: AsyncConnection, key: ChatKey, token: str, number: int) -> str | None:
-    """The question behind a button of this chat; None for a forged or forgotten one."""
+    """Return the question behind a button of this chat; None for a forged or forgotten one."""
     row = (await tx.execute(select(suggestions.c.texts).where(*_of(key, token)))).one_or_none()
     if row is None or not 0 <= number < len(row.texts):
         return None

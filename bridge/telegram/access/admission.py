@@ -142,7 +142,7 @@ class AdmissionControl:
 
 
 def _actor(event: Event) -> tuple[ChatKey, Sender] | None:
-    """Where somebody acts, and who; None for what happens without anybody's act."""
+    """Return where somebody acts, and who; None for what happens without anybody's act."""
     match event:
         case (
             Question(message)

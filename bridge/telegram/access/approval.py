@@ -75,7 +75,7 @@ class Approval:
         """The operators who have written to this process."""
 
     async def greet(self, sender: Sender) -> None:
-        """An operator writes: what could not be brought to them before is brought now.
+        """Bring to an operator who writes what could not be brought to them before.
 
         Nobody can be written to who has not opened the bot. Raises StoreTrouble.
         """
@@ -88,7 +88,7 @@ class Approval:
         self._rights.changed.set()
 
     async def makes_operator(self, message: Message, cause: Cause) -> bool:
-        """Whether a private message is the one-time code; then its sender is welcomed.
+        """Return whether a private message is the one-time code; then its sender is welcomed.
 
         Raises StoreTrouble.
         """
@@ -106,7 +106,7 @@ class Approval:
         await self._ask(Stranger(key, name, message.text, sender.language), message.chat, cause)
 
     async def group_opens(self, standing: MembershipChange) -> bool:
-        """Whether a group to which our bot was added may use it: at once when an operator did."""
+        """Return whether a group to which our bot was added may use it: at once when an operator did."""
         key = standing.chat
         async with self._store.reading() as tx:
             state = await access.of(tx, key.chat_id)
@@ -151,7 +151,7 @@ class Approval:
         await self._notices.send(answer_in, PostContent(Rendered(text)), cause, Priority.STRANGER)
 
     async def decide(self, press: CallbackPress, data: DecideAccess | ShowApprovals) -> str | None:
-        """An operator has pressed a card's button; the key of what they are told.
+        """Return an operator has pressed a card's button; the key of what they are told.
 
         Raises StoreTrouble.
         """
@@ -176,7 +176,7 @@ class Approval:
                 assert_never(data)
 
     async def rule(self, key: ChatKey, state: Access, by: int, language: str) -> str:
-        """An operator decides about a person or a group; what it is called. Raises StoreTrouble.
+        """Return an operator decides about a person or a group; what it is called. Raises StoreTrouble.
 
         `language` is the operator's, for whoever has chosen none.
         """
@@ -208,7 +208,7 @@ class Approval:
 
 
 async def all_operators(store: Store, named: Collection[int]) -> set[int]:
-    """Who is an operator: those whom the settings name and who became one, but not who was removed.
+    """Return who is an operator: those whom the settings name and who became one, but not who was removed.
 
     Raises StoreTrouble.
     """

@@ -84,7 +84,7 @@ class ApprovalCards:
         self._due.set()
 
     async def decided(self, operator: int, chat_id: int, state: Access, name: str) -> PostContent:
-        """An operator has decided; returns what their card shows now. Raises StoreTrouble."""
+        """Return an operator has decided; returns what their card shows now. Raises StoreTrouble."""
         self._words.pop(chat_id, None)
         self._decided = _Decision(chat_id, state, name)
         self._due.set()
@@ -108,7 +108,7 @@ class ApprovalCards:
                 asyncio.get_running_loop().call_later(soonest, self._due.set)
 
     async def frame(self, operator: int, page: int = 0) -> PostContent:
-        """What an operator's card shows now. Raises StoreTrouble."""
+        """Return what an operator's card shows now. Raises StoreTrouble."""
         async with self._store.reading() as tx:
             waiting = await access.who_ask(tx)
         return await self._frame(operator, waiting, page)
@@ -187,7 +187,7 @@ def _fact(operator: int) -> str:
 def _card(
     language: str, waiting: Mapping[int, str], words: Mapping[int, str], page: int
 ) -> PostContent:
-    """Who waits: one with their first words, or a page of several."""
+    """Return who waits: one with their first words, or a page of several."""
     if len(waiting) == 1:
         ((chat_id, name),) = waiting.items()
         what = "access.card" if chat_id > 0 else "access.group_card"
@@ -216,7 +216,7 @@ def _cut(words: str, most: int) -> str:
 def _buttons(
     language: str, chat_id: int, verbs: Iterable[str], lead: str = ""
 ) -> tuple[Button, ...]:
-    """What an operator can decide about a chat."""
+    """Return what an operator can decide about a chat."""
     return tuple(
         Button(lead + translate(language, f"button.{verb}"), encode(DecideAccess(verb, chat_id)))
         for verb in verbs

@@ -21,14 +21,14 @@ class Introduction:
         return self._bot.username
 
     async def words(self, key: ChatKey, language: str) -> str:
-        """The introduction in somebody's language."""
+        """Return the introduction in somebody's language."""
         hearing = "group.hears_all" if await self.hears_all(key) else "group.private"
         return translate(
             language, "group.hello", bot=self._bot.username, hearing=translate(language, hearing)
         )
 
     async def hears_all(self, key: ChatKey) -> bool:
-        """Whether we get every message of the group, as far as can be told.
+        """Return whether we get every message of the group, as far as can be told.
 
         That is so with privacy mode off, as BotFather's setting was when we were added, or as an
         administrator.

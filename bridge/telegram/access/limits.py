@@ -76,14 +76,14 @@ class IgnoredPeople:
         self._welcome: OrderedDict[int, None] = OrderedDict()
 
     def welcome(self, chat_id: int) -> None:
-        """A chat may use the bridge."""
+        """Note that a chat may use the bridge."""
         self._welcome[chat_id] = None
         self._welcome.move_to_end(chat_id)
         if len(self._welcome) > MOST_PEOPLE:
             self._welcome.popitem(last=False)
 
     def unknown(self, route: Route) -> bool:
-        """Whether a private chat has not been let in, as far as is known: it is seen to slowly."""
+        """Return whether a private chat has not been let in, as far as is known: it is seen to slowly."""
         private = route.chat_id == route.sender_id > 0
         return private and route.chat_id not in self._welcome
 
@@ -102,7 +102,7 @@ class IgnoredPeople:
             self._until.pop((person_id, what), None)
 
     def ignores(self, route: Route) -> bool:
-        """Whether an update has no consequence; acts that go on lengthen the time."""
+        """Return whether an update has no consequence; acts that go on lengthen the time."""
         who = route.sender_id
         if route.all or who <= 0:
             return False
@@ -155,7 +155,7 @@ class UsageLimits:
         return self._questions.refuses(_counted(key, sender), _now())
 
     async def refuses(self, tx: AsyncConnection, key: ChatKey, sender: Sender) -> Refusal | None:
-        """Why no run may begin for somebody in a chat now; None when it may.
+        """Return why no run may begin for somebody in a chat now; None when it may.
 
         It is asked in the transaction that lets the turn wait, so that of several wishes at once
         each sees those before it; what a run costs is counted from its turn.
@@ -173,5 +173,5 @@ class UsageLimits:
 
 
 def _counted(key: ChatKey, sender: Sender) -> int:
-    """Whose acts they are: all channels of a group share what one person may."""
+    """Return whose acts they are: all channels of a group share what one person may."""
     return key.chat_id if sender.channel else sender.id

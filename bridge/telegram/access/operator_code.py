@@ -30,7 +30,7 @@ class OperatorCode:
         self._until = asyncio.get_running_loop().time() + CODE_SECONDS
 
     async def accepts(self, message: Message) -> bool:
-        """Whether a message is the code; then its sender is an operator from now on.
+        """Return whether a message is the code; then its sender is an operator from now on.
 
         Raises StoreTrouble.
         """

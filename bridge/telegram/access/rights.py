@@ -42,7 +42,7 @@ class Rights:
         """Set when there is another operator."""
 
     async def leads(self, key: ChatKey, sender: Sender) -> bool:
-        """Whether somebody may decide for the chat: anybody in their private one.
+        """Return whether somebody may decide for the chat: anybody in their private one.
 
         In a group its administrators and the operators may; nobody when Telegram cannot be asked.
         """
@@ -51,11 +51,11 @@ class Rights:
         return await self.is_administrator(key.chat_id, sender.id)
 
     async def may_end(self, key: ChatKey, sender: Sender, asker: int) -> bool:
-        """Whether somebody may stop an answer or have it tried again."""
+        """Return whether somebody may stop an answer or have it tried again."""
         return sender.id == asker or await self.leads(key, sender)
 
     async def is_administrator(self, chat_id: int, person_id: int) -> bool:
-        """Whether Telegram says so; False when it cannot be asked."""
+        """Return whether Telegram says so; False when it cannot be asked."""
         place, now = (chat_id, person_id), self._clock()
         at, known = self._known.get(place, (float("-inf"), False))
         if now - at < KNOWN_SECONDS:

@@ -73,11 +73,11 @@ class Bucket:
         self._counted = now
 
     def level(self, now: float) -> float:
-        """How many tokens there are."""
+        """Return how many tokens there are."""
         return min(self.capacity, self._tokens + (now - self._counted) / self._refill_seconds)
 
     def wait(self, now: float, needed: float) -> float:
-        """Seconds until there are that many, or as many as it can hold."""
+        """Return seconds until there are that many, or as many as it can hold."""
         return max(0.0, min(needed, self.capacity) - self.level(now)) * self._refill_seconds
 
     def take(self, now: float, count: float = 1) -> None:
@@ -98,7 +98,7 @@ class Window:
         self._times: deque[float] = deque([float("-inf")] * most, maxlen=most)
 
     def wait(self, now: float, count: int = 1) -> float:
-        """Seconds until so many more may go; 0 means now."""
+        """Return seconds until so many more may go; 0 means now."""
         return max(0.0, self._times[count - 1] + self._seconds - now)
 
     def take(self, now: float, count: int = 1) -> None:
@@ -140,7 +140,7 @@ class Budget(Closable):
         self._minute: deque[float] = deque(maxlen=limits.a_minute)
 
     def wait(self, now: float, priority: Priority, count: int = 1) -> float:
-        """Seconds until a call of that priority may go, which makes `count` messages; 0 means now."""
+        """Return seconds until a call of that priority may go, which makes `count` messages; 0 means now."""
         kept = 0.0 if priority.durable else max(self._limits.reserve, self.replies)
         waits = [
             self.closed_until - now,
@@ -171,11 +171,11 @@ class Budget(Closable):
         self._last = self._before_last
 
     def left(self, now: float) -> float:
-        """How many calls may be made now, as a part of all that it can hold."""
+        """Return how many calls may be made now, as a part of all that it can hold."""
         return max(0.0, self._stock.level(now) / self._stock.capacity)
 
     def idle(self, now: float) -> bool:
-        """Whether forgetting it changes nothing."""
+        """Return whether forgetting it changes nothing."""
         full = self._stock.level(now) >= self._stock.capacity
         full = full and (not self._minute or now > self._minute[-1] + MINUTE_SECONDS)
         quiet = now > max(self.slow_until, self._last + self._limits.gap_seconds * 3)
@@ -207,7 +207,7 @@ class Actions(Closable):
         """When the calls without a longer pause between them began."""
 
     def wait(self, now: float, _priority: Priority, _count: int = 1) -> float:
-        """Seconds until one more may go; 0 means now."""
+        """Return seconds until one more may go; 0 means now."""
         waits = [0.0, self.closed_until - now]
         for most, window in self._limits.windows:
             if len(self._times) >= most:
@@ -233,6 +233,6 @@ class Actions(Closable):
         self._times.pop()
 
     def idle(self, now: float) -> bool:
-        """Whether forgetting it changes nothing."""
+        """Return whether forgetting it changes nothing."""
         longest = max(window for _, window in self._limits.windows)
         return now > max([self.slow_until, *(at + longest for at in self._times[-1:])])

@@ -236,7 +236,7 @@ class BotClient:
         priority: Priority,
         over: Callable[[], bool] = lambda: False,
     ) -> Search | None:
-        """The message that is in doubt, if it stands: the first that takes what is to be shown.
+        """Return the message that is in doubt, if it stands: the first that takes what is to be shown.
 
         Raises ChatClosed, Dropped, TelegramUnreachable and StoreTrouble.
         """

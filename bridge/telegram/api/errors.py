@@ -136,7 +136,7 @@ async def with_error_mapping(
 
 
 def seconds(error: RetryAfter) -> float:
-    """How long Telegram wants silence; the library gives seconds or a timedelta.
+    """Return how long Telegram wants silence; the library gives seconds or a timedelta.
 
     A server may say anything: what is no time is a few seconds, and none is longer than a day.
     """
@@ -149,7 +149,7 @@ def seconds(error: RetryAfter) -> float:
 
 
 def moved_to(key: ChatKey, error: ChatMigrated) -> int | None:
-    """The supergroup that a simple group has become; None for what cannot be one."""
+    """Return the supergroup that a simple group has become; None for what cannot be one."""
     new: object = error.new_chat_id
     if not key.upgradable or isinstance(new, bool) or not isinstance(new, int):
         return None
@@ -157,7 +157,7 @@ def moved_to(key: ChatKey, error: ChatMigrated) -> int | None:
 
 
 def unreachable(doing: str, error: NetworkError) -> TelegramUnreachable:
-    """A broken connection as a trouble; only before the request was sent is it harmless."""
+    """Return a broken connection as a trouble; only before the request was sent is it harmless."""
     cause = error.__cause__
     if out_of_files(error):
         what = "this process may open no more files"
@@ -167,7 +167,7 @@ def unreachable(doing: str, error: NetworkError) -> TelegramUnreachable:
 
 
 def _refusal(error: BadRequest) -> Exception:
-    """What a 400 means: the post, the chat or this one picture is beyond hope."""
+    """Return what a 400 means: the post, the chat or this one picture is beyond hope."""
     what = str(error).casefold()  # the library changes the case of the server's words
     if _GONE.search(what):
         return PostGone(what)
@@ -184,7 +184,7 @@ def _refusal(error: BadRequest) -> Exception:
 def formatted(
     call: Callable[[Rendered], Awaitable[Result]], content: Rendered
 ) -> Callable[[], Awaitable[Result]]:
-    """The call with its entities; without them if the server does not take those."""
+    """Return the call with its entities; without them if the server does not take those."""
 
     async def attempt() -> Result:
         try:

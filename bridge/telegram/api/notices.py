@@ -156,7 +156,7 @@ class NoticeQueue:
         then()
 
     async def _sent(self, notice: Notice) -> int | None:
-        """The message in which it stands; None where it never will. Raises ChatClosed."""
+        """Return the message in which it stands; None where it never will. Raises ChatClosed."""
         sending = _Sending(self.calls, self._store, notice)
         lock = self._sending.setdefault(notice.chat.chat_id, asyncio.Lock())
         try:
@@ -218,12 +218,12 @@ class _Sending:
 
 
 def _dump(frame: PostContent) -> Mapping[str, object]:
-    """A frame as JSON."""
+    """Return a frame as JSON."""
     return asdict(frame)
 
 
 def _load(stored: Mapping[str, Any]) -> PostContent:
-    """The frame that was stored."""
+    """Return the frame that was stored."""
     content = stored["content"]
     entities = tuple(Entity(**one) for one in content["entities"])
     rows = tuple(tuple(Button(**one) for one in row) for row in stored["keyboard"])

@@ -78,7 +78,7 @@ class _Chat:
         """Its place in the lines of `Pacing`; a place with an earlier number is given up."""
 
     def first(self) -> Ticket | None:
-        """Who goes next there."""
+        """Return who goes next there."""
         while self.waiting and self.waiting[0].withdrawn:
             heappop(self.waiting)
         return self.waiting[0] if self.waiting else None
@@ -130,7 +130,7 @@ class Pacing:
         ticket.withdrawn = True
 
     def next(self, now: float) -> Ticket | float | None:
-        """The ticket whose call goes out now; else the seconds to wait; None: nobody waits."""
+        """Return the ticket whose call goes out now; else the seconds to wait; None: nobody waits."""
         if self.in_flight >= MOST_AT_ONCE:
             return None  # the end of a call asks again
         if now < self._bot.closed_until:
@@ -159,11 +159,11 @@ class Pacing:
         return True
 
     def done(self) -> None:
-        """A call has ended, however."""
+        """Note that a call has ended, however."""
         self.in_flight -= 1
 
     def unused(self, now: float, ticket: Ticket) -> None:
-        """The call of a granted ticket is not made: it does not count."""
+        """Give a granted ticket back: its call is not made, and does not count."""
         key = (ticket.chat_id, ticket.family)
         chat = self._chats.get(key)
         if chat is None or chat.budget is None:
@@ -189,13 +189,13 @@ class Pacing:
                 budget.refused(now, seconds)
 
     def silence(self, now: float, chat_id: int) -> float:
-        """For how many seconds Telegram still wants silence in the chat; 0 for none."""
+        """Return for how many seconds Telegram still wants silence in the chat; 0 for none."""
         budget = self._chat(now, (chat_id, Family.MESSAGE)).budget
         until = budget.closed_until if budget else now
         return max(0.0, until - now, self._bot.closed_until - now)
 
     def silences(self, now: float) -> dict[int, float]:
-        """The chats in which Telegram wants silence, and for how many seconds more."""
+        """Return the chats in which Telegram wants silence, and for how many seconds more."""
         return {
             chat_id: chat.budget.closed_until - now
             for (chat_id, family), chat in self._chats.items()
@@ -215,7 +215,7 @@ class Pacing:
             budget.replies += by
 
     def _best(self, now: float) -> list[tuple[Ticket, int, _Key]] | None:
-        """The line whose first ticket goes next, if any may."""
+        """Return the line whose first ticket goes next, if any may."""
         edits, news = self._ready
         if not news or self._new_wait(now, news[0][0]) > _INSTANT:
             return edits or None

@@ -6,7 +6,7 @@ from bridge.telegram.post import Keyboard, Rendered
 
 
 def shown(content: Rendered, keyboard: Keyboard) -> dict[str, object]:
-    """What a message shows; in an edit, what is left out would be taken away."""
+    """Return what a message shows; in an edit, what is left out would be taken away."""
     return {
         "text": content.text,
         "entities": entities(content),
@@ -16,7 +16,7 @@ def shown(content: Rendered, keyboard: Keyboard) -> dict[str, object]:
 
 
 def entities(content: Rendered) -> list[dict[str, object]]:
-    """The entities of a text."""
+    """Return the entities of a text."""
     return [
         {
             "type": one.type,

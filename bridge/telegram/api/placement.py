@@ -84,7 +84,7 @@ class Placement:
         raise AssertionError("the last place returns or raises")
 
     async def _have_topics(self) -> bool:
-        """Whether private chats with our bot have topics now; no when it cannot be asked."""
+        """Return whether private chats with our bot have topics now; no when it cannot be asked."""
         try:
             me = await self._raw("getme")
         except TelegramError:
@@ -120,7 +120,7 @@ class Placement:
         return other
 
     def may_be_stale(self, key: ChatKey, refusal: str) -> bool:
-        """Whether a topic of a private chat may be refused by a stale memory: once, for a minute."""
+        """Return whether a topic of a private chat may be refused by a stale memory: once, for a minute."""
         if not key.private or not key.thread_id or not _NO_THREAD.search(refusal):
             return False
         since = self._stale_since.setdefault(key, _now())

@@ -131,7 +131,7 @@ class Request(HTTPXRequest):
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    """The whole answer. Raises AnswerTooLarge."""
+    """Return the whole answer. Raises AnswerTooLarge."""
     found = bytearray()
     async for piece in answer.content.iter_chunked(65_536):
         found += piece
@@ -141,5 +141,5 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def called(url: str, method: str) -> str:
-    """The Bot API method that a request calls; `file` where it fetches one. Pure."""
+    """Return the Bot API method that a request calls; `file` where it fetches one. Pure."""
     return "file" if method == "GET" else url.rpartition("/")[2].casefold()

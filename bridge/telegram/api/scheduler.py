@@ -48,7 +48,7 @@ class Pacer:
         count: int = 1,
         since: float | None = None,
     ) -> AsyncIterator[Slot]:
-        """The slot for one call, which is made inside; `since` is on the loop's clock."""
+        """Give the slot for one call, which is made inside; `since` is on the loop's clock."""
         loop = asyncio.get_running_loop()
         ticket = self._pacing.ask(
             loop.time(), chat_id, priority, family=family, new=new, count=count, since=since
@@ -81,19 +81,19 @@ class Pacer:
         self._pump()
 
     def silenced(self, chat_id: int, seconds: float) -> None:
-        """An earlier process was told to keep silent in the chat for so many seconds more."""
+        """Keep silent in the chat for so many seconds more, as an earlier process was told."""
         self._pacing.silenced(asyncio.get_running_loop().time(), chat_id, seconds)
 
     def silence(self, chat_id: int) -> float:
-        """For how many seconds Telegram still wants silence in the chat; 0 for none."""
+        """Return for how many seconds Telegram still wants silence in the chat; 0 for none."""
         return self._pacing.silence(asyncio.get_running_loop().time(), chat_id)
 
     def silences(self, now: float) -> dict[int, float]:
-        """The chats in which Telegram wants silence; `now` is on the loop's clock."""
+        """Return the chats in which Telegram wants silence; `now` is on the loop's clock."""
         return self._pacing.silences(now)
 
     def left(self, now: float) -> dict[int, float]:
-        """Which part of their calls chats have left; `now` is on the loop's clock."""
+        """Return which part of their calls chats have left; `now` is on the loop's clock."""
         return self._pacing.left(now)
 
     @property
@@ -103,7 +103,7 @@ class Pacer:
 
     @contextmanager
     def growing(self, chat_id: int) -> Iterator[None]:
-        """A reply grows in the chat: a call is kept back for its final text."""
+        """Keep a call back for the final text of a reply that grows in the chat."""
         loop = asyncio.get_running_loop()
         self._pacing.grows(loop.time(), chat_id, 1)
         try:

@@ -27,7 +27,7 @@ class UnconfirmedSend:
     """When it was last in Telegram's hands, as far as we know."""
 
     def wait(self, now: float) -> float:
-        """Seconds until Telegram is done with it; a clock that was set back changes little."""
+        """Return seconds until Telegram is done with it; a clock that was set back changes little."""
         return min(AMBIGUOUS_SECONDS, max(0.0, self.heard + AMBIGUOUS_SECONDS - now))
 
 
@@ -42,7 +42,7 @@ class Search:
     before: if it is the next one, there is no other."""
 
     def copied_by(self, post: int) -> bool:
-        """Whether a copy may stand above a message that is sent anew."""
+        """Return whether a copy may stand above a message that is sent anew."""
         return post > self.looked_to + 1
 
 
@@ -51,13 +51,13 @@ GIVEN_UP = Search(None, -2)
 
 
 def alone(doubt: UnconfirmedSend, known: Collection[Sent]) -> bool:
-    """Whether it is the only message of the chat of which nobody knows; else one might be taken
+    """Return whether it is the only message of the chat of which nobody knows; else one might be taken
     for the other."""
     return not any(not one.message_id and one.cause != doubt.cause for one in known)
 
 
 def candidates(after: int, doubt: UnconfirmedSend, known: Collection[Sent]) -> Sequence[int]:
-    """The ids that a message may have that stands below message `after`."""
+    """Return the ids that a message may have that stands below message `after`."""
     ours = {one.message_id: one.since for one in known if one.message_id}
     last = max([after, *(id_ for id_, begun in ours.items() if begun < doubt.begun)])
     return [id_ for id_ in range(last + 1, last + 1 + MOST_LOOKS) if id_ not in ours]

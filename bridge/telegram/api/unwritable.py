@@ -35,7 +35,7 @@ class UnwritableChats:
             self._places = dict(await chat_state.unwritable(tx))
 
     def why(self, key: ChatKey) -> str | None:
-        """Why nothing can be written there; None when something can."""
+        """Return why nothing can be written there; None when something can."""
         for place in (key, _topic(key), key.whole):
             why, since = self._places.get(place, ("", 0.0))
             if why and time.time() - since < TRY_AGAIN_SECONDS:
@@ -59,11 +59,11 @@ class UnwritableChats:
         await self.close(_topic(key), why, seconds)
 
     async def reopen_topic(self, key: ChatKey) -> None:
-        """The topic can be written to again."""
+        """Note that the topic can be written to again."""
         await self.reopen(_topic(key))
 
     async def reopen_topics(self, key: ChatKey) -> None:
-        """All topics of the forum may be open now: that is tried."""
+        """Try all topics of the forum again: they may be open now."""
         for topic in [one for one in self._places if one.whole == key and one.thread_id]:
             await self.reopen(topic)
 
@@ -77,5 +77,5 @@ class UnwritableChats:
 
 
 def _topic(key: ChatKey) -> ChatKey:
-    """The topic in which something without a topic's number stands: the forum's first one."""
+    """Return the topic in which something without a topic's number stands: the forum's first one."""
     return key if key.thread_id or key.private else ChatKey(key.chat_id, GENERAL)

@@ -130,12 +130,12 @@ class BotContext:
         await audit.note(tx, sender_of(event).id, act, subject, detail)
 
     def by_operator(self, event: CommandCall | CallbackPress) -> bool:
-        """Whether an operator gives it where they may: in their private chat."""
+        """Return whether an operator gives it where they may: in their private chat."""
         return event.chat.private and sender_of(event).id in self.rights.operators
 
 
 def _fitting(text: str) -> Rendered:
-    """A text that fits into one message, whatever names are in it."""
+    """Return a text that fits into one message, whatever names are in it."""
     return Rendered(shortened(seen(text), MOST_UNITS))
 
 

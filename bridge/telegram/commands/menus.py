@@ -24,12 +24,12 @@ Menu = Mapping[str, str]
 
 
 def everybodys(language: str) -> Menu:
-    """What everybody can do."""
+    """Return what everybody can do."""
     return {name: description(name, language) for name in COMMANDS}
 
 
 def operators(language: str) -> Menu:
-    """What operators can do."""
+    """Return what operators can do."""
     own = {name: description(name, language) for name in OPERATOR_COMMANDS}
     return {**everybodys(language), **own}
 

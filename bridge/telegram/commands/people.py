@@ -90,7 +90,7 @@ async def _waits(context: BotContext, key: ChatKey, sender: Sender) -> bool:
 async def _may_end_running(
     context: BotContext, key: ChatKey, sender: Sender
 ) -> tuple[int | None, bool]:
-    """The turn that runs, and whether somebody may end it; also when none does."""
+    """Return the turn that runs, and whether somebody may end it; also when none does."""
     async with context.store.reading() as tx:
         running = await lifecycle.running(tx, key)
     if running is None:

@@ -23,7 +23,7 @@ CONTEXTS = ("0", "10", "30")
 
 
 def title(key: ChatKey, language: str) -> str:
-    """What stands above the buttons."""
+    """Return what stands above the buttons."""
     if key.private:
         return translate(language, "settings.title")
     return translate(language, "settings.title_topic" if key.thread_id else "settings.title_group")
@@ -36,7 +36,7 @@ def keyboard(
     language: str,
     agents: Sequence[Listed] = (),
 ) -> Keyboard:
-    """A button for each choice, with what counts now; of several agents, one is chosen."""
+    """Return a button for each choice, with what counts now; of several agents, one is chosen."""
     word = chosen.over(default).wake_word or ""
     rows = tuple(
         (
@@ -52,7 +52,7 @@ def keyboard(
 
 
 def _agent(chosen: str | None, language: str, agents: Sequence[Listed]) -> tuple[Button, ...]:
-    """The button that says which agent answers."""
+    """Return the button that says which agent answers."""
     now = next((one for one in agents if one.id == chosen), None)
     now = now or next((one for one in agents if one.default), agents[0])
     text = translate(language, "settings.agent", value=now.name)
@@ -61,7 +61,7 @@ def _agent(chosen: str | None, language: str, agents: Sequence[Listed]) -> tuple
 
 
 def agents_keyboard(agents: Sequence[Listed], counts: str) -> Keyboard:
-    """A button for each agent; the one that answers now is marked."""
+    """Return a button for each agent; the one that answers now is marked."""
     return tuple(
         (
             Button(
@@ -79,7 +79,7 @@ _OF_GROUPS = ("answers", "memory", "context")
 def changed(
     chosen: Preferences, name: str, value: str, key: ChatKey, agents: Sequence[Listed] = ()
 ) -> Preferences | None:
-    """The choices after a tap; None for a forged or outdated button."""
+    """Return the choices after a tap; None for a forged or outdated button."""
     if name == "agent":
         known = value in [one.id for one in agents]
         return replace(chosen, agent=value) if known else None
@@ -107,7 +107,7 @@ def changed(
 
 
 def _now(chosen: Preferences, default: Preferences) -> dict[str, str]:
-    """What counts in the chat, by the names of the choices."""
+    """Return what counts in the chat, by the names of the choices."""
     counts = chosen.over(default)
     return {
         "reasoning": counts.reasoning or Reasoning.OFF,
@@ -122,7 +122,7 @@ def _now(chosen: Preferences, default: Preferences) -> dict[str, str]:
 
 
 def _values(name: str, key: ChatKey) -> Sequence[str]:
-    """What there is to choose from; a group has no drafts."""
+    """Return what there is to choose from; a group has no drafts."""
     kinds: dict[str, Sequence[str]] = {
         "reasoning": _of(Reasoning),
         "suggestions": ("on", "off"),
@@ -136,7 +136,7 @@ def _values(name: str, key: ChatKey) -> Sequence[str]:
 
 
 def _offered(name: str, key: ChatKey, default: Preferences) -> Sequence[str]:
-    """What the taps go through: no automatic language where another one counts by default."""
+    """Return what the taps go through: no automatic language where another one counts by default."""
     fixed = name == "language" and default.language
     return [one for one in _values(name, key) if not (fixed and one == AUTOMATIC)]
 
@@ -146,13 +146,13 @@ def _of(kind: type[StrEnum]) -> list[str]:
 
 
 def _next(values: Sequence[str], value: str) -> str:
-    """The choice behind the one that counts; the first behind the last."""
+    """Return the choice behind the one that counts; the first behind the last."""
     place = values.index(value) + 1 if value in values else 0
     return values[place % len(values)]
 
 
 def _word(name: str, value: str, language: str, word: str) -> str:
-    """What a button says of a choice; `word` is the group's wake word."""
+    """Return what a button says of a choice; `word` is the group's wake word."""
     if name == "language" and value != AUTOMATIC:
         return str(Locale.parse(value).display_name).capitalize()  # as it calls itself
     if name == "context":

@@ -69,7 +69,7 @@ class FileDelivery:
     async def of(
         self, reply_state: ReplyState, posting: FileSender, speak_in: str | None
     ) -> AsyncIterator["AnswerFiles"]:
-        """What goes with a final state; its temporary files are gone with the context.
+        """Give what goes with a final state; its temporary files are gone with the context.
 
         `speak_in` is the language in which the answer is spoken, None for not at all.
         """
@@ -267,7 +267,7 @@ class AnswerFiles:
 
 
 def _folder(stack: ExitStack) -> Path | None:
-    """A folder for the files of an answer, which is worth more than they are; None without one."""
+    """Return a folder for the files of an answer, which is worth more than they are; None without one."""
     try:
         return stack.enter_context(tempfiles.folder())
     except OSError as error:
@@ -291,7 +291,7 @@ def _write(number: int, part: Made, folder: Path) -> OutgoingFile | None:
 
 
 def _caption(link: Linked, shape: Shape) -> str:
-    """What stands below it; a document has its name."""
+    """Return what stands below it; a document has its name."""
     return link.label if shape is not Shape.DOCUMENT else ""
 
 

@@ -52,7 +52,7 @@ class Downloads(OwnsHttp):
 
     @asynccontextmanager
     async def opened(self, attachment: Attachment) -> AsyncIterator[Path]:
-        """A copy on the disk, gone with the context. Raises FileGone and TelegramUnreachable."""
+        """Give a copy on the disk, gone with the context. Raises FileGone and TelegramUnreachable."""
         if not self._local and attachment.size > MOST_BYTES:
             raise FileGone(_DOING, "it is larger than 20 MB", sentence="file.too_large")
         address = await _again(lambda: self._address(attachment))
@@ -69,7 +69,7 @@ class Downloads(OwnsHttp):
             yield path
 
     async def _address(self, attachment: Attachment) -> str:
-        """Where it lies on the server, which tells once more each time: the link ends in an hour."""
+        """Return where it lies on the server, which tells once more each time: the link ends in an hour."""
         try:
             found = await self._bot.do_api_request(
                 "getfile", api_kwargs={"file_id": attachment.file_id}

@@ -75,7 +75,7 @@ class Made:
 
 
 def linked(answer: str) -> Sequence[Linked]:
-    """What is worth fetching: pictures, and what lies on hosts whose links expire; each once."""
+    """Return what is worth fetching: pictures, and what lies on hosts whose links expire; each once."""
     if "](" not in answer and "]:" not in answer:
         return []
     found: dict[str, Linked] = {}
@@ -112,7 +112,7 @@ def _worth(link: Linked) -> bool:
 
 
 def without(answer: str, pictures: Collection[str], files: Collection[str] = ()) -> str:
-    """The answer with labels where it linked to what is sent with it."""
+    """Return the answer with labels where it linked to what is sent with it."""
     if not pictures and not files:
         return answer
 
@@ -128,7 +128,7 @@ def without(answer: str, pictures: Collection[str], files: Collection[str] = ())
 
 
 def _by_code(answer: str) -> Iterator[tuple[bool, str]]:
-    """The lines of an answer in a row, those that are blocks of code by themselves."""
+    """Yield the lines of an answer in a row, those that are blocks of code by themselves."""
     answer = repaired(answer)
     lines, done = answer.split("\n"), 0
     for token in parse(answer, {}):
@@ -143,7 +143,7 @@ def _by_code(answer: str) -> Iterator[tuple[bool, str]]:
 
 
 def name_of(link: Linked, media_type: str) -> str:
-    """What a file is called: as in its address, else as the answer calls it."""
+    """Return what a file is called: as in its address, else as the answer calls it."""
     last = unquote(urlsplit(link.address).path, errors="replace").rpartition("/")[2]
     return file_name(last if "." in last else link.label, media_type, fallback="file")
 
@@ -168,7 +168,7 @@ def _code(tokens: Sequence[Token], most: int) -> Iterator[Made]:
 
 
 def _tables(tokens: Sequence[Token], most: int) -> Iterator[Made]:
-    """Each table as CSV, with the mark by which spreadsheets know the encoding."""
+    """Yield each table as CSV, with the mark by which spreadsheets know the encoding."""
     rows: list[list[str]] = []
     for token in tokens:
         match token.type:
@@ -187,12 +187,12 @@ def _tables(tokens: Sequence[Token], most: int) -> Iterator[Made]:
 
 
 def _harmless(cell: str) -> str:
-    """A cell that a spreadsheet does not take for a formula."""
+    """Return a cell that a spreadsheet does not take for a formula."""
     return f"'{cell}" if cell[:1] in ("=", "+", "@", "\t") else cell
 
 
 def speakable(answer: str) -> str:
-    """An answer as somebody would read it out: without code, tables and addresses."""
+    """Return an answer as somebody would read it out: without code, tables and addresses."""
     lines = list[str]()
     inside = 0
     for token in parse(repaired(answer), {}):

@@ -120,7 +120,7 @@ class UrlFetcher:
             return await _save(answer, path, most_bytes)
 
     def _judge(self, address: str, url: URL) -> bool:
-        """Whether it is at one of the operator's own hosts. Raises NotFetched for what is nowhere.
+        """Return whether it is at one of the operator's own hosts. Raises NotFetched for what is nowhere.
 
         `url` is the address as it is connected to: that folds odd letters into plain ones, and
         asks no resolver for a host that is a number then.
@@ -142,7 +142,7 @@ class UrlFetcher:
 
 
 def _number(host: str) -> _IP | None:
-    """The address that a host's spelling is, in any of the forms that systems take; else None.
+    """Return the address that a host's spelling is, in any of the forms that systems take; else None.
 
     Systems read `0x7f.1`, `2130706433` and `017700000001` as addresses of four numbers.
     """
@@ -157,7 +157,7 @@ def _number(host: str) -> _IP | None:
 
 
 def public(number: _IP) -> bool:
-    """Whether an address belongs to the public Internet, also behind the forms that wrap one."""
+    """Return whether an address belongs to the public Internet, also behind the forms that wrap one."""
     if isinstance(number, ipaddress.IPv6Address):
         inner = number.ipv4_mapped or number.sixtofour
         if number in _NAT64:
@@ -172,13 +172,13 @@ def public(number: _IP) -> bool:
 
 
 def own(number: _IP) -> bool:
-    """Whether the kernel calls an address its own, or has its network at an interface."""
+    """Return whether the kernel calls an address its own, or has its network at an interface."""
     found = getattr(number, "ipv4_mapped", None) or number
     return _goes_home(found) or any(found in network for network in _own_networks())
 
 
 def _goes_home(number: _IP) -> bool:
-    """Whether a connection there would come from the very address that it goes to."""
+    """Return whether a connection there would come from the very address that it goes to."""
     family = socket.AF_INET if number.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_DGRAM) as trial:  # it sends nothing
         try:
@@ -189,7 +189,7 @@ def _goes_home(number: _IP) -> bool:
 
 
 def _own_networks() -> Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """The networks at this machine's interfaces; a whole Internet behind a tunnel is none."""
+    """Return the networks at this machine's interfaces; a whole Internet behind a tunnel is none."""
     found = []
     for adapter in ifaddr.get_adapters():
         for one in adapter.ips:
@@ -201,7 +201,7 @@ def _own_networks() -> Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]:
 
 
 def _socket_for(info: AddrInfoType) -> socket.socket:
-    """A socket for a connection to a public address. Raises OSError for any other."""
+    """Return a socket for a connection to a public address. Raises OSError for any other."""
     family, kind, protocol, _, address = info
     number = ipaddress.ip_address(str(address[0]).partition("%")[0])
     if not public(number) or own(number):

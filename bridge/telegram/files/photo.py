@@ -17,7 +17,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def shape_of(path: Path) -> Shape:
-    """A photo within Telegram's limits, a moving picture, or else a file. Reads the head only."""
+    """Return a photo within Telegram's limits, a moving picture, or else a file. Reads the head only."""
     try:
         with Image.open(path, formats=("JPEG", "PNG", "WEBP", "GIF")) as image:
             kind, (width, height) = image.format, image.size

@@ -40,7 +40,7 @@ class FileSender:
         await self._calls.send_action(self._turn.chat, action)
 
     async def sent(self, captions: Mapping[str, str]) -> set[str]:
-        """The keys of the files that were sent already; those in doubt are looked for first.
+        """Return the keys of the files that were sent already; those in doubt are looked for first.
 
         `captions` are those of the files by their keys. Raises what `post` raises.
         """
@@ -54,7 +54,7 @@ class FileSender:
         return found
 
     async def _stood(self, begun: Sent, caption: str, count: int) -> bool:
-        """Whether files stand there that an earlier process began to send."""
+        """Return whether files stand there that an earlier process began to send."""
         self._doubt = UnconfirmedSend(begun.cause, begun.since, begun.since)
         if await self._until_done(begun.cause, lambda: self._stands(caption, count)):
             return True
@@ -104,7 +104,7 @@ class FileSender:
         return file_ids
 
     async def _stands(self, caption: str, count: int) -> bool:
-        """Whether files whose sending got no answer stand there: then that is written down."""
+        """Return whether files whose sending got no answer stand there: then that is written down."""
         if self._doubt is None:
             return False
         await asyncio.sleep(self._doubt.wait(time.time()))

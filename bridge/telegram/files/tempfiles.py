@@ -14,13 +14,13 @@ LEFT_SECONDS = 3600.0
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A folder that nobody else reads."""
+    """Give a folder that nobody else reads."""
     with tempfile.TemporaryDirectory(prefix=_LEAD, ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
 def left() -> list[Path]:
-    """The folders that there are now."""
+    """Return the folders that there are now."""
     return [*Path(tempfile.gettempdir()).glob(f"{_LEAD}*")]
 
 

@@ -126,7 +126,7 @@ async def _retry(context: BotContext, press: CallbackPress, data: RetryQuestion)
 
 
 async def _may_end(context: BotContext, press: CallbackPress, turn_id: int) -> bool:
-    """Whether it is for them to stop an answer or to have it tried again."""
+    """Return whether it is for them to stop an answer or to have it tried again."""
     async with context.store.reading() as tx:
         asker = await lifecycle.asker_of(tx, press.chat, turn_id)
     return asker is None or await context.rights.may_end(press.chat, press.sender, asker)
@@ -135,7 +135,7 @@ async def _may_end(context: BotContext, press: CallbackPress, turn_id: int) -> b
 async def _rewritten(
     context: BotContext, press: CallbackPress, data: RetryQuestion | AskSuggestion
 ) -> bool:
-    """Whether the post was taken over since: its buttons are not those that were pressed."""
+    """Return whether the post was taken over since: its buttons are not those that were pressed."""
     if not isinstance(data, RetryQuestion):
         return False
     async with context.store.reading() as tx:
@@ -183,12 +183,12 @@ def _all(press: CallbackPress) -> list[Button]:
 
 
 def _without(buttons: Keyboard, kind: type[CallbackData]) -> Keyboard:
-    """The keyboard without the rows of one kind of buttons."""
+    """Return the keyboard without the rows of one kind of buttons."""
     return tuple(row for row in buttons if not isinstance(parse(row[0].data), kind))
 
 
 def _marked(buttons: Keyboard, counts: RateAnswer | None) -> Keyboard:
-    """The keyboard with a mark at the rating that counts."""
+    """Return the keyboard with a mark at the rating that counts."""
 
     def button(one: Button) -> Button:
         data = parse(one.data)

@@ -49,7 +49,7 @@ class GetUpdates(OwnsHttp):
         return http_client(self._proxy, limits=limits, timeout=timeout)
 
     async def fetch(self, offset: int | None) -> Sequence[Raw]:
-        """The updates from `offset` on, waiting for one; all before `offset` are confirmed.
+        """Return the updates from `offset` on, waiting for one; all before `offset` are confirmed.
 
         Raises TokenRevoked, SecondPoller, TelegramUnreachable and TelegramTrouble.
         """
@@ -90,5 +90,5 @@ def _updates(response: httpx.Response) -> Sequence[Raw]:
 
 
 def _number(digits: str) -> float:
-    """A whole number; one of thousands of digits, which Python does not read, as infinity."""
+    """Return a whole number; one of thousands of digits, which Python does not read, as infinity."""
     return int(digits) if len(digits) < 100 else math.inf

@@ -58,7 +58,7 @@ async def change(context: BotContext, standing: MembershipChange) -> None:
 
 
 async def _moved_to(context: BotContext, chat_id: int) -> int | None:
-    """The supergroup that a group has become; else we have really left it.
+    """Return the supergroup that a group has become; else we have really left it.
 
     Whether Telegram says that our bot leaves the group that is no more is not established.
     """
@@ -72,7 +72,7 @@ async def _moved_to(context: BotContext, chat_id: int) -> int | None:
 
 
 async def _go_on(context: BotContext, key: ChatKey) -> None:
-    """What waited for this is shown and answered now."""
+    """Show and answer what waited for this."""
     async with context.store.reading() as tx:
         open_ = await lifecycle.open_chats(tx)
     for one in open_:
@@ -103,7 +103,7 @@ async def _introduce(context: BotContext, standing: MembershipChange) -> None:
 
 
 async def topic(context: BotContext, change: TopicClosed) -> None:
-    """A topic was closed: only administrators write there; or it was opened again."""
+    """Follow a topic that was closed, so that only administrators write there, or opened again."""
     if not change.closed:
         await context.calls.unwritable.reopen_topic(change.chat)
         await _go_on(context, change.chat)
@@ -112,7 +112,7 @@ async def topic(context: BotContext, change: TopicClosed) -> None:
 
 
 async def move(context: BotContext, old: int, new: int) -> None:
-    """A group became a supergroup, perhaps while it is answered. Raises StoreTrouble."""
+    """Follow a group that became a supergroup, perhaps while it is answered. Raises StoreTrouble."""
     await context.lanes.drop(old)
     async with context.store.writing() as tx:
         keys = await chat_state.move(tx, old, new)

@@ -34,7 +34,7 @@ class Ordering:
         self._chats: dict[int, _Chat] = {}
 
     def before(self, route: Route) -> tuple[frozenset[_Task], bool]:
-        """The tasks that an update waits for, and whether it is quick once it is its turn."""
+        """Return the tasks that an update waits for, and whether it is quick once it is its turn."""
         chat = self._chats.get(route.chat_id, _Chat())
         own, quick = chat.last.get(route.sender_id, (None, True))
         quick = quick and not route.act and not route.all
@@ -45,7 +45,7 @@ class Ordering:
         return frozenset(task for task in tasks if task is not None), quick
 
     def add(self, route: Route, task: _Task, *, quick: bool) -> None:
-        """An update is being settled by a task."""
+        """Note that an update is being settled by a task."""
         chat = self._chats.setdefault(route.chat_id, _Chat())
         chat.going.add(task)
         chat.last[route.sender_id] = (task, quick)

@@ -92,7 +92,7 @@ class UpdateRouter:
                 await context.people.meet(replace(event.sender, language=event.own_language))
 
     async def _lets_in(self, arrived: Arrived, admission: Admission) -> bool:
-        """Whether anything follows; who asks for something and may not is told so."""
+        """Return whether anything follows; who asks for something and may not is told so."""
         event, approval = admission.event, self._context.approval
         admitted = admission.verdict is Verdict.ADMITTED
         match event:
@@ -165,16 +165,16 @@ async def _handle(context: BotContext, event: Event, chosen: Preferences) -> boo
 
 
 def _for_another_bot(event: Event) -> bool:
-    """Whether it is a command of another bot's, as far as can be told."""
+    """Return whether it is a command of another bot's, as far as can be told."""
     return isinstance(event, CommandCall) and not event.surely and event.name not in COMMANDS
 
 
 def _in_their_language(event: MessageEvent, chosen: Preferences) -> MessageEvent:
-    """The event with the language that its chat has chosen, if it has."""
+    """Return the event with the language that its chat has chosen, if it has."""
     return event.speaking(chosen.language) if chosen.language else event
 
 
 def _names_who_is_forgotten(event: Event) -> bool:
-    """Whether the log of the database still holds a press by somebody who is forgotten now."""
+    """Return whether the log of the database still holds a press by somebody who is forgotten now."""
     data = parse(event.data) if isinstance(event, CallbackPress) else None
     return isinstance(data, ForgetPerson | KeepPerson)

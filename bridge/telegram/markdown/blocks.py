@@ -23,7 +23,7 @@ _TASK = re.compile(r"^\[([ xX])\](?: |$)")
 def render_block(
     markdown: str, references: References | None = None, *, preview: bool = False
 ) -> Rendered:
-    """A text that stands alone; with `preview`, a prefix of it with open constructs closed.
+    """Return a text that stands alone; with `preview`, a prefix of it with open constructs closed.
 
     `references` holds the addresses that earlier texts have defined, and takes up new ones.
     """
@@ -122,7 +122,7 @@ class _Blocks:
         self._canvas.block(text or " ", language or None)
 
     def _formula(self, token: Token) -> None:
-        """A formula on lines of its own: readable, else its source as code."""
+        """Draw a formula on lines of its own: readable, else its source as code."""
         self._gap()
         if token.content:
             self._canvas.write(token.content)

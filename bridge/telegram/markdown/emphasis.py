@@ -88,7 +88,7 @@ def cannot_open(run: Run, rest: str) -> bool:
 
 
 def _closes_behind_word(rest: str, length: int) -> bool:
-    """Whether the next such run ends a word: `**/etc/hosts**` is emphasis, `**/dist/**` is a glob."""
+    """Return whether the next such run ends a word: `**/etc/hosts**` is emphasis, `**/dist/**` is a glob."""
     place = rest.find("*" * length)
     if place < 1 or not _is_word(rest[place - 1]):
         return False

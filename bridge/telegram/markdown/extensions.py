@@ -57,7 +57,7 @@ def install(parser: MarkdownIt) -> None:
 
 
 def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """A definition of an address; `[^1]: …` is a footnote, which stays where it stands."""
+    """Return a definition of an address; `[^1]: …` is a footnote, which stays where it stands."""
     begin = state.bMarks[start] + state.tShift[start]
     if state.src.startswith("[^", begin):
         return False
@@ -65,7 +65,7 @@ def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _address(state: StateInline, silent: bool) -> bool:
-    """A bare address is taken as it stands: `__init__` in it is no emphasis."""
+    """Take a bare address as it stands: `__init__` in it is no emphasis."""
     if state.src[state.pos] != ":" or not _SCHEME.search(
         state.src, max(0, state.pos - 6), state.pos
     ):
@@ -108,7 +108,7 @@ def _spoiler(state: StateInline, silent: bool) -> bool:
 
 
 def _wrapped(state: StateInline, tag: str, start: int, end: int) -> Token:
-    """Everything from `start` to `end`, inside a format; its opening token."""
+    """Return everything from `start` to `end`, inside a format; its opening token."""
     rest = state.posMax
     opening = state.push(f"{tag}_open", tag, 1)
     state.pos, state.posMax = start, end
@@ -149,7 +149,7 @@ def _tag(state: StateInline, silent: bool) -> bool:
 
 
 def _is_paired(state: StateInline, tag: re.Match[str], name: str) -> bool:
-    """Whether a tag only wraps: it stands at the edge of a line, or the other one is there, too."""
+    """Return whether a tag only wraps: it stands at the edge of a line, or the other one is there, too."""
     before, behind = state.src[: tag.start()], state.src[tag.end() :]
     if not before or before.endswith("\n") or not behind or behind.startswith("\n"):
         return True
@@ -160,7 +160,7 @@ def _is_paired(state: StateInline, tag: re.Match[str], name: str) -> bool:
 
 
 def _pair(state: StateInline, silent: bool, opener: re.Match[str], name: str) -> bool:
-    """An opening tag counts only with its end, or in the tail, where the end may follow."""
+    """Count an opening tag only with its end, or in the tail, where the end may follow."""
     closer = re.compile(rf"</{name}\s*>", re.IGNORECASE).search(
         state.src, opener.end(), min(state.posMax, opener.end() + 2000)
     )
@@ -196,7 +196,7 @@ def _anchor(state: StateInline, silent: bool, opener: re.Match[str]) -> bool:
 
 
 def _formula(state: StateInline, silent: bool) -> bool:
-    """A formula in a line: readable if it is simple, else exactly as it was written."""
+    """Return a formula in a line: readable if it is simple, else exactly as it was written."""
     char = state.src[state.pos]
     if char == "$":
         found = _DISPLAY.match(state.src, state.pos, state.posMax)

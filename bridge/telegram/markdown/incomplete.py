@@ -25,12 +25,12 @@ def mark_tail(state: StateCore) -> None:
 
 
 def in_tail(state: StateInline) -> bool:
-    """Whether the inline text is the end of a prefix."""
+    """Return whether the inline text is the end of a prefix."""
     return state.env.get(_TAIL) is state.tokens
 
 
 def run_of(text: str, start: int, marker: str) -> str:
-    """The run of one character that begins there."""
+    """Return the run of one character that begins there."""
     end = start
     while end < len(text) and text[end] == marker:
         end += 1
@@ -38,7 +38,7 @@ def run_of(text: str, start: int, marker: str) -> str:
 
 
 def half_code(state: StateInline, silent: bool) -> bool:
-    """A backtick run without its partner in the tail: the rest is code."""
+    """Return a backtick run without its partner in the tail: the rest is code."""
     if state.src[state.pos] != "`" or silent or not in_tail(state):
         return False
     run = run_of(state.src, state.pos, "`")
@@ -95,7 +95,7 @@ def close_open(state: StateInline) -> None:
 
 
 def _is_lone(state: StateInline, number: int) -> bool:
-    """Whether a single `*` or `_` inside a word, as in `5*3`, is more likely a plain sign."""
+    """Return whether a single `*` or `_` inside a word, as in `5*3`, is more likely a plain sign."""
     opener = state.delimiters[number]
     if opener.length != 1 or not opener.token:
         return False
@@ -121,7 +121,7 @@ _LONGEST_SYNTAX = 200
 
 
 def hold_back(text: str) -> str:
-    """The text without the end that the next words could still turn into syntax."""
+    """Return the text without the end that the next words could still turn into syntax."""
     head, newline, line = text.rpartition("\n")
     short = len(line) <= _LONGEST_SYNTAX
     if _inside_fence(head):

@@ -86,7 +86,7 @@ class Inline:
 
 
 def acceptable(address: str) -> bool:
-    """Whether Telegram takes the address in a link; one that it does not fails the whole call."""
+    """Return whether Telegram takes the address in a link; one that it does not fails the whole call."""
     try:
         parts = urlsplit(address)
         port = parts.port

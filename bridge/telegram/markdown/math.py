@@ -73,7 +73,7 @@ class _Doubt(Exception):
 
 
 def readable(source: str) -> str | None:
-    """The formula as plain text; None when it is not simple enough for that."""
+    """Return the formula as plain text; None when it is not simple enough for that."""
     if len(source) > 400:
         return None
     try:
@@ -84,12 +84,12 @@ def readable(source: str) -> str | None:
 
 
 def superscript(text: str) -> str | None:
-    """The text in raised characters, if all of it has them."""
+    """Return the text in raised characters, if all of it has them."""
     return _mapped(text, _SUPER)
 
 
 def subscript(text: str) -> str | None:
-    """The text in lowered characters, if all of it has them."""
+    """Return the text in lowered characters, if all of it has them."""
     return _mapped(text, _SUB)
 
 
@@ -107,7 +107,7 @@ class _Reader:
         self._deep = 0
 
     def all(self) -> str:
-        """Everything; raises _Doubt."""
+        """Return everything; raises _Doubt."""
         shown = self._until_brace()
         if self._at < len(self._tokens):
             raise _Doubt
@@ -154,7 +154,7 @@ class _Reader:
         return inside
 
     def _argument(self) -> str:
-        """What a command or script applies to: a group, a command or one character."""
+        """Return what a command or script applies to: a group, a command or one character."""
         while self._at < len(self._tokens) and not self._tokens[self._at][0].strip():
             self._at += 1
         if self._at >= len(self._tokens):

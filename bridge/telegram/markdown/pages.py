@@ -36,7 +36,7 @@ LONGEST_GRAPHEME = 24
 
 
 def posts(blocks: Sequence[Rendered], limit: int = LIMIT) -> tuple[Rendered, ...]:
-    """The posts that show the blocks, each at most `limit` units and `MOST_ENTITIES` entities."""
+    """Return the posts that show the blocks, each at most `limit` units and `MOST_ENTITIES` entities."""
     return Pages(limit, 0).paginate(blocks)
 
 
@@ -59,7 +59,7 @@ class Pages:
     def paginate(
         self, blocks: Sequence[Rendered], edition: Sequence[int] = ()
     ) -> tuple[Rendered, ...]:
-        """The posts that show the blocks now: the full ones as they were, and the open one.
+        """Return the posts that show the blocks now: the full ones as they were, and the open one.
 
         An `edition` that does not continue the last one says that the reply begins anew.
         """
@@ -75,13 +75,13 @@ class Pages:
         return tuple(page for page in (*self._full, rest) if page.text)
 
     def _drawn_otherwise(self, blocks: Sequence[Rendered]) -> bool:
-        """Whether the full posts no longer show the beginning, by its letters."""
+        """Return whether the full posts no longer show the beginning, by its letters."""
         if self._past >= len(blocks):
             return self._past > len(blocks) or bool(self._before)
         return _behind(blocks[self._past].text, self._before) is None
 
     def _window(self, blocks: Sequence[Rendered], most: int) -> "_Window":
-        """What belongs to the open post, and a little more if there is more."""
+        """Return what belongs to the open post, and a little more if there is more."""
         window = _Window(Rendered(), ())
         for number in range(self._past, len(blocks)):
             block = blocks[number]
@@ -110,7 +110,7 @@ class _Window:
     """Where each block begins: index in the window, the block's number, index in the block."""
 
     def with_block(self, block: Rendered, number: int, start: int, stop: int) -> "_Window":
-        """The window with a block, or the part of it between two indices, below the others."""
+        """Return the window with a block, or the part of it between two indices, below the others."""
         part = _slice(block, start, stop, trim=False) if start or stop < len(block.text) else block
         head = _head(block, start) if start else ""
         gap = "\n\n" if self.shown.text else ""
@@ -129,7 +129,7 @@ class _Window:
 
 
 def _head(block: Rendered, start: int) -> str:
-    """What is repeated above the rest of a block: the head of a table that is cut."""
+    """Return what is repeated above the rest of a block: the head of a table that is cut."""
     offset = units(block.text[:start])
     for one in block.entities:
         if one.header and one.offset < offset < one.offset + one.length:
@@ -138,7 +138,7 @@ def _head(block: Rendered, start: int) -> str:
 
 
 def _behind(text: str, before: str) -> int | None:
-    """The index in a text behind what was shown of it, even if it was drawn otherwise then.
+    """Return the index in a text behind what was shown of it, even if it was drawn otherwise then.
 
     None when it has other letters now: a comment has vanished, or a formula was understood.
     """
@@ -160,7 +160,7 @@ def _behind(text: str, before: str) -> int | None:
 
 
 def _cut(whole: Rendered, limit: int) -> int:
-    """The best index to cut at; the coarsest boundary that fills half a post."""
+    """Return the best index to cut at; the coarsest boundary that fills half a post."""
     ends = list(accumulate(1 + (char > "\uffff") for char in whole.text))
     last = bisect_right(ends, limit)
     window = whole.text[:last]
@@ -176,7 +176,7 @@ def _cut(whole: Rendered, limit: int) -> int:
 
 
 def _between_graphemes(text: str, last: int) -> int:
-    """The last index up to `last` that cuts no grapheme, unless one is absurdly long."""
+    """Return the last index up to `last` that cuts no grapheme, unless one is absurdly long."""
     flags = _FLAGS.search(text, 0, last)
     if flags is not None and _FLAGS.match(text[last]):
         return last - (last - flags.start()) % 2
@@ -208,11 +208,11 @@ class _Places:
                 self._inside[within.start : within.stop] = b"\1" * len(within)
 
     def fit(self, place: int) -> bool:
-        """Whether the text may be cut at an index."""
+        """Return whether the text may be cut at an index."""
         return not self._inside[self._ends[place - 1]] and not self._below_heading(place)
 
     def _below_heading(self, place: int) -> bool:
-        """Whether the last line before it is a heading, which belongs to what follows it."""
+        """Return whether the last line before it is a heading, which belongs to what follows it."""
         end = place
         while end and self._text[end - 1].isspace():
             end -= 1
@@ -223,7 +223,7 @@ class _Places:
 
 
 def _slice(whole: Rendered, start: int, end: int, *, trim: bool = True) -> Rendered:
-    """The piece of a rendered text between two indices."""
+    """Return the piece of a rendered text between two indices."""
     low = units(whole.text[:start])
     high = low + units(whole.text[start:end])
     clipped = (_clip(entity, low, high) for entity in whole.entities)
@@ -232,7 +232,7 @@ def _slice(whole: Rendered, start: int, end: int, *, trim: bool = True) -> Rende
 
 
 def _clip(entity: Entity, low: int, high: int) -> Entity | None:
-    """The piece of an entity between two offsets: a code block goes on in the next post."""
+    """Return the piece of an entity between two offsets: a code block goes on in the next post."""
     begin, end = max(entity.offset, low), min(entity.offset + entity.length, high)
     return replace(entity, offset=begin - low, length=end - begin) if begin < end else None
 

@@ -45,7 +45,7 @@ References = MutableMapping[str, Any]
 
 
 def parse(markdown: str, references: References, *, preview: bool = False) -> list[Token]:
-    """The block tokens of a text; `preview` treats it as the beginning of a longer one.
+    """Return the block tokens of a text; `preview` treats it as the beginning of a longer one.
 
     Addresses that it defines (`[name]: https://…`) are added to `references`.
     """
@@ -127,7 +127,7 @@ class _Inline(ParserInline):
 
 
 def _flanks(inner: str, outer: str) -> bool:
-    """Whether a run whose inner side is `inner` may stand there as an opener or closer."""
+    """Return whether a run whose inner side is `inner` may stand there as an opener or closer."""
     if inner.isspace():
         return False
     if not _is_punctuation(inner) or _is_cjk(inner):

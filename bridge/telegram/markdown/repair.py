@@ -93,11 +93,11 @@ class _Ends:
         self._worded = [n for n, line in enumerate(lines) if _words_behind(line, "```")]
 
     def bare_after(self, number: int) -> bool:
-        """Whether a line behind that one holds nothing but the end of a fence."""
+        """Return whether a line behind that one holds nothing but the end of a fence."""
         return bool(self._bare) and self._bare[-1] > number
 
     def after(self, number: int) -> int | None:
-        """The next end behind a line; one with words behind it only when there is no other."""
+        """Return the next end behind a line; one with words behind it only when there is no other."""
         for ends in (self._bare, self._worded):
             place = bisect_right(ends, number)
             if place < len(ends):
@@ -106,7 +106,7 @@ class _Ends:
 
 
 def _behind_words(line: str) -> tuple[str, str] | None:
-    """The words before a fence at the end of a line, and the fence's name."""
+    """Return the words before a fence at the end of a line, and the fence's name."""
     text = line.rstrip()
     place = text.rfind("```")
     if place < 1 or text[place - 1] == "`" or not _NAME.fullmatch(text, place + 3):
@@ -118,7 +118,7 @@ def _behind_words(line: str) -> tuple[str, str] | None:
 
 
 def _words_behind(line: str, fence: str) -> str:
-    """What stands behind a fence that ends in the middle of a line: several words, no name."""
+    """Return what stands behind a fence that ends in the middle of a line: several words, no name."""
     text = line.lstrip("> \t")
     if not text.startswith(fence) or text[len(fence) : len(fence) + 1] not in (" ", "\t"):
         return ""
@@ -127,7 +127,7 @@ def _words_behind(line: str, fence: str) -> str:
 
 
 def _lead(lines: Sequence[str], number: int, closer: int | None) -> str:
-    """What stands before a fence that is begun anew: it must lie where its end lies."""
+    """Return what stands before a fence that is begun anew: it must lie where its end lies."""
     if closer is not None:
         own = re.match(r"[>\s]*", lines[closer])
         return own[0] if own else ""
@@ -138,13 +138,13 @@ def _lead(lines: Sequence[str], number: int, closer: int | None) -> str:
 
 
 def _is_markdown(found: re.Match[str]) -> bool:
-    """Whether a fence of the shortest length holds a Markdown text, which may hold fences."""
+    """Return whether a fence of the shortest length holds a Markdown text, which may hold fences."""
     name = found[3].strip().casefold()
     return len(found[2]) == 3 and name in _MARKDOWN
 
 
 def _end_of_markdown(lines: Sequence[str], start: int, opener: re.Match[str]) -> int | None:
-    """The line that ends a fence with named fences inside; None when they do not add up."""
+    """Return the line that ends a fence with named fences inside; None when they do not add up."""
     depth = 1
     for number in range(start + 1, len(lines)):
         found = FENCE.match(lines[number])
@@ -189,7 +189,7 @@ def _without_tags(lines: Sequence[str], *, preview: bool) -> Iterator[str]:
 
 
 def _begins_with_tag(line: str, lists: Sequence[str]) -> bool:
-    """Whether a line is one of HTML; what is indented is code, but inside of a list of HTML."""
+    """Return whether a line is one of HTML; what is indented is code, but inside of a list of HTML."""
     text = line.lstrip()
     if not text.startswith("<") or (len(line) - len(text) > 3 and not lists):
         return False
@@ -197,7 +197,7 @@ def _begins_with_tag(line: str, lists: Sequence[str]) -> bool:
 
 
 def _code_of(line: str) -> Generator[str, None, bool]:
-    """A line inside of `<pre>` as code; returns whether the code ends in it."""
+    """Yield a line inside of `<pre>` as code; returns whether the code ends in it."""
     end = _PRE_END.search(line)
     body = _CODE_END.sub("", line[: end.start()].rstrip()) if end else line
     if body or not end:
@@ -211,7 +211,7 @@ def _code_of(line: str) -> Generator[str, None, bool]:
 
 
 def _written(line: str, lists: list[str]) -> Iterator[str]:
-    """A line of tags as lines of Markdown; `lists` are the open ones, outermost first.
+    """Yield a line of tags as lines of Markdown; `lists` are the open ones, outermost first.
 
     Tags in code spans stay.
     """
@@ -236,7 +236,7 @@ def _written(line: str, lists: list[str]) -> Iterator[str]:
 
 
 def _listed(text: str, lists: list[str]) -> str:
-    """A text with the tags of lists as their marks."""
+    """Return a text with the tags of lists as their marks."""
     parts, done = list[str](), 0
     for tag in _LIST_TAG.finditer(text):
         parts.append(text[done : tag.start()].strip(" \t"))
@@ -276,7 +276,7 @@ def _wide_rows(lines: Sequence[str]) -> Sequence[str]:
 
 
 def _is_delimiter(line: str) -> bool:
-    """Whether a line is the one below a table's head."""
+    """Return whether a line is the one below a table's head."""
     cells = line.strip("> \t").removeprefix("|").removesuffix("|").split("|")
     return all(_DELIMITER_CELL.fullmatch(cell.strip()) for cell in cells)
 
@@ -311,7 +311,7 @@ def _longer(line: str, more: str) -> str:
 
 
 def _cells(line: str) -> int:
-    """How many cells the parser would cut a line into."""
+    """Return how many cells the parser would cut a line into."""
     inner = re.sub(r"^[>\s]*", "", line).rstrip()
     bars = len(re.findall(r"(?<!\\)\|", inner))
     return bars + 1 - inner.startswith("|") - (inner.endswith("|") and not inner.endswith("\\|"))

@@ -49,7 +49,7 @@ _DETAILS = re.compile(
 
 
 def blocks(markdown: str) -> list[Block]:
-    """The text as `InputRichMessage.blocks`; empty when there is nothing to see."""
+    """Return the text as `InputRichMessage.blocks`; empty when there is nothing to see."""
     text = repaired(sanitize(markdown))
     references: References = {}
     tokens = parse(text, references)
@@ -60,7 +60,7 @@ def blocks(markdown: str) -> list[Block]:
 
 
 def worth_it(markdown: str) -> bool:
-    """Whether a finished text gains from being rich, and no limit or defect speaks against it."""
+    """Return whether a finished text gains from being rich, and no limit or defect speaks against it."""
     parts = list(_parts(blocks(markdown), "blocks"))
     names = Counter(name for name, _, _ in parts)
     kinds = {one["type"] for name, one, _ in parts if name == "block" and isinstance(one, dict)}
@@ -79,7 +79,7 @@ def worth_it(markdown: str) -> bool:
 
 
 def _parts(value: object, name: str) -> Iterator[_Part]:
-    """A value and everything in it, in order; without recursion, however deep it is."""
+    """Yield a value and everything in it, in order; without recursion, however deep it is."""
     todo: list[_Part] = [(name, value, 0)]
     while todo:
         name, value, depth = part = todo.pop()
@@ -91,13 +91,13 @@ def _parts(value: object, name: str) -> Iterator[_Part]:
 
 
 def _words(parts: Iterable[_Part]) -> str:
-    """What of it a reader sees."""
+    """Return what of it a reader sees."""
     shown = [value for name, value, _ in parts if name in ("text", "summary", "expression")]
     return "".join(value for value in shown if isinstance(value, str))
 
 
 def _folded(text: str, tokens: Sequence[Token], references: References) -> list[Block]:
-    """The blocks of a text with `<details>` at its margin; the tags count outside of code."""
+    """Return the blocks of a text with `<details>` at its margin; the tags count outside of code."""
     code = {n for one in tokens if one.map and one.type in _VERBATIM for n in range(*one.map)}
     starts = [found.end() for found in re.finditer("\n", text)]
     within: list[list[Block]] = [[]]
@@ -129,7 +129,7 @@ class _Blocks:
         """The open blocks: what opened each, what is in it, and the box before it."""
 
     def read(self) -> list[Block]:
-        """Everything."""
+        """Return everything."""
         for at, token in enumerate(self._tokens):
             if token.nesting == 1:
                 self._within.append((token, [], self._begin(at, token)))
@@ -210,7 +210,7 @@ class _Inline:
         self._begun = False
 
     def read(self, tokens: Iterable[Token]) -> object:
-        """The RichText; an empty string when there is nothing to see."""
+        """Return the RichText; an empty string when there is nothing to see."""
         for token in tokens:
             self._token(token)
         parts = self._within[0][2]
@@ -244,7 +244,7 @@ class _Inline:
                 self._text(token.content)
 
     def _text(self, text: str) -> None:
-        """A text in which bare addresses are links, but for the text of a link."""
+        """Write a text in which bare addresses are links, but for the text of a link."""
         for at, piece in enumerate(_ADDRESS.split(text)):
             if at % 2 and not self._links and acceptable(piece):
                 self._write({"type": "url", "text": piece, "url": piece})

@@ -26,19 +26,19 @@ _MATH = re.compile(r"^ {0,3}(\$\$|\\\[)")
 
 
 def render(markdown: str, *, preview: bool = False) -> Rendered:
-    """The whole text; with `preview`, a prefix of it with open constructs closed."""
+    """Return the whole text; with `preview`, a prefix of it with open constructs closed."""
     return joined(IncrementalRenderer().blocks(markdown, preview=preview))
 
 
 def sanitize(text: str) -> str:
-    """The text as Telegram accepts it: surrogate pairs joined, odd line ends and controls gone."""
+    """Return the text as Telegram accepts it: surrogate pairs joined, odd line ends and controls gone."""
     joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     lines = re.sub("\r\n?|[\u2028\u2029\x85]", "\n", joined)
     return re.sub("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", "", lines)
 
 
 def joined(blocks: Sequence[Rendered]) -> Rendered:
-    """The blocks below each other, with an empty line between."""
+    """Return the blocks below each other, with an empty line between."""
     texts, entities, offset = list[str](), list[Entity](), 0
     for block in blocks:
         entities += [replace(one, offset=one.offset + offset) for one in block.entities]
@@ -73,7 +73,7 @@ class IncrementalRenderer:
         self._references: References = {}
 
     def blocks(self, markdown: str, *, preview: bool = False) -> list[Rendered]:
-        """The rendered blocks of the text in order; with `preview`, of a prefix of it."""
+        """Return the rendered blocks of the text in order; with `preview`, of a prefix of it."""
         text = repaired(sanitize(markdown), preview=preview)
         if not text.startswith(self._last):
             self.edition += 1
@@ -110,7 +110,7 @@ class IncrementalRenderer:
 
 
 def _ends(text: str, start: int) -> list[int]:
-    """The places behind `start` where a block of the text is over for good."""
+    """Return the places behind `start` where a block of the text is over for good."""
     ends = list[int]()
     fence, in_list, empty, begun, inside = "", False, False, False, 0
     place = start
@@ -137,7 +137,7 @@ def _ends(text: str, start: int) -> list[int]:
 
 
 def _at_margin(line: str, *, last: bool) -> bool:
-    """Whether the line begins at the margin; of the last one the first word may be unfinished."""
+    """Return whether the line begins at the margin; of the last one the first word may be unfinished."""
     return not line[0].isspace() and not (last and re.fullmatch(r"\d{1,9}[.)]?|[-+*]", line))
 
 

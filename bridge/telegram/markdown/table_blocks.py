@@ -13,7 +13,7 @@ Cells = Sequence[Sequence[Sequence[Token]]]
 
 
 def draw_records(canvas: TextBuilder, table: Table, cells: Cells) -> None:
-    """Each row below the others, its cells as they are, behind what their column is called."""
+    """Draw each row below the others, its cells behind what their column is called."""
     if not table.rows:
         canvas.write(" · ".join(table.header))
         return
@@ -37,7 +37,7 @@ def draw_records(canvas: TextBuilder, table: Table, cells: Cells) -> None:
 
 
 def is_linked(cell: Sequence[Token]) -> bool:
-    """Whether a cell leads somewhere."""
+    """Return whether a cell leads somewhere."""
     return any(token.type in ("link_open", "image") for token in cell)
 
 
@@ -54,7 +54,7 @@ def draw_links(canvas: TextBuilder, cells: Cells, plain: Sequence[Sequence[str]]
 
 
 def read_table(tokens: Sequence[Token]) -> tuple[tuple[str, ...], Cells]:
-    """How the columns of a table are aligned, and its cells."""
+    """Return how the columns of a table are aligned, and its cells."""
     rows: list[list[Sequence[Token]]] = []
     for token in tokens:
         if token.type == "tr_open":

@@ -21,7 +21,7 @@ class Table:
 
 
 def aligned(table: Table) -> str | None:
-    """The table with aligned columns; None when it is wider than `WIDEST`."""
+    """Return the table with aligned columns; None when it is wider than `WIDEST`."""
     rows = [table.header, *table.rows]
     widths = [
         max((_width(row[column]) for row in rows if column < len(row)), default=0)

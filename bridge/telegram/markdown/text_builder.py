@@ -69,7 +69,7 @@ class TextBuilder:
             one.start = self._length
 
     def block(self, text: str, language: str | None = None, header: str = "") -> None:
-        """A block of code; it stands alone or in a quotation."""
+        """Write a block of code; it stands alone or in a quotation."""
         self._block("pre", text, language, header)
 
     def _block(self, type_: str, text: str, language: str | None = None, header: str = "") -> None:
@@ -85,7 +85,7 @@ class TextBuilder:
             self._entities.append(Entity(as_type or one.type, one.start, length, one.url))
 
     def rendered(self) -> Rendered:
-        """What was drawn: without space at the ends, entities in the server's order."""
+        """Return what was drawn: without space at the ends, entities in the server's order."""
         while self._open:
             self._mark(self._open.pop())
         return trimmed(Rendered("".join(self._pieces), tuple(self._entities)))

@@ -33,7 +33,7 @@ class Albums:
             self._files.popitem(last=False)
 
     def completed(self, message: Message) -> Message:
-        """The message with the files of its album that came before it."""
+        """Return the message with the files of its album that came before it."""
         place = (message.chat, message.sender.id, message.album)
         # They are kept: a message that cannot be stored now is read once more.
         at, files = self._files.get(place, (float("-inf"), ()))

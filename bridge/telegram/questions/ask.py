@@ -80,7 +80,7 @@ class Questions:
             await self._notices.calls.unwritable.reopen(chat)
 
     async def ask(self, arrived: Arrived, message: Message, chosen: Preferences) -> None:
-        """The update is settled and the turn waits: both or neither. Raises StoreTrouble."""
+        """Let the turn wait and settle the update: both or neither. Raises StoreTrouble."""
         if self._stale(message) or self._notices.calls.unwritable.why(message.chat) is not None:
             async with self._store.writing() as tx:
                 await inbox.skip(tx, arrived)
@@ -241,7 +241,7 @@ class Questions:
         return waits
 
     async def overhear(self, arrived: Arrived, message: Message, chosen: Preferences) -> None:
-        """A group's message that does not speak to us by itself. Raises StoreTrouble.
+        """Take a group's message that does not speak to us by itself. Raises StoreTrouble.
 
         It may belong to what its sender has just asked, or the group wants all of them answered,
         or those that begin with a word; else it is context, if the group wants that.
@@ -261,7 +261,7 @@ class Questions:
             await self._done(arrived)
 
     async def joins(self, arrived: Arrived, message: Message) -> bool:
-        """Whether it belongs to what its sender has just asked; then it is settled with that.
+        """Return whether it belongs to what its sender has just asked; then it is settled with that.
 
         Raises StoreTrouble.
         """
@@ -275,7 +275,7 @@ class Questions:
         return joined
 
     def _stale(self, message: Message) -> bool:
-        """Whether a group has long gone on since; in private chats every message is answered."""
+        """Return whether a group has long gone on since; in private chats every message is answered."""
         written_at = message.written_at
         if message.chat.private or written_at is None:
             return False
@@ -295,13 +295,13 @@ def _cause(name: str, message: Message) -> Cause:
 
 
 def _pause_for_more(message: Message) -> float:
-    """How many seconds more of the same may take to come."""
+    """Return how many seconds more of the same may take to come."""
     album = ALBUM_SECONDS if message.album else 0.0
     return max(album, PASTE_SECONDS if units(message.text) >= CUT_UNITS else 0.0)
 
 
 def _wakes(message: Message, chosen: Preferences) -> bool:
-    """Whether it begins with the word that wakes, where a group has chosen one."""
+    """Return whether it begins with the word that wakes, where a group has chosen one."""
     return chosen.answers is Answers.WAKE and wakes(message.text, chosen.wake_word or "")
 
 

@@ -33,13 +33,13 @@ class OverheardLines:
             self._lines.popitem(last=False)
 
     def newest(self, key: ChatKey, most: int) -> Sequence[Line]:
-        """The newest lines of the chat, at most so many."""
+        """Return the newest lines of the chat, at most so many."""
         lines = self._lines.get(key, deque())
         fresh = [line for at, line, _ in lines if self._clock() - at < LIFE_SECONDS]
         return fresh[-most:] if most > 0 else []
 
     def told(self, key: ChatKey) -> None:
-        """The agent gets to read them: they are not told twice."""
+        """Drop the lines that the agent gets to read: they are not told twice."""
         self._lines.pop(key, None)
 
     def forget_person(self, person_id: int) -> None:

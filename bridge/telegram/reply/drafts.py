@@ -42,16 +42,16 @@ class Draft:
         """Whether drafts work here."""
 
     def renew(self) -> None:
-        """A real message took the draft away: what follows is a new one."""
+        """Begin a new draft: a real message took this one away."""
         self._id = _new_id()
         self._shown = None
 
     def due(self, now: float) -> float:
-        """Seconds until the draft must be shown again though nothing changed."""
+        """Return seconds until the draft must be shown again though nothing changed."""
         return max(0.0, self._shown_at + AGAIN_SECONDS - now)
 
     def wants(self, content: Rendered, now: float) -> bool:
-        """Whether showing this makes a difference now."""
+        """Return whether showing this makes a difference now."""
         return content != self._shown or self.due(now) <= 0
 
     async def show(self, content: Rendered, now: float) -> bool:
@@ -77,7 +77,7 @@ class Draft:
 
 
 def _new_id() -> int:
-    """The same id means that the text changed, another one that it is another text; never 0."""
+    """Return the same id means that the text changed, another one that it is another text; never 0."""
     return secrets.randbelow(2**31 - 1) + 1
 
 

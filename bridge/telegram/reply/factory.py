@@ -36,7 +36,7 @@ class ReplyFactory:
 
     @asynccontextmanager
     async def open(self, turn: Turn) -> AsyncIterator[LiveReply]:
-        """The reply of a turn; it grows while the context is open."""
+        """Give the reply of a turn; it grows while the context is open."""
         calls, store = self.calls, self.store
         reply = LiveReply(
             calls,

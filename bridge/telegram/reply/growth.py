@@ -38,12 +38,12 @@ class Growth:
         return self.newest.frozen or not self.posts.open
 
     def wanted(self, *, full_only: bool = False) -> Sequence[PostContent]:
-        """What should stand there now; with `full_only`, just the posts that cannot grow."""
+        """Return what should stand there now; with `full_only`, just the posts that cannot grow."""
         posts = self._wanted()
         return posts[:-1] if full_only else posts
 
     def unfinished(self, *, full_only: bool = False) -> bool:
-        """Whether a call is missing."""
+        """Return whether a call is missing."""
         return self.posts.next(self.wanted(full_only=full_only)) is not None
 
     async def type(self) -> None:

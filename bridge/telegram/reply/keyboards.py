@@ -37,7 +37,7 @@ def judging(turn_id: int) -> Keyboard:
 
 
 def question_buttons(questions: Sequence[str], token: str) -> Keyboard:
-    """A button for each question, one below the other, by the token that stands for them."""
+    """Return a button for each question, one below the other, by the token that stands for them."""
     return tuple(
         (Button(_short(question), encode(AskSuggestion(token, number))),)
         for number, question in enumerate(questions[:MOST_QUESTIONS])
@@ -45,6 +45,6 @@ def question_buttons(questions: Sequence[str], token: str) -> Keyboard:
 
 
 def _short(question: str) -> str:
-    """What fits on a button."""
+    """Return what fits on a button."""
     flat = " ".join(question.split())
     return flat if len(flat) <= 60 else flat[:59] + "…"

@@ -36,7 +36,7 @@ class Layout:
         self._pages = Pages()
 
     def frames(self, reply_state: ReplyState, keyboard: Keyboard = ()) -> tuple[PostContent, ...]:
-        """The posts that show a state; the keyboard hangs under the last one.
+        """Return the posts that show a state; the keyboard hangs under the last one.
 
         Empty when there is nothing to see yet.
         """
@@ -56,7 +56,7 @@ class Layout:
         )
 
     def _drawn(self, reply_state: ReplyState) -> list[Rendered]:
-        """The blocks of all answers; only the last answer may be half."""
+        """Return the blocks of all answers; only the last answer may be half."""
         del self._answers[len(reply_state.answers) :]  # one may turn out to be empty
         while len(self._answers) < len(reply_state.answers):
             self._answers.append(IncrementalRenderer())
@@ -70,7 +70,7 @@ class Layout:
         ]
 
     def _above(self, reply_state: ReplyState, answers: Sequence[Rendered]) -> list[Rendered]:
-        """What stands above the answer. Nothing, while there would be nothing else to see."""
+        """Return what stands above the answer. Nothing, while there would be nothing else to see."""
         said = [translate(self._language, key) for key in reply_state.notices]
         asides = [aside(sentence) for sentence in (*self._sentences, *said)]
         thoughts, heard = self._thoughts(reply_state.reasoning), self._heard(reply_state.transcript)
@@ -85,14 +85,14 @@ class Layout:
         return [*(one for one in (heard,) if one), *asides, *(one for one in (thoughts,) if one)]
 
     def _heard(self, transcript: str) -> Rendered | None:
-        """What was said in a voice message, as a quotation that opens when it is tapped."""
+        """Return what was said in a voice message, as a quotation that opens when it is tapped."""
         if not self._transcripts or not transcript.strip():
             return None
         text = f"🎤 {shortened(transcript.strip(), MOST_TRANSCRIPT)}"
         return Rendered(text, (Entity("expandable_blockquote", 0, units(text)),))
 
     def _thoughts(self, reasoning: str) -> Rendered | None:
-        """The agent's reasoning as a quotation that opens when it is tapped."""
+        """Return the agent's reasoning as a quotation that opens when it is tapped."""
         if self._reasoning is Reasoning.OFF or not reasoning.strip():
             return None
         text = render(reasoning).text
@@ -114,12 +114,12 @@ class Layout:
 
 
 def shortened(text: str, most: int) -> str:
-    """The beginning of a text, up to a word's end, within so many characters."""
+    """Return the beginning of a text, up to a word's end, within so many characters."""
     return text if len(text) <= most else text[:most].rsplit(" ", 1)[0].rstrip(" ,.;:") + "…"
 
 
 def aside(sentence: str) -> Rendered:
-    """A sentence of the bridge's own, told apart from the agent's words."""
+    """Return a sentence of the bridge's own, told apart from the agent's words."""
     return Rendered(sentence, (Entity("italic", 0, units(sentence)),))
 
 
@@ -149,7 +149,7 @@ Step = Edit | Send | Remove
 def next_step(
     shown: Sequence[PostContent | None], wanted: Sequence[PostContent], *, final: bool
 ) -> Step | None:
-    """The next call that brings what is shown closer to what is wanted; None when it stands.
+    """Return the next call that brings what is shown closer to what is wanted; None when it stands.
 
     `shown` holds None for a post whose content is not known. Posts are removed only by the
     final state: an unfinished one may still grow.

@@ -109,7 +109,7 @@ class LiveReply:
                 await self._enrich(reply_state, wanted[0].keyboard)
 
     async def _for_good(self, reply_state: ReplyState, keyboard: Keyboard) -> Sequence[PostContent]:
-        """The frames of the final state, below posts that stay as they are."""
+        """Return the frames of the final state, below posts that stay as they are."""
         frames = self._frames(reply_state, keyboard)
         kept = min(reply_state.keeps, len(self._posts.ids))
         if not kept:
@@ -123,12 +123,12 @@ class LiveReply:
         return self._layout.frames(reply_state, keyboard)
 
     def _growing(self) -> Sequence[PostContent]:
-        """What should stand there while the reply grows."""
+        """Return what should stand there while the reply grows."""
         keyboard = running(self._turn.id, self._options.language)
         return self._frames(self._newest.state, keyboard)
 
     async def _finish_plainly(self, wanted: Sequence[PostContent], *, saying: bool) -> None:
-        """The text alone, as the last resort. Raises ReplyImpossible when even that is refused."""
+        """Send the text alone, as the last resort. Raises ReplyImpossible when that is refused, too."""
         self._posts.plainly()
         texts = [PostContent(Rendered(frame.content.text)) for frame in wanted]
         try:
@@ -138,7 +138,7 @@ class LiveReply:
             raise ReplyImpossible(str(error), nothing_stands=not self._posts.ids) from error
 
     async def _enrich(self, reply_state: ReplyState, keyboard: Keyboard) -> None:
-        """What gains from it becomes a rich message; should that fail, the text stands already."""
+        """Make a rich message of what gains from it; should that fail, the text stands already."""
         more = reply_state.note or reply_state.notices or len(reply_state.answers) != 1
         thoughts = reply_state.reasoning and self._options.reasoning is not Reasoning.OFF
         if more or thoughts or not self._posts.ids or not rich.worth_it(reply_state.text):

@@ -31,7 +31,7 @@ class ReplyOptions:
 
 
 def reply_options(turn: Turn, default: Preferences, features: Features) -> ReplyOptions:
-    """How the reply of a turn is to be: as its chat has chosen, as far as the servers can."""
+    """Return how the reply of a turn is to be: as its chat has chosen, as far as the servers can."""
     chosen = turn.preferences.over(default)
     streaming = chosen.streaming or Streaming.EDITS
     if streaming is Streaming.DRAFTS and not (turn.chat.private and features.drafts):
@@ -54,7 +54,7 @@ def _spoken(turn: Turn, chosen: Preferences) -> bool:
 
 
 def lateness(turn: Turn, language: str, now: float) -> Sequence[str]:
-    """A sentence for an answer that comes long after its question, as after an outage."""
+    """Return a sentence for an answer that comes long after its question, as after an outage."""
     late = turn.late(now)
     return (
         [translate(language, "reply.late", age=age(late, language))] if late > LATE_SECONDS else []

@@ -17,12 +17,12 @@ class ReplyOutbox:
         self._turn = turn
 
     async def sending(self, place: int, *, anew: bool = False) -> Sent | None:
-        """The post at that place goes out now; what is known of it if it was begun before."""
+        """Return the post at that place goes out now; what is known of it if it was begun before."""
         async with self._store.writing() as tx:
             return await outbox.sending(tx, self.cause(place), self._turn.chat.chat_id, anew=anew)
 
     async def lost(self, place: int) -> None:
-        """A copy of the post at that place may stand somewhere."""
+        """Note that a copy of the post at that place may stand somewhere."""
         async with self._store.writing() as tx:
             await outbox.lost(tx, self.cause(place), self._turn.chat.chat_id)
 
@@ -32,13 +32,13 @@ class ReplyOutbox:
             await outbox.not_sent(tx, self.cause(place))
 
     async def sent(self, posts: Sequence[int]) -> None:
-        """The last of these posts stands there."""
+        """Note that the last of these posts stands there."""
         async with self._store.writing() as tx:
             await outbox.sent(tx, self.cause(len(posts) - 1), posts[-1])
             await lifecycle.posted(tx, self._turn.id, posts)
 
     async def changed(self, posts: Sequence[int]) -> None:
-        """These are the posts that are left."""
+        """Note which posts are left."""
         async with self._store.writing() as tx:
             await lifecycle.posted(tx, self._turn.id, posts)
 
@@ -50,5 +50,5 @@ class ReplyOutbox:
             )
 
     def cause(self, place: int) -> str:
-        """The name of a post in the outbox."""
+        """Return the name of a post in the outbox."""
         return f"turn {self._turn.id} post {place}"

@@ -80,7 +80,7 @@ class Posts:
         await self._calls.send_action(self.turn.chat, action)
 
     def next(self, wanted: Sequence[PostContent], *, final: bool = False) -> Step | None:
-        """The next call towards what is wanted."""
+        """Return the next call towards what is wanted."""
         return next_step(self._shown, wanted, final=final)
 
     def slot(
@@ -91,7 +91,7 @@ class Posts:
         family: Family = Family.MESSAGE,
         since: float | None = None,
     ) -> AbstractAsyncContextManager[Slot]:
-        """The right to make one call in the chat, for a text that came then (loop's clock)."""
+        """Return the right to make one call in the chat, for a text that came then (loop's clock)."""
         return self._calls.pacer.slot(
             self.turn.chat.chat_id, priority, new=new, family=family, since=since
         )
@@ -125,11 +125,11 @@ class Posts:
             self._count_first(saying)
 
     def ending(self) -> None:
-        """The last text has come."""
+        """Note that the last text has come."""
         self._ended_at = asyncio.get_running_loop().time()
 
     def seen(self, since: float | None, *, draft: bool = False, saying: bool = False) -> None:
-        """An interim text stands, or is shown as a draft; its oldest part came then."""
+        """Note that an interim text stands, or is shown as a draft; its oldest part came then."""
         if draft:
             self._count_first(saying)
         if since is not None:
@@ -141,7 +141,7 @@ class Posts:
             self._calls.metrics.first_text(time.time() - self.turn.came_at)
 
     def _postponed(self, error: ChatClosed | ChatMoved) -> ReplyImpossible | ReplyLater:
-        """What it means for the reply that nothing can be written: never, or not now."""
+        """Return what it means for the reply that nothing can be written: never, or not now."""
         means = postponed(error, nothing_stands=not self.ids)
         if isinstance(means, ReplyLater):
             self._lost = True  # nothing interim follows
@@ -180,7 +180,7 @@ class Posts:
         await asyncio.sleep(min(1.0, self._calls.pacer.silence(self.turn.chat.chat_id)))
 
     async def doubted(self) -> bool:
-        """Whether a post was begun of which nobody knows whether it stands; not too early to look."""
+        """Return whether a post was begun of which nobody knows whether it stands; not too early to look."""
         if self._doubt is None:
             return False
         await asyncio.sleep(self._doubt.wait(time.time()))

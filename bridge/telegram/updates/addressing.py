@@ -39,17 +39,17 @@ class Command:
 
 
 def text_of(raw: RawMessage) -> str:
-    """A message's text, or its caption."""
+    """Return a message's text, or its caption."""
     return raw.text or raw.caption or ""
 
 
 def marks(raw: RawMessage) -> Sequence[MessageEntity]:
-    """The entities of its text, or of its caption."""
+    """Return the entities of its text, or of its caption."""
     return raw.entities if raw.text else raw.caption_entities
 
 
 def addressed(raw: RawMessage, us: Us) -> bool:
-    """Whether it speaks to us by our name or as an answer to a post of ours."""
+    """Return whether it speaks to us by our name or as an answer to a post of ours."""
     if answers_us(raw, us) or any(_names(raw, mark, us) for mark in marks(raw)):
         return True
     return any(
@@ -59,7 +59,7 @@ def addressed(raw: RawMessage, us: Us) -> bool:
 
 
 def answers_us(raw: RawMessage, us: Us) -> bool:
-    """Whether it answers a post of ours.
+    """Return whether it answers a post of ours.
 
     In a forum every message answers the one that opened its topic, which says nothing.
     """
@@ -70,7 +70,7 @@ def answers_us(raw: RawMessage, us: Us) -> bool:
 
 
 def wakes(text: str, word: str) -> bool:
-    """Whether a text begins with the wake word, in any case, as a word of its own."""
+    """Return whether a text begins with the wake word, in any case, as a word of its own."""
     start, word = text.lstrip().casefold(), word.casefold()
     if not word or not start.startswith(word):
         return False
@@ -79,14 +79,14 @@ def wakes(text: str, word: str) -> bool:
 
 
 def without_word(text: str, word: str) -> str:
-    """A text that begins with the wake word, without it."""
+    """Return a text that begins with the wake word, without it."""
     start, folded = text.lstrip(), word.casefold()
     ends = (end for end in range(1, len(start) + 1) if start[:end].casefold() == folded)
     return start[next(ends, 0) :].lstrip(" ,.:;!–—-、，。：！") or start
 
 
 def command(raw: RawMessage, us: Us) -> Command | None:
-    """The command that a message begins with, perhaps after our name; None when there is none."""
+    """Return the command that a message begins with, perhaps after our name; None when there is none."""
     text, found = text_of(raw), sorted(marks(raw), key=lambda mark: mark.offset)
     if found and _mentions(text, found[0], us) and not _before(text, found[0]).strip():
         lead, found = found[0], found[1:]
@@ -116,7 +116,7 @@ def read_plainly(raw: RawMessage, begin: int, end: int | None) -> str:
 
 
 def without_name(raw: RawMessage, us: Us, read: Read = read_plainly) -> str:
-    """The text without our name at its beginning or end, where it only says whom it is for."""
+    """Return the text without our name at its beginning or end, where it only says whom it is for."""
     text = text_of(raw)
     for mark in marks(raw):
         if not _mentions(text, mark, us) or _stands_among_names(raw, mark):
@@ -130,7 +130,7 @@ def without_name(raw: RawMessage, us: Us, read: Read = read_plainly) -> str:
 
 
 def _stands_among_names(raw: RawMessage, mark: MessageEntity) -> bool:
-    """Whether somebody else is named right beside us: then it says who is meant, too."""
+    """Return whether somebody else is named right beside us: then it says who is meant, too."""
     text, ours = text_of(raw), (mark.offset, mark.offset + mark.length)
     for other in marks(raw):
         if other is mark or other.type not in _NAMES:
@@ -153,7 +153,7 @@ _NAMES = (MessageEntityType.MENTION, MessageEntityType.TEXT_MENTION)
 
 
 def _names(raw: RawMessage, mark: MessageEntity, us: Us) -> bool:
-    """Whether an entity is our name, or a command that names us."""
+    """Return whether an entity is our name, or a command that names us."""
     text = text_of(raw)
     if mark.type == MessageEntityType.BOT_COMMAND:
         return _covered(text, mark).casefold().endswith(f"@{us.username}".casefold())
@@ -177,7 +177,7 @@ def _before(text: str, mark: MessageEntity) -> str:
 
 
 def _slice(text: str, begin: int, end: int | None) -> str:
-    """A part of a text by UTF-16 units; a forged place cuts nothing out."""
+    """Return a part of a text by UTF-16 units; a forged place cuts nothing out."""
     raw = text.encode("utf-16-le", "surrogatepass")
     if begin < 0 or (end is not None and end < begin):
         return ""

@@ -33,7 +33,7 @@ _EXTENSIONS = {
 
 
 def attachments(raw: RawMessage | ExternalReplyInfo) -> tuple[Attachment, ...]:
-    """The files of a message; Telegram allows one, of an album each is a message."""
+    """Return the files of a message; Telegram allows one, of an album each is a message."""
     return tuple(_files(raw))
 
 
@@ -70,7 +70,7 @@ _FALLBACKS = {
 
 
 def _file(found: object, kind: AttachmentKind, name: str) -> Attachment:
-    """A file as any of the library's classes describes it. Raises TypeError for a broken one."""
+    """Return a file as any of the library's classes describes it. Raises TypeError for a broken one."""
     file_id, key = getattr(found, "file_id", None), getattr(found, "file_unique_id", None)
     size = getattr(found, "file_size", None)
     if not isinstance(file_id, str) or not isinstance(key, str):
@@ -79,14 +79,14 @@ def _file(found: object, kind: AttachmentKind, name: str) -> Attachment:
 
 
 def _best(sizes: tuple[PhotoSize, ...]) -> PhotoSize:
-    """The largest that a bot can download; the smallest when none can."""
+    """Return the largest that a bot can download; the smallest when none can."""
     fits = [one for one in sizes if (one.file_size or 0) <= MOST_BYTES]
     area = [(one.width * one.height, one) for one in fits or sizes[:1]]
     return max(area, key=lambda pair: pair[0])[1]
 
 
 def file_name(given: str, mime: str, fallback: str) -> str:
-    """A plain name of one folder's width, with an extension that fits the type."""
+    """Return a plain name of one folder's width, with an extension that fits the type."""
     flat = " ".join(_UNSAFE.sub(" ", given).split()).strip(". ")
     path = PurePosixPath(flat or fallback)
     fitting = _EXTENSIONS.get(mime) or mimetypes.guess_extension(mime) or ""
@@ -96,14 +96,14 @@ def file_name(given: str, mime: str, fallback: str) -> str:
 
 
 def _by_chance(suffix: str, mime: str) -> bool:
-    """Whether a name goes on behind a dot, as in `Report v1.2`; text is known by its content."""
+    """Return whether a name goes on behind a dot, as in `Report v1.2`; text is known by its content."""
     if mime.startswith("text/") or mime in _ANYTHING:
         return False
     return mimetypes.guess_type(f"x{suffix}") == (None, None)
 
 
 def in_words(raw: RawMessage | ExternalReplyInfo) -> str:
-    """What words can say of a message that is neither text nor a file; empty for others."""
+    """Return what words can say of a message that is neither text nor a file; empty for others."""
     if raw.checklist is not None:
         return checklist_text(raw.checklist)
     if raw.story is not None:

@@ -48,7 +48,7 @@ class _MessageEvent:
         return Cause(f"update {self.update_id}", self.message.id, self.message.sender.id)
 
     def speaking(self, language: str) -> Self:
-        """The same by somebody who reads that language."""
+        """Return the same by somebody who reads that language."""
         return replace(self, message=_speaking(self.message, language))
 
 
@@ -98,7 +98,7 @@ class CallbackPress:
         return Cause(f"update {self.update_id}", self.post_id, self.sender.id)
 
     def speaking(self, language: str) -> Self:
-        """The press by somebody who reads that language."""
+        """Return the press by somebody who reads that language."""
         return replace(self, sender=replace(self.sender, language=language))
 
 
@@ -174,7 +174,7 @@ MessageEvent = TypeVar("MessageEvent", CommandCall, Unreadable, CallbackPress)
 
 
 def chat_of(item: Event) -> ChatKey | None:
-    """Where something happened; None for what happened nowhere, or between two chats."""
+    """Return where something happened; None for what happened nowhere, or between two chats."""
     match item:
         case Question(message) | Overheard(message) | MessageEdited(message=message):
             return message.chat
@@ -192,7 +192,7 @@ def chat_of(item: Event) -> ChatKey | None:
 
 
 def moved(item: Event, new: int) -> Event:
-    """The same in the supergroup that its group has become, where its message has another id."""
+    """Return the same in the supergroup that its group has become, where its message has another id."""
     match item:
         case Question(message) | Overheard(message) | MessageEdited(message=message):
             return replace(item, message=_in(message, new))

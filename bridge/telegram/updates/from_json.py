@@ -40,7 +40,7 @@ def _without_broken_parts(content: Mapping[str, object], bot: Bot) -> dict[str, 
 
 
 def _readable(message: Mapping[str, object], bot: Bot, deep: int) -> dict[str, object]:
-    """A raw message without the parts that the library cannot read."""
+    """Return a raw message without the parts that the library cannot read."""
     bare = {name: value for name, value in message.items() if name not in _PARTS}
     kept = dict(bare)
     for name in _PARTS:

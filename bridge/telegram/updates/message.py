@@ -19,7 +19,7 @@ from bridge.telegram.updates.rich_text import rich_text, with_addresses
 
 
 def read_message(raw: RawMessage, sender: Sender, us: Us) -> Message:
-    """What the message says, without our name where that only calls us."""
+    """Return what the message says, without our name where that only calls us."""
     private = raw.chat.type == ChatType.PRIVATE
     text = storable(_own_words(raw) if private else without_name(raw, us, read_with_addresses))
     text = "\n\n".join(part for part in (storable(rich_text(_rich(raw))), text) if part)
@@ -41,7 +41,7 @@ def read_message(raw: RawMessage, sender: Sender, us: Us) -> Message:
 
 
 def _passed_on(raw: RawMessage, text: str) -> str:
-    """A message that was forwarded says whose it is."""
+    """Return a message that was forwarded says whose it is."""
     if raw.forward_origin is None or not text:
         return text
     whose = _whose(raw.forward_origin)
@@ -57,7 +57,7 @@ def _whose(origin: MessageOrigin) -> str:
 
 
 def _quote(raw: RawMessage, us: Us) -> Quote | None:
-    """What the message answers: the part that was chosen, or all of it, or which file it is."""
+    """Return what the message answers: the part that was chosen, or all of it, or which file it is."""
     answered = message_answered(raw)
     chosen = storable(with_addresses(raw.quote.text, raw.quote.entities or ())) if raw.quote else ""
     words = chosen or _words_of_answered(raw, answered)
@@ -72,13 +72,13 @@ def _quote(raw: RawMessage, us: Us) -> Quote | None:
 
 
 def message_answered(raw: RawMessage) -> RawMessage | None:
-    """What the message answers; in a topic, every one merely stands below its first."""
+    """Return what the message answers; in a topic, every one merely stands below its first."""
     answered = raw.reply_to_message
     return None if answered is None or answered.forum_topic_created is not None else answered
 
 
 def _files_of_answered(raw: RawMessage, us: Us) -> tuple[Attachment, ...]:
-    """The files of the message that it answers; what we have spoken ourselves is known already."""
+    """Return the files of the message that it answers; what we have spoken ourselves is known already."""
     answered = message_answered(raw)
     if answered is None:  # a message of another chat comes along as a sketch
         return attachments(raw.external_reply) if raw.external_reply is not None else ()
@@ -96,7 +96,7 @@ def _words_of(raw: RawMessage) -> str:
 
 
 def _words_of_answered(raw: RawMessage, answered: RawMessage | None) -> str:
-    """The words of what it answers, here or in another chat."""
+    """Return the words of what it answers, here or in another chat."""
     if answered is not None:
         return _words_of(answered)
     if raw.reply_to_story is not None:
@@ -105,7 +105,7 @@ def _words_of_answered(raw: RawMessage, answered: RawMessage | None) -> str:
 
 
 def _whose_elsewhere(raw: RawMessage) -> str:
-    """Who wrote what it answers in another chat."""
+    """Return who wrote what it answers in another chat."""
     if raw.external_reply is None:
         return ""
     return " ".join(storable(_whose(raw.external_reply.origin)).split())
@@ -128,12 +128,12 @@ def read_with_addresses(raw: RawMessage, begin: int, end: int | None) -> str:
 
 
 def _rich(raw: RawMessage) -> object:
-    """The rich message in it, which the library does not know yet."""
+    """Return the rich message in it, which the library does not know yet."""
     return raw.api_kwargs.get("rich_message")
 
 
 def author_of(raw: RawMessage) -> Sender | None:
-    """Who wrote it; None for other bots, and for channels' posts that Telegram forwards by itself.
+    """Return who wrote it; None for other bots, and for channels' posts that Telegram forwards by itself.
 
     In the name of the group only its administrators write. What comes from a channel's name was
     written by a person.
@@ -150,20 +150,20 @@ def author_of(raw: RawMessage) -> Sender | None:
 
 
 def chat_key(raw: RawMessage) -> ChatKey:
-    """The chat; a thread id counts only in a topic (plain replies carry one, too)."""
+    """Return the chat; a thread id counts only in a topic (plain replies carry one, too)."""
     thread = raw.message_thread_id if raw.is_topic_message else None
     return ChatKey(whole_number(raw.chat.id), whole_number(thread or 0))
 
 
 def sender_of(raw: RawUser) -> Sender:
-    """Who somebody is."""
+    """Return who somebody is."""
     name = " ".join(storable(part) for part in (raw.first_name, raw.last_name) if part is not None)
     username = storable(raw.username or "")
     return Sender(whole_number(raw.id), name, storable(raw.language_code or ""), username)
 
 
 def whole_number(found: object) -> int:
-    """A number that the store can hold. Raises TypeError: the library passes on what it gets."""
+    """Return a number that the store can hold. Raises TypeError: the library passes on what it gets."""
     if isinstance(found, bool) or not isinstance(found, int) or abs(found) >= 1 << 63:
         raise TypeError("not a whole number of 64 bits")
     return found

@@ -59,7 +59,7 @@ WANTED = (
 
 
 def read(content: Mapping[str, object], bot: Bot, ahead_seconds: float = 0.0) -> Event:
-    """What a raw update means. Raises whatever the library raises for one that is broken.
+    """Return what a raw update means. Raises whatever the library raises for one that is broken.
 
     `ahead_seconds` is how far our clock is ahead of Telegram's.
     """
@@ -78,7 +78,7 @@ _UNREAD = "(A part of this message could not be read.)"
 
 
 def _as_here(message: Message, ahead_seconds: float, lost: bool) -> Message:
-    """The message by our own clock; that a part of it was not to be read is said."""
+    """Return the message by our own clock; that a part of it was not to be read is said."""
     if lost:
         message = replace(message, text="\n".join(one for one in (message.text, _UNREAD) if one))
     if not ahead_seconds or message.written_at is None:
@@ -105,7 +105,7 @@ def _item(update: Update, content: Mapping[str, object], bot: Bot, lost: bool) -
 
 
 def chat_of(content: Mapping[str, object]) -> int:
-    """The chat id of a raw update, for keeping their order; 0 when it has none."""
+    """Return the chat id of a raw update, for keeping their order; 0 when it has none."""
     for name in WANTED:
         found = content.get(name)
         if isinstance(found, dict):
@@ -118,7 +118,7 @@ def chat_of(content: Mapping[str, object]) -> int:
 
 
 def kind_of(content: Mapping[str, object]) -> str:
-    """Which of the kinds that we ask for a raw update is; `other` for none of them."""
+    """Return which of the kinds that we ask for a raw update is; `other` for none of them."""
     return next((name for name in WANTED if name in content), "other")
 
 
@@ -148,7 +148,7 @@ _NO_CONTENT = {"guest_query_id", "direct_messages_topic", "reply_to_poll_option_
 
 
 def _event(raw: RawMessage) -> Event | None:
-    """What a message reports that nobody wrote."""
+    """Return what a message reports that nobody wrote."""
     if raw.migrate_to_chat_id is not None:
         return ChatMigration(whole_number(raw.chat.id), whole_number(raw.migrate_to_chat_id))
     if raw.migrate_from_chat_id is not None:
@@ -188,7 +188,7 @@ def _standing(change: ChatMemberUpdated, update_id: int) -> Event:
 
 
 def _order(order: Command, raw: RawMessage, said: Message, us: Us, update_id: int) -> Event:
-    """A command for us, as far as can be told; `/ask` with a question is that question."""
+    """Return a command for us, as far as can be told; `/ask` with a question is that question."""
     if order.addressee and order.addressee.casefold() != us.username.casefold():
         return Ignored("command for another bot")
     argument = storable(order.argument)

@@ -138,7 +138,7 @@ def _table(rows: Sequence[object], deep: int) -> str:
 
 
 def _inline(text: object, deep: int) -> str:
-    """A rich text as Markdown on one line."""
+    """Return a rich text as Markdown on one line."""
     if isinstance(text, str):
         return text
     if not deep:
@@ -164,7 +164,7 @@ def _inline(text: object, deep: int) -> str:
 
 
 def _plain(text: object, deep: int) -> str:
-    """A rich text without its formats."""
+    """Return a rich text without its formats."""
     if isinstance(text, str):
         return text
     if not deep:

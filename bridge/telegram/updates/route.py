@@ -28,7 +28,7 @@ _OF_ALL = (
 
 
 def route_of(content: Mapping[str, object]) -> Route:
-    """Where a raw update belongs; one that cannot be told is of nobody."""
+    """Return where a raw update belongs; one that cannot be told is of nobody."""
     kind = next((name for name in WANTED if name in content), "")
     found = content.get(kind)
     body = found if isinstance(found, dict) else {}

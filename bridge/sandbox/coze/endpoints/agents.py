@@ -7,7 +7,7 @@ from bridge.sandbox.coze.state import State
 
 
 async def agent(state: State, call: Call) -> Answer:
-    """An agent; the published version unless `is_published=false`."""
+    """Return an agent; the published version unless `is_published=false`."""
     bot_id = call.path["bot_id"]
     if call.query.get("is_published") == "false" and bot_id in state.agents:
         return Envelope(agent_view(state.agents[bot_id]))
@@ -15,13 +15,13 @@ async def agent(state: State, call: Call) -> Answer:
 
 
 async def online_agent(state: State, call: Call) -> Answer:
-    """A published agent, in the older form."""
+    """Return a published agent, in the older form."""
     bot_id = required_text(call.query, "bot_id")
     return Envelope(online_agent_view(state.agent(bot_id, call.token)))
 
 
 async def me(state: State, call: Call) -> Answer:
-    """Whose token this is; needs no permission."""
+    """Return whose token this is; needs no permission."""
     return Envelope(
         {
             "user_id": "7379462189365190001",
@@ -33,7 +33,7 @@ async def me(state: State, call: Call) -> Answer:
 
 
 async def workspaces(state: State, call: Call) -> Answer:
-    """The one workspace there is."""
+    """Return the one workspace there is."""
     page = whole_in_query(call.query, "page_num", 1, 1_000_000)
     whole_in_query(call.query, "page_size", 20, 50)
     one = {

@@ -74,7 +74,7 @@ async def speech(state: State, call: Call) -> Answer:
 
 
 async def voices(state: State, call: Call) -> Answer:
-    """The voices, page by page."""
+    """Return the voices, page by page."""
     page = whole_in_query(call.query, "page_num", 1, 1_000_000)
     size = whole_in_query(call.query, "page_size", 100, 100)
     cloned_only = _choice(call.query, "filter_system_voice", ("true", "false")) == "true"

@@ -42,7 +42,7 @@ MID_DELTAS = 3
 
 
 def read_chat(state: State, call: Call) -> ChatRequest:
-    """The body of a chat request; raises Refusal 4000, 4003, 4004, 4005 or 4007."""
+    """Return the body of a chat request; raises Refusal 4000, 4003, 4004, 4005 or 4007."""
     body, studio = call.body, state.profile.studio
     bot_id, user_id = required_text(body, "bot_id"), required_text(body, "user_id")
     if studio and not bot_id.isdecimal():
@@ -63,7 +63,7 @@ def read_chat(state: State, call: Call) -> ChatRequest:
 
 
 def _conversation(state: State, call: Call, bot_id: str) -> Conversation:
-    """The conversation of the query, or a new one. The body's conversation_id is not looked at."""
+    """Return the conversation of the query, or a new one. The body's conversation_id is not looked at."""
     asked = call.query.get("conversation_id")
     if call.body.get("conversation_id", asked) != asked:
         state.journal.note(
@@ -111,7 +111,7 @@ def _refused_event(failure: Failure, stream: bool) -> Answer:
 
 
 def _wrapping(failure: Failure | None) -> Callable[[Script], Script]:
-    """What to do to the script of a run for which a failure was ordered."""
+    """Return what to do to the script of a run for which a failure was ordered."""
     if failure is None or failure.as_event is None:
         return lambda script: script
     shape = RUN_SHAPES[failure.as_event]
@@ -125,12 +125,12 @@ def _run_of_query(state: State, call: Call) -> Run:
 
 
 async def retrieve(state: State, call: Call) -> Answer:
-    """A run's present state."""
+    """Return a run's present state."""
     return Envelope(retrieved_view(_run_of_query(state, call)))
 
 
 async def list_messages(state: State, call: Call) -> Answer:
-    """A run's messages without the question; no `data` at all when it failed or said nothing."""
+    """Return a run's messages without the question; no `data` at all when it failed or said nothing."""
     return Envelope(listed_messages(_run_of_query(state, call)))
 
 

@@ -53,7 +53,7 @@ async def retrieve(state: State, call: Call) -> Answer:
 
 
 async def list_conversations(state: State, call: Call) -> Answer:
-    """The token's own conversations with one agent, newest first unless asked otherwise."""
+    """Return the token's own conversations with one agent, newest first unless asked otherwise."""
     bot_id = required_text(call.query, "bot_id")
     page = whole_in_query(call.query, "page_num", 1, 1_000_000)
     size = whole_in_query(call.query, "page_size", 50, 50)

@@ -10,7 +10,7 @@ Fields = Mapping[str, object]
 
 
 def parse_object(raw: bytes) -> Fields:
-    """The JSON object in a request body; an empty body is an empty object.
+    """Return the JSON object in a request body; an empty body is an empty object.
 
     Raises Refusal 4000 when it is anything else.
     """
@@ -24,14 +24,14 @@ def parse_object(raw: bytes) -> Fields:
 
 
 def as_object(value: object) -> Fields:
-    """A JSON object, or Refusal 4000."""
+    """Return a JSON object, or Refusal 4000."""
     if not isinstance(value, dict):
         raise not_json()
     return cast("dict[str, object]", value)
 
 
 def optional_text(fields: Fields, name: str) -> str | None:
-    """A string field, None when absent or null. A number is refused: ids travel as strings."""
+    """Return a string field, None when absent or null. A number is refused: ids travel as strings."""
     value = fields.get(name)
     if value is None:
         return None
@@ -41,7 +41,7 @@ def optional_text(fields: Fields, name: str) -> str | None:
 
 
 def required_text(fields: Fields, name: str) -> str:
-    """A string field that is there and not empty."""
+    """Return a string field that is there and not empty."""
     value = optional_text(fields, name)
     if not value:
         raise bad(f"{name} is required")
@@ -49,7 +49,7 @@ def required_text(fields: Fields, name: str) -> str:
 
 
 def flag(fields: Fields, name: str, default: bool) -> bool:
-    """A boolean field; `"true"` and 1 are refused."""
+    """Return a boolean field; `"true"` and 1 are refused."""
     value = fields.get(name)
     if value is None:
         return default
@@ -59,7 +59,7 @@ def flag(fields: Fields, name: str, default: bool) -> bool:
 
 
 def whole(fields: Fields, name: str, default: int, low: int, high: int) -> int:
-    """An integer field within `low`..`high`."""
+    """Return an integer field within `low`..`high`."""
     value = fields.get(name)
     if value is None:
         return default
@@ -71,7 +71,7 @@ def whole(fields: Fields, name: str, default: int, low: int, high: int) -> int:
 
 
 def number(fields: Fields, name: str, default: float, low: float, high: float) -> float:
-    """A number, with or without a fraction, within `low`..`high`."""
+    """Return a number, with or without a fraction, within `low`..`high`."""
     value = fields.get(name)
     if value is None:
         return default
@@ -83,7 +83,7 @@ def number(fields: Fields, name: str, default: float, low: float, high: float) -
 
 
 def whole_in_query(query: Mapping[str, str], name: str, default: int, high: int) -> int:
-    """A positive integer of the query string, at most `high`."""
+    """Return a positive integer of the query string, at most `high`."""
     text = query.get(name)
     if not text:
         return default
@@ -93,7 +93,7 @@ def whole_in_query(query: Mapping[str, str], name: str, default: int, high: int)
 
 
 def objects(fields: Fields, name: str) -> Sequence[Fields]:
-    """An array of objects; absent or null is an empty one."""
+    """Return an array of objects; absent or null is an empty one."""
     value = fields.get(name)
     if value is None:
         return ()
@@ -103,7 +103,7 @@ def objects(fields: Fields, name: str) -> Sequence[Fields]:
 
 
 def texts(fields: Fields, name: str) -> Sequence[str]:
-    """An array of strings; absent or null is an empty one."""
+    """Return an array of strings; absent or null is an empty one."""
     value = fields.get(name)
     if value is None:
         return ()
@@ -113,13 +113,13 @@ def texts(fields: Fields, name: str) -> Sequence[str]:
 
 
 def object_field(fields: Fields, name: str) -> Fields | None:
-    """An object field, None when absent or null."""
+    """Return an object field, None when absent or null."""
     value = fields.get(name)
     return None if value is None else as_object(value)
 
 
 def text_map(fields: Fields, name: str) -> Mapping[str, str]:
-    """A map of strings to strings; absent or null is an empty one."""
+    """Return a map of strings to strings; absent or null is an empty one."""
     found = object_field(fields, name) or {}
     if not all(isinstance(value, str) for value in found.values()):
         raise not_json()

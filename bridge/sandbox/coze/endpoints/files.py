@@ -35,7 +35,7 @@ def _check_type(part: Part) -> None:
 
 
 async def file(state: State, call: Call) -> Answer:
-    """What is known of an uploaded file."""
+    """Return what is known of an uploaded file."""
     file_id = required_text(call.query, "file_id")
     found = state.shelf(call.token).find(file_id)
     if found is None:

@@ -18,7 +18,7 @@ class TooLarge(Exception):
 
 
 async def limited(chunks: AsyncIterator[bytes], largest: int) -> AsyncIterator[bytes]:
-    """The chunks of a body; raises TooLarge as soon as they exceed `largest` bytes together."""
+    """Yield the chunks of a body; raises TooLarge as soon as they exceed `largest` bytes together."""
     length = 0
     async for chunk in chunks:
         length += len(chunk)
@@ -46,7 +46,7 @@ class _Parser(MultiPartParser):
 
 
 async def read_form(headers: Headers, chunks: AsyncIterator[bytes]) -> FormData:
-    """The parts of a multipart body, to be closed by the caller; raises Refusal 4304, TooLarge."""
+    """Return the parts of a multipart body, to be closed by the caller; raises Refusal 4304, TooLarge."""
     if not headers.get("content-type", "").startswith("multipart/form-data"):
         raise invalid_file()
     try:
@@ -70,7 +70,7 @@ class Part:
 
 
 async def one_file(form: FormData, largest: int) -> Part:
-    """The only file of the form, in its field `file`.
+    """Return the only file of the form, in its field `file`.
 
     Raises Refusal 4300 when there is none or an empty one, 4301 for more, 4302 above `largest`.
     """

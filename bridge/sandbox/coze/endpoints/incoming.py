@@ -61,7 +61,7 @@ def incoming(fields: Fields, shelf: Shelf) -> Incoming:
 
 
 def incoming_messages(items: Sequence[Fields], shelf: Shelf, most: int) -> list[Incoming]:
-    """The messages of one request, at most `most`, else Refusal 4004.
+    """Return the messages of one request, at most `most`, else Refusal 4004.
 
     A message of media alone needs a text message beside it, else Refusal 4000.
     """
@@ -157,5 +157,5 @@ def check_rest(fields: Fields) -> None:
 
 
 def message_items(fields: Fields) -> Sequence[Fields]:
-    """The raw `additional_messages`."""
+    """Return the raw `additional_messages`."""
     return objects(fields, "additional_messages")

@@ -100,7 +100,7 @@ async def delete(state: State, call: Call) -> Answer:
 
 
 def _answer(state: State, call: Call) -> Message:
-    """The text answer of the path; feedback is for nothing else."""
+    """Return the text answer of the path; feedback is for nothing else."""
     conversation = state.conversation(call.path["conversation_id"], call.token)
     message = conversation.find(call.path["message_id"])
     if message is None:

@@ -17,7 +17,7 @@ PATHS = (
 
 
 def audiences(state: State, http: HttpRequest) -> tuple[str, ...]:
-    """The `aud` claims that are accepted: the configured one, or the Host header's."""
+    """Return the `aud` claims that are accepted: the configured one, or the Host header's."""
     if state.audience is not None:
         return (state.audience,)
     host = http.headers.get("host", "")
@@ -25,7 +25,7 @@ def audiences(state: State, http: HttpRequest) -> tuple[str, ...]:
 
 
 def token_exchange(state: State) -> Callable[[HttpRequest], Awaitable[Response]]:
-    """The Starlette endpoint that exchanges a signed JWT for an access token."""
+    """Return the Starlette endpoint that exchanges a signed JWT for an access token."""
 
     async def serve(http: HttpRequest) -> Response:
         visit = await entered(state, http)

@@ -27,12 +27,12 @@ class Agent:
     """The same of recordings."""
 
     def senses(self, kind: str) -> bool:
-        """Whether it notices attachments of this kind; a `file` is read by a plugin of its."""
+        """Return whether it notices attachments of this kind; a `file` is read by a plugin of its."""
         return {"image": self.sees, "audio": self.hears}.get(kind, True)
 
 
 def agent_view(agent: Agent) -> dict[str, object]:
-    """What `/v1/bots/{bot_id}` answers: the keys of the onboarding are in PascalCase there."""
+    """Return what `/v1/bots/{bot_id}` answers: the keys of the onboarding are in PascalCase there."""
     return {
         **_common(agent),
         "owner_user_id": "7379462189365190001",
@@ -52,7 +52,7 @@ def agent_view(agent: Agent) -> dict[str, object]:
 
 
 def online_agent_view(agent: Agent) -> dict[str, object]:
-    """What the older `/v1/bot/get_online_info` answers: snake case throughout."""
+    """Return what the older `/v1/bot/get_online_info` answers: snake case throughout."""
     return {
         **_common(agent),
         "onboarding_info": {

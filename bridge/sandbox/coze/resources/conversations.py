@@ -48,11 +48,11 @@ class Conversation:
     """The ids of canceled chats: their question and answer are no context."""
 
     def belongs(self, account: str, session_name: str | None) -> bool:
-        """Whether it is this account's, and of this session where there are such."""
+        """Return whether it is this account's, and of this session where there are such."""
         return (self.account, self.session_name) == (account, session_name)
 
     def context(self, user_id: str) -> list[Message]:
-        """What the agent remembers for this user: the section's questions and answers, in order."""
+        """Return what the agent remembers for this user: the section's questions and answers, in order."""
         return [
             message
             for message in self.messages
@@ -62,7 +62,7 @@ class Conversation:
         ]
 
     def find(self, message_id: str) -> Message | None:
-        """The stored message of that id."""
+        """Return the stored message of that id."""
         return next((message for message in self.messages if message.id == message_id), None)
 
     def swap(self, message: Message) -> None:
@@ -75,7 +75,7 @@ class Conversation:
 
 
 def conversation_view(conversation: Conversation) -> dict[str, object]:
-    """The conversation as the API shows it."""
+    """Return the conversation as the API shows it."""
     return {
         "id": conversation.id,
         "name": conversation.name,
@@ -89,7 +89,7 @@ def conversation_view(conversation: Conversation) -> dict[str, object]:
 
 
 def stored_view(message: Message) -> dict[str, object]:
-    """A stored message as the list and retrieve endpoints show it."""
+    """Return a stored message as the list and retrieve endpoints show it."""
     view: dict[str, object] = {
         "id": message.id,
         "conversation_id": message.conversation_id,
@@ -110,7 +110,7 @@ def stored_view(message: Message) -> dict[str, object]:
 
 
 def edited(message: Message, content: str | None, content_type: str | None, at: int) -> Message:
-    """The message with a new content."""
+    """Return the message with a new content."""
     return replace(
         message,
         content=message.content if content is None else content,

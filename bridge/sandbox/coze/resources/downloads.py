@@ -70,13 +70,13 @@ class Downloads:
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def link(self, base: str, name: str) -> str:
-        """A link to `name` on the host of `base`, valid from now for `seconds`."""
+        """Return a link to `name` on the host of `base`, valid from now for `seconds`."""
         expires = str(int(self.clock() + self.seconds))
         signature = self._signature(name, expires)
         return f"{base}/signed/{name}?x-expires={expires}&x-signature={signature}"
 
     def found(self, name: str, query: Mapping[str, str]) -> SampleFile | Denial:
-        """What a link leads to; its signature is looked at before anything else."""
+        """Return what a link leads to; its signature is looked at before anything else."""
         expires, signature = query.get("x-expires", ""), query.get("x-signature", "")
         if not expires or not signature:
             return _UNSIGNED
@@ -142,7 +142,7 @@ def _denied(denial: Denial) -> Response:
 def download(
     downloads: Downloads, journal: Journal, changed: Callable[[], None]
 ) -> Callable[[HttpRequest], Awaitable[Response]]:
-    """The Starlette endpoint of the signed links."""
+    """Return the Starlette endpoint of the signed links."""
 
     async def serve(http: HttpRequest) -> Response:
         name = str(http.path_params["name"])

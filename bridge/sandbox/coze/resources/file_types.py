@@ -25,7 +25,7 @@ _SOUND_MARKS = (
 
 
 def is_image(head: bytes) -> bool:
-    """Whether a file that begins like this is a picture of any type that can be uploaded."""
+    """Return whether a file that begins like this is a picture of any type that can be uploaded."""
     if head[:4] == b"RIFF":
         return head[8:12] == b"WEBP"
     if head[4:8] == b"ftyp":
@@ -35,7 +35,7 @@ def is_image(head: bytes) -> bool:
 
 
 def sound_format(head: bytes) -> str:
-    """The container of a recording: ogg, mp3, wav, mp4, aac, amr or flac; "" for none of them."""
+    """Return the container of a recording: ogg, mp3, wav, mp4, aac, amr or flac; "" for none of them."""
     for mark, name in _SOUND_MARKS:
         if head.startswith(mark):
             return name

@@ -48,7 +48,7 @@ def _page(packets: Sequence[bytes], granule: int, serial: int, number: int, flag
 
 
 def opus_stream(packets: Sequence[bytes], input_rate: int = OPUS_RATE, serial: int = 1) -> bytes:
-    """An Ogg Opus file of mono packets of 20 ms each, at least one of them.
+    """Return an Ogg Opus file of mono packets of 20 ms each, at least one of them.
 
     `input_rate` is what the header says the rate was before encoding, in Hz.
     """
@@ -65,7 +65,7 @@ def opus_stream(packets: Sequence[bytes], input_rate: int = OPUS_RATE, serial: i
 
 
 def ogg_seconds(content: bytes) -> float | None:
-    """How long an Ogg recording sounds, by the granule position of its last page.
+    """Return how long an Ogg recording sounds, by the granule position of its last page.
 
     None when it is neither Opus nor Vorbis, or has no whole page of sound.
     """

@@ -7,7 +7,7 @@ _RANK = {"verbose": 1, "answer": 2, "follow_up": 3}
 
 
 def chat_view(run: Run, *, status: str, created: bool) -> dict[str, object]:
-    """The chat inside an event. `created` adds created_at, which chat.created itself lacks."""
+    """Return the chat inside an event. `created` adds created_at, which chat.created itself lacks."""
     view: dict[str, object] = {
         "id": run.chat_id,
         "conversation_id": run.conversation_id,
@@ -28,13 +28,13 @@ def chat_view(run: Run, *, status: str, created: bool) -> dict[str, object]:
 
 
 def usage_view(run: Run, known: bool) -> dict[str, object]:
-    """The tokens of a run: zero until it is over."""
+    """Return the tokens of a run: zero until it is over."""
     taken, given = run.usage if known else (0, 0)
     return {"token_count": taken + given, "output_count": given, "input_count": taken}
 
 
 def retrieved_view(run: Run) -> dict[str, object]:
-    """The chat as chat/retrieve shows it, with its present status."""
+    """Return the chat as chat/retrieve shows it, with its present status."""
     view: dict[str, object] = {
         "id": run.chat_id,
         "conversation_id": run.conversation_id,
@@ -56,7 +56,7 @@ def retrieved_view(run: Run) -> dict[str, object]:
 
 
 def started_view(run: Run) -> dict[str, object]:
-    """What a chat request without a stream is answered at once."""
+    """Return what a chat request without a stream is answered at once."""
     return {
         "id": run.chat_id,
         "conversation_id": run.conversation_id,
@@ -68,7 +68,7 @@ def started_view(run: Run) -> dict[str, object]:
 
 
 def canceled_view(run: Run) -> dict[str, object]:
-    """What cancel answers: a chat with empty fields, even an empty tool call."""
+    """Return what cancel answers: a chat with empty fields, even an empty tool call."""
     empty = {"id": "", "type": "", "function": {"name": "", "arguments": ""}}
     return {
         "id": run.chat_id,
@@ -84,7 +84,7 @@ def canceled_view(run: Run) -> dict[str, object]:
 
 
 def required_action(run: Run) -> dict[str, object]:
-    """The tool calls a run waits for."""
+    """Return the tool calls a run waits for."""
     return {
         "type": "submit_tool_outputs",
         "submit_tool_outputs": {
@@ -102,7 +102,7 @@ def required_action(run: Run) -> dict[str, object]:
 
 
 def event_view(message: Message, *, at: int | None, reasoning: str = "") -> dict[str, object]:
-    """A message inside an event."""
+    """Return a message inside an event."""
     view: dict[str, object] = {
         "id": message.id,
         "conversation_id": message.conversation_id,
@@ -122,7 +122,7 @@ def event_view(message: Message, *, at: int | None, reasoning: str = "") -> dict
 
 
 def message_view(message: Message) -> dict[str, object]:
-    """A completed message inside an event."""
+    """Return a completed message inside an event."""
     view = event_view(message, at=message.created_at, reasoning=message.reasoning_content)
     if message.type in ("follow_up", "tool_response"):
         view["updated_at"] = message.updated_at
@@ -130,7 +130,7 @@ def message_view(message: Message) -> dict[str, object]:
 
 
 def listed_messages(run: Run) -> list[dict[str, object]] | None:
-    """The messages of a run for chat/message/list; None when the envelope has no `data` at all.
+    """Return the messages of a run for chat/message/list; None when the envelope has no `data` at all.
 
     The list is not chronological: tool and knowledge messages, then the verbose one, then the
     answers and the follow-ups. A run that waited for tool outputs keeps the order of arrival.

@@ -22,7 +22,7 @@ class SampleFile:
 
 
 def _canvas(width: int, height: int, top: _Colour, bottom: _Colour) -> Image.Image:
-    """A gradient from top to bottom, in the finer size."""
+    """Return a gradient from top to bottom, in the finer size."""
     column = Image.new("RGB", (1, 256))
     for row in range(256):
         share = row / 255
@@ -43,7 +43,7 @@ def _encoded(picture: Image.Image, form: str) -> bytes:
 def _ridge(
     width: int, height: int, level: float, waves: tuple[float, ...]
 ) -> list[tuple[float, float]]:
-    """The outline of a range of hills, closed at the bottom."""
+    """Return the outline of a range of hills, closed at the bottom."""
     line = [
         (
             float(x),
@@ -55,7 +55,7 @@ def _ridge(
 
 
 def _lighthouse() -> SampleFile:
-    """A lighthouse among hills at dusk."""
+    """Return a lighthouse among hills at dusk."""
     picture = _canvas(960, 640, (28, 30, 74), (250, 150, 98))
     width, height = picture.size
     lit = picture.copy()
@@ -77,7 +77,7 @@ def _lighthouse() -> SampleFile:
 
 
 def _waves() -> SampleFile:
-    """The sea by day."""
+    """Return the sea by day."""
     picture = _canvas(960, 640, (132, 202, 240), (242, 250, 255))
     draw = ImageDraw.Draw(picture)
     width, height = picture.size
@@ -150,7 +150,7 @@ def _report() -> SampleFile:
 
 
 def _planets() -> SampleFile:
-    """A table."""
+    """Return a table."""
     rows = (
         "planet,radius_km,moons",
         "Mercury,2440,0",
@@ -176,6 +176,6 @@ _MADE: Mapping[str, Callable[[], SampleFile]] = {
 
 @cache
 def sample_file(name: str) -> SampleFile | None:
-    """The exhibit of that name, None when there is none."""
+    """Return the exhibit of that name, None when there is none."""
     make = _MADE.get(name)
     return None if make is None else make()

@@ -29,7 +29,7 @@ _MP3_RATES = {44100: (3, 0), 48000: (3, 1), 32000: (3, 2), 22050: (2, 0), 24000:
 
 
 def seconds_of(text: str, speed: float) -> float:
-    """How long it takes to say a text, roughly: an ideograph takes as long as three letters."""
+    """Return how long it takes to say a text, roughly: an ideograph takes as long as three letters."""
     ideographs = sum("\u3000" <= character <= "\uffef" for character in text)
     letters = len(text) - ideographs
     seconds = letters * _LETTER_SECONDS + ideographs * _IDEOGRAPH_SECONDS
@@ -37,7 +37,7 @@ def seconds_of(text: str, speed: float) -> float:
 
 
 def said(seconds: float, response_format: str, rate: int) -> bytes:
-    """A recording of that length in one of CONTENT_TYPES, mono, at one of RATES.
+    """Return a recording of that length in one of CONTENT_TYPES, mono, at one of RATES.
 
     wav and pcm beep; nothing sounds in ogg_opus and mp3, whose encoders are no part of this.
     """

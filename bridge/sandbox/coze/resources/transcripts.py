@@ -36,14 +36,14 @@ class Transcripts:
     spoken: list[Spoken] = field(default_factory=list)
 
     def text(self, sha256: str, otherwise: str) -> str:
-        """What a recording says: its own text, else the next one that waits, else `otherwise`."""
+        """Return what a recording says: its own text, else the next one that waits, else `otherwise`."""
         if sha256 in self.by_content:
             return self.by_content[sha256]
         return self.coming.pop(0) if self.coming else otherwise
 
 
 def default_text(seconds: float | None, sound: str) -> str:
-    """What a recording says that nobody told anything of: how long it is, where that is known."""
+    """Return what a recording says that nobody told anything of: how long it is, where that is known."""
     if seconds is None:
         return f"This is a recording of the type {sound}."
     return f"This is a recording of {round(seconds, 1):g} seconds."

@@ -56,11 +56,11 @@ class Shelf:
     """Whether audio items are passed over, as the self-hosted server does."""
 
     def find(self, file_id: str) -> Upload | None:
-        """The account's own file of that id, None for an unknown or a foreign one."""
+        """Return the account's own file of that id, None for an unknown or a foreign one."""
         upload = self.uploads.get(file_id)
         return upload if upload is not None and upload.account == self.account else None
 
 
 def extension(name: str) -> str:
-    """What stands behind the last dot of a file's name, in lower case; "" without a dot."""
+    """Return what stands behind the last dot of a file's name, in lower case; "" without a dot."""
     return name.rpartition(".")[2].lower() if "." in name else ""

@@ -29,12 +29,12 @@ AGENT_VOICES = (VOICES[0], VOICES[1])
 
 
 def voice_of(voice_id: str) -> Voice | None:
-    """The voice of that id, None for an unknown one."""
+    """Return the voice of that id, None for an unknown one."""
     return next((voice for voice in VOICES if voice.voice_id == voice_id), None)
 
 
 def voice_view(voice: Voice) -> dict[str, object]:
-    """A voice as the list shows it."""
+    """Return a voice as the list shows it."""
     return {
         "voice_id": voice.voice_id,
         "name": voice.name,

@@ -97,7 +97,7 @@ _ANYWHERE: tuple[tuple[str, str], ...] = (
 
 
 def chosen_name(turn: Turn) -> str:
-    """The name of the script the question itself asks for, `plain` when none.
+    """Return the name of the script the question itself asks for, `plain` when none.
 
     Trouble and rarities have to be the first words, so that no chat runs into them by chance.
     """
@@ -119,7 +119,7 @@ def _named(question: str) -> str:
 
 
 def script_named(name: str) -> Script:
-    """The script of that name; raises ValueError when there is none."""
+    """Return the script of that name; raises ValueError when there is none."""
     found = SCRIPTS.get(name) or SHOWS.get(name)
     if found is None:
         raise ValueError(f"no script {name!r}; there are: {', '.join((*SCRIPTS, *SHOWS))}")
@@ -127,6 +127,6 @@ def script_named(name: str) -> Script:
 
 
 def chosen(turn: Turn) -> Script:
-    """The script the question itself asks for; it says first what the agent was given."""
+    """Return the script the question itself asks for; it says first what the agent was given."""
     script = script_named(chosen_name(turn))
     return noticing(script) if turn.attachments else script

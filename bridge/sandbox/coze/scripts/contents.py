@@ -93,27 +93,27 @@ def _by_studio(content: str) -> Steps:
 
 
 def menu(turn: Turn) -> Steps:
-    """A question node with options, as the cloud writes it."""
+    """Return a question node with options, as the cloud writes it."""
     yield from _by_cloud(CLOUD_MENU)
 
 
 def studio_menu(turn: Turn) -> Steps:
-    """A question node with options, as coze-studio writes it."""
+    """Return a question node with options, as coze-studio writes it."""
     yield from _by_studio(STUDIO_MENU)
 
 
 def form(turn: Turn) -> Steps:
-    """An input node, as the cloud writes it."""
+    """Return an input node, as the cloud writes it."""
     yield from _by_cloud(CLOUD_FORM)
 
 
 def studio_form(turn: Turn) -> Steps:
-    """An input node, as coze-studio writes it."""
+    """Return an input node, as coze-studio writes it."""
     yield from _by_studio(STUDIO_FORM)
 
 
 def objects(turn: Turn) -> Steps:
-    """An answer of several objects: words, a picture, a file."""
+    """Return an answer of several objects: words, a picture, a file."""
     items = [
         {"type": "text", "text": "Here is the **lighthouse**."},
         {"type": "image", "file_url": turn.link("lighthouse.png")},
@@ -124,13 +124,13 @@ def objects(turn: Turn) -> Steps:
 
 
 def sound(turn: Turn) -> Steps:
-    """A whole answer that is a sound, in base64."""
+    """Return a whole answer that is a sound, in base64."""
     yield Completed("answer", SOUND, content_type="audio")
     yield from ending()
 
 
 def fail_late(turn: Turn) -> Steps:
-    """A whole answer, and then an error: the model that suggests questions has failed."""
+    """Return a whole answer, and then an error: the model that suggests questions has failed."""
     yield from say("answer", "All of this was **said** before it failed.")
     yield from ending()
     yield Fail(103200002, "internal server error", "event")

@@ -13,7 +13,7 @@ PLAIN_FOLLOW_UPS = (
 
 
 def _quoted(turn: Turn) -> str:
-    """The question as a block quote."""
+    """Return the question as a block quote."""
     return "\n> ".join(turn.question.splitlines() or ["(no words)"])
 
 
@@ -24,7 +24,7 @@ def _filled(name: str, turn: Turn) -> str:
 
 
 def of_text(name: str, *follow_ups: str) -> Script:
-    """A script that says the text of that name."""
+    """Return a script that says the text of that name."""
 
     def script(turn: Turn) -> Steps:
         yield from say("answer", _filled(name, turn))
@@ -57,7 +57,7 @@ _SPEAKER = re.compile(r"\A(?![a-z])[^\n:]{1,64}: ")
 
 
 def spoken(question: str) -> str:
-    """What somebody says, without the name that stands before it where several people speak."""
+    """Return what somebody says, without the name that stands before it where several people speak."""
     return _SPEAKER.sub("", question.strip(), count=1)
 
 
@@ -95,7 +95,7 @@ def _recollection(asked: list[str], facts: list[str]) -> str:
 
 
 def empty(turn: Turn) -> Steps:
-    """An answer without a single character."""
+    """Return an answer without a single character."""
     yield Delta("answer", "")
     yield from say("answer", "")
     yield from ending()

@@ -32,7 +32,7 @@ def noticed(attachments: Sequence[Attachment]) -> str:
 
 
 def noticing(script: Script) -> Script:
-    """The script, whose first answer begins with what the agent noticed."""
+    """Return the script, whose first answer begins with what the agent noticed."""
 
     def played(turn: Turn) -> Steps:
         head, first = noticed(turn.attachments) + "\n\n", ""

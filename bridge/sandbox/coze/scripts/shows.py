@@ -42,7 +42,7 @@ def file(turn: Turn) -> Steps:
 
 
 def long_code(turn: Turn) -> Steps:
-    """A block of code that is longer than any screen."""
+    """Return a block of code that is longer than any screen."""
     lines = [
         '"""Where the lighthouses are."""',
         "",
@@ -63,7 +63,7 @@ def long_code(turn: Turn) -> Steps:
 
 
 def big_table(turn: Turn) -> Steps:
-    """A table of many rows."""
+    """Return a table of many rows."""
     rows = ["| No. | Light | Height | Range | Keeper |", "| --: | --- | --: | --: | :-: |"]
     rows += [
         f"| {number} | Light {number:02d} | {12 + number * 7 % 45} m | {5 + number * 3 % 21} nm "

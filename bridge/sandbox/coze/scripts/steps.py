@@ -141,7 +141,7 @@ Link = Callable[[str], str]
 
 
 def unsigned(name: str) -> str:
-    """The address for a script that is played without a server."""
+    """Return the address for a script that is played without a server."""
     return f"http://127.0.0.1/signed/{name}?x-expires=0&x-signature=0"
 
 
@@ -189,7 +189,7 @@ def pieces(text: str) -> Iterator[str]:
 
 
 def say(key: str, text: str) -> Steps:
-    """The deltas of an answer, then the whole of it."""
+    """Return the deltas of an answer, then the whole of it."""
     for piece in pieces(text):
         yield Delta(key, piece)
     yield Completed(key, text)
@@ -204,14 +204,14 @@ INTERRUPT = '{"msg_type":"interrupt","data":"","from_module":null,"from_unit":nu
 
 
 def ending(follow_ups: Sequence[str] = ()) -> Steps:
-    """What comes after the answers: the verbose "all answers are finished", then suggestions."""
+    """Return what comes after the answers: the verbose "all answers are finished", then suggestions."""
     yield Completed("finish", FINISHED, type="verbose")
     for number, text in enumerate(follow_ups[:3]):
         yield Completed(f"follow-up-{number}", text, type="follow_up")
 
 
 def saying(text: str, *, follow_ups: Sequence[str] = ()) -> Script:
-    """A script that answers every question with one text."""
+    """Return a script that answers every question with one text."""
 
     def script(turn: Turn) -> Steps:
         yield from say("answer", text)
@@ -221,7 +221,7 @@ def saying(text: str, *, follow_ups: Sequence[str] = ()) -> Script:
 
 
 def fixed(*steps: Step) -> Script:
-    """A script of exactly these steps."""
+    """Return a script of exactly these steps."""
 
     def script(turn: Turn) -> Steps:
         for step in steps:  # noqa: UP028 - a tuple cannot be sent the outputs
@@ -231,7 +231,7 @@ def fixed(*steps: Step) -> Script:
 
 
 def failing(script: Script, code: int | str, msg: str, shape: FailureShape, after: int) -> Script:
-    """The script until its `after`-th delta, then a failure."""
+    """Return the script until its `after`-th delta, then a failure."""
 
     def failed(turn: Turn) -> Steps:
         deltas = 0

@@ -31,7 +31,7 @@ def _json(value: Mapping[str, object]) -> str:
 
 
 def tool(turn: Turn) -> Steps:
-    """A plugin: the answer's id comes before the tool's, then nothing while the plugin works."""
+    """Return a plugin: the answer's id comes before the tool's, then nothing while the plugin works."""
     yield Open("answer")
     yield Completed(
         "call",
@@ -58,7 +58,7 @@ def tool(turn: Turn) -> Steps:
 
 
 def think(turn: Turn) -> Steps:
-    """A reasoning model: its thoughts come first, in a field of their own."""
+    """Return a reasoning model: its thoughts come first, in a field of their own."""
     for piece in pieces(answer_text("thought")):
         yield Delta("answer", reasoning=piece)
     yield from say("answer", answer_text("think"))
@@ -66,7 +66,7 @@ def think(turn: Turn) -> Steps:
 
 
 def think_tag(turn: Turn) -> Steps:
-    """A reasoning model whose thoughts are printed inside the answer."""
+    """Return a reasoning model whose thoughts are printed inside the answer."""
     yield from say(
         "answer", f"<think>\n{answer_text('thought')}\n</think>\n\n{answer_text('think')}"
     )
@@ -94,7 +94,7 @@ def two(turn: Turn) -> Steps:
 
 
 def card(turn: Turn) -> Steps:
-    """A card, completed only, then nothing readable."""
+    """Return a card, completed only, then nothing readable."""
     yield Completed(
         "card",
         _json(
@@ -112,7 +112,7 @@ def card(turn: Turn) -> Steps:
 
 
 def question(turn: Turn) -> Steps:
-    """A question node of a chatflow: the stream ends without any terminal chat event."""
+    """Return a question node of a chatflow: the stream ends without any terminal chat event."""
     if turn.earlier and turn.earlier[-1] == ("assistant", NODE_QUESTION):
         yield from say("answer", f"**{turn.question}** it is. Thank you!")
         yield from ending()
@@ -124,7 +124,7 @@ def question(turn: Turn) -> Steps:
 
 
 def local_tool(turn: Turn) -> Steps:
-    """A tool that lives at the client: the run waits for its output."""
+    """Return a tool that lives at the client: the run waits for its output."""
     call = ToolCall("BUJJS0JKQ0dHT0xPSUI=", "get_rain_probability", '{"location":"Lisbon"}')
     yield Completed(
         "call",

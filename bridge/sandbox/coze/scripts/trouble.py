@@ -21,21 +21,21 @@ NOISE_TEXT = "A clean answer\u2028in a **noisy** stream\x85with odd line ends."
 
 
 def fail(turn: Turn) -> Steps:
-    """The run fails after it began to answer."""
+    """Fail the run after it began to answer."""
     for piece in list(pieces("I was about to say something clever"))[:4]:
         yield Delta("answer", piece)
     yield Fail(5000, "event interval error")
 
 
 def quota(turn: Turn) -> Steps:
-    """The account's free quota is used up, which shows in the run only."""
+    """Return the account's free quota is used up, which shows in the run only."""
     yield Fail(
         4028, "Your free quota has been used up. Please upgrade your plan to continue using Coze."
     )
 
 
 def cut(turn: Turn) -> Steps:
-    """The connection breaks after a few events; the run finishes by itself."""
+    """Break the connection after a few events; the run finishes by itself."""
     for number, piece in enumerate(pieces(CUT_TEXT)):
         yield Delta("answer", piece)
         if number == 5:
@@ -45,7 +45,7 @@ def cut(turn: Turn) -> Steps:
 
 
 def noise(turn: Turn) -> Steps:
-    """Everything a parser may meet and must not trip over."""
+    """Return everything a parser may meet and must not trip over."""
     yield Raw(": keep-alive\n\n")
     yield Event("conversation.weather.changed", '{"sky":"grey"}')
     yield Raw("id:0\nevent:PING\ndata:{}\n\n")
@@ -61,16 +61,16 @@ def noise(turn: Turn) -> Steps:
 
 
 def string_code(turn: Turn) -> Steps:
-    """A failure whose code is a string, without ids."""
+    """Return a failure whose code is a string, without ids."""
     yield Fail("720702204", "会话名不存在", "string")
 
 
 def bare(turn: Turn) -> Steps:
-    """A failure without a chat around it."""
+    """Return a failure without a chat around it."""
     yield Fail(701231, "error", "bare")
 
 
 def error_event(turn: Turn) -> Steps:
-    """An `error` event in the middle of the answer."""
+    """Return an `error` event in the middle of the answer."""
     yield from (Delta("answer", piece) for piece in list(pieces("Half an answer, then"))[:3])
     yield Fail(5000, "event interval error", "event")

@@ -62,7 +62,7 @@ def store(
 
 
 def new_album(world: World) -> str:
-    """The `media_group_id` of one more album."""
+    """Return the `media_group_id` of one more album."""
     world.albums += 1
     return str(13_000_000_000_000_000 + world.albums)
 
@@ -70,7 +70,7 @@ def new_album(world: World) -> str:
 def document(
     world: World, name: str, content: bytes, mime: str = "", size: int | None = None
 ) -> Attachment:
-    """A file as it is."""
+    """Return a file as it is."""
     stored = store(world, "document", content, name, mime, size)
     return _kept(world, "document", stored, _named(stored, name))
 
@@ -78,7 +78,7 @@ def document(
 def photo(
     world: World, content: bytes, shown: tuple[int, int] | None = None, size: int | None = None
 ) -> Attachment:
-    """A photo in all its sizes.
+    """Return a photo in all its sizes.
 
     Bytes that are no picture are kept as they are when it is `shown` how wide and high they are.
     Raises NoPicture and WrongDimensions.
@@ -129,7 +129,7 @@ def video(
     shown: tuple[int, int] = OLD_SIZE,
     size: int | None = None,
 ) -> Attachment:
-    """A film; `shown` is its width and height in pixels."""
+    """Return a film; `shown` is its width and height in pixels."""
     stored = store(world, "video", content, name, mime, size)
     shape = _named(stored, name) | _film(seconds, shown)
     return _kept(world, "video", stored, shape)
@@ -143,7 +143,7 @@ def animation(
     seconds: int = 1,
     shown: tuple[int, int] | None = None,
 ) -> Attachment:
-    """A film without sound, or a GIF; for older clients it is described as a document, too."""
+    """Return a film without sound, or a GIF; for older clients it is described as a document, too."""
     stored = store(world, "animation", content, name, mime)
     shape = _named(stored, name)
     if shown is None:
@@ -156,7 +156,7 @@ def animation(
 def video_note(
     world: World, content: bytes, seconds: int = 1, length: int = 240, size: int | None = None
 ) -> Attachment:
-    """A round film, `length` pixels wide and high."""
+    """Return a round film, `length` pixels wide and high."""
     stored = store(world, "video_note", content, mime="video/mp4", size=size)
     shape = _described(stored) | {"length": length, "duration": seconds}
     return _kept(world, "video_note", stored, shape)
@@ -169,7 +169,7 @@ def voice(
     mime: str = "audio/ogg",
     size: int | None = None,
 ) -> Attachment:
-    """A voice message; how long it is can be read from OGG/Opus."""
+    """Return a voice message; how long it is can be read from OGG/Opus."""
     stored = store(world, "voice", content, mime=mime, size=size)
     if seconds is None:
         seconds = round(opus_seconds(content) or 0)
@@ -180,7 +180,7 @@ def voice(
 def sticker(
     world: World, content: bytes, emoji: str = "👍", kind: StickerKind = "static"
 ) -> Attachment:
-    """A sticker out of nobody's set."""
+    """Return a sticker out of nobody's set."""
     ending, mime = _STICKERS[kind]
     stored = store(world, "sticker", content, f"sticker.{ending}", mime)
     width, height = _seen(content, otherwise=(512, 512))
@@ -196,12 +196,12 @@ def sticker(
 
 
 def location(latitude: float, longitude: float) -> Attachment:
-    """A point on the map, in degrees."""
+    """Return a point on the map, in degrees."""
     return Attachment("location", {"latitude": latitude, "longitude": longitude})
 
 
 def venue(latitude: float, longitude: float, title: str, address: str) -> Attachment:
-    """A point with a name; it is described as a location, too."""
+    """Return a point with a name; it is described as a location, too."""
     point: Json = {"latitude": latitude, "longitude": longitude}
     shape: Json = {"location": point, "title": title, "address": address}
     return Attachment("venue", shape, {"location": point})
@@ -214,12 +214,12 @@ def contact(phone: str, first_name: str, last_name: str = "") -> Attachment:
 
 
 def dice(value: int, emoji: str = "🎲") -> Attachment:
-    """A die that was thrown."""
+    """Return a die that was thrown."""
     return Attachment("dice", {"emoji": emoji, "value": value})
 
 
 def poll(world: World, question: str, options: list[str]) -> Attachment:
-    """A question to all, which nobody has answered."""
+    """Return a question to all, which nobody has answered."""
     number = len(world.files) + world.albums
     answers = [
         {"persistent_id": str(place), "text": text, "voter_count": 0}
@@ -241,7 +241,7 @@ def poll(world: World, question: str, options: list[str]) -> Attachment:
 
 
 def file_name(name: str, kind: str, mime: str) -> str:
-    """The name of a file, or one made up from its kind as Telegram does."""
+    """Return the name of a file, or one made up from its kind as Telegram does."""
     if name:
         return name
     ending = _ODDLY_NAMED.get(mime, mime.rpartition("/")[2])

@@ -61,12 +61,12 @@ class Found:
 
 
 def is_email(text: str) -> bool:
-    """Whether the whole text is a mail address."""
+    """Return whether the whole text is a mail address."""
     return _EMAIL.fullmatch(text) is not None
 
 
 def found_in(text: str) -> list[Found]:
-    """Everything found, in text order, without overlaps: the earlier, then the longer wins."""
+    """Return everything found, in text order, without overlaps: the earlier, then the longer wins."""
     matches = [
         Found(kind, match.start(), _end(kind, match))
         for kind, pattern in _PATTERNS
@@ -80,7 +80,7 @@ def found_in(text: str) -> list[Found]:
 
 
 def _end(kind: str, match: re.Match[str]) -> int:
-    """Where it really ends: a sentence's punctuation behind a link is not part of the link."""
+    """Return where it really ends: a sentence's punctuation behind a link is not part of the link."""
     if kind != "url":
         return match.end()
     link = match[0]

@@ -57,12 +57,12 @@ class Entity:
         return self.offset + self.length
 
     def at(self, offset: int, end: int) -> Entity:
-        """The same meaning over another range."""
+        """Return the same meaning over another range."""
         return replace(self, offset=offset, length=end - offset)
 
 
 def read_entities(sent: object) -> list[Entity]:
-    """What a client sent as `entities`, already decoded; anything but a list counts as nothing.
+    """Return what a client sent as `entities`, already decoded; anything but a list counts as nothing.
 
     Raises Refused for an element that is no entity, an unknown type or a bad argument.
     """
@@ -196,7 +196,7 @@ def _without_overlaps(ordered: Iterable[Entity]) -> list[Entity]:
 
 
 def _spoils(entity: Entity, quote: Entity) -> bool:
-    """Whether the entity overlaps the quotation without lying inside it."""
+    """Return whether the entity overlaps the quotation without lying inside it."""
     overlaps = entity.offset < quote.end and quote.offset < entity.end
     return overlaps and not (quote.offset <= entity.offset and entity.end <= quote.end)
 

@@ -29,7 +29,7 @@ _AUDIO_BRANDS = (b"M4A ", b"M4B ")
 
 
 def mime_of(content: bytes, name: str = "", said: str = "") -> str:
-    """The MIME type: by the content, else by the name, else as somebody said."""
+    """Return the MIME type: by the content, else by the name, else as somebody said."""
     for beginning, mime in _BEGINNINGS:
         if content.startswith(beginning):
             return mime
@@ -49,7 +49,7 @@ class _Page:
 
 
 def opus_seconds(content: bytes) -> float | None:
-    """How long OGG/Opus sounds; None for anything else, also when its checksums are wrong."""
+    """Return how long OGG/Opus sounds; None for anything else, also when its checksums are wrong."""
     last = skipped = -1
     for page in _pages(content):
         if skipped < 0:
@@ -61,7 +61,7 @@ def opus_seconds(content: bytes) -> float | None:
 
 
 def _pages(content: bytes) -> Iterator[_Page]:
-    """The pages up to the first that is broken."""
+    """Yield the pages up to the first that is broken."""
     at = 0
     while content[at : at + 4] == b"OggS" and len(content) >= at + _FIXED:
         segments = content[at + _FIXED : at + _FIXED + content[at + 26]]
@@ -75,7 +75,7 @@ def _pages(content: bytes) -> Iterator[_Page]:
 
 
 def ogg_checksum(page: bytes) -> int:
-    """The checksum of a page of OGG, in which its own place counts as zeros.
+    """Return the checksum of a page of OGG, in which its own place counts as zeros.
 
     It is the common CRC-32 with every bit the other way round, from 0 and not inverted at the end.
     """

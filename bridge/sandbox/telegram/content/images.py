@@ -42,7 +42,7 @@ def dimensions(content: bytes) -> tuple[int, int]:
 
 
 def photo_sizes(content: bytes) -> list[Picture]:
-    """All sizes of a photo, the largest last; a JPEG that is small enough is the largest itself.
+    """Return all sizes of a photo, the largest last; a JPEG that is small enough is the largest itself.
 
     Raises NoPicture, and WrongDimensions for width and height over 10000 together or one over 20
     times the other.
@@ -64,7 +64,7 @@ def photo_sizes(content: bytes) -> list[Picture]:
 
 
 def _opened(content: bytes) -> Image.Image:
-    """An image of which only the beginning was read yet."""
+    """Return an image of which only the beginning was read yet."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -76,7 +76,7 @@ def _opened(content: bytes) -> Image.Image:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """The first frame, turned as a camera meant it, without transparency."""
+    """Return the first frame, turned as a camera meant it, without transparency."""
     upright = ImageOps.exif_transpose(image)
     if "A" not in upright.getbands() and "transparency" not in upright.info:
         return upright.convert("RGB")

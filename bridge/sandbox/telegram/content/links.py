@@ -28,7 +28,7 @@ class _Address:
 
 
 def checked_link(link: str) -> str:
-    """The link as the server stores it: with a scheme, a small host and at least a `/`.
+    """Return the link as the server stores it: with a scheme, a small host and at least a `/`.
 
     Raises WrongLink.
     """
@@ -43,7 +43,7 @@ def checked_link(link: str) -> str:
 
 
 def mentioned_person(link: str) -> int | None:
-    """The id of the person whom a `tg://user?id=N` link mentions."""
+    """Return the id of the person whom a `tg://user?id=N` link mentions."""
     found = _MENTION.match(link.strip())
     return int(found[1]) if found else None
 

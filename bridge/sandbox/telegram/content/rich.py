@@ -39,7 +39,7 @@ _SOURCES = ("markdown", "html", "blocks")
 
 
 def read_rich(sent: Json, *, draft: bool = False) -> Json:
-    """A RichMessage out of an InputRichMessage. Raises Refused."""
+    """Return a RichMessage out of an InputRichMessage. Raises Refused."""
     given = [name for name in _SOURCES if sent.get(name) is not None]
     if not given:
         raise bad_request("Rich message must be non-empty")
@@ -60,7 +60,7 @@ def read_rich(sent: Json, *, draft: bool = False) -> Json:
 
 
 def plain_text(rich: object) -> str:
-    """The words of a rich message, block or text, each block on lines of its own."""
+    """Return the words of a rich message, block or text, each block on lines of its own."""
     match rich:
         case str():
             return rich
@@ -128,7 +128,7 @@ class _Reader:
     def _members(
         self, title: str, sent: object, members: Mapping[str, Member], depth: int, within: str
     ) -> Json:
-        """The known members of an object, checked; unknown ones are ignored."""
+        """Return the known members of an object, checked; unknown ones are ignored."""
         if not isinstance(sent, dict):
             raise _wrong(title, "expected an Object")
         read: Json = {}
@@ -147,7 +147,7 @@ class _Reader:
         return read
 
     def _value(self, kind: Kind, sent: object, depth: int, within: str) -> object:
-        """What was sent as a value of this kind; None when it is none."""
+        """Return what was sent as a value of this kind; None when it is none."""
         match kind:
             case "text":
                 return self._text(sent, depth + 1, found=self._detects and within not in NEVER)
@@ -199,7 +199,7 @@ class _Reader:
         return {"text": text} | read_action(sent, "rich message button")
 
     def _text(self, sent: object, depth: int, *, found: bool) -> object:
-        """A RichText; with `found` the server also looks for links and the like in it."""
+        """Return a RichText; with `found` the server also looks for links and the like in it."""
         if depth > DEEPEST + 1:
             raise bad_request("RICH_MESSAGE_DEPTH_TOO_MUCH")
         if isinstance(sent, str):
@@ -240,7 +240,7 @@ NEVER = ("solid", "pre")
 
 
 def _columns(cell: Json) -> int:
-    """How many columns a cell takes."""
+    """Return how many columns a cell takes."""
     span = cell.get("colspan", 1)
     if not isinstance(span, int) or span < 1:
         raise _wrong("RichBlockTableCell", 'field "colspan" has an invalid value')
@@ -248,7 +248,7 @@ def _columns(cell: Json) -> int:
 
 
 def _checked(kind: str, read: Json) -> Json:
-    """A text whose address, if it has one, was accepted."""
+    """Return a text whose address, if it has one, was accepted."""
     if kind == "email_address" and not is_email(str(read["email_address"])):
         raise bad_request("RICH_MESSAGE_EMAIL_INVALID")
     if kind != "url":
@@ -263,7 +263,7 @@ def _checked(kind: str, read: Json) -> Json:
 
 
 def _with_found(words: str) -> object:
-    """A plain text with what the server finds in it; what looks like mail is refused."""
+    """Return a plain text with what the server finds in it; what looks like mail is refused."""
     parts: list[object] = []
     end = 0
     for each in found_in(words):

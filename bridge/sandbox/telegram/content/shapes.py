@@ -10,7 +10,7 @@ from bridge.sandbox.telegram.world import Chat, Json, Message, World
 
 
 def bot_json(bot: Bot) -> Json:
-    """The bot as a User."""
+    """Return the bot as a User."""
     return {
         "id": bot.id,
         "is_bot": True,
@@ -20,7 +20,7 @@ def bot_json(bot: Bot) -> Json:
 
 
 def me_json(world: World) -> Json:
-    """The bot as getMe shows it, with what it may do."""
+    """Return the bot as getMe shows it, with what it may do."""
     topics = world.private_topics
     if topics is None:
         topics = any(chat.type == "private" and chat.topics for chat in world.chats.values())
@@ -39,7 +39,7 @@ def me_json(world: World) -> Json:
 
 
 def person_json(person: Person) -> Json:
-    """A person as a User; unset fields are left out."""
+    """Let a person a a User; unset fields are left out."""
     user: Json = {"id": person.id, "is_bot": False, "first_name": person.first_name}
     if person.username:
         user["username"] = person.username
@@ -49,7 +49,7 @@ def person_json(person: Person) -> Json:
 
 
 def chat_json(world: World, chat: Chat) -> Json:
-    """A chat as a Chat."""
+    """Return a chat as a Chat."""
     if chat.type != "private":
         group: Json = {"id": chat.id, "title": chat.title, "type": chat.type}
         return group | {"is_forum": True} if chat.is_forum else group
@@ -61,7 +61,7 @@ def chat_json(world: World, chat: Chat) -> Json:
 
 
 def full_chat_json(world: World, chat: Chat) -> Json:
-    """A chat as getChat shows it."""
+    """Return a chat as getChat shows it."""
     shape = chat_json(world, chat)
     if "username" in shape:
         shape["active_usernames"] = [shape["username"]]
@@ -90,7 +90,7 @@ def _entity_json(world: World, entity: Entity) -> Json:
 
 
 def message_json(world: World, message: Message, *, with_reply: bool = True) -> Json:
-    """A message as a Message; the message it replies to is shown one level deep."""
+    """Return a message as a Message; the message it replies to is shown one level deep."""
     chat = world.chats[message.chat_id]
     shape: Json = {
         "message_id": message.message_id,
@@ -120,7 +120,7 @@ def _author(world: World, message: Message) -> Json:
 
 
 def _answered(chat: Chat, message: Message) -> int:
-    """What it answers; in a forum's topic that is at least the message that opened the topic."""
+    """Return what it answers; in a forum's topic that is at least the message that opened the topic."""
     if message.reply_to_message_id is not None:
         return message.reply_to_message_id
     opens = message.message_id == message.thread_id
@@ -152,12 +152,12 @@ def _content(message: Message) -> Json:
 
 
 def inaccessible_json(world: World, chat: Chat, message_id: int) -> Json:
-    """A message that is no more, as a callback query shows it."""
+    """Return a message that is no more, as a callback query shows it."""
     return {"chat": chat_json(world, chat), "message_id": message_id, "date": 0}
 
 
 def page_message(world: World, message: Message) -> Json:
-    """A message as the page gets it: with the number of its edits and the bot's reactions."""
+    """Return a message as the page gets it: with the number of its edits and the bot's reactions."""
     extra: Json = {"edits": len(message.history) - 1}
     if message.reactions:
         extra["reactions"] = message.reactions

@@ -50,7 +50,7 @@ class _Units:
         return self.starts[-1]
 
     def index(self, unit: int) -> int:
-        """The code point that begins at this unit; -1 inside a surrogate pair."""
+        """Return the code point that begins at this unit; -1 inside a surrogate pair."""
         at = bisect_left(self.starts, unit)
         return at if self.starts[at] == unit else -1
 
@@ -61,7 +61,7 @@ def utf16_length(text: str) -> int:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing in it can be seen."""
+    """Return whether nothing in it can be seen."""
     return _BLANK.match(text) is not None
 
 
@@ -78,7 +78,7 @@ def check_size(text: str) -> None:
 def formatted(
     raw: str, entities: Sequence[Entity] = (), *, may_be_empty: bool = False
 ) -> Formatted:
-    """The text as the server keeps it, of any length; see `check_length`.
+    """Return the text as the server keeps it, of any length; see `check_length`.
 
     Raises Refused for bad UTF-8, for more than 32768 bytes, for entities that begin or end
     outside the text or inside a character, and, unless `may_be_empty`, when nothing visible is
@@ -170,7 +170,7 @@ def _trimmed(text: str, entities: Sequence[Entity]) -> tuple[str, list[Entity]]:
 
 
 def _with_found(text: str, entities: list[Entity]) -> list[Entity]:
-    """What the server finds by itself, except inside code, links and other solid ranges."""
+    """Return what the server finds by itself, except inside code, links and other solid ranges."""
     found = found_in(text)
     if not found:
         return entities

@@ -37,7 +37,7 @@ async def send_rich_message_draft(call: MethodCall) -> object:
 
 
 def _begun(call: MethodCall) -> tuple[Chat, Draft]:
-    """The chat, and a draft there without content. Raises Refused where none may show."""
+    """Return the chat, and a draft there without content. Raises Refused where none may show."""
     params = call.params
     draft_id = params.integer("draft_id")
     if draft_id == 0:
@@ -74,7 +74,7 @@ def put_draft(world: World, chat: Chat, draft: Draft) -> None:
 
 
 def draft_news(draft: Draft) -> Json:
-    """A draft as the page gets it."""
+    """Return a draft as the page gets it."""
     shape: Json = {
         "chat_id": draft.chat_id,
         "thread_id": draft.thread_id,

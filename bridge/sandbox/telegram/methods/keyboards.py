@@ -28,7 +28,7 @@ _OTHER_KINDS = ("keyboard", "remove_keyboard", "force_reply")
 
 
 def read_markup(params: Params) -> Json | None:
-    """The reply markup of a call; None without one, also for a keyboard without buttons.
+    """Return the reply markup of a call; None without one, also for a keyboard without buttons.
 
     Raises Refused for broken JSON (unlike broken entities, which are ignored) and for buttons
     that the backend refuses.
@@ -48,7 +48,7 @@ def read_markup(params: Params) -> Json | None:
 
 
 def read_inline_markup(params: Params) -> Json | None:
-    """The same where only an inline keyboard may stand: in edits."""
+    """Return the same where only an inline keyboard may stand: in edits."""
     markup = read_markup(params)
     if markup is not None and "inline_keyboard" not in markup:
         raise bad_request("Inline keyboard expected")
@@ -79,7 +79,7 @@ def _button(sent: object) -> Json:
 
 
 def read_action(sent: Json, title: str) -> Json:
-    """What a button does and how it looks, without its text. Raises Refused."""
+    """Return what a button does and how it looks, without its text. Raises Refused."""
     action = next((name for name in _ACTIONS if name in sent), None)
     if action is None:
         raise bad_request(f"Can't parse {title}: Text buttons are unallowed in the inline keyboard")

@@ -54,22 +54,22 @@ _VOICE_TYPES = ("audio/mpeg", "audio/mp4")
 
 
 async def send_photo(call: MethodCall) -> object:
-    """A new photo of the bot."""
+    """Return a new photo of the bot."""
     return await _send(call, "photo")
 
 
 async def send_document(call: MethodCall) -> object:
-    """A new file of the bot; a GIF moves, unless the bot says that it is only a file."""
+    """Return a new file of the bot; a GIF moves, unless the bot says that it is only a file."""
     return await _send(call, "document")
 
 
 async def send_video(call: MethodCall) -> object:
-    """A new film of the bot; what is none arrives as a file."""
+    """Return a new film of the bot; what is none arrives as a file."""
     return await _send(call, "video")
 
 
 async def send_animation(call: MethodCall) -> object:
-    """A new film without sound, or a GIF; what is neither arrives as a file."""
+    """Return a new film without sound, or a GIF; what is neither arrives as a file."""
     return await _send(call, "animation")
 
 
@@ -79,7 +79,7 @@ async def send_audio(call: MethodCall) -> object:
 
 
 async def send_voice(call: MethodCall) -> object:
-    """A new voice message: OGG/Opus, MP3 or M4A; what is none arrives as music or as a file."""
+    """Return a new voice message: OGG/Opus, MP3 or M4A; what is none arrives as music or as a file."""
     return await _send(call, "voice")
 
 
@@ -211,7 +211,7 @@ def _check_class(wanted: str, real: str) -> None:
 
 
 def _attachment(world: World, chat: Chat, sent: _Sent) -> Attachment:
-    """What the message will carry. Raises Refused as the backend does."""
+    """Return what the message will carry. Raises Refused as the backend does."""
     kind = _arriving(sent)
     if kind == "voice" and chat.id in world.refusing_voice:
         raise bad_request("VOICE_MESSAGES_FORBIDDEN")
@@ -221,7 +221,7 @@ def _attachment(world: World, chat: Chat, sent: _Sent) -> Attachment:
 
 
 def _looking(attachment: Attachment, params: Params) -> Attachment:
-    """The same as the bot wants it to look in this message."""
+    """Return the same as the bot wants it to look in this message."""
     seen = attachment.kind in ("photo", "video", "animation")
     wanted: Json = {field: True for name, field in _LOOKS if seen and params.boolean(name)}
     return replace(attachment, also=attachment.also | wanted)

@@ -52,7 +52,7 @@ def member_json(user: Json, standing: Standing) -> Json:
 
 
 def standing_of(chat: Chat, person_id: int) -> Standing:
-    """What a person is in a chat."""
+    """Return what a person is in a chat."""
     if person_id not in chat.members:
         return "left"
     if person_id == chat.creator_id:
@@ -61,7 +61,7 @@ def standing_of(chat: Chat, person_id: int) -> Standing:
 
 
 async def get_chat_member(call: MethodCall) -> object:
-    """What somebody is in a chat; people who were never there have left it."""
+    """Return what somebody is in a chat; people who were never there have left it."""
     chat = chat_of(call)
     user_id = call.params.integer("user_id")
     if user_id <= 0:
@@ -75,7 +75,7 @@ async def get_chat_member(call: MethodCall) -> object:
 
 
 async def get_chat_administrators(call: MethodCall) -> object:
-    """The creator and the administrators of a group, the bot among them if it is one."""
+    """Return the creator and the administrators of a group, the bot among them if it is one."""
     chat = chat_of(call)
     if chat.type == "private":
         raise bad_request("there are no administrators in the private chat")

@@ -48,7 +48,7 @@ _LINKS = ("url", "text_link")
 
 
 async def send_message(call: MethodCall) -> object:
-    """A new message of the bot; it takes the place of a draft."""
+    """Return a new message of the bot; it takes the place of a draft."""
     text = text_of(call)
     markup = read_markup(call.params)
     chat = writable_chat_of(call)
@@ -60,7 +60,7 @@ async def send_message(call: MethodCall) -> object:
 
 
 async def send_rich_message(call: MethodCall) -> object:
-    """A new rich message of the bot."""
+    """Return a new rich message of the bot."""
     rich = needed_rich_of(call)
     markup = read_markup(call.params)
     chat = writable_chat_of(call)
@@ -80,7 +80,7 @@ class Spot:
 
 
 def place_of(call: MethodCall, chat: Chat) -> Spot:
-    """Where the call wants a new message to stand. Raises Refused."""
+    """Return where the call wants a new message to stand. Raises Refused."""
     target, quote = _reply_target(call, chat)
     thread_id = thread_of(call, chat, target)
     return Spot(thread_id, None if target is None else target.message_id, quote)
@@ -110,7 +110,7 @@ def put(
     attachment: Attachment | None = None,
     album: str = "",
 ) -> Message:
-    """A new message of the bot at the end of its chat; a draft there is gone."""
+    """Return a new message of the bot at the end of its chat; a draft there is gone."""
     message = Message(
         message_id=chat.last_message_id + 1,
         chat_id=chat.id,
@@ -173,7 +173,7 @@ async def show(call: MethodCall, chat: Chat, message: Message, frame: Frame) -> 
 
 
 def _same(old: Frame, new: Frame) -> bool:
-    """Whether an edit changes nothing; a preview only counts where there is a link."""
+    """Return whether an edit changes nothing; a preview only counts where there is a link."""
     linked = any(entity.type in _LINKS for entity in new.formatting)
     previews = not linked or (old.link_preview_options or {}) == (new.link_preview_options or {})
     before = (old.text, old.formatting, old.reply_markup, old.rich)
@@ -187,7 +187,7 @@ def refuse_inline_message(call: MethodCall) -> None:
 
 
 def _reply_target(call: MethodCall, chat: Chat) -> tuple[Message | None, Json | None]:
-    """The message replied to and the part of it that is quoted."""
+    """Return the message replied to and the part of it that is quoted."""
     sent = object_of(call.params, "reply_parameters", "reply parameters")
     if sent is None:
         number = call.params.integer("reply_to_message_id")

@@ -24,12 +24,12 @@ _SIMPLE_SCOPES = (
 
 
 async def get_me(call: MethodCall) -> object:
-    """The bot."""
+    """Return the bot."""
     return me_json(call.world)
 
 
 async def get_chat(call: MethodCall) -> object:
-    """A chat's full card."""
+    """Return a chat's full card."""
     return full_chat_json(call.world, chat_of(call))
 
 
@@ -46,7 +46,7 @@ async def set_my_commands(call: MethodCall) -> object:
 
 
 async def get_my_commands(call: MethodCall) -> object:
-    """The menu of exactly this scope and language."""
+    """Return the menu of exactly this scope and language."""
     return call.world.commands.get(_key(call), [])
 
 
@@ -58,18 +58,18 @@ async def delete_my_commands(call: MethodCall) -> object:
 
 
 async def set_my_description(call: MethodCall) -> object:
-    """The text in an empty chat."""
+    """Return the text in an empty chat."""
     return _describe(call, call.world.descriptions, "description", MOST_DESCRIPTION)
 
 
 async def set_my_short_description(call: MethodCall) -> object:
-    """The text on the profile."""
+    """Return the text on the profile."""
     texts = call.world.short_descriptions
     return _describe(call, texts, "short_description", MOST_SHORT_DESCRIPTION)
 
 
 def menu(world: World, chat_id: int, language: str) -> list[Json]:
-    """The commands that a person sees in their private chat: the nearest scope that has any.
+    """Return the commands that a person sees in their private chat: the nearest scope that has any.
 
     In each scope the person's language comes first, then the menu without a language.
     """

@@ -70,7 +70,7 @@ async def delete_webhook(call: MethodCall) -> object:
 
 
 async def get_webhook_info(call: MethodCall) -> object:
-    """The address, empty while the bot polls, and how many updates wait."""
+    """Return the address, empty while the bot polls, and how many updates wait."""
     updates = call.updates
     shape: Json = {
         "url": updates.webhook_url,
@@ -129,7 +129,7 @@ async def answer_callback_query(call: MethodCall) -> object:
 
 
 async def get_file(call: MethodCall) -> object:
-    """The path to download a file from; at most 20 MB."""
+    """Return the path to download a file from; at most 20 MB."""
     stored = call.world.files.get(call.params.text("file_id"))
     if stored is None:
         raise bad_request("invalid file_id")

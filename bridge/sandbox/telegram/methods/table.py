@@ -78,5 +78,5 @@ NAMES = {name.lower(): name for name in METHODS}
 
 
 def proper_name(method: str) -> str | None:
-    """The method's name as documented; None for a method that does not exist."""
+    """Return the method's name as documented; None for a method that does not exist."""
     return NAMES.get(method.lower())

@@ -17,7 +17,7 @@ _PAGE = re.compile(r"/(?:[^./?#]*|[^/?#]*\.(?:html?|php))(?:[?#]|\Z)")
 
 
 def file_of(call: MethodCall, field: str, said: str) -> Upload | Attachment | None:
-    """The file that `said` names, else the one uploaded as `field`; None without one.
+    """Return the file that `said` names, else the one uploaded as `field`; None without one.
 
     Raises Refused for an id that is none of this bot's and for every address: nothing is fetched.
     """
@@ -38,7 +38,7 @@ def _checked(upload: Upload | None) -> Upload | None:
 
 
 def _unknown(said: str) -> Refused:
-    """Why the server takes neither an address nor an id."""
+    """Return why the server takes neither an address nor an id."""
     if "." in said:
         try:
             address = checked_link(said)

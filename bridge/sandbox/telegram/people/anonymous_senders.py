@@ -27,7 +27,7 @@ CHANNEL_ID = -1_001_000_000_001
 
 
 def anonymous(world: World, chat: Chat, person: Person) -> Guise:
-    """An administrator who writes in the group's name. Raises ValueError for others."""
+    """Return an administrator who writes in the group's name. Raises ValueError for others."""
     if standing_of(chat, person.id) not in ("creator", "administrator"):
         raise ValueError(f"{person.first_name} is no administrator of the chat {chat.id}.")
     return Guise(ANONYMOUS, {"sender_chat": chat_json(world, chat)})
@@ -39,7 +39,7 @@ def channel(title: str) -> Guise:
 
 
 def linked_post(title: str, date: int) -> Guise:
-    """A channel's post that Telegram forwards into the channel's group by itself."""
+    """Return a channel's post that Telegram forwards into the channel's group by itself."""
     there = _channel(title)
     origin: Json = {"type": "channel", "chat": there, "message_id": 1, "date": date}
     extra: Json = {"sender_chat": there, "is_automatic_forward": True, "forward_origin": origin}
@@ -54,7 +54,7 @@ def other_bot(username: str) -> Guise:
 
 
 def forwarded(world: World, message: Message) -> Guise:
-    """A message that somebody passes on: it says whose it was."""
+    """Return a message that somebody passes on: it says whose it was."""
     user = bot_json(world.bot) if message.by_bot else person_json(world.people[message.sender_id])
     origin: Json = {"type": "user", "sender_user": user, "date": message.date}
     return Guise(extra={"forward_origin": origin})

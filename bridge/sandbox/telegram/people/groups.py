@@ -35,7 +35,7 @@ def add_group(
     forum: bool = False,
     basic: bool = False,
 ) -> Chat:
-    """A new group, without the bot; its first member made it. A basic one has no topics."""
+    """Return a new group, without the bot; its first member made it. A basic one has no topics."""
     if forum and basic:
         raise ValueError("A basic group has no topics.")
     if not members:
@@ -80,7 +80,7 @@ def set_standing(
 
 
 def migrate(world: World, updates: UpdateQueue, old: Chat, by: Person) -> Chat:
-    """A basic group becomes a supergroup: another chat with ids of its own, without the history."""
+    """Let a basic group become a supergroup: another chat with ids of its own, without the history."""
     if old.type != "group" or old.moved_to:
         raise ValueError(f"The chat {old.id} is no basic group any more.")
     new = world.add_group(old.title, list(old.members))
@@ -162,7 +162,7 @@ def topic_of(chat: Chat, thread_id: int) -> Topic:
 def report(
     world: World, updates: UpdateQueue, chat: Chat, by: Person, what: Json, *, thread_id: int = 0
 ) -> Message:
-    """A service message: what happened to the chat."""
+    """Return a service message: what happened to the chat."""
     message = Message(
         message_id=chat.last_message_id + 1,
         chat_id=chat.id,
@@ -188,7 +188,7 @@ def deliver(world: World, updates: UpdateQueue, kind: str, message: Message) -> 
 
 
 def page_chat(world: World, chat: Chat) -> Json:
-    """A chat as the page gets it: with its members, its topics and whether the bot is in it."""
+    """Return a chat as the page gets it: with its members, its topics and whether the bot is in it."""
     title = world.people[chat.id].first_name if chat.type == "private" else chat.title
     return chat_json(world, chat) | {
         "title": title,

@@ -26,7 +26,7 @@ class Wrong(ValueError):
 
 
 def guarded(endpoint: Endpoint) -> Endpoint:
-    """The same for local pages of ours only; 403 for others."""
+    """Return the same for local pages of ours only; 403 for others."""
 
     async def guard(request: Request) -> Response:
         host, origin = request.headers.get("host", ""), request.headers.get("origin")
@@ -40,7 +40,7 @@ def guarded(endpoint: Endpoint) -> Endpoint:
 
 
 def where_of(wish: Json) -> Where:
-    """Where a person writes. Raises Wrong."""
+    """Return where a person writes. Raises Wrong."""
     return Where(
         number(wish, "chat_id"),
         number(wish, "thread_id") if wish.get("thread_id") else 0,
@@ -49,7 +49,7 @@ def where_of(wish: Json) -> Where:
 
 
 def number(wish: Json, name: str) -> int:
-    """A whole number. Raises Wrong."""
+    """Return a whole number. Raises Wrong."""
     value = wish.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise Wrong(f"{name} must be a whole number.")
@@ -57,7 +57,7 @@ def number(wish: Json, name: str) -> int:
 
 
 def text(wish: Json, name: str) -> str:
-    """A text. Raises Wrong."""
+    """Return a text. Raises Wrong."""
     value = wish.get(name)
     if not isinstance(value, str):
         raise Wrong(f"{name} must be a text.")

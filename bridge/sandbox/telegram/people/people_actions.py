@@ -68,7 +68,7 @@ def write(
     guise: Guise = PLAIN,
     rich: Json | None = None,
 ) -> Message:
-    """A person writes a message, or a caption under a file; perhaps in another's name.
+    """Let a person write a message, or a caption under a file; perhaps in another's name.
 
     A `rich` message has blocks and no text, as any paste of formatted text since Bot API 10.1.
     """
@@ -137,7 +137,7 @@ def remove(world: World, chat_id: int, message_id: int) -> None:
 def press(
     world: World, updates: UpdateQueue, person: Person, chat_id: int, message_id: int, wanted: str
 ) -> str:
-    """A person presses the button with this label; the id of the callback query."""
+    """Let a person press the button with this label; the id of the callback query."""
     message = _existing(world, world.chat(chat_id), message_id)
     for _, _, button in buttons(message.reply_markup):
         if button["text"] == wanted:
@@ -154,7 +154,7 @@ def press_at(
     message_id: int,
     place: tuple[int, int],
 ) -> str:
-    """The same by row and column, both from 0."""
+    """Return the same by row and column, both from 0."""
     message = _existing(world, world.chat(chat_id), message_id)
     for row, column, button in buttons(message.reply_markup):
         if (row, column) == place:
@@ -205,7 +205,7 @@ def set_blocked(world: World, updates: UpdateQueue, person: Person, *, blocked: 
 
 
 def stop_draft(world: World, updates: UpdateQueue, person: Person, thread_id: int = 0) -> int:
-    """A person presses Stop under a draft; the draft's id."""
+    """Let a person press Stop under a draft; the draft's id."""
     chat = world.chats[person.id]
     draft = chat.showing.get(thread_id)
     if draft is None or not draft.can_stop:
@@ -223,7 +223,7 @@ def stop_draft(world: World, updates: UpdateQueue, person: Person, thread_id: in
 
 
 def page_person(world: World, person: Person) -> Json:
-    """A person as the page gets them."""
+    """Let a person a the page gets them."""
     return {
         "id": person.id,
         "first_name": person.first_name,
@@ -234,7 +234,7 @@ def page_person(world: World, person: Person) -> Json:
 
 
 def open_chat(world: World, person: Person, chat_id: int | None) -> Chat:
-    """The chat that a person acts in: their own private one, or a group that they are in."""
+    """Return the chat that a person acts in: their own private one, or a group that they are in."""
     chat = world.chat(person.id if chat_id is None else chat_id)
     if person.id not in chat.members:
         raise ValueError(f"{person.first_name} is not in the chat {chat.id}.")
@@ -244,7 +244,7 @@ def open_chat(world: World, person: Person, chat_id: int | None) -> Chat:
 
 
 def _thread(world: World, chat: Chat, person: Person, where: Where) -> int:
-    """The thread that a new message of a person belongs to."""
+    """Return the thread that a new message of a person belongs to."""
     target = None if where.reply_to is None else world.message(chat, where.reply_to)
     if where.reply_to is not None and target is None:
         raise ValueError(f"There is no message {where.reply_to} to reply to.")
@@ -273,7 +273,7 @@ def _data(button: Json) -> str:
 
 
 def _written(text: str, entities: tuple[Entity, ...], attachment: Attachment | None) -> Formatted:
-    """A text, or the caption of an attachment, as Telegram's apps send it."""
+    """Return a text, or the caption of an attachment, as Telegram's apps send it."""
     try:
         shown = formatted(text, entities, may_be_empty=attachment is not None)
     except Refused as refused:

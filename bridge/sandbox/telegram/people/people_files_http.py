@@ -87,7 +87,7 @@ class PeopleFiles:
         return Response(stored.content, media_type=UNKNOWN, headers=_HEADERS | saved)
 
     async def upload(self, request: Request) -> Response:
-        """A person sends files: the field `wish` says in JSON who, where and as what."""
+        """Let a person send files: the field `wish` says in JSON who, where and as what."""
         if request.headers.get(HEADER) != "upload":
             return json_response({"error": "This is for the sandbox's page."}, 403)
         length = request.headers.get("content-length", "")
@@ -133,7 +133,7 @@ class PeopleFiles:
 
 
 def _part(content: bytes, kind: str, wanted: str) -> Response:
-    """All of it, or the one part that is asked for: players jump to and fro."""
+    """Return all of it, or the one part that is asked for: players jump to and fro."""
     asked = _RANGE.fullmatch(wanted)
     if asked is None:
         ranges = {"Accept-Ranges": "bytes"}

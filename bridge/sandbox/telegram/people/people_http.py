@@ -49,7 +49,7 @@ class PeopleSide:
     journal: Journal
 
     def routes(self) -> list[Route]:
-        """Everything below /sandbox."""
+        """Return everything below /sandbox."""
         acts: dict[str, Act] = {
             "send": self.send,
             "edit": self.edit,
@@ -71,7 +71,7 @@ class PeopleSide:
         ]
 
     async def state(self, request: Request) -> Response:
-        """Everything that there is."""
+        """Return everything that there is."""
         world = self.world
         bot = bot_json(world.bot) | {"commands": menu(world, 0, "")} if world.bots else None
         chats = world.chats.values()
@@ -98,7 +98,7 @@ class PeopleSide:
         )
 
     async def feed(self, request: Request) -> Response:
-        """Everything that happens from now on."""
+        """Return everything that happens from now on."""
         return StreamingResponse(
             self._events(),
             media_type="text/event-stream",
@@ -132,21 +132,21 @@ class PeopleSide:
                     await task
 
     def send(self, wish: Json) -> Json:
-        """A person writes."""
+        """Let a person write."""
         person = self._person(wish)
         said, where = text(wish, "text"), where_of(wish)
         message = people_actions.write(self.world, self.updates, person, said, where)
         return {"message_id": message.message_id}
 
     def edit(self, wish: Json) -> Json:
-        """A person edits."""
+        """Let a person edit."""
         person, message_id = self._person(wish), number(wish, "message_id")
         said, chat_id = text(wish, "text"), number(wish, "chat_id")
         people_actions.rewrite(self.world, self.updates, person, message_id, said, chat_id=chat_id)
         return {"message_id": message_id}
 
     def press(self, wish: Json) -> Json:
-        """A person presses a button; row and column count from 0."""
+        """Let a person press a button; row and column count from 0."""
         place = (number(wish, "row"), number(wish, "column"))
         chat_id, message_id = number(wish, "chat_id"), number(wish, "message_id")
         person = self._person(wish)
@@ -167,7 +167,7 @@ class PeopleSide:
         return shape
 
     def block(self, wish: Json) -> Json:
-        """A person blocks the bot or lets it in again."""
+        """Let a person block the bot or lets it in again."""
         blocked = wish.get("blocked")
         if not isinstance(blocked, bool):
             raise Wrong("blocked must be true or false.")
@@ -176,13 +176,13 @@ class PeopleSide:
         return people_actions.page_person(self.world, person)
 
     def stop(self, wish: Json) -> Json:
-        """A person presses Stop under a draft."""
+        """Let a person press Stop under a draft."""
         thread_id = number(wish, "thread_id") if wish.get("thread_id") else 0
         person = self._person(wish)
         return {"draft_id": people_actions.stop_draft(self.world, self.updates, person, thread_id)}
 
     def add_group(self, wish: Json) -> Json:
-        """A person makes a group with others and adds the bot."""
+        """Let a person make a group with others and adds the bot."""
         person = self._person(wish)
         wanted, forum = wish.get("members"), wish.get("forum", False)
         if not isinstance(wanted, list) or not isinstance(forum, bool):
@@ -195,14 +195,14 @@ class PeopleSide:
         return groups.page_chat(self.world, chat)
 
     def add_topic(self, wish: Json) -> Json:
-        """A person opens a topic."""
+        """Let a person open a topic."""
         person = self._person(wish)
         chat = people_actions.open_chat(self.world, person, number(wish, "chat_id"))
         name = label(wish, "name", "A name")
         return {"thread_id": groups.add_topic(self.world, self.updates, chat, name, person).id}
 
     def set_bot(self, wish: Json) -> Json:
-        """A person throws the bot out of a group, adds it again, mutes or promotes it."""
+        """Let a person throw the bot out of a group, adds it again, mutes or promotes it."""
         standing = _standing(wish)
         person = self._person(wish)
         chat = people_actions.open_chat(self.world, person, number(wish, "chat_id"))
@@ -236,7 +236,7 @@ def _doing(act: Act) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _standing(wish: Json) -> Standing:
-    """What the bot is to be: `standing`, or whether it is to be `inside` at all."""
+    """Return what the bot is to be: `standing`, or whether it is to be `inside` at all."""
     inside = wish.get("inside")
     if isinstance(inside, bool):
         return "member" if inside else "kicked"

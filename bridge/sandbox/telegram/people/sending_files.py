@@ -59,7 +59,7 @@ def share_album(
     where: Where,
     items: Sequence[AlbumItem],
 ) -> list[int]:
-    """A person sends files that are shown together; the messages' ids.
+    """Let a person send files that are shown together; the messages' ids.
 
     Raises ValueError for fewer than 2, more than 10, and kinds that Telegram does not mix.
     """
@@ -101,7 +101,7 @@ class Sharing:
         reply_to: int | None = None,
         file_size: int | None = None,
     ) -> int:
-        """A photo: a picture in all its sizes, as JPEG; or any bytes, said to be of this `size`."""
+        """Return a photo: a picture in all its sizes, as JPEG; or any bytes, said to be of this `size`."""
         photo = attachments.photo(self.world, content, size, file_size)
         return self._share(person, photo, caption, chat, thread_id, reply_to)
 
@@ -118,7 +118,7 @@ class Sharing:
         reply_to: int | None = None,
         file_size: int | None = None,
     ) -> int:
-        """A file."""
+        """Return a file."""
         document = attachments.document(self.world, name, content, mime, file_size)
         return self._share(person, document, caption, chat, thread_id, reply_to)
 
@@ -166,7 +166,7 @@ class Sharing:
         reply_to: int | None = None,
         file_size: int | None = None,
     ) -> int:
-        """A film of this width and height."""
+        """Return a film of this width and height."""
         video = attachments.video(self.world, name, content, mime, seconds, size, file_size)
         return self._share(person, video, caption, chat, thread_id, reply_to)
 
@@ -182,7 +182,7 @@ class Sharing:
         reply_to: int | None = None,
         file_size: int | None = None,
     ) -> int:
-        """A round film."""
+        """Return a round film."""
         note = attachments.video_note(self.world, content, seconds, length, file_size)
         return self._share(person, note, "", chat, thread_id, reply_to)
 
@@ -198,7 +198,7 @@ class Sharing:
         reply_to: int | None = None,
         file_size: int | None = None,
     ) -> int:
-        """A voice message, as long as its OGG/Opus says unless it is said here."""
+        """Return a voice message, as long as its OGG/Opus says unless it is said here."""
         voice = attachments.voice(self.world, content, seconds, size=file_size)
         return self._share(person, voice, caption, chat, thread_id, reply_to)
 
@@ -213,7 +213,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """A sticker: WebP, or packed Lottie if `animated`, or WebM if `video`."""
+        """Return a sticker: WebP, or packed Lottie if `animated`, or WebM if `video`."""
         sticker = attachments.sticker(self.world, content, emoji, kind)
         return self._share(person, sticker, "", chat, thread_id, reply_to)
 
@@ -227,7 +227,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """A point on the map."""
+        """Return a point on the map."""
         location = attachments.location(latitude, longitude)
         return self._share(person, location, "", chat, thread_id, reply_to)
 
@@ -243,7 +243,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """A point on the map with a name and an address."""
+        """Return a point on the map with a name and an address."""
         venue = attachments.venue(latitude, longitude, title, address)
         return self._share(person, venue, "", chat, thread_id, reply_to)
 
@@ -271,7 +271,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """A die that showed this."""
+        """Return a die that showed this."""
         return self._share(person, attachments.dice(value), "", chat, thread_id, reply_to)
 
     def send_poll(
@@ -284,7 +284,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """A question to all."""
+        """Return a question to all."""
         poll = attachments.poll(self.world, question, list(options))
         return self._share(person, poll, "", chat, thread_id, reply_to)
 
@@ -297,7 +297,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """A person pastes formatted text, which is a rich message. Raises Refused for bad blocks."""
+        """Let a person paste formatted text, which is a rich message. Raises Refused for bad blocks."""
         where = _where(chat, thread_id, reply_to)
         rich = read_rich({"blocks": blocks})
         sent = people_actions.write(self.world, self.updates, person, "", where, rich=rich)

@@ -165,7 +165,7 @@ async def _page_of_users(
 
 
 def _fitting(words: str) -> str:
-    """The beginning of a search that fits into a button's 64 bytes."""
+    """Return the beginning of a search that fits into a button's 64 bytes."""
     return " ".join(words.split()).encode()[: 2 * MOST_WORDS].decode("utf-8", "ignore")
 
 

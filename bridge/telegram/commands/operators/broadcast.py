@@ -238,7 +238,7 @@ class Broadcasting:
 
 
 def _came_of(sending: asyncio.Task[int]) -> Delivery:
-    """What came of a message; due when it certainly was not sent, and may be sent again."""
+    """Return what came of a message; due when it certainly was not sent, and may be sent again."""
     if not sending.done():
         sending.cancel()
         return Delivery.UNKNOWN

@@ -58,7 +58,7 @@ async def status(context: BotContext, call: CommandCall) -> None:
 
 
 def _load(language: str, now: BridgeStatus, *, waiting: int, running: int) -> list[str]:
-    """What waits and goes on, and only that."""
+    """Return what waits and goes on, and only that."""
     updates = max(0, now.updates_waiting - 1)  # without this command
     counts = {
         "status.updates": updates,
@@ -132,7 +132,7 @@ def _numbers(found: Stats, language: str, word: str) -> str:
 
 
 def _meaning(code: str) -> str:
-    """A code of Coze with what it means, where that is known."""
+    """Return a code of Coze with what it means, where that is known."""
     words = meaning(code)
     return f"{code} ({words})" if words else code
 
