@@ -96,7 +96,7 @@ async def test_a_channel_to_which_the_bot_is_added_gets_no_post(world: World) ->
         world.telegram.updates.inject({"my_chat_member": change})
         await quiet(world)
         world.telegram.send(ann, "/ask@sandbox_bot", chat=group)
-        await world.telegram.until(lambda: "Write your" in world.posts(group)[-1].text, 100)
+        await world.telegram.until(lambda: "Put your" in world.posts(group)[-1].text, 100)
     assert len(world.posts(group)) == 2
 
 

@@ -114,7 +114,7 @@ def test_each_of_a_thousand_gets_it_once_though_the_bridge_is_killed(tmp_path: P
             often[0] -= 1  # the operator has seen it before
             assert max(often) == 1
             missing = often.count(0)
-            unknown = [line for line in sure.text.split("\n") if line.startswith("not known")]
+            unknown = [line for line in sure.text.split("\n") if line.startswith("unknown")]
             reported = int(unknown[0].rpartition(" ")[2]) if unknown else 0
             assert missing <= reported <= 8
             delivered = int(sure.text.split("\n")[1].removeprefix("delivered: "))

@@ -184,7 +184,7 @@ async def test_strangers_are_one_card_and_the_operator_is_heard(world: World) ->
         world.telegram.press(ann, card.message_id, "6 Allow")
         theirs = strangers[int(sixth[1])]
         await world.telegram.until(lambda: "You may use me" in world.posts(theirs)[-1].text, 100)
-        await world.telegram.until(lambda: "59 wait" in _now(world, ann, card.message_id), 100)
+        await world.telegram.until(lambda: "59 people" in _now(world, ann, card.message_id), 100)
 
 
 def _now(world: World, who: Person, post: int) -> str:
