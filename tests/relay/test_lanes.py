@@ -1,0 +1,229 @@
+"""Lanes: order inside a chat, freedom between chats, and nothing lost when one breaks."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fast import run_fast
+from scripted import HERE, ScriptedReply, message
+from sqlalchemy import select, update
+from worlds import eventually
+
+from bridge.errors import StoreTrouble
+from bridge.model import ChatKey, Outcome, ReplyState, State, Turn
+from bridge.relay.lanes import AFTER_TROUBLE_SECONDS, Lanes
+from bridge.relay.prompt import prompt_of
+from bridge.relay.protocols import ReplyLater, StopReason
+from bridge.store import migrate
+from bridge.store.engine import Store
+from bridge.store.tables import turns
+from bridge.store.turns import lifecycle, queue
+
+THERE = ChatKey(6)
+
+
+class Answers:
+    """Stands for what answers turns: does what it is told, and settles."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.order: list[str] = []
+        self.halts: list[StopReason] = []
+        self.does: Callable[[Turn, asyncio.Future[StopReason]], Awaitable[None]] | None = None
+
+    async def answer(self, turn: Turn, _: object, halt: asyncio.Future[StopReason]) -> None:
+        text = prompt_of(turn)
+        self.order.append(f"begin {text}")
+        if self.does is not None:
+            await self.does(turn, halt)
+        if halt.done():
+            self.halts.append(halt.result())
+            if halt.result() is StopReason.SHUTDOWN:
+                return
+        await self.conclude(turn, Outcome(State.ANSWERED, ReplyState()), None)
+        self.order.append(f"end {text}")
+
+    async def conclude(self, turn: Turn, end: Outcome, _: object) -> None:
+        async with self._store.writing() as tx:
+            await lifecycle.settle(tx, turn.id, end)
+
+
+@asynccontextmanager
+async def opened(_: Turn) -> AsyncIterator[ScriptedReply]:
+    yield ScriptedReply()
+
+
+class Stage:
+    def __init__(self, store: Store, most: int) -> None:
+        self.store = store
+        self.answers = Answers(store)
+        self.lanes = Lanes(store, self.answers, opened, most=most)  # type: ignore[arg-type]
+
+    async def ask(self, number: int, text: str, key: ChatKey = HERE) -> bool:
+        async with self.store.writing() as tx:
+            await queue.wait(tx, message(number, text, key))
+        return self.lanes.wake(key)
+
+    async def done(self) -> None:
+        """Until no chat has anything to answer."""
+        await eventually(lambda: not len(self.lanes) and not self.lanes._later, 500)
+
+    async def states(self) -> list[str]:
+        async with self.store.reading() as tx:
+            return list((await tx.execute(select(turns.c.state).order_by(turns.c.id))).scalars())
+
+
+def staged(
+    most: int = 500,
+) -> Callable[[Callable[[Stage], Awaitable[None]]], Callable[[Path], None]]:
+    """Run a test with lanes over a real store, whose seconds are short."""
+
+    def decorated(body: Callable[[Stage], Awaitable[None]]) -> Callable[[Path], None]:
+        return lambda tmp_path: run_fast(journey(body, tmp_path, most), speed=200)
+
+    return decorated
+
+
+async def journey(body: Callable[[Stage], Awaitable[None]], tmp_path: Path, most: int) -> None:
+    store = Store(f"sqlite+aiosqlite:///{tmp_path}/test.db")
+    await migrate.upgrade(store)
+    stage = Stage(store, most)
+    try:
+        await body(stage)
+    finally:
+        await stage.lanes.close(0.1)
+        await store.close()
+
+
+@staged()
+async def test_a_burst_is_answered_as_one(stage: Stage) -> None:
+    for number in range(3):
+        await stage.ask(number, f"part {number}")
+    await stage.done()
+    assert stage.answers.order == [f"{at} part 0\n\npart 1\n\npart 2" for at in ("begin", "end")]
+
+
+@staged()
+async def test_a_chat_keeps_its_order_and_holds_up_no_other(stage: Stage) -> None:
+    gate = asyncio.Event()
+
+    async def hold(turn: Turn, _: object) -> None:
+        if turn.chat == HERE:
+            await gate.wait()
+
+    stage.answers.does = hold
+    await stage.ask(1, "first")
+    await eventually(lambda: stage.answers.order, 100)
+    await stage.ask(2, "second")
+    await stage.ask(3, "elsewhere", THERE)
+    await eventually(lambda: "end elsewhere" in stage.answers.order, 100)
+    assert "begin second" not in stage.answers.order
+    gate.set()
+    await stage.done()
+    here = [one for one in stage.answers.order if "elsewhere" not in one]
+    assert here == ["begin first", "end first", "begin second", "end second"]
+
+
+@staged()
+async def test_a_stop_reaches_the_turn_that_runs_and_no_other(stage: Stage) -> None:
+    async def hold(_: Turn, halt: asyncio.Future[StopReason]) -> None:
+        await halt
+
+    stage.answers.does = hold
+    assert not stage.lanes.stop(HERE)
+    await stage.ask(1, "long")
+    await eventually(lambda: stage.answers.order, 100)
+    assert not await stage.lanes.ended(HERE, 1)
+    assert not stage.lanes.stop(HERE, turn_id=99)
+    assert stage.lanes.stop(HERE)
+    assert not stage.lanes.stop(HERE)  # once
+    await stage.done()
+    assert stage.answers.halts == [StopReason.STOP]
+    assert await stage.lanes.ended(HERE, 0)
+
+
+@staged(most=1)
+async def test_who_finds_no_room_is_answered_when_there_is(stage: Stage) -> None:
+    gate = asyncio.Event()
+
+    async def hold(_: Turn, __: object) -> None:
+        await gate.wait()
+
+    stage.answers.does = hold
+    assert await stage.ask(1, "one", HERE)
+    assert not await stage.ask(2, "two", THERE)
+    gate.set()
+    await eventually(lambda: "end two" in stage.answers.order, 100)
+    assert await stage.states() == ["answered", "answered"]
+
+
+@staged()
+async def test_what_must_wait_is_tried_again_and_a_defect_ends_one_turn(stage: Stage) -> None:
+    times = []
+
+    async def wait(_: Turn, __: object) -> None:
+        times.append(asyncio.get_running_loop().time())
+        if len(times) == 1:
+            raise ReplyLater(30)
+        if len(times) == 2:
+            raise StoreTrouble("Writing to the database", "locked")
+        if len(times) == 3:
+            raise RuntimeError("a defect")
+
+    stage.answers.does = wait
+    await stage.ask(1, "patience")
+    await stage.done()
+    assert times[1] - times[0] >= 30
+    assert times[2] - times[1] >= AFTER_TROUBLE_SECONDS
+    assert len(times) == 3
+    assert await stage.states() == ["failed"]  # one sentence, since nothing cures a defect
+
+
+@staged()
+async def test_what_a_shutdown_breaks_off_goes_on_with_the_next_process(stage: Stage) -> None:
+    async def hold(_: Turn, halt: asyncio.Future[StopReason]) -> None:
+        await halt
+
+    stage.answers.does = hold
+    await stage.ask(1, "long")
+    await eventually(lambda: stage.answers.order, 100)
+    await stage.lanes.close(2)
+    assert stage.answers.halts == [StopReason.SHUTDOWN]
+    assert await stage.states() == ["running"]
+    assert await stage.ask(2, "too late")  # it waits in the store
+    assert len(stage.lanes) == 0
+    following = Stage(stage.store, 500)
+    await following.lanes.go_on()
+    await following.done()
+    assert following.answers.order[0] == "begin long"
+    assert await stage.states() == ["answered", "answered"]
+    await following.lanes.close(0.1)
+
+
+@staged()
+async def test_a_group_that_moves_is_broken_off_and_stays_open(stage: Stage) -> None:
+    group = ChatKey(-5)
+
+    async def hold(_: Turn, halt: asyncio.Future[StopReason]) -> None:
+        await halt
+
+    stage.answers.does = hold
+    await stage.ask(1, "in the group", group)
+    await eventually(lambda: stage.answers.order, 100)
+    await stage.lanes.drop(group.chat_id)
+    assert len(stage.lanes) == 0
+    assert await stage.states() == ["running"]
+
+
+@staged()
+async def test_a_turn_that_cannot_be_read_ends_no_other_chat(stage: Stage) -> None:
+    await stage.ask(1, "fine")
+    await stage.done()
+    async with stage.store.writing() as tx:
+        await queue.wait(tx, message(2, "odd"))
+        await tx.execute(update(turns).where(turns.c.id == 2).values(parts=[{"no": "part"}]))
+    stage.lanes.wake(HERE)
+    await eventually(lambda: HERE in stage.lanes._later, 100)
+    await stage.ask(3, "elsewhere", THERE)
+    await eventually(lambda: "end elsewhere" in stage.answers.order, 100)
