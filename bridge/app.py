@@ -13,7 +13,7 @@ from bridge.clients import coze_client, downloads, meet_telegram, telegram_bot, 
 from bridge.health import Health
 from bridge.housekeeping import keep_clean
 from bridge.metrics import Metrics
-from bridge.parts import Neighbours, Parts, bot_client, opened_store, parts
+from bridge.parts import Components, Connections, bot_client, opened_store, parts
 from bridge.relay.lanes import Lanes
 from bridge.settings import Settings
 from bridge.store import ownership
@@ -83,7 +83,7 @@ async def running(
             await ownership.claim(tx, bot.id, bot.username)
         files = await stack.enter_async_context(downloads(settings, bot))
         calls = await bot_client(settings, bot, store, metrics)
-        sides = Neighbours(coze=coze, calls=calls, downloads=files, polling=polling)
+        sides = Connections(coze=coze, calls=calls, downloads=files, polling=polling)
         has = await parts(settings, sides, controls or ProcessControls())
         context = has.context
         stack.push_async_callback(context.lanes.close, settings.bridge_grace_seconds)
@@ -114,7 +114,7 @@ async def running(
         )
 
 
-def _works(has: Parts, health: Health) -> dict[str, Callable[[], Coroutine[None, None, None]]]:
+def _works(has: Components, health: Health) -> dict[str, Callable[[], Coroutine[None, None, None]]]:
     """Return what goes on beside the polling until the bridge ends, by its name."""
     context, alarms = has.context, has.alarms
     store, pacer = context.store, context.calls.pacer

@@ -191,7 +191,7 @@ class ReplyState:
         return "\n\n".join(self.answers)
 
     def __repr__(self) -> str:
-        return f"Picture({len(self.text)} characters, note={self.note}, over={self.over})"
+        return f"ReplyState({len(self.text)} characters, note={self.note}, over={self.over})"
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.api.scheduler import Pacer
 from bridge.telegram.api.unwritable import UnwritableChats
-from bridge.telegram.commands.context import BotContext, Deployment, ProcessControls
-from bridge.telegram.commands.presentations import Presentations
-from bridge.telegram.files.deliver import FileDelivery
+from bridge.telegram.commands.agent_profiles import AgentProfiles
+from bridge.telegram.commands.context import BotContext, DeploymentConfig, ProcessControls
+from bridge.telegram.files.answer_files import FileDelivery
 from bridge.telegram.files.download import Downloads
 from bridge.telegram.files.fetch_url import UrlFetcher
 from bridge.telegram.questions.ask import QuestionOptions, Questions
@@ -43,7 +43,7 @@ from bridge.telegram.status import PollingHealth, StatusReader
 
 
 @dataclass(frozen=True, kw_only=True)
-class Neighbours:
+class Connections:
     """The connections to both sides, and what is known of them."""
 
     coze: Coze
@@ -53,7 +53,7 @@ class Neighbours:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class Components:
     """What the bridge is made of."""
 
     context: BotContext
@@ -100,7 +100,7 @@ async def bot_client(settings: Settings, bot: Bot, store: Store, metrics: Metric
     return calls
 
 
-async def parts(settings: Settings, sides: Neighbours, controls: ProcessControls) -> Parts:
+async def parts(settings: Settings, sides: Connections, controls: ProcessControls) -> Components:
     """Return everything that settles updates and answers turns. Raises StoreTrouble."""
     calls, store = sides.calls, sides.calls.store
     notices = NoticeQueue(calls.bot.id, calls, store)
@@ -139,15 +139,15 @@ async def parts(settings: Settings, sides: Neighbours, controls: ProcessControls
         people=people,
         questions=Questions(notices, store, lanes, limits, reactions, options),
         status=StatusReader(store, sides.coze, lanes, calls.pacer, sides.polling),
-        presentations=Presentations(sides.coze),
+        agent_profiles=AgentProfiles(sides.coze),
         deployment=deployment,
     )
-    return Parts(context=context, alarms=alarms, cards=cards, ignored=ignored, limits=limits)
+    return Components(context=context, alarms=alarms, cards=cards, ignored=ignored, limits=limits)
 
 
-def _deployment(settings: Settings, bot: Bot, controls: ProcessControls) -> Deployment:
+def _deployment(settings: Settings, bot: Bot, controls: ProcessControls) -> DeploymentConfig:
     default = settings.preferences
-    return Deployment(
+    return DeploymentConfig(
         home=agent_home(settings),
         default=replace(default, wake_word=default.wake_word or bot.first_name),
         features=Features(
@@ -162,7 +162,7 @@ def _deployment(settings: Settings, bot: Bot, controls: ProcessControls) -> Depl
 
 
 def _replies(
-    settings: Settings, sides: Neighbours, deployment: Deployment, reactions: Reactions
+    settings: Settings, sides: Connections, deployment: DeploymentConfig, reactions: Reactions
 ) -> ReplyFactory:
     """Return what the replies of turns are made of."""
     calls = sides.calls
@@ -180,8 +180,8 @@ def _replies(
 
 def _lanes(
     settings: Settings,
-    sides: Neighbours,
-    deployment: Deployment,
+    sides: Connections,
+    deployment: DeploymentConfig,
     alarms: Alarms,
     replies: ReplyFactory,
 ) -> Lanes:

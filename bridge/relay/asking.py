@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.coze.client import Coze
 from bridge.coze.conversations import create_conversation
 from bridge.coze.events import Event, Run
-from bridge.coze.follow import follow, rejoin
+from bridge.coze.follow_run import follow, rejoin
 from bridge.coze.runs import Question
 from bridge.errors import Happened, Retry
 from bridge.errors.coze import (
@@ -62,7 +62,7 @@ class Asking:
         A question that certainly did not reach Coze is asked again, after growing pauses. Raises
         the CozeTrouble that no pause cures.
         """
-        patience = Patience()
+        patience = RetryPolicy()
         while True:
             try:
                 async with aclosing(await self._attempt(run)) as events:
@@ -191,7 +191,7 @@ class Asking:
         run.run_began(began.id, conversation_id)
 
 
-class Patience:
+class RetryPolicy:
     """How often and how long to wait before asking again, by what went wrong."""
 
     def __init__(self) -> None:

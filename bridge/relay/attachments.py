@@ -46,7 +46,7 @@ class PreparedAttachments:
     """The files that the agent does not get."""
 
     def __repr__(self) -> str:
-        return f"Carried({len(self.uploads)} uploads, {len(self.texts)} texts)"
+        return f"PreparedAttachments({len(self.uploads)} uploads, {len(self.texts)} texts)"
 
     @property
     def files(self) -> tuple[tuple[str, str], ...]:

@@ -38,7 +38,7 @@ RUN_ID_SECONDS = 10.0
 RUN_SECONDS = 900.0
 """How long a run may take in any case."""
 STILL_SECONDS = 30.0
-"""After so long without anything to read, people are run that the agent is still at it."""
+"""After so long without anything to read, people are told that the agent is still at it."""
 BREATHS = 50
 """Events after which others get their turn."""
 SHOW_SECONDS = 0.02
@@ -191,7 +191,7 @@ class Answering:
     async def _halted(
         self, run: RunInProgress, reply: Reply, hearing: asyncio.Task[None], halt: StopReason
     ) -> Outcome | None:
-        """End early. Coze is run first, and the stream closed then: that is its order."""
+        """End early. Coze is told first, and the stream closed then: that is its order."""
         if halt is StopReason.SHUTDOWN:
             await _heard_of(run, hearing, LAST_MOMENT_SECONDS)
             await _ended_task(hearing)

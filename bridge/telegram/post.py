@@ -60,7 +60,7 @@ Keyboard = tuple[tuple[Button, ...], ...]
 
 @dataclass(frozen=True)
 class PostContent:
-    """One picture of one post."""
+    """What one post shows."""
 
     content: Rendered
     keyboard: Keyboard = ()

@@ -26,7 +26,7 @@ from bridge.coze.conversations import (
 )
 from bridge.coze.events import Broke, Ended, read_event
 from bridge.coze.feedback import give_feedback
-from bridge.coze.follow import follow, rejoin
+from bridge.coze.follow_run import follow, rejoin
 from bridge.coze.regions import deployment
 from bridge.coze.runs import (
     Question,

@@ -9,7 +9,7 @@ from worlds import World, buttons, in_a_fast_world, troubles
 
 from bridge.clients import coze_client
 from bridge.coze.conversations import create_conversation
-from bridge.coze.follow import follow
+from bridge.coze.follow_run import follow
 from bridge.coze.runs import Question
 from bridge.errors.coze import AgentUnavailable
 from bridge.relay.progress import Progress

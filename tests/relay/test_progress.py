@@ -11,7 +11,7 @@ from bridge.coze.events import (
     Status,
 )
 from bridge.errors.coze import Busy, ConversationLost, QuotaGone, ServerTrouble, Unauthorized
-from bridge.relay.asking import Patience
+from bridge.relay.asking import RetryPolicy
 from bridge.relay.progress import Progress
 
 
@@ -87,7 +87,7 @@ def test_suggestions_come_once_and_only_with_the_end() -> None:
 
 
 def test_patience_depends_on_the_trouble() -> None:
-    patience = Patience()
+    patience = RetryPolicy()
     assert [patience.pause(ServerTrouble("x", "y")) for _ in range(3)] == [1.0, 2.0, None]
     assert [patience.pause(ConversationLost("x", "y")) for _ in range(2)] == [0.0, None]
     assert [patience.pause(Unauthorized("x", "y")) for _ in range(2)] == [0.0, None]

@@ -1,4 +1,4 @@
 """A turn's rows: how it is queued, what becomes of it, how it ends, and what it offers next.
 
-Imports `tables`, `engine` and `chats`.
+Imports `tables` and `chats`.
 """

@@ -171,7 +171,7 @@ class ApprovalCards:
             await chats.remember(tx, _fact(operator), name)
 
     async def _edited(self, operator: int, post: int, frame: PostContent) -> bool:
-        """Whether the card stands as it should; else it is gone. Raises Dropped, TelegramUnreachable."""
+        """Whether the card stands as it should; else it is gone. Raises FloodWait, TelegramUnreachable."""
         try:
             async with self._calls.pacer.slot(operator, Priority.STRANGER):
                 await self._calls.edit(ChatKey(operator), post, frame)

@@ -28,7 +28,7 @@ class Priority(IntEnum):
     COMMAND = 2
     """The answer to a command or a pressed button: it must go out, too."""
     INTERIM = 3
-    """A picture of an unfinished answer: a newer one will follow."""
+    """A state of an unfinished answer: a newer one will follow."""
     TYPING = 4
     BULK = 5
     """The same to everybody: it waits for all that people wait for."""

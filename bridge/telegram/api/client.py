@@ -82,7 +82,7 @@ class BotClient:
     ) -> int:
         """Send a post and return its message id; the slot was taken before.
 
-        `near` is a message of its topic. Raises ChatClosed, Dropped, Refused and
+        `near` is a message of its topic. Raises ChatClosed, FloodWait, ContentRejected and
         TelegramUnreachable, whose `happened` says whether it may stand there all the same.
         """
 
@@ -103,7 +103,7 @@ class BotClient:
     async def edit(self, key: ChatKey, post: int, frame: PostContent) -> None:
         """Show a frame in a post; the slot was taken before. Safe to repeat.
 
-        Raises PostGone, ChatClosed, Dropped, Refused and TelegramUnreachable.
+        Raises PostGone, ChatClosed, FloodWait, ContentRejected and TelegramUnreachable.
         """
 
         async def call(content: Rendered) -> None:
@@ -139,7 +139,7 @@ class BotClient:
     async def delete(self, key: ChatKey, post: int) -> None:
         """Delete a post; the slot was taken before. One that cannot be deleted is left.
 
-        Raises ChatClosed, Dropped and TelegramUnreachable. Safe to repeat.
+        Raises ChatClosed, FloodWait and TelegramUnreachable. Safe to repeat.
         """
         with suppress(PostGone, ContentRejected):
             await self.guarded(
@@ -154,7 +154,7 @@ class BotClient:
         """Turn a finished post into a rich message, without a new one and its notification.
 
         Raises RichImpossible when this server has no rich messages; PostGone, ChatClosed,
-        Dropped, Refused and TelegramUnreachable leave the post as it was.
+        FloodWait, ContentRejected and TelegramUnreachable leave the post as it was.
         """
 
         async def call() -> None:
@@ -177,7 +177,7 @@ class BotClient:
     async def draft(self, key: ChatKey, draft_id: int, content: Rendered) -> None:
         """Show a draft with a Stop button of Telegram's own; the slot was taken before.
 
-        Raises DraftsImpossible, ChatClosed, Dropped, Refused and TelegramUnreachable.
+        Raises DraftsImpossible, ChatClosed, FloodWait, ContentRejected and TelegramUnreachable.
         """
 
         async def call() -> None:
@@ -221,7 +221,7 @@ class BotClient:
     ) -> Search | None:
         """Show a frame in the message that is in doubt, if it stands; None when it is `over` first.
 
-        Raises ChatClosed, Dropped, TelegramUnreachable and StoreTrouble.
+        Raises ChatClosed, FloodWait, TelegramUnreachable and StoreTrouble.
         """
         return await self.look(
             key, lambda post: self.edit(key, post, frame), after, doubt, priority, over
@@ -238,7 +238,7 @@ class BotClient:
     ) -> Search | None:
         """Return the message that is in doubt, if it stands: the first that takes what is to be shown.
 
-        Raises ChatClosed, Dropped, TelegramUnreachable and StoreTrouble.
+        Raises ChatClosed, FloodWait, TelegramUnreachable and StoreTrouble.
         """
         looked: list[int] = []
         while True:
@@ -287,7 +287,7 @@ class BotClient:
     ) -> Result:
         """Make a call where something can be written, and remember where that is over.
 
-        Raises ChatClosed, ChatMoved, Dropped, Refused, PostGone and TelegramUnreachable.
+        Raises ChatClosed, ChatMoved, FloodWait, ContentRejected, PostGone and TelegramUnreachable.
         """
         why = self.unwritable.why(key)
         if why is not None:

@@ -167,7 +167,7 @@ def unreachable(doing: str, error: NetworkError) -> TelegramUnreachable:
 
 
 def _refusal(error: BadRequest) -> Exception:
-    """Return what a 400 means: the post, the chat or this one picture is beyond hope."""
+    """Return what a 400 means: the post, the chat or this content is beyond hope."""
     what = str(error).casefold()  # the library changes the case of the server's words
     if _GONE.search(what):
         return PostGone(what)

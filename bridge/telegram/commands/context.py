@@ -19,7 +19,7 @@ from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.callback_data import CallbackData, CancelAction, ShowUsers, encode
-from bridge.telegram.commands.presentations import Presentations
+from bridge.telegram.commands.agent_profiles import AgentProfiles
 from bridge.telegram.post import Button, Keyboard, PostContent, Rendered, seen, shortened
 from bridge.telegram.questions.ask import Questions
 from bridge.telegram.reply.features import Features
@@ -48,7 +48,7 @@ class ProcessControls:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deployment:
+class DeploymentConfig:
     """How this bridge was set up."""
 
     home: AgentAccount
@@ -75,8 +75,8 @@ class BotContext:
     people: People
     questions: Questions
     status: StatusReader
-    presentations: Presentations
-    deployment: Deployment
+    agent_profiles: AgentProfiles
+    deployment: DeploymentConfig
     broadcast_due: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be something to send to everybody."""
     arrived: Arrived | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from bridge.telegram.commands import people, privacy, settings
+from bridge.telegram.commands import basic, privacy, settings
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.commands.operators import access, agents, broadcast, control, quota, reports
 from bridge.telegram.updates.events import CommandCall
@@ -45,12 +45,12 @@ def description(name: str, language: str) -> str:
 
 
 COMMANDS: Mapping[str, Handler] = {
-    "start": people.start,
+    "start": basic.start,
     "help": show_help,
-    "new": people.new,
-    "ask": people.ask,
-    "stop": people.stop,
-    "retry": people.retry,
+    "new": basic.new,
+    "ask": basic.ask,
+    "stop": basic.stop,
+    "retry": basic.retry,
     "settings": settings.settings,
     "agent": settings.agent,
     "privacy": privacy.privacy,

@@ -73,7 +73,7 @@ async def send(
 ) -> tuple[int, Sequence[str]]:
     """Send it; the last message's id, and by what Telegram knows each file from now on.
 
-    The slot was taken before; `near` is a message of its topic. Raises what `Calls.judged` raises.
+    The slot was taken before; `near` is a message of its topic. Raises what `BotClient.guarded` raises.
     """
 
     async def call(place: Place) -> tuple[int, Sequence[str]]:
@@ -97,7 +97,7 @@ async def send(
 async def is_ours(calls: BotClient, key: ChatKey, post: int, caption: str) -> None:
     """Show a file's caption in a message: only a file of ours takes it.
 
-    Raises PostGone when it is none, and what else `Calls.judged` raises.
+    Raises PostGone when it is none, and what else `BotClient.guarded` raises.
     """
 
     async def call() -> None:

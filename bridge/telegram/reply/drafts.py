@@ -77,7 +77,7 @@ class Draft:
 
 
 def _new_id() -> int:
-    """Return the same id means that the text changed, another one that it is another text; never 0."""
+    """Return an id: the same one means that the text changed, another one another text; never 0."""
     return secrets.randbelow(2**31 - 1) + 1
 
 

@@ -12,13 +12,13 @@ from bridge.preferences import Preferences
 from bridge.relay.protocols import ReplyImpossible
 from bridge.store.engine import Store
 from bridge.telegram.api.client import BotClient
-from bridge.telegram.files.deliver import FileDelivery
+from bridge.telegram.files.answer_files import FileDelivery
 from bridge.telegram.files.send_once import FileSender
 from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.live import LiveReply
 from bridge.telegram.reply.options import reply_options
-from bridge.telegram.reply.outbox import ReplyOutbox
 from bridge.telegram.reply.reactions import Reactions
+from bridge.telegram.reply.reply_store import ReplyStore
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class ReplyFactory:
     features: Features
     default: Preferences
     reactions: Reactions
-    enclosing: FileDelivery
+    delivery: FileDelivery
 
     @asynccontextmanager
     async def open(self, turn: Turn) -> AsyncIterator[LiveReply]:
@@ -43,8 +43,8 @@ class ReplyFactory:
             turn,
             reply_options(turn, self.default, self.features),
             self.features,
-            ReplyOutbox(store, turn),
-            self.enclosing,
+            ReplyStore(store, turn),
+            self.delivery,
             FileSender(calls, store, turn),
         )
         self.reactions.clear(turn.chat, [part.message_id for part in turn.parts])

@@ -24,7 +24,7 @@ from bridge.telegram.api.errors import (
     PostGone,
     RichImpossible,
 )
-from bridge.telegram.files.deliver import FileDelivery
+from bridge.telegram.files.answer_files import FileDelivery
 from bridge.telegram.files.send_once import FileSender
 from bridge.telegram.markdown import rich
 from bridge.telegram.post import Keyboard, PostContent, Rendered
@@ -37,8 +37,8 @@ from bridge.telegram.reply.keyboards import judging, question_buttons, retry, ru
 from bridge.telegram.reply.layout import Layout
 from bridge.telegram.reply.newest import NewestState
 from bridge.telegram.reply.options import ReplyOptions, lateness
-from bridge.telegram.reply.outbox import ReplyOutbox
 from bridge.telegram.reply.posts import UNKNOWN, Posts
+from bridge.telegram.reply.reply_store import ReplyStore
 
 log = structlog.get_logger(__name__)
 LAST_CALL_SECONDS = 1.0
@@ -54,7 +54,7 @@ class LiveReply:
         turn: Turn,
         options: ReplyOptions,
         features: Features,
-        outbox: ReplyOutbox,
+        store: ReplyStore,
         delivery: FileDelivery,
         sender: FileSender,
     ) -> None:
@@ -64,8 +64,8 @@ class LiveReply:
         self._features = features
         self._turn = turn
         self._options = options
-        self._outbox = outbox
-        self._posts = Posts(calls, turn, outbox)
+        self._store = store
+        self._posts = Posts(calls, turn, store)
         self._newest = NewestState()
         late = lateness(turn, options.language, time.time())
         self._layout = Layout(
@@ -203,7 +203,7 @@ class LiveReply:
             return retry(self._turn.id, self._options.language)
         keyboard: Keyboard = ()
         if reply_state.suggestions and self._options.suggestions:
-            token = await self._outbox.offer(reply_state.suggestions)
+            token = await self._store.offer(reply_state.suggestions)
             keyboard = question_buttons(reply_state.suggestions, token)
         if self._options.judged and reply_state.answer_id and reply_state.note is None:
             keyboard += judging(self._turn.id)

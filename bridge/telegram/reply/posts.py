@@ -20,7 +20,7 @@ from bridge.telegram.api.scheduler import Slot
 from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
 from bridge.telegram.post import PostContent, Rendered
 from bridge.telegram.reply.layout import Edit, Remove, Send, Step, next_step
-from bridge.telegram.reply.outbox import ReplyOutbox
+from bridge.telegram.reply.reply_store import ReplyStore
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ UNKNOWN = PostContent(Rendered())
 class Posts:
     """One reply's posts in a chat. One call at a time: hold `calling` for it."""
 
-    def __init__(self, calls: BotClient, turn: Turn, ledger: ReplyOutbox) -> None:
+    def __init__(self, calls: BotClient, turn: Turn, store: ReplyStore) -> None:
         self.calling = asyncio.Lock()
         self.turn = turn
         self.ids = list(turn.posts)
@@ -46,7 +46,7 @@ class Posts:
         """Whether a copy of the first post may stand above it."""
         self._shown: list[PostContent | None] = [None] * len(turn.posts)
         self._calls = calls
-        self._ledger = ledger
+        self._store = store
         self._doubt: UnconfirmedSend | None = None
         """The next post, when its sending was begun and got no answer."""
         self._read = bool(turn.posts)
@@ -101,7 +101,7 @@ class Posts:
 
         `saying` says that it brings words of the agent.
 
-        Raises Dropped, Refused, TelegramUnreachable, StoreTrouble, ReplyLater and ReplyImpossible.
+        Raises FloodWait, ContentRejected, TelegramUnreachable, StoreTrouble, ReplyLater and ReplyImpossible.
         """
         try:
             match step:
@@ -114,7 +114,7 @@ class Posts:
                     await self._calls.delete(self.turn.chat, self.ids[-1])
                     self.ids.pop()
                     self._shown.pop()
-                    await self._ledger.changed(self.ids)
+                    await self._store.changed(self.ids)
         except PostGone as error:
             if isinstance(step, Send):
                 raise ContentRejected(str(error)) from error
@@ -152,7 +152,7 @@ class Posts:
     async def finish(self, wanted: Sequence[PostContent], *, saying: bool) -> None:
         """Make the calls until everything stands. Needs `calling`.
 
-        Raises Refused, StoreTrouble, ReplyImpossible, and ReplyLater when Telegram takes nothing
+        Raises ContentRejected, StoreTrouble, ReplyImpossible, and ReplyLater when Telegram takes nothing
         for a long while.
         """
         while self.next(wanted, final=True):
@@ -196,7 +196,7 @@ class Posts:
     ) -> bool:
         """Put the frame into the post that was begun before, if it stands. Needs `calling`.
 
-        Ends early when it is `over`. Raises Dropped, TelegramUnreachable, StoreTrouble and
+        Ends early when it is `over`. Raises FloodWait, TelegramUnreachable, StoreTrouble and
         ReplyImpossible.
         """
         if not await self.doubted() or self._doubt is None:
@@ -231,41 +231,41 @@ class Posts:
         self._plainly = True
 
     async def _send(self, frame: PostContent) -> int:
-        """Send a post; one whose sending is in doubt is looked for first: it is Dropped."""
+        """Send a post; one whose sending is in doubt is looked for first: that raises FloodWait."""
         place, begun = len(self.ids), time.time()
         if self._doubt is not None:
             raise FloodWait
-        earlier = await self._ledger.sending(place, anew=self._vain is not None)
+        earlier = await self._store.sending(place, anew=self._vain is not None)
         if earlier is not None:
-            self._doubt = UnconfirmedSend(self._ledger.cause(place), earlier.since, earlier.since)
+            self._doubt = UnconfirmedSend(self._store.cause(place), earlier.since, earlier.since)
             raise FloodWait
         try:
             return await self._calls.send(self.turn.chat, frame, self._reply_to(), **self._near())
         except TelegramUnreachable as trouble:
             if trouble.happened is Happened.NO:
-                await self._ledger.not_sent(place)
+                await self._store.not_sent(place)
             else:
-                self._doubt = UnconfirmedSend(self._ledger.cause(place), begun, time.time())
+                self._doubt = UnconfirmedSend(self._store.cause(place), begun, time.time())
             raise
         except (FloodWait, ContentRejected, PostGone, ChatClosed, ChatMoved):
-            await self._ledger.not_sent(place)
+            await self._store.not_sent(place)
             raise
 
     async def _stands(self, post: int, frame: PostContent) -> None:
         vain, self._vain = self._vain, None
         if vain is not None and vain.copied_by(post):
             self._copied = self._copied or not self.ids
-            await self._ledger.lost(len(self.ids))
+            await self._store.lost(len(self.ids))
         self.ids.append(post)
         self._shown.append(frame)
-        await self._ledger.sent(self.ids)
+        await self._store.sent(self.ids)
 
     async def _lose(self, step: Step) -> None:
         """Somebody deleted the post: nothing interim follows, the final text takes a new post."""
         self._lost = True
         if isinstance(step, Edit):
             del self.ids[step.place], self._shown[step.place]
-            await self._ledger.changed(self.ids)
+            await self._store.changed(self.ids)
 
     def _near(self) -> dict[str, int]:
         """In a topic, a message of it, which a post may answer to get there."""

@@ -1,4 +1,4 @@
-"""What goes with an answer, below its text: states and files that it links to, long code, speech.
+"""What goes with an answer, below its text: pictures and files that it links to, long code, speech.
 
 Links to what an agent made expire, so they are fetched when the answer is complete. Each call is
 written down before it is made: after a crash, what stands there is not sent again.
@@ -67,7 +67,7 @@ class FileDelivery:
 
     @asynccontextmanager
     async def of(
-        self, reply_state: ReplyState, posting: FileSender, speak_in: str | None
+        self, reply_state: ReplyState, sender: FileSender, speak_in: str | None
     ) -> AsyncIterator["AnswerFiles"]:
         """Give what goes with a final state; its temporary files are gone with the context.
 
@@ -80,12 +80,12 @@ class FileDelivery:
             if links or parts or (speak_in is not None and answer):
                 folder = _folder(stack)
             if folder is not None:
-                sent = await posting.sent({_digest(one.address): one.label for one in links})
+                sent = await sender.sent({_digest(one.address): one.label for one in links})
                 found = await self._all(links, folder, sent)
                 written = [_write(*pair, folder) for pair in enumerate(parts)]
                 found += [ReadyFile(one, one.key in sent) for one in written if one is not None]
             spoken = _SPEECH in sent
-            yield AnswerFiles(self, reply_state, found, posting, speak_in, folder, spoken=spoken)
+            yield AnswerFiles(self, reply_state, found, sender, speak_in, folder, spoken=spoken)
 
     async def _all(self, links: Sequence[Linked], folder: Path, sent: set[str]) -> list[ReadyFile]:
         """Get hold of what is linked, as far as that does not take too long."""
@@ -169,10 +169,10 @@ class AnswerFiles:
 
     def __init__(
         self,
-        maker: FileDelivery,
+        delivery: FileDelivery,
         reply_state: ReplyState,
         found: Sequence[ReadyFile],
-        posting: FileSender,
+        sender: FileSender,
         speak_in: str | None,
         folder: Path | None,
         *,
@@ -182,10 +182,10 @@ class AnswerFiles:
         self._spoken = spoken
         self._speak_in = speak_in
         self._folder = folder
-        self._maker = maker
+        self._delivery = delivery
         self._reply_state = reply_state
         self._found = list(found)
-        self._posting = posting
+        self._sender = sender
 
     @property
     def reply_state(self) -> ReplyState:
@@ -204,7 +204,7 @@ class AnswerFiles:
     async def send(self) -> bool:
         """Send what was not sent; False when something was refused, and stays a link.
 
-        Raises what `Posting.post` raises.
+        Raises what `FileSender.post` raises.
         """
         before = len(self._found)
         for batch in batches([one.file for one in self._found if not one.sent]):
@@ -223,8 +223,8 @@ class AnswerFiles:
             return True
         if self._folder is None:
             return False
-        await self._posting.act(ChatAction.RECORD_VOICE)
-        sound = await self._maker.speaking.spoken(text, self._speak_in)
+        await self._sender.act(ChatAction.RECORD_VOICE)
+        sound = await self._delivery.speaking.spoken(text, self._speak_in)
         if sound is None:
             return False
         path = self._folder / "voice.ogg"
@@ -234,19 +234,19 @@ class AnswerFiles:
             _complain(error)
             return False
         voice = OutgoingFile(_SPEECH, Shape.VOICE, "answer.ogg", path=path)
-        if await self._posting.post((voice,)) is not None:
+        if await self._sender.post((voice,)) is not None:
             return True
         document = replace(voice, shape=Shape.DOCUMENT)  # some people let nobody send them voice
-        return await self._posting.post((document,)) is not None
+        return await self._sender.post((document,)) is not None
 
     async def _send(self, batch: Batch) -> None:
         """Send it together; if Telegram does not take that, each as it can be taken."""
-        file_ids = await self._posting.post(batch)
+        file_ids = await self._sender.post(batch)
         if file_ids is not None:
-            await self._maker.note(batch, file_ids)
+            await self._delivery.note(batch, file_ids)
             return
         if any(one.file_id for one in batch):
-            await self._maker.forget(batch)
+            await self._delivery.forget(batch)
         for one in batch:
             if not await self._send_otherwise(one, alone=len(batch) == 1):
                 self._found = [each for each in self._found if each.file.key != one.key]
@@ -259,9 +259,9 @@ class AnswerFiles:
         for attempt in tries:
             if attempt.path is None:
                 break
-            file_ids = await self._posting.post((attempt,))
+            file_ids = await self._sender.post((attempt,))
             if file_ids is not None:
-                await self._maker.note((attempt,), file_ids)
+                await self._delivery.note((attempt,), file_ids)
                 return True
         return False
 

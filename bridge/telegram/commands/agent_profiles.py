@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 KNOWN_SECONDS = 600.0
 
 
-class Presentations:
+class AgentProfiles:
     """Reads what the makers of agents wrote about them."""
 
     def __init__(self, coze: Coze) -> None:

@@ -9,7 +9,7 @@ from bridge.store.outbox import Sent
 from bridge.store.turns import lifecycle, suggestions
 
 
-class ReplyOutbox:
+class ReplyStore:
     """The store, for one reply. Everything here raises StoreTrouble."""
 
     def __init__(self, store: Store, turn: Turn) -> None:
@@ -17,7 +17,7 @@ class ReplyOutbox:
         self._turn = turn
 
     async def sending(self, place: int, *, anew: bool = False) -> Sent | None:
-        """Return the post at that place goes out now; what is known of it if it was begun before."""
+        """Note that the post at that place goes out now; what is known of it if it was begun before."""
         async with self._store.writing() as tx:
             return await outbox.sending(tx, self.cause(place), self._turn.chat.chat_id, anew=anew)
 

@@ -27,7 +27,7 @@ async def start(context: BotContext, call: CommandCall) -> None:
         cause = Cause(f"{call.cause.name} hello", message.id, message.sender.id)
         await context.notices.send(message.chat, PostContent(Rendered(words)), cause)
         return
-    agent = await context.presentations.of(agent_id)
+    agent = await context.agent_profiles.of(agent_id)
     if agent is None or not agent.prologue.strip():
         await context.answer(call, "start.welcome")
         return
