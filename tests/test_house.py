@@ -186,6 +186,12 @@ def test_the_map_names_what_there_is() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
+    classes = {
+        node.name
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    } | {"OpenReply"}
     for page in (PROJECT / "docs" / "architecture.md", PROJECT / "CONTRIBUTING.md"):
         text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
         named = re.findall(r"`([^`\n]+)`", text)
@@ -193,6 +199,7 @@ def test_the_map_names_what_there_is() -> None:
         assert paths
         assert [one for one in paths if not (PROJECT / one).exists()] == []
         assert {one for one in named if re.fullmatch(r"test_\w+", one)} <= tests
+        assert {one for one in named if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", one)} <= classes
     assert (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8").count("\n") <= 250
 
 
