@@ -270,12 +270,8 @@ def test_every_language_has_the_same_sentences_with_the_same_gaps() -> None:
 
 def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources())
-    used = set(
-        re.findall(
-            r'"((?:trouble|reply|button|retry|stop|new|start|help|message|command|status|settings|judge|group|access|operators?|channels|agents|ask|file|speech|quota|users|chats|leave|confirm|errors|stats|audit|pause|loglevel|reload|broadcast|alarm|agent|privacy|forget)\.\w+)"',
-            code,
-        )
-    )
+    kinds = "|".join({key.partition(".")[0] for key in catalogues()["en"]})
+    used = set(re.findall(rf'"((?:{kinds})\.\w+)"', code))
     used |= {f"command.{name}" for name in (*COMMANDS, *OPERATOR_COMMANDS)}
     used |= {
         f"access.{state}{length}" for state in ("allowed", "denied") for length in ("", "_short")

@@ -133,7 +133,7 @@ class NoticeQueue:
         try:
             await self.calls.edit_quietly(key, post, frame)
         except ChatClosed as error:
-            log.info("chat closed", chat=key.chat_id, why=str(error))
+            log.info("edit dropped, chat closed", chat=key.chat_id, why=str(error))
 
     async def _send(self, notice: Notice, then: Callable[[], object]) -> None:
         """Send it until it stands or cannot, and write that down."""

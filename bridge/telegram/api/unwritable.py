@@ -48,7 +48,7 @@ class UnwritableChats:
         _, known = self._places.get(key, ("", float("-inf")))
         if since <= known:
             return
-        log.info("chat closed", chat=key.chat_id, thread=key.thread_id, why=why)
+        log.info("chat not writable", chat=key.chat_id, thread=key.thread_id, why=why)
         self._places[key] = (why, since)
         with suppress(StoreTrouble):  # then only this process knows
             async with self._store.writing() as tx:
@@ -70,7 +70,7 @@ class UnwritableChats:
     async def reopen(self, key: ChatKey) -> None:
         """It can be written to again."""
         if self._places.pop(key, None) is not None:
-            log.info("chat open again", chat=key.chat_id, thread=key.thread_id)
+            log.info("chat writable again", chat=key.chat_id, thread=key.thread_id)
             with suppress(StoreTrouble):
                 async with self._store.writing() as tx:
                     await chat_state.reopen(tx, key)
