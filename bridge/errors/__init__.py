@@ -169,7 +169,7 @@ class FileGone(TelegramTrouble):
     """Telegram does not give us a file (any more), or it is too large for bots."""
 
     sentence = "file.gone"
-    cure = "Nothing: the person was told."
+    cure = "Nothing to do: the person was told."
 
 
 class TelegramUnreachable(TelegramTrouble):

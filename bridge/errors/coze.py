@@ -109,7 +109,7 @@ class FileRefused(CozeTrouble):
     """Coze does not take this file: its type, its size, or what is in it."""
 
     sentence = "file.refused"
-    cure = "Nothing: the person was told. Coze's documentation lists the types that it takes."
+    cure = "Nothing to do: the person was told. Coze's documentation lists the types that it takes."
 
 
 class ToolsRefused(CozeTrouble):
@@ -209,4 +209,4 @@ class RunFailed(CozeTrouble):
 class NothingToAsk(CozeTrouble):
     """Of a message only files came, and none of them can reach the agent; `sentence` says why."""
 
-    cure = "Nothing: the person was told why."
+    cure = "Nothing to do: the person was told why."

@@ -33,9 +33,9 @@ async def _tried(coze: Coze, subject: str, permission: str, path: str, what: str
         cure = f"Give the token the permission {permission}, if people are to send them."
         return note(subject, f"{what} cannot be passed on", cure)
     except NotOffered:
-        return note(subject, f"this Coze takes no {what}", "Nothing; people are told so.")
+        return note(subject, f"this Coze takes no {what}", "Nothing to do; people are told so.")
     except CozeTrouble as trouble:
-        return note(subject, f"{what}: {said_by(trouble)}", trouble.cure)
+        return note(subject, f"uploads failed: {said_by(trouble)}", trouble.cure)
     return good(subject, f"{what} are passed on")
 
 

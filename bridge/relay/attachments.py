@@ -135,7 +135,9 @@ class Attachments:
                     _inline(attachment, text, carried)
                     return
             if not taken(attachment.name):
-                raise FileRefused("Passing on a file", "its type", sentence="file.type")
+                raise FileRefused(
+                    "Passing on a file", "Coze does not take its type", sentence="file.type"
+                )
             file_id = await self._patiently(lambda: upload(self._coze, path, attachment.name))
         async with self._store.writing() as tx:
             await uploads.uploaded(tx, self._place, attachment.key, file_id)

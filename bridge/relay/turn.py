@@ -241,19 +241,18 @@ class Answering:
             await lifecycle.forget_words(tx, turn.chat)
         tokens, seconds = (end.tokens_in, end.tokens_out), time.time() - turn.came_at
         self._metrics.settled(end.state.value, end.code, tokens, seconds)
-        log.info(
-            "turn settled",
-            turn=turn.id,
-            chat=turn.chat.chat_id,
-            state=end.state.value,
-            seconds=round(turn.late(time.time()), 1),
-            run=turn.run_id,
-            code=end.code,
-            log_id=end.log_id,
-            tokens_in=end.tokens_in,
-            tokens_out=end.tokens_out,
-            estimated=end.estimated,
-        )
+        facts = {
+            "turn": turn.id,
+            "chat": turn.chat.chat_id,
+            "seconds": round(turn.late(time.time()), 1),
+            "run": turn.run_id,
+            "code": end.code,
+            "log_id": end.log_id,
+            "tokens_in": end.tokens_in,
+            "tokens_out": end.tokens_out,
+            "estimated": end.estimated,
+        }
+        log.info(f"turn {end.state}", **{name: one for name, one in facts.items() if one})
 
     async def _begin_anew(self, run: RunInProgress) -> None:
         """Let the turn be asked again; what the run cost that was broken off counts."""

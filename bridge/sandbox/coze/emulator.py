@@ -26,7 +26,7 @@ from bridge.sandbox.journal import Journal
 
 PROLOGUE = (
     "Hi {{user_name}}! 👋 I am the sandbox agent. Ask me anything, or ask for a **long** answer, "
-    "a **table**, some **code**."
+    "a **table**, some **code**.\n\n您好！我是沙箱里的智能体，请随便问。"
 )
 SUGGESTED_QUESTIONS = (
     "Show me all of Markdown",
