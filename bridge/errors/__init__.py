@@ -118,7 +118,8 @@ class SettingsTrouble(Trouble):
     sentence = "trouble.inside"
 
     def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("Reading the settings", "; ".join(faults), cure="See .env.example.")
+        faults = tuple(one if one.endswith((".", "?")) else f"{one}." for one in faults)
+        super().__init__("Reading the settings", " ".join(faults), cure="See .env.example.")
         self.faults = faults
 
     def __str__(self) -> str:
