@@ -41,7 +41,7 @@ async def serving(
     port is taken.
     """
 
-    class _Bounded(_Impatient):
+    class _Bounded(_TimeoutProtocol):
         most = most_connections
 
     # The protocol is named so that asyncio sets TCP_NODELAY; else every answer takes 40 ms more.
@@ -90,7 +90,7 @@ def local_only(app: ASGIApp) -> ASGIApp:
     return guarded
 
 
-class _Impatient(H11Protocol):
+class _TimeoutProtocol(H11Protocol):
     """Ends connections on which no whole request comes, and takes only so many."""
 
     most = 0

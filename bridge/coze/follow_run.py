@@ -32,13 +32,7 @@ from bridge.coze.events import (
     Unknown,
     remark,
 )
-from bridge.coze.runs import (
-    Question,
-    list_run,
-    refuse_tools,
-    retrieve_run,
-    start_run,
-)
+from bridge.coze.runs import RunRequest, list_run, refuse_tools, retrieve_run, start_run
 from bridge.errors import Happened, Retry
 from bridge.errors.coze import (
     BadRequest,
@@ -68,7 +62,7 @@ class _Heard:
     text: bool = False
 
 
-def follow(coze: Coze, question: Question, *, stream: bool = True) -> AsyncGenerator[Event, None]:
+def follow(coze: Coze, question: RunRequest, *, stream: bool = True) -> AsyncGenerator[Event, None]:
     """Ask, and give every event until the run is over: the last one is `Ended`.
 
     Raises the CozeTrouble that kept the run from beginning; `happened` says whether it may
@@ -78,7 +72,7 @@ def follow(coze: Coze, question: Question, *, stream: bool = True) -> AsyncGener
 
 
 async def rejoin(
-    coze: Coze, question: Question, run_id: str | None, cause: CozeTrouble | None = None
+    coze: Coze, question: RunRequest, run_id: str | None, cause: CozeTrouble | None = None
 ) -> AsyncGenerator[Event, None]:
     """Finish a run that was asked before: by its id, or found by the question's mark.
 
@@ -99,7 +93,7 @@ async def rejoin(
         raise cause.with_(happened=Happened.YES) from lost
 
 
-async def _found(coze: Coze, question: Question, cause: CozeTrouble | None) -> str:
+async def _found(coze: Coze, question: RunRequest, cause: CozeTrouble | None) -> str:
     """Return the id of the question's run."""
     answered = cause is not None and not isinstance(cause, Interrupted)
     try:
@@ -125,7 +119,7 @@ def _asked(happened: Happened) -> Iterator[None]:
         raise trouble.with_(happened=happened) from trouble.__cause__
 
 
-async def _stream(coze: Coze, question: Question, *, stream: bool) -> AsyncGenerator[Event, None]:
+async def _stream(coze: Coze, question: RunRequest, *, stream: bool) -> AsyncGenerator[Event, None]:
     """Hear a stream; an answer that only says that the run began is followed by looking it up."""
     heard = _Heard()
     try:
@@ -184,7 +178,7 @@ def _after(trouble: CozeTrouble, heard: _Heard) -> CozeTrouble:
     return trouble if heard.began is None else trouble.with_(happened=Happened.YES)
 
 
-async def _close(coze: Coze, question: Question, heard: _Heard) -> AsyncGenerator[Event, None]:
+async def _close(coze: Coze, question: RunRequest, heard: _Heard) -> AsyncGenerator[Event, None]:
     """Yield the end of a stream that ended well: with a last look where it left doubts."""
     run = heard.ended or _whole(
         Run("", question.conversation_id, Status.COMPLETED), heard.began
@@ -199,7 +193,7 @@ async def _close(coze: Coze, question: Question, heard: _Heard) -> AsyncGenerato
 
 
 async def _recover(
-    coze: Coze, question: Question, heard: _Heard, error: CozeTrouble
+    coze: Coze, question: RunRequest, heard: _Heard, error: CozeTrouble
 ) -> AsyncGenerator[Event, None]:
     """Finish a run whose stream broke, found by its mark when its id was never heard."""
     if error.happened is not Happened.UNKNOWN:
@@ -300,7 +294,7 @@ async def _patiently_list(coze: Coze, conversation_id: str, run_id: str) -> list
     raise AssertionError("the last look returns or raises")
 
 
-async def find(coze: Coze, question: Question) -> str | None:
+async def find(coze: Coze, question: RunRequest) -> str | None:
     """Return the id of the run that answers the question, by the mark in its `meta_data`.
 
     None when Coze, asked several times, keeps no such question: it never arrived. Raises
@@ -330,7 +324,7 @@ async def find(coze: Coze, question: Question) -> str | None:
     return None
 
 
-def _may_be(message: RunMessage, question: Question) -> bool:
+def _may_be(message: RunMessage, question: RunRequest) -> bool:
     """Return whether a message without a mark may be the question; what its files say is not known here."""
     if message.kind is MessageKind.ANSWER:
         return False

@@ -24,7 +24,7 @@ _NO_TOOL = json.dumps({"error": "This tool is not available in this channel."})
 
 
 @dataclass(frozen=True)
-class Question:
+class RunRequest:
     """What a run is asked, and in whose memory."""
 
     agent_id: str
@@ -40,7 +40,7 @@ class Question:
         return f"Question(correlation_id={self.correlation_id!r}, {len(self.text)} characters)"
 
 
-def _body(question: Question, *, stream: bool) -> Json:
+def _body(question: RunRequest, *, stream: bool) -> Json:
     mark = {"turn": question.correlation_id}
     message = {
         "role": "user",
@@ -59,7 +59,7 @@ def _body(question: Question, *, stream: bool) -> Json:
     }
 
 
-def _content(question: Question) -> str:
+def _content(question: RunRequest) -> str:
     """Return the text, or with files a list as JSON: one text at most, and no text alone."""
     if not question.files:
         return question.text
@@ -68,7 +68,7 @@ def _content(question: Question) -> str:
 
 
 def start_run(
-    coze: Coze, question: Question, *, stream: bool = True
+    coze: Coze, question: RunRequest, *, stream: bool = True
 ) -> AbstractAsyncContextManager[AsyncIterator[Event]]:
     """Start a run and hear it as it goes. The conversation counts in the query only.
 

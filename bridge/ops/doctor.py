@@ -26,7 +26,7 @@ from bridge.errors.coze import (
     Unreachable,
 )
 from bridge.ops.doctor_files import check_files
-from bridge.ops.doctor_result import Finding, Health, bad, good, note, said_by
+from bridge.ops.doctor_result import Finding, Severity, bad, good, note, said_by
 from bridge.redaction import redacted
 from bridge.settings import Settings
 from bridge.store import inbox, migrate
@@ -264,7 +264,7 @@ async def _database(settings: Settings) -> Finding:
     return good("Database", "writable and migrated")
 
 
-_COLOURS = {Health.GOOD: "green", Health.WARNING: "yellow", Health.BAD: "red"}
+_COLOURS = {Severity.GOOD: "green", Severity.WARNING: "yellow", Severity.BAD: "red"}
 
 
 async def report(settings: Settings) -> bool:
@@ -276,7 +276,7 @@ async def report(settings: Settings) -> bool:
         console.print(f"  {finding.subject}: {redacted(finding.what)}", markup=False)
         if finding.cure:
             console.print(f"      {finding.cure}", markup=False)
-        well = well and finding.health is not Health.BAD
+        well = well and finding.health is not Severity.BAD
     console.print(
         "All is well." if well else "Fix what is marked bad, then run bridge doctor again."
     )

@@ -6,7 +6,7 @@ from enum import Enum
 from bridge.errors.coze import CozeTrouble
 
 
-class Health(Enum):
+class Severity(Enum):
     """How a check came out."""
 
     GOOD = "ok"
@@ -18,7 +18,7 @@ class Health(Enum):
 class Finding:
     """One line of the report."""
 
-    health: Health
+    health: Severity
     subject: str
     what: str
     cure: str = ""
@@ -26,17 +26,17 @@ class Finding:
 
 def good(subject: str, what: str) -> Finding:
     """Nothing to do."""
-    return Finding(Health.GOOD, subject, what)
+    return Finding(Severity.GOOD, subject, what)
 
 
 def bad(subject: str, what: str, cure: str) -> Finding:
     """Return the bridge cannot work like this."""
-    return Finding(Health.BAD, subject, what, cure)
+    return Finding(Severity.BAD, subject, what, cure)
 
 
 def note(subject: str, what: str, cure: str) -> Finding:
     """It works, but the operator should know."""
-    return Finding(Health.WARNING, subject, what, cure)
+    return Finding(Severity.WARNING, subject, what, cure)
 
 
 def said_by(trouble: CozeTrouble) -> str:

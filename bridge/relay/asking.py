@@ -12,7 +12,7 @@ from bridge.coze.client import Coze
 from bridge.coze.conversations import create_conversation
 from bridge.coze.events import Event, Run
 from bridge.coze.follow_run import follow, rejoin
-from bridge.coze.runs import Question
+from bridge.coze.runs import RunRequest
 from bridge.errors import Happened, Retry
 from bridge.errors.coze import (
     BadRequest,
@@ -95,15 +95,15 @@ class Asking:
         question = await self._question(run)
         return follow(self._coze, question, stream=self._stream)
 
-    def _of(self, run: RunInProgress, turn: Turn | None = None, user_id: str = "") -> Question:
+    def _of(self, run: RunInProgress, turn: Turn | None = None, user_id: str = "") -> RunRequest:
         """Return the question of the turn, or of an earlier one in its place."""
         turn, carried = turn or run.turn, run.attachments
         place = turn.conversation_id or ""
         text = prompt_of(turn, carried.texts if carried else None)
         files = carried.files if carried else ()
-        return Question(run.home.agent_id, user_id, place, text, turn.correlation_id, files)
+        return RunRequest(run.home.agent_id, user_id, place, text, turn.correlation_id, files)
 
-    async def _question(self, run: RunInProgress) -> Question:
+    async def _question(self, run: RunInProgress) -> RunRequest:
         """Return the question for Coze, written down as asked."""
         await self._carry(run)
         while True:
@@ -117,7 +117,7 @@ class Asking:
                         turn = await lifecycle.asking(tx, run.turn, chat.conversation_id)
                         break
             if left:
-                await self._let_go(run, left)
+                await self._end_lingering_runs(run, left)
             else:
                 await self._take_conversation(chat, home)
         run.asked(turn, home)
@@ -142,14 +142,14 @@ class Asking:
         run.attachments_refused()
         return True
 
-    async def _let_go(self, run: RunInProgress, left: Sequence[Turn]) -> None:
+    async def _end_lingering_runs(self, run: RunInProgress, left: Sequence[Turn]) -> None:
         """Have runs of earlier turns ended, or leave them alone in their conversation."""
         ended = [
             await end_lingering_run(self._coze, self._of(run, turn), turn.run_id) for turn in left
         ]
         async with self._store.writing() as tx:
             for turn in left:
-                await lifecycle.let_go(tx, turn.id)
+                await lifecycle.mark_run_over(tx, turn.id)
             if not all(ended):
                 await chats.clear_conversation(tx, run.turn.chat, run.turn.member_id)
                 run.conversation_renewed()

@@ -113,7 +113,7 @@ class Lanes:
 
         self._later[key] = asyncio.get_running_loop().call_later(seconds, now)
 
-    def hurry(self) -> None:
+    def retry_now(self) -> None:
         """What kept chats waiting is over: see to them now."""
         later, self._later = self._later, {}
         for key, timer in later.items():
@@ -122,7 +122,7 @@ class Lanes:
         if self._crowded:
             self._make_room_soon(0.0)
 
-    async def go_on(self) -> None:
+    async def resume_open(self) -> None:
         """Take up what is open in the store, as far as there is room. Raises StoreTrouble."""
         async with self._store.reading() as tx:
             keys = await lifecycle.open_chats(tx)
@@ -232,7 +232,7 @@ class Lanes:
     async def _make_room(self, seconds: float) -> None:
         try:
             await asyncio.sleep(seconds)
-            await self.go_on()
+            await self.resume_open()
         except StoreTrouble as trouble:
             log.error("resuming open chats failed", trouble=str(trouble))
             self._crowded = True

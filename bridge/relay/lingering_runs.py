@@ -6,7 +6,7 @@ import structlog
 
 from bridge.coze.client import Coze
 from bridge.coze.follow_run import find
-from bridge.coze.runs import Question, cancel_run, retrieve_run
+from bridge.coze.runs import RunRequest, cancel_run, retrieve_run
 from bridge.errors import Happened, Retry
 from bridge.errors.coze import (
     ConversationLost,
@@ -23,7 +23,7 @@ CANCEL_PAUSES = (1.0, 2.0)
 """Seconds between tries to cancel a run that Coze fails to cancel."""
 
 
-async def end_lingering_run(coze: Coze, question: Question, run_id: str | None) -> bool:
+async def end_lingering_run(coze: Coze, question: RunRequest, run_id: str | None) -> bool:
     """See to it that the run of a settled turn is over; one that still goes is cancelled.
 
     False when that cannot be had: then its conversation is no place for another question. Raises

@@ -100,7 +100,7 @@ async def counting(tx: AsyncConnection, key: ChatKey) -> Preferences:
     return own.over(await preferences(tx, key.whole)) if key.thread_id else own
 
 
-async def entitle(tx: AsyncConnection, key: ChatKey, title: str) -> None:
+async def set_title(tx: AsyncConnection, key: ChatKey, title: str) -> None:
     """Remember what a group is called."""
     await ensure_chat(tx, key)
     await tx.execute(update(chats).where(*_here(key)).values(title=title))

@@ -28,14 +28,7 @@ from bridge.coze.events import Broke, Ended, read_event
 from bridge.coze.feedback import give_feedback
 from bridge.coze.follow_run import follow, rejoin
 from bridge.coze.regions import deployment
-from bridge.coze.runs import (
-    Question,
-    cancel_run,
-    list_run,
-    refuse_tools,
-    retrieve_run,
-    start_run,
-)
+from bridge.coze.runs import RunRequest, cancel_run, list_run, refuse_tools, retrieve_run, start_run
 from bridge.coze.sse import Decoder, EventTooLarge, ServerSentEvent
 from bridge.errors.coze import CozeTrouble
 from bridge.model import Outcome, ReplyState, State
@@ -45,7 +38,7 @@ from bridge.sandbox.coze.scripts import SCRIPTS
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Event, Raw, Step, ending, fixed
 from bridge.store.turns.outcome_json import dump, load
 
-QUESTION = Question("74", "user", "9", "hello", "mark")
+QUESTION = RunRequest("74", "user", "9", "hello", "mark")
 LONGEST_BYTES = 12_000
 DEEP = 100_000
 ODD_JSON: Sequence[object] = (
@@ -91,7 +84,7 @@ def recorded() -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
             for name in SCRIPTS:
                 world.coze.use(name)
                 place = await create_conversation(coze, world.variables["COZE_BOT_ID"])
-                question = Question(
+                question = RunRequest(
                     world.variables["COZE_BOT_ID"], "user", place.id, "hello", f"mark {name}"
                 )
                 with suppress(CozeTrouble):

@@ -10,7 +10,7 @@ from worlds import World, buttons, in_a_fast_world, troubles
 from bridge.clients import coze_client
 from bridge.coze.conversations import create_conversation
 from bridge.coze.follow_run import follow
-from bridge.coze.runs import Question
+from bridge.coze.runs import RunRequest
 from bridge.errors.coze import AgentUnavailable
 from bridge.relay.progress import Progress
 from bridge.sandbox.coze import fixed, saying
@@ -249,7 +249,7 @@ async def test_a_run_without_a_stream_is_heard_whether_it_is_streamed_or_not(
     world.coze.use(saying(WHOLE))
     async with coze_client(world.settings) as coze:
         made = await create_conversation(coze, world.settings.coze_bot_id)
-        question = Question(world.settings.coze_bot_id, "u", made.id, "hello", "mark")
+        question = RunRequest(world.settings.coze_bot_id, "u", made.id, "hello", "mark")
         progress = Progress()
         async with aclosing(follow(coze, question, stream=False)) as events:
             async for event in events:

@@ -289,7 +289,7 @@ async def test_what_is_too_long_in_the_units_of_telegram_is_said_or_cut(world: W
         async with app.store.writing() as tx:
             for number in range(1, 40):
                 await chats.ensure_chat(tx, ChatKey(-number))
-                await chats.entitle(tx, ChatKey(-number), "🎉" * 128)
+                await chats.set_title(tx, ChatKey(-number), "🎉" * 128)
         assert "🎉" in (await said(world, ann, "/chats")).text
         assert not [call for call in world.telegram.calls if call.status == 400
                     and call.method == "sendMessage"]  # fmt: skip

@@ -6,7 +6,7 @@ from fast import run_fast
 from worlds import World, a_world, in_a_fast_world
 
 from bridge.ops.doctor import examine
-from bridge.ops.doctor_result import Finding, Health
+from bridge.ops.doctor_result import Finding, Severity
 from bridge.redaction import redacted
 from bridge.settings.environment import settings_from
 
@@ -22,8 +22,8 @@ async def told_by(world: World, **variables: str) -> str:
 
 
 def bad(findings: list[Finding]) -> list[tuple[str, str]]:
-    assert all(finding.cure for finding in findings if finding.health is Health.BAD)
-    return [(one.subject, one.what) for one in findings if one.health is Health.BAD]
+    assert all(finding.cure for finding in findings if finding.health is Severity.BAD)
+    return [(one.subject, one.what) for one in findings if one.health is Severity.BAD]
 
 
 @in_a_fast_world
@@ -133,7 +133,7 @@ def test_a_jwt_of_another_region(tmp_path: Path) -> None:
         async with a_world(tmp_path, jwt=True) as world:
             assert bad(await examined(world)) == []
             findings = await examined(world, COZE_JWT_OAUTH_AUDIENCE="api.coze.cn")
-            cures = [one.cure for one in findings if one.health is Health.BAD]
+            cures = [one.cure for one in findings if one.health is Severity.BAD]
             assert any("COZE_API_BASE is the region" in cure for cure in cures)
 
     run_fast(journey())

@@ -194,7 +194,7 @@ async def test_what_a_shutdown_breaks_off_goes_on_with_the_next_process(stage: S
     assert await stage.ask(2, "too late")  # it waits in the store
     assert len(stage.lanes) == 0
     following = Stage(stage.store, 500)
-    await following.lanes.go_on()
+    await following.lanes.resume_open()
     await following.done()
     assert following.answers.order[0] == "begin long"
     assert await stage.states() == ["answered", "answered"]

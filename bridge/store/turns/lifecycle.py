@@ -185,7 +185,7 @@ async def lingering(tx: AsyncConnection, key: ChatKey, conversation_id: str) -> 
     return [turn for turn in found if turn.state.settled]
 
 
-async def let_go(tx: AsyncConnection, turn_id: int) -> None:
+async def mark_run_over(tx: AsyncConnection, turn_id: int) -> None:
     """Write down that the turn's run is over, or no longer in anybody's way."""
     await change(tx, turn_id, run_may_continue=False)
 

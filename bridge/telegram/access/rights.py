@@ -14,7 +14,7 @@ from telegram.error import TelegramError
 
 from bridge.model import ChatKey, Sender
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.pacing import Family
+from bridge.telegram.api.pacing import BudgetKind
 from bridge.telegram.api.scheduler import Pacer
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class Rights:
         if now - at < KNOWN_SECONDS:
             return known
         try:
-            async with self._pacer.slot(0, Priority.COMMAND, family=Family.FREE):
+            async with self._pacer.slot(0, Priority.COMMAND, family=BudgetKind.FREE):
                 member = await self._bot.get_chat_member(chat_id, person_id)
         except TelegramError as error:
             log.warning("administrator lookup failed", chat=chat_id, error=type(error).__name__)

@@ -112,7 +112,7 @@ class Window:
             self._times.appendleft(float("-inf"))
 
 
-class Closable:
+class FloodWaitState:
     """Somewhere that Telegram may want silence for a while."""
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class Closable:
         self.slow_until = self.closed_until + AFTER_PENALTY_SECONDS
 
 
-class Budget(Closable):
+class Budget(FloodWaitState):
     """One chat's budget of sends and edits."""
 
     def __init__(self, limits: Limits, now: float) -> None:
@@ -196,7 +196,7 @@ class ActionLimits:
 ACTIONS = ActionLimits()
 
 
-class Actions(Closable):
+class ActionBudget(FloodWaitState):
     """One chat's budget of typing and drafts."""
 
     def __init__(self, limits: ActionLimits = ACTIONS) -> None:

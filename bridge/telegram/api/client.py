@@ -38,7 +38,7 @@ from bridge.telegram.api.errors import (
     seconds,
     with_error_mapping,
 )
-from bridge.telegram.api.pacing import Family
+from bridge.telegram.api.pacing import BudgetKind
 from bridge.telegram.api.payload import entities, markup, shown
 from bridge.telegram.api.placement import STALE_SECONDS, Placement
 from bridge.telegram.api.scheduler import Pacer
@@ -264,7 +264,7 @@ class BotClient:
     async def answer_callback(self, query_id: str, text: str | None = None) -> None:
         """Answer a pressed button: Telegram shows it as waiting until then."""
         try:
-            async with self.pacer.slot(0, Priority.COMMAND, family=Family.FREE):
+            async with self.pacer.slot(0, Priority.COMMAND, family=BudgetKind.FREE):
                 await self.bot.answer_callback_query(query_id, text)
         except TelegramError as error:
             log.debug("callback not answered", error=str(error))
@@ -319,7 +319,7 @@ class BotClient:
 
     async def react(self, key: ChatKey, message_id: int, emoji: str) -> None:
         """Put our reaction under somebody's message, or take it away; no matter if that fails."""
-        async with self.pacer.slot(0, Priority.COMMAND, family=Family.FREE):
+        async with self.pacer.slot(0, Priority.COMMAND, family=BudgetKind.FREE):
             await self._quietly(
                 key,
                 lambda: self.bot.set_message_reaction(key.chat_id, message_id, emoji or None),

@@ -179,8 +179,8 @@ class _Sending:
         self._store = store
         self._notice = notice
         begun = notice.begun
-        self._doubt = None if begun is None else UnconfirmedSend(notice.cause, begun, begun)
-        self._vain: Search | None = None
+        self._unconfirmed = None if begun is None else UnconfirmedSend(notice.cause, begun, begun)
+        self._failed_search: Search | None = None
 
     async def attempt(self, lock: asyncio.Lock) -> int | None:
         """Send it once, unless it stands already; the message in which it stands.
@@ -190,19 +190,21 @@ class _Sending:
         """
         notice, key = self._notice, self._notice.chat
         priority, frame = Priority(notice.priority), _load(notice.content)
-        if self._doubt is not None:
-            await asyncio.sleep(self._doubt.wait(time.time()))
+        if self._unconfirmed is not None:
+            await asyncio.sleep(self._unconfirmed.wait(time.time()))
             near = notice.near_id
-            self._vain = await self._calls.find(key, frame, near, self._doubt, priority)
-            if self._vain is not None and self._vain.post is not None:
-                return self._vain.post
-            self._doubt = None
+            self._failed_search = await self._calls.find(
+                key, frame, near, self._unconfirmed, priority
+            )
+            if self._failed_search is not None and self._failed_search.post is not None:
+                return self._failed_search.post
+            self._unconfirmed = None
         async with lock, self._calls.pacer.slot(key.chat_id, priority, new=True):
             async with self._store.writing() as tx:
                 if not await outbox.begin(tx, notice.cause):
                     return None
             post = await self._send(frame)
-        if self._vain is not None and self._vain.copied_by(post):
+        if self._failed_search is not None and self._failed_search.copied_by(post):
             async with self._store.writing() as tx:
                 await outbox.lost(tx, notice.cause, key.chat_id)
         return post
@@ -213,7 +215,7 @@ class _Sending:
             return await self._calls.send(notice.chat, frame, near=notice.near_id or None)
         except TelegramUnreachable as trouble:
             if trouble.happened is not Happened.NO:
-                self._doubt = UnconfirmedSend(notice.cause, begun, time.time())
+                self._unconfirmed = UnconfirmedSend(notice.cause, begun, time.time())
             raise
 
 

@@ -9,9 +9,9 @@ from itertools import count
 from bridge.telegram.api.budget import (
     GROUP,
     PRIVATE,
-    Actions,
+    ActionBudget,
     Budget,
-    Closable,
+    FloodWaitState,
     Limits,
     Priority,
     Window,
@@ -41,7 +41,7 @@ _INSTANT = 1e-6
 """Seconds that are nothing: sums of them are not exact."""
 
 
-class Family(Enum):
+class BudgetKind(Enum):
     """Which budget a call is counted in."""
 
     MESSAGE = "message"
@@ -60,7 +60,7 @@ class Ticket:
     """Since when there is something to say: the oldest unseen text goes first."""
     number: int
     chat_id: int = field(compare=False, default=0)
-    family: Family = field(compare=False, default=Family.MESSAGE)
+    family: BudgetKind = field(compare=False, default=BudgetKind.MESSAGE)
     new: bool = field(compare=False, default=False)
     """Whether it makes a new message."""
     count: int = field(compare=False, default=1)
@@ -71,7 +71,7 @@ class Ticket:
 class _Chat:
     """One chat's budget in one family, and who waits for it."""
 
-    def __init__(self, budget: Budget | Actions | None) -> None:
+    def __init__(self, budget: Budget | ActionBudget | None) -> None:
         self.budget = budget
         self.waiting: list[Ticket] = []
         self.place = 0
@@ -84,7 +84,7 @@ class _Chat:
         return self.waiting[0] if self.waiting else None
 
 
-_Key = tuple[int, Family]
+_Key = tuple[int, BudgetKind]
 
 
 class Pacing:
@@ -92,7 +92,7 @@ class Pacing:
 
     def __init__(self, private: Limits = PRIVATE, group: Limits = GROUP) -> None:
         self.in_flight = 0
-        self._bot = Closable()
+        self._bot = FloodWaitState()
         self._limits = (private, group)
         self._chats: dict[_Key, _Chat] = {}
         self._new = Window(MOST_NEW_A_SECOND, SECOND)
@@ -110,7 +110,7 @@ class Pacing:
         chat_id: int,
         priority: Priority,
         *,
-        family: Family = Family.MESSAGE,
+        family: BudgetKind = BudgetKind.MESSAGE,
         new: bool = False,
         count: int = 1,
         since: float | None = None,
@@ -148,7 +148,7 @@ class Pacing:
             waits.append(self._new_wait(now, self._ready[1][0][0]))
         return max(_INSTANT, min(waits)) if waits else None
 
-    def at_once(self, now: float, chat_id: int, priority: Priority, family: Family) -> bool:
+    def at_once(self, now: float, chat_id: int, priority: Priority, family: BudgetKind) -> bool:
         """Count a call that goes out now, if it may; it never waits."""
         chat = self._chat(now, (chat_id, family))
         if self.silence(now, chat_id) or chat.first() or chat.budget is None:
@@ -183,14 +183,14 @@ class Pacing:
 
     def silenced(self, now: float, chat_id: int, seconds: float) -> None:
         """Nothing goes into the chat for so many seconds."""
-        for family in (Family.MESSAGE, Family.ACTION):
+        for family in (BudgetKind.MESSAGE, BudgetKind.ACTION):
             budget = self._chat(now, (chat_id, family)).budget
             if budget is not None:
                 budget.refused(now, seconds)
 
     def silence(self, now: float, chat_id: int) -> float:
         """Return for how many seconds Telegram still wants silence in the chat; 0 for none."""
-        budget = self._chat(now, (chat_id, Family.MESSAGE)).budget
+        budget = self._chat(now, (chat_id, BudgetKind.MESSAGE)).budget
         until = budget.closed_until if budget else now
         return max(0.0, until - now, self._bot.closed_until - now)
 
@@ -199,7 +199,7 @@ class Pacing:
         return {
             chat_id: chat.budget.closed_until - now
             for (chat_id, family), chat in self._chats.items()
-            if family is Family.MESSAGE and chat.budget and chat.budget.closed_until > now
+            if family is BudgetKind.MESSAGE and chat.budget and chat.budget.closed_until > now
         }
 
     def left(self, now: float) -> dict[int, float]:
@@ -210,7 +210,7 @@ class Pacing:
 
     def grows(self, now: float, chat_id: int, by: int) -> None:
         """One reply more, or one less, is growing in the chat."""
-        budget = self._chat(now, (chat_id, Family.MESSAGE)).budget
+        budget = self._chat(now, (chat_id, BudgetKind.MESSAGE)).budget
         if isinstance(budget, Budget):
             budget.replies += by
 
@@ -276,11 +276,11 @@ class Pacing:
         }
         self._forget_at = max(IDLE_CHATS, 2 * len(self._chats))
 
-    def _budget(self, now: float, key: _Key) -> Budget | Actions | None:
+    def _budget(self, now: float, key: _Key) -> Budget | ActionBudget | None:
         chat_id, family = key
-        if family is Family.FREE:
+        if family is BudgetKind.FREE:
             return None
-        if family is Family.ACTION:
-            return Actions()
+        if family is BudgetKind.ACTION:
+            return ActionBudget()
         private, group = self._limits
         return Budget(private if chat_id > 0 else group, now)

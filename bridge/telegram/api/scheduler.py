@@ -15,7 +15,7 @@ from bridge.telegram.api.budget import (
     Limits,
     Priority,
 )
-from bridge.telegram.api.pacing import Family, Pacing, Ticket
+from bridge.telegram.api.pacing import BudgetKind, Pacing, Ticket
 
 
 class Slot:
@@ -43,7 +43,7 @@ class Pacer:
         chat_id: int,
         priority: Priority,
         *,
-        family: Family = Family.MESSAGE,
+        family: BudgetKind = BudgetKind.MESSAGE,
         new: bool = False,
         count: int = 1,
         since: float | None = None,
@@ -72,7 +72,7 @@ class Pacer:
     def may_type(self, chat_id: int) -> bool:
         """Count a typing action that may go at once; False: leave it, it is never waited for."""
         return self._pacing.at_once(
-            asyncio.get_running_loop().time(), chat_id, Priority.TYPING, Family.ACTION
+            asyncio.get_running_loop().time(), chat_id, Priority.TYPING, BudgetKind.ACTION
         )
 
     def refused(self, chat_id: int, retry_after: float) -> None:

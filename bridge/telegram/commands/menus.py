@@ -13,7 +13,7 @@ from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.pacing import Family
+from bridge.telegram.api.pacing import BudgetKind
 from bridge.telegram.api.scheduler import Pacer
 from bridge.telegram.commands.table import COMMANDS, OPERATOR_COMMANDS, description
 from bridge.texts import DEFAULT, catalogues
@@ -84,7 +84,7 @@ class Menus:
         scope = BotCommandScopeChat(person) if person is not None else None
         commands = [BotCommand(name, words) for name, words in (menu or {}).items()]
         try:
-            async with self._pacer.slot(0, Priority.INTERIM, family=Family.FREE):
+            async with self._pacer.slot(0, Priority.INTERIM, family=BudgetKind.FREE):
                 if menu is None:
                     await self._bot.delete_my_commands(scope, tag)
                 else:

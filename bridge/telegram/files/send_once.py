@@ -32,7 +32,7 @@ class FileSender:
         self._lead = (
             f"turn {turn.id} {turn.correlation_id} files "  # a turn that begins anew has new files
         )
-        self._doubt: UnconfirmedSend | None = None
+        self._unconfirmed: UnconfirmedSend | None = None
         """Of files whose sending got no answer."""
 
     async def act(self, action: str) -> None:
@@ -55,7 +55,7 @@ class FileSender:
 
     async def _stood(self, begun: Sent, caption: str, count: int) -> bool:
         """Return whether files stand there that an earlier process began to send."""
-        self._doubt = UnconfirmedSend(begun.cause, begun.since, begun.since)
+        self._unconfirmed = UnconfirmedSend(begun.cause, begun.since, begun.since)
         if await self._until_done(begun.cause, lambda: self._stands(caption, count)):
             return True
         await self._not_sent(begun.cause)
@@ -98,26 +98,26 @@ class FileSender:
                 post, file_ids = await send(self._calls, key, batch, near)
             except TelegramUnreachable as trouble:
                 if trouble.happened is not Happened.NO:
-                    self._doubt = UnconfirmedSend(cause, begun, time.time())
+                    self._unconfirmed = UnconfirmedSend(cause, begun, time.time())
                 raise
         await self._note(cause, post)
         return file_ids
 
     async def _stands(self, caption: str, count: int) -> bool:
         """Return whether files whose sending got no answer stand there: then that is written down."""
-        if self._doubt is None:
+        if self._unconfirmed is None:
             return False
-        await asyncio.sleep(self._doubt.wait(time.time()))
+        await asyncio.sleep(self._unconfirmed.wait(time.time()))
         key = self._turn.chat
         after = self._turn.posts[-1] if self._turn.posts else self._turn.parts[-1].message_id
         found = await self._calls.look(
             key,
             lambda post: is_ours(self._calls, key, post, caption),
             after,
-            self._doubt,
+            self._unconfirmed,
             Priority.FINAL,
         )
-        cause, self._doubt = self._doubt.cause, None
+        cause, self._unconfirmed = self._unconfirmed.cause, None
         if found is None or found.post is None:
             return False
         log.info("unconfirmed files found", turn=self._turn.id)
@@ -130,6 +130,6 @@ class FileSender:
 
     async def _not_sent(self, cause: str) -> None:
         """Write down that files certainly do not stand there, unless they may all the same."""
-        if self._doubt is None:
+        if self._unconfirmed is None:
             async with self._store.writing() as tx:
                 await outbox.not_sent(tx, cause)

@@ -48,7 +48,7 @@ async def change(context: BotContext, standing: MembershipChange) -> None:
         return
     if standing.title:
         async with context.store.writing() as tx:
-            await chats.entitle(tx, key, standing.title)
+            await chats.set_title(tx, key, standing.title)
     await context.calls.unwritable.reopen(key)
     if standing.is_admin:
         await context.calls.unwritable.reopen_topics(key)

@@ -16,7 +16,7 @@ from bridge.model import ChatKey
 from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import ChatClosed, ContentRejected, DraftsImpossible, FloodWait
-from bridge.telegram.api.pacing import Family
+from bridge.telegram.api.pacing import BudgetKind
 from bridge.telegram.post import Rendered
 from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.growth import Growth
@@ -95,7 +95,7 @@ async def grow_by_drafts(growth: Growth, draft: Draft) -> None:
         if growth.unfinished(full_only=True):  # a full post is a message already
             await growth.advance(Priority.INTERIM, full_only=True)
             draft.renew()
-        slot = posts.slot(Priority.INTERIM, family=Family.ACTION, since=newest.unseen_since)
+        slot = posts.slot(Priority.INTERIM, family=BudgetKind.ACTION, since=newest.unseen_since)
         async with slot as taken:
             since, wanted = newest.take(), growth.wanted()
             content = wanted[-1].content if wanted else Rendered()

@@ -15,7 +15,7 @@ from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.deliver import deliver, postponed
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
-from bridge.telegram.api.pacing import Family
+from bridge.telegram.api.pacing import BudgetKind
 from bridge.telegram.api.scheduler import Slot
 from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
 from bridge.telegram.post import PostContent, Rendered
@@ -47,13 +47,13 @@ class Posts:
         self._shown: list[PostContent | None] = [None] * len(turn.posts)
         self._calls = calls
         self._store = store
-        self._doubt: UnconfirmedSend | None = None
+        self._unconfirmed: UnconfirmedSend | None = None
         """The next post, when its sending was begun and got no answer."""
         self._read = bool(turn.posts)
         """Whether words of the agent stand there."""
         self._ended_at: float | None = None
         """When the last text came that does not stand yet; on the loop's clock."""
-        self._vain: Search | None = None
+        self._failed_search: Search | None = None
         """A search for it that found nothing."""
 
     @property
@@ -88,7 +88,7 @@ class Posts:
         priority: Priority,
         *,
         new: bool = False,
-        family: Family = Family.MESSAGE,
+        family: BudgetKind = BudgetKind.MESSAGE,
         since: float | None = None,
     ) -> AbstractAsyncContextManager[Slot]:
         """Return the right to make one call in the chat, for a text that came then (loop's clock)."""
@@ -181,10 +181,10 @@ class Posts:
 
     async def doubted(self) -> bool:
         """Return whether a post was begun of which nobody knows whether it stands; not too early to look."""
-        if self._doubt is None:
+        if self._unconfirmed is None:
             return False
-        await asyncio.sleep(self._doubt.wait(time.time()))
-        return self._doubt is not None
+        await asyncio.sleep(self._unconfirmed.wait(time.time()))
+        return self._unconfirmed is not None
 
     async def found(
         self,
@@ -199,23 +199,23 @@ class Posts:
         Ends early when it is `over`. Raises FloodWait, TelegramUnreachable, StoreTrouble and
         ReplyImpossible.
         """
-        if not await self.doubted() or self._doubt is None:
+        if not await self.doubted() or self._unconfirmed is None:
             return False
         after = self.ids[-1] if self.ids else self.turn.parts[-1].message_id
         try:
             found = await self._calls.find(
-                self.turn.chat, frame, after, self._doubt, priority, over
+                self.turn.chat, frame, after, self._unconfirmed, priority, over
             )
         except (ChatClosed, ChatMoved) as error:
             raise self._postponed(error) from error
         if found is None:
             return False
-        self._doubt = None
+        self._unconfirmed = None
         log.info(
             "searched for an unconfirmed post", turn=self.turn.id, found=found.post is not None
         )
         if found.post is None:
-            self._vain = found
+            self._failed_search = found
             return False
         await self._stands(found.post, frame)
         self._count_first(saying)
@@ -233,11 +233,13 @@ class Posts:
     async def _send(self, frame: PostContent) -> int:
         """Send a post; one whose sending is in doubt is looked for first: that raises FloodWait."""
         place, begun = len(self.ids), time.time()
-        if self._doubt is not None:
+        if self._unconfirmed is not None:
             raise FloodWait
-        earlier = await self._store.sending(place, anew=self._vain is not None)
+        earlier = await self._store.sending(place, anew=self._failed_search is not None)
         if earlier is not None:
-            self._doubt = UnconfirmedSend(self._store.cause(place), earlier.since, earlier.since)
+            self._unconfirmed = UnconfirmedSend(
+                self._store.cause(place), earlier.since, earlier.since
+            )
             raise FloodWait
         try:
             return await self._calls.send(self.turn.chat, frame, self._reply_to(), **self._near())
@@ -245,14 +247,14 @@ class Posts:
             if trouble.happened is Happened.NO:
                 await self._store.not_sent(place)
             else:
-                self._doubt = UnconfirmedSend(self._store.cause(place), begun, time.time())
+                self._unconfirmed = UnconfirmedSend(self._store.cause(place), begun, time.time())
             raise
         except (FloodWait, ContentRejected, PostGone, ChatClosed, ChatMoved):
             await self._store.not_sent(place)
             raise
 
     async def _stands(self, post: int, frame: PostContent) -> None:
-        vain, self._vain = self._vain, None
+        vain, self._failed_search = self._failed_search, None
         if vain is not None and vain.copied_by(post):
             self._copied = self._copied or not self.ids
             await self._store.lost(len(self.ids))

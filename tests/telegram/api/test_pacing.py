@@ -16,12 +16,12 @@ from bridge.telegram.api.budget import (
     GROUP,
     MARGIN_SECONDS,
     PRIVATE,
-    Actions,
+    ActionBudget,
     Budget,
     Limits,
     Priority,
 )
-from bridge.telegram.api.pacing import MOST_NEW_A_SECOND, SECOND, Family, Pacing, Ticket
+from bridge.telegram.api.pacing import MOST_NEW_A_SECOND, SECOND, BudgetKind, Pacing, Ticket
 from bridge.telegram.api.scheduler import Pacer
 
 FINAL, FIRST, INTERIM = Priority.FINAL, Priority.FIRST, Priority.INTERIM
@@ -70,7 +70,7 @@ def test_a_refusal_closes_the_chat_for_everything_and_slows_it_for_a_minute() ->
 
 
 def test_a_call_that_was_not_made_does_not_count() -> None:
-    for budget in (Budget(PRIVATE, 0), Actions()):
+    for budget in (Budget(PRIVATE, 0), ActionBudget()):
         for priority in (INTERIM, FINAL):
             budget.spend(1)
             before = budget.wait(1.5, priority)
@@ -102,7 +102,7 @@ class Schedule:
         self,
         chat_id: int,
         priority: Priority,
-        family: Family = Family.MESSAGE,
+        family: BudgetKind = BudgetKind.MESSAGE,
         *,
         new: bool = False,
     ) -> Ticket:
@@ -122,7 +122,7 @@ class Schedule:
             else:
                 self.now += found
 
-    def times(self, chat_id: int, family: Family = Family.MESSAGE) -> list[float]:
+    def times(self, chat_id: int, family: BudgetKind = BudgetKind.MESSAGE) -> list[float]:
         return [at for at, one in self.granted if one.chat_id == chat_id and one.family is family]
 
 
@@ -138,8 +138,10 @@ def test_no_schedule_of_a_thousand_requests_exceeds_any_budget(seed: int) -> Non
     schedule = Schedule()
     for _ in range(1000):
         chat_id = chance.choice((1, 2, 3, 4, 5, -1, -2))
-        family = chance.choice((Family.MESSAGE, Family.MESSAGE, Family.ACTION, Family.FREE))
-        if family is Family.MESSAGE:
+        family = chance.choice(
+            (BudgetKind.MESSAGE, BudgetKind.MESSAGE, BudgetKind.ACTION, BudgetKind.FREE)
+        )
+        if family is BudgetKind.MESSAGE:
             schedule.ask(chat_id, chance.choice(list(Priority)[:4]), new=chance.random() < 0.4)
         else:
             schedule.ask(chat_id, INTERIM, family)
@@ -149,7 +151,7 @@ def test_no_schedule_of_a_thousand_requests_exceeds_any_budget(seed: int) -> Non
     for chat_id in (1, 2, 3, 4, 5, -1, -2):
         limits = PRIVATE if chat_id > 0 else GROUP
         check_bucket(schedule.times(chat_id), limits)
-        actions = schedule.times(chat_id, Family.ACTION)
+        actions = schedule.times(chat_id, BudgetKind.ACTION)
         for most, window in ACTIONS.windows:
             assert most_within(actions, window - 1e-6) <= most
     for chat_id in (-1, -2):
@@ -182,7 +184,7 @@ def test_a_final_text_never_waits_behind_a_picture(seed: int) -> None:
     finals: dict[int, Ticket] = {}
 
     def ready(final: Ticket) -> bool:
-        chat = schedule.pacing._chats[final.chat_id, Family.MESSAGE]
+        chat = schedule.pacing._chats[final.chat_id, BudgetKind.MESSAGE]
         return chat.budget is not None and chat.budget.wait(schedule.now - 1e-6, FINAL) <= 0
 
     for _ in range(300):
@@ -270,7 +272,7 @@ def run_of_four_chats(*, refused: bool) -> dict[int, list[float]]:
     schedule.run_until(20, again)
     if refused:
         schedule.pacing.refused(20, 1, 30)
-        assert not schedule.pacing.at_once(21, 1, Priority.TYPING, Family.ACTION)
+        assert not schedule.pacing.at_once(21, 1, Priority.TYPING, BudgetKind.ACTION)
         assert schedule.pacing.silence(21, 1)
     schedule.run_until(120, again)
     return {chat_id: schedule.times(chat_id) for chat_id in chats}
