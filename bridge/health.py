@@ -45,12 +45,12 @@ class Health:
 
     def _wrong(self) -> list[tuple[str, str]]:
         found = []
-        if self.poller.stuck_seconds > STUCK_SECONDS:
-            found.append(("updates", updates_stuck(self.poller.stuck_seconds)))
+        if (stuck := self.poller.stuck_seconds) > STUCK_SECONDS:
+            found.append(("updates", updates_stuck(stuck)))
         if self.store.fault is not None:
             found.append(("store", str(self.store.fault)))
-        if self.file is not None and self.file.fault is not None:
-            found.append(("file", file_lost(self.file.fault)))
+        if self.file is not None and (fault := self.file.fault) is not None:
+            found.append(("file", file_lost(fault)))
         if abs(self.clock.ahead_seconds) >= WARNING_SECONDS:
             found.append(("clock", clock_off(self.clock.ahead_seconds)))
         return found

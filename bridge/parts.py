@@ -60,19 +60,8 @@ class Components:
     alarms: Alarms
     cards: ApprovalCards
     ignored: IgnoredPeople
-    limits: UsageLimits
-
-    @property
-    def admission(self) -> AdmissionControl:
-        """What every update passes first."""
-        context = self.context
-        return AdmissionControl(
-            context.store,
-            context.rights,
-            self.limits,
-            self.ignored,
-            by_approval=context.deployment.by_approval,
-        )
+    admission: AdmissionControl
+    """What every update passes first."""
 
 
 async def opened_store(stack: AsyncExitStack, settings: Settings) -> Store:
@@ -142,7 +131,14 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         agent_profiles=AgentProfiles(sides.coze),
         deployment=deployment,
     )
-    return Components(context=context, alarms=alarms, cards=cards, ignored=ignored, limits=limits)
+    by_approval = deployment.by_approval
+    return Components(
+        context=context,
+        alarms=alarms,
+        cards=cards,
+        ignored=ignored,
+        admission=AdmissionControl(store, rights, limits, ignored, by_approval=by_approval),
+    )
 
 
 def _deployment(settings: Settings, bot: Bot, controls: ProcessControls) -> DeploymentConfig:

@@ -26,7 +26,7 @@ from bridge.preferences import (
     Streaming,
 )
 from bridge.proxies import proxy_address
-from bridge.settings.types import Operators, Pace, Positive, _choice, _listed
+from bridge.settings.types import Operators, Pace, Positive, choice, listed
 from bridge.store.engine import database_file, database_url
 from bridge.texts import catalogues
 
@@ -136,7 +136,7 @@ class Settings(BaseModel):
         description="Blocks of code and tables of more characters than this come as files, too; "
         "0 for none.",
     )
-    bridge_picture_hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    bridge_picture_hosts: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
         (),
         description="Hosts on your own network (`name` or `name:port`, comma-separated) from "
         "which pictures in answers may be fetched, such as the storage of a coze-studio.",
@@ -204,7 +204,7 @@ class Settings(BaseModel):
         AccessMode.APPROVAL,
         description="`approval`: people and groups wait for an operator's yes; or `open`.",
     )
-    bridge_flood: Annotated[tuple[Positive, Positive], BeforeValidator(_listed)] = Field(
+    bridge_flood: Annotated[tuple[Positive, Positive], BeforeValidator(listed)] = Field(
         (20.0, 3.0),
         description="How many messages a person may send at once, and after how many seconds one "
         "more; further ones are not answered. Commands, pressed buttons and edits are counted apart, "
@@ -292,7 +292,7 @@ class Settings(BaseModel):
     def _word(cls, word: object, info: ValidationInfo) -> object:
         kind = _WORDS[info.field_name or ""]
         if isinstance(word, str) and word.lower() not in set(kind):
-            raise ValueError(f"must be {_choice(kind)}")
+            raise ValueError(f"must be {choice(kind)}")
         return word.lower() if isinstance(word, str) else word
 
     @field_validator("bridge_language")
@@ -300,7 +300,7 @@ class Settings(BaseModel):
     def _language(cls, language: str | None) -> str | None:
         language = language.lower() if language else None
         if language and language not in catalogues():
-            raise ValueError(f"is not a language of the bridge; choose {_choice(catalogues())}")
+            raise ValueError(f"is not a language of the bridge; choose {choice(catalogues())}")
         return language
 
     @field_validator("coze_api_base")

@@ -10,12 +10,12 @@ from pydantic import (
 )
 
 
-def _listed(text: object) -> object:
+def listed(text: object) -> object:
     """`10, 2.5, 1.2, 1` as four words."""
     return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
 
 
-def _choice(words: Iterable[str]) -> str:
+def choice(words: Iterable[str]) -> str:
     """`a, b or c`."""
     *others, last = sorted(words)
     return f"{', '.join(others)} or {last}" if others else last
@@ -40,7 +40,7 @@ Pace = Annotated[
         Annotated[float, Field(ge=1)],
         Annotated[int, Field(ge=0)],
     ],
-    BeforeValidator(_listed),
+    BeforeValidator(listed),
     AfterValidator(_sensible),
 ]
 """The fields of `bridge.telegram.budget.Limits`, in their order."""
@@ -48,6 +48,6 @@ Pace = Annotated[
 
 Operators = Annotated[
     tuple[Annotated[int, Field(gt=0)], ...],
-    BeforeValidator(_listed),
+    BeforeValidator(listed),
 ]
 """Telegram ids of people."""

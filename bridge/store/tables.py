@@ -26,7 +26,7 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
+RowId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 
 inbox = Table(
     "inbox",
@@ -135,7 +135,7 @@ _WAITING = text("state = 'waiting'")
 turns = Table(
     "turns",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("chat_id", BigInteger, nullable=False),
     Column("thread_id", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
@@ -215,7 +215,7 @@ its first text stood in front of the person, `trouble` what the operator reads o
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("cause", Text, nullable=False),
     Column("chat_id", BigInteger, nullable=False),
     Column("message_id", BigInteger),

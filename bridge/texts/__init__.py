@@ -14,7 +14,7 @@ class _Count(int):
     """A number in a sentence: `{turns:question|questions}` says `1 question` or `2 questions`."""
 
     def __format__(self, spec: str) -> str:
-        one, many, found = *spec.partition("|")[::2], "|" in spec
+        one, found, many = spec.partition("|")
         if not found:
             return format(int(self), spec)
         return f"{int(self):,} {one if self == 1 else many}"

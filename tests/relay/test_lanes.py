@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fast import run_fast
-from scripted import HERE, ScriptedReply, message
+from scripted import HERE, ScriptedReply, a_store, message
 from sqlalchemy import select, update
 from worlds import eventually
 
@@ -15,7 +15,6 @@ from bridge.model import ChatKey, Outcome, ReplyState, State, Turn
 from bridge.relay.lanes import AFTER_TROUBLE_SECONDS, Lanes
 from bridge.relay.prompt import prompt_of
 from bridge.relay.protocols import ReplyLater, StopReason
-from bridge.store import migrate
 from bridge.store.engine import Store
 from bridge.store.tables import turns
 from bridge.store.turns import lifecycle, queue
@@ -86,14 +85,12 @@ def staged(
 
 
 async def journey(body: Callable[[Stage], Awaitable[None]], tmp_path: Path, most: int) -> None:
-    store = Store(f"sqlite+aiosqlite:///{tmp_path}/test.db")
-    await migrate.upgrade(store)
-    stage = Stage(store, most)
-    try:
-        await body(stage)
-    finally:
-        await stage.lanes.close(0.1)
-        await store.close()
+    async with a_store(tmp_path) as store:
+        stage = Stage(store, most)
+        try:
+            await body(stage)
+        finally:
+            await stage.lanes.close(0.1)
 
 
 @staged()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fast import run_fast
-from scripted import HERE, ScriptedCoze, ScriptedReply, began, ended, message, says
+from scripted import HERE, ScriptedCoze, ScriptedReply, a_store, began, ended, message, says
 from sqlalchemy import select
 
 from bridge.coze.events import Status
@@ -17,7 +17,6 @@ from bridge.errors.coze import Busy, Interrupted, NotTaken, RunFailed, Unreachab
 from bridge.model import AgentAccount, Outcome, State, Turn
 from bridge.relay.protocols import ReplyImpossible, ReplyLater, StopReason
 from bridge.relay.turn import RUN_SECONDS, Answering
-from bridge.store import migrate
 from bridge.store.engine import Store
 from bridge.store.tables import turns
 from bridge.store.turns import lifecycle, queue
@@ -49,14 +48,10 @@ class Stage:
 
 @asynccontextmanager
 async def staged(path: Path) -> AsyncIterator[Stage]:
-    store = Store(f"sqlite+aiosqlite:///{path}/test.db")
-    await migrate.upgrade(store)
-    async with store.writing() as tx:
-        await queue.wait(tx, message(1, "why?"))
-    try:
+    async with a_store(path) as store:
+        async with store.writing() as tx:
+            await queue.wait(tx, message(1, "why?"))
         yield Stage(store, asyncio.get_running_loop().create_future())
-    finally:
-        await store.close()
 
 
 def staged_test(body: Callable[[Stage], object]) -> Callable[[Path], None]:

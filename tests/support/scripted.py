@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from bridge.coze.events import Began, Delta, Ended, Event, MessageKind, Run, RunMessage, Status
 from bridge.model import ChatKey, Message, ReplyState, Sender
+from bridge.store import migrate
+from bridge.store.engine import Store
 
 HERE = ChatKey(5)
 ANN = Sender(5, "Ann", "en")
@@ -25,6 +28,17 @@ def says(text: str) -> Delta:
 
 def ended(run_id: str = "74", status: Status = Status.COMPLETED) -> Ended:
     return Ended(Run(run_id, CONVERSATION, status))
+
+
+@asynccontextmanager
+async def a_store(folder: Path) -> AsyncIterator[Store]:
+    """A real store in an empty folder."""
+    store = Store(f"sqlite+aiosqlite:///{folder}/test.db")
+    await migrate.upgrade(store)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 Step = Event | Exception | Callable[[], object]

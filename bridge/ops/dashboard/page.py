@@ -25,6 +25,7 @@ from bridge.ops.dashboard.security_headers import guarded
 from bridge.ops.dashboard.snapshot import Snapshots
 from bridge.store.operators import access, audit, people
 from bridge.store.operators.access import Access
+from bridge.telegram.access.approval_cards import VERBS
 
 log = structlog.get_logger(__name__)
 TICK_SECONDS = 2.0
@@ -34,7 +35,6 @@ MOST_BYTES = 2048
 DECIDING_SECONDS = 3.0
 """How long a decision waits until those whom it is about are told; Telegram may be away."""
 _FOLDER = Path(__file__).parent
-_VERBS = {"allow": Access.ALLOWED, "deny": Access.DENIED, "block": Access.BLOCKED}
 _NUMBER = re.compile(r"-?[1-9][0-9]{0,17}", re.ASCII)
 
 
@@ -130,7 +130,7 @@ class Dashboard:
         form = await _form(request)
         if not own_origin(origin, host) or not self._gate.wrote(session, form.get("word", "")):
             return refusal(403, "foreign")
-        state, number = _VERBS.get(form.get("verb", "")), form.get("chat", "")
+        state, number = VERBS.get(form.get("verb", "")), form.get("chat", "")
         if state is None or not _NUMBER.fullmatch(number):
             return refusal(400, "unclear")
         try:

@@ -11,7 +11,7 @@ from sqlalchemy import (
     false,
 )
 
-from bridge.store.tables import _Id, metadata
+from bridge.store.tables import RowId, metadata
 
 access = Table(
     "access",
@@ -101,7 +101,7 @@ chat_tallies = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("at", Float, nullable=False),
     Column("operator_id", BigInteger, nullable=False),
     Column("act", Text, nullable=False),
@@ -115,7 +115,7 @@ audit = Table(
 broadcasts = Table(
     "broadcasts",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("operator_id", BigInteger, nullable=False),
     Column("text", Text, nullable=False),
     Column("state", Text, nullable=False),

@@ -11,22 +11,18 @@ from bridge.store import chat_state, chats
 from bridge.store.engine import Store
 from bridge.store.operators import access
 from bridge.store.operators.access import Access
-from bridge.telegram.access.limits import IgnoredPeople, UsageLimits
+from bridge.telegram.access.limits import IGNORED_SECONDS, IgnoredPeople, UsageLimits
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.updates.events import (
     CallbackPress,
     CommandCall,
     Event,
     MessageEdited,
-    Overheard,
-    Question,
     Unreadable,
     chat_of,
     moved,
+    sender_of,
 )
-
-IGNORED_SECONDS = 10.0
-"""How long what is known of somebody who is blocked is not looked up again."""
 
 
 class Verdict(Enum):
@@ -115,23 +111,20 @@ class AdmissionControl:
         What was still heard of a group belongs to the supergroup that it has become. Questions are
         counted where they begin a run. Raises StoreTrouble.
         """
-        who = _actor(event)
-        acts = isinstance(event, CommandCall | Unreadable | MessageEdited | CallbackPress)
-        if who is not None and acts and counts and not self._limits.hears(*who):
-            return Admission(event, Verdict.IGNORED)
-        place = chat_of(event)
-        upgradable = place is not None and place.upgradable
-        if who is None and not upgradable:
+        key, sender = chat_of(event), sender_of(event)
+        if key is None or (sender is None and not key.upgradable):
             return Admission(event, Verdict.ADMITTED)
+        acts = isinstance(event, CommandCall | Unreadable | MessageEdited | CallbackPress)
+        if sender is not None and acts and counts and not self._limits.hears(key, sender):
+            return Admission(event, Verdict.IGNORED)
         async with self._store.reading() as tx:
-            if place is not None and upgradable:
-                new = await chat_state.moved_to(tx, place.chat_id)
-                event = event if new is None else moved(event, new)
-                who = _actor(event)
-            if who is None:
+            new = await chat_state.moved_to(tx, key.chat_id) if key.upgradable else None
+            if new is not None:
+                event = moved(event, new)
+                key = chat_of(event) or key
+            if sender is None:
                 return Admission(event, Verdict.ADMITTED)
-            known = await read_known(tx, *who)
-        key, sender = who[0].whole, who[1]
+            known = await read_known(tx, key, sender)
         operator = sender.id in self._rights.operators
         verdict = judge(known, key, sender, operator=operator, by_approval=self._by_approval)
         if known.sender is Access.BLOCKED and not operator:
@@ -139,20 +132,3 @@ class AdmissionControl:
         if verdict is Verdict.ADMITTED:
             self._ignored.welcome(key.chat_id)
         return Admission(event, verdict, known.chosen)
-
-
-def _actor(event: Event) -> tuple[ChatKey, Sender] | None:
-    """Return where somebody acts, and who; None for what happens without anybody's act."""
-    match event:
-        case (
-            Question(message)
-            | Overheard(message)
-            | CommandCall(message=message)
-            | Unreadable(message=message)
-            | MessageEdited(message=message)
-        ):
-            return message.chat, message.sender
-        case CallbackPress():
-            return event.chat, event.sender
-        case _:
-            return None

@@ -19,7 +19,7 @@ from bridge.store.operators import access, audit, people
 from bridge.store.operators.access import Access
 from bridge.telegram.access.approval_cards import VERBS, ApprovalCards
 from bridge.telegram.access.introduction import Introduction
-from bridge.telegram.access.limits import IgnoredPeople
+from bridge.telegram.access.limits import IGNORED_SECONDS, IgnoredPeople
 from bridge.telegram.access.operator_code import OperatorCode
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.budget import Priority
@@ -33,8 +33,6 @@ log = structlog.get_logger(__name__)
 TOLD_SECONDS = 3600.0
 """How often somebody who waits to be let in is told so."""
 MOST_TOLD = 10_000
-IGNORED_SECONDS = 10.0
-"""How long what is known of somebody who is not let in is not looked up again."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ PAUSED = "paused"
 TOLD_SECONDS = 60.0
 """How often somebody who is too fast is told so."""
 MOST_PEOPLE = 10_000
+IGNORED_SECONDS = 10.0
+"""How long what is known of somebody who may not use the bot is not looked up again."""
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,10 @@ _CODE = re.compile(r"[0-9a-f]{6}-[0-9a-f]{6}")
 class OperatorCode:
     """A code that counts for an hour and once; there is none once there is an operator."""
 
-    def __init__(self, store: Store, rights: Rights, code: str | None = None) -> None:
-        """`code` is made up when there is no operator yet, and none is given."""
+    def __init__(self, store: Store, rights: Rights) -> None:
         self._store = store
         self._rights = rights
-        made = "" if rights.operators else f"{secrets.token_hex(3)}-{secrets.token_hex(3)}"
-        self.code = made if code is None else code
+        self.code = "" if rights.operators else f"{secrets.token_hex(3)}-{secrets.token_hex(3)}"
         """Empty when it was used or there is none."""
         self._until = asyncio.get_running_loop().time() + CODE_SECONDS
 

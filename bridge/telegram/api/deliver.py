@@ -69,9 +69,9 @@ async def deliver(
     was tried often enough.
     """
     loop = asyncio.get_running_loop()
-    since, tried = loop.time(), 0
+    since, tried, tries = loop.time(), 0, pauses()
     retried: tuple[type[Trouble], ...] = (TelegramUnreachable, *outlives)
-    for pause in pauses():
+    while True:
         silence = pacer.silence(chat_id)
         if silence > patience.seconds:
             raise ReplyLater(silence)
@@ -86,8 +86,7 @@ async def deliver(
                 raise
             if loop.time() - since > patience.seconds:
                 raise ReplyLater(LATER_SECONDS) from trouble
-            await asyncio.sleep(pause)
-    raise AssertionError("the pauses have no end")
+            await asyncio.sleep(next(tries))
 
 
 def postponed(

@@ -47,7 +47,7 @@ async def new(context: BotContext, call: CommandCall) -> None:
 
     Where each member of a group has their own, it is only theirs.
     """
-    key, sender = call.message.chat, call.message.sender
+    key, sender = call.message.chat, call.sender
     running, may = await _may_end_running(context, key, sender)
     if running is not None and may:
         await stop_running(context, key, running)
@@ -69,7 +69,7 @@ async def stop(context: BotContext, call: CommandCall) -> None:
 
     In a group that is for whoever asked and for those who lead it.
     """
-    key, sender = call.message.chat, call.message.sender
+    key, sender = call.message.chat, call.sender
     leads = await context.rights.leads(key, sender)
     running, may = await _may_end_running(context, key, sender)
     if may:
@@ -110,7 +110,7 @@ async def stop_running(context: BotContext, key: ChatKey, turn_id: int | None = 
 
 async def retry(context: BotContext, call: CommandCall) -> None:
     """Ask the last question again, into the same reply."""
-    key, sender = call.message.chat, call.message.sender
+    key, sender = call.message.chat, call.sender
     asker = None if key.private else sender.id
     refusal = await context.questions.ask_again(context.update, key, sender, asker=asker)
     if refusal is None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.coze.client import Coze
-from bridge.model import AgentAccount, ChatKey, Sender
-from bridge.preferences import Preferences
+from bridge.model import AgentAccount, ChatKey
+from bridge.preferences import NOTHING_CHOSEN, Preferences
 from bridge.relay.lanes import Lanes
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
@@ -81,6 +81,8 @@ class BotContext:
     """Set when there may be something to send to everybody."""
     arrived: Arrived | None = None
     """The update that is being settled; what must not be done twice settles it itself."""
+    chosen: Preferences = NOTHING_CHOSEN
+    """What the chat of that update has chosen."""
 
     @property
     def calls(self) -> BotClient:
@@ -127,11 +129,11 @@ class BotContext:
         detail: object = "",
     ) -> None:
         """Write down what an operator does, in the transaction that does it."""
-        await audit.note(tx, sender_of(event).id, act, subject, detail)
+        await audit.note(tx, event.sender.id, act, subject, detail)
 
     def by_operator(self, event: CommandCall | CallbackPress) -> bool:
         """Return whether an operator gives it where they may: in their private chat."""
-        return event.chat.private and sender_of(event).id in self.rights.operators
+        return event.chat.private and event.sender.id in self.rights.operators
 
 
 def _fitting(text: str) -> Rendered:
@@ -139,14 +141,9 @@ def _fitting(text: str) -> Rendered:
     return Rendered(shortened(seen(text), MOST_UNITS))
 
 
-def sender_of(event: CommandCall | CallbackPress) -> Sender:
-    """Return who acts."""
-    return event.message.sender if isinstance(event, CommandCall) else event.sender
-
-
 def language_of(event: CommandCall | CallbackPress) -> str:
     """Return the language in which to answer."""
-    return sender_of(event).language
+    return event.sender.language
 
 
 def confirm(language: str, action: CallbackData) -> Keyboard:

@@ -31,7 +31,7 @@ async def privacy(context: BotContext, call: CommandCall) -> None:
 async def forget(context: BotContext, call: CommandCall) -> None:
     """Ask whether they mean it."""
     language = language_of(call)
-    data = encode(ForgetPerson(call.message.sender.id))
+    data = encode(ForgetPerson(call.sender.id))
     yes = Button(translate(language, "button.forget"), data)
     no = Button(translate(language, "button.no"), encode(KeepPerson()))
     await context.answer(call, "forget.sure", ((yes, no),))

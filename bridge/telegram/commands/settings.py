@@ -22,7 +22,7 @@ async def settings(context: BotContext, call: CommandCall) -> None:
     `/settings wake WORD` changes the word to which a group's bot listens.
     """
     key, language = call.chat, language_of(call)
-    if not await context.rights.leads(key, call.message.sender):
+    if not await context.rights.leads(key, call.sender):
         await context.answer(call, "settings.not_yours")
         return
     what, _space, word = call.argument.partition(" ")
@@ -39,7 +39,7 @@ async def settings(context: BotContext, call: CommandCall) -> None:
 async def agent(context: BotContext, call: CommandCall) -> None:
     """Choose the agent of the chat; in a group, that is for those who lead it."""
     key, language = call.chat, language_of(call)
-    if not await context.rights.leads(key, call.message.sender):
+    if not await context.rights.leads(key, call.sender):
         await context.answer(call, "settings.not_yours")
         return
     async with context.store.reading() as tx:

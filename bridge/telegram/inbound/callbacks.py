@@ -146,7 +146,7 @@ async def _ask_suggestion(
     context: BotContext, press: CallbackPress, data: AskSuggestion
 ) -> str | None:
     """Ask the question behind a button, and take the buttons away."""
-    refusal = await context.questions.ask_chosen(context.update, press, data)
+    refusal = await context.questions.ask_chosen(context.update, press, data, context.chosen)
     if not refusal:
         context.edit_buttons(press, _without(press.buttons, AskSuggestion))
     return refusal or None

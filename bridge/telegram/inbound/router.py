@@ -69,11 +69,8 @@ class UpdateRouter:
             await self._done(arrived)
             return
         await self._meet(event)
-        if await self._lets_in(arrived, admission):
-            context = replace(self._context, arrived=arrived)
-            if not await _handle(context, event, admission.chosen):
-                await self._done(arrived)
-        else:
+        context = replace(self._context, arrived=arrived, chosen=admission.chosen)
+        if not (await self._lets_in(arrived, admission) and await _handle(context, event)):
             await self._done(arrived)
         if _names_who_is_forgotten(event):
             await self._context.store.wipe_log()
@@ -125,12 +122,12 @@ class UpdateRouter:
             await inbox.set_aside(tx, arrived, f"{type(error).__name__}: {error}")
 
 
-async def _handle(context: BotContext, event: Event, chosen: Preferences) -> bool:
+async def _handle(context: BotContext, event: Event) -> bool:
     """Give an event to its handler; whether that has settled the update.
 
     Commands and buttons are safe to repeat, so their update is settled after the act.
     """
-    questions, arrived = context.questions, context.update
+    questions, arrived, chosen = context.questions, context.update, context.chosen
     match event:
         case Question(message):
             await questions.ask(arrived, message, chosen)
@@ -149,7 +146,7 @@ async def _handle(context: BotContext, event: Event, chosen: Preferences) -> boo
             await carry_out(context, _in_their_language(event, chosen))
         case Unreadable():
             event = _in_their_language(event, chosen)
-            text = translate(event.message.sender.language, "message.unsupported")
+            text = translate(event.sender.language, "message.unsupported")
             await context.notices.send(event.chat, PostContent(Rendered(text)), event.cause)
         case CallbackPress():
             await callbacks.handle(context, _in_their_language(event, chosen))

@@ -12,7 +12,7 @@ from bridge.model import ChatKey, Message, Sender
 from bridge.preferences import Answers, Preferences
 from bridge.relay.lanes import Lanes
 from bridge.relay.protocols import StopReason
-from bridge.store import chats, inbox
+from bridge.store import inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.store.turns import queue, suggestions
@@ -167,7 +167,9 @@ class Questions:
         self._lanes.wake(key)
         return None
 
-    async def ask_chosen(self, arrived: Arrived, press: CallbackPress, data: AskSuggestion) -> str:
+    async def ask_chosen(
+        self, arrived: Arrived, press: CallbackPress, data: AskSuggestion, chosen: Preferences
+    ) -> str:
         """Ask a question that was offered as a button; the key of what is said in passing.
 
         That is empty when it is asked: then it is shown, since nothing of the person's own stands
@@ -176,8 +178,7 @@ class Questions:
         key = press.chat
         if self._limits.too_fast(key, press.sender) is not None:
             return "button.not_now"
-        async with self._store.reading() as tx:
-            chosen = (await chats.counting(tx, key)).over(self._default)
+        chosen = chosen.over(self._default)
         async with self._store.writing() as tx:
             question = await suggestions.chosen(tx, key, data.token, data.number)
             if question is not None and await inbox.is_new(tx, arrived):

@@ -111,7 +111,7 @@ async def _show(growth: Growth, draft: Draft, content: Rendered, since: float | 
         return
     try:
         if await draft.show(content, asyncio.get_running_loop().time()):
-            growth.posts.seen(since, draft=True, saying=growth.newest.says_something)
+            growth.posts.seen(since, saying=growth.newest.says_something)
     except ChatClosed as error:
         log.info(
             "draft not shown, chat closed", chat=growth.posts.turn.chat.chat_id, why=str(error)

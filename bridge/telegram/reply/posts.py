@@ -128,10 +128,12 @@ class Posts:
         """Note that the last text has come."""
         self._ended_at = asyncio.get_running_loop().time()
 
-    def seen(self, since: float | None, *, draft: bool = False, saying: bool = False) -> None:
-        """Note that an interim text stands, or is shown as a draft; its oldest part came then."""
-        if draft:
-            self._count_first(saying)
+    def seen(self, since: float | None, *, saying: bool = False) -> None:
+        """Note that an interim text stands, or is shown as a draft; its oldest part came then.
+
+        `saying` says that a draft brings words of the agent: `do` counts those of posts.
+        """
+        self._count_first(saying)
         if since is not None:
             self._calls.metrics.interim(asyncio.get_running_loop().time() - since)
 

@@ -43,9 +43,14 @@ class _MessageEvent:
         return self.message.chat
 
     @property
+    def sender(self) -> Sender:
+        """Who wrote it."""
+        return self.message.sender
+
+    @property
     def cause(self) -> Cause:
         """What an answer to it is sent on account of."""
-        return Cause(f"update {self.update_id}", self.message.id, self.message.sender.id)
+        return Cause(f"update {self.update_id}", self.message.id, self.sender.id)
 
     def speaking(self, language: str) -> Self:
         """Return the same by somebody who reads that language."""
@@ -171,6 +176,17 @@ Event = (
     | Ignored
 )
 MessageEvent = TypeVar("MessageEvent", CommandCall, Unreadable, CallbackPress)
+
+
+def sender_of(item: Event) -> Sender | None:
+    """Return whose act it is; None for what happens without anybody's."""
+    match item:
+        case Question(message) | Overheard(message) | MessageEdited(message=message):
+            return message.sender
+        case CommandCall() | Unreadable() | CallbackPress():
+            return item.sender
+        case DraftStopped() | MembershipChange() | TopicClosed() | ChatMigration() | Ignored():
+            return None
 
 
 def chat_of(item: Event) -> ChatKey | None:

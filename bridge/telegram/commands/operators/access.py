@@ -49,7 +49,7 @@ async def _decide(context: BotContext, call: CommandCall, state: Access) -> None
     elif chat_id in context.rights.operators and state is Access.BLOCKED:
         await context.answer(call, "users.operator")
     else:
-        by = call.message.sender.id
+        by = call.sender.id
         name = await context.approval.rule(ChatKey(chat_id), state, by, language_of(call))
         await context.answer(call, f"access.{state}", name=name)
 
@@ -94,7 +94,7 @@ async def _change_operator(
     there = context.rights.operators
     async with context.store.writing() as tx:
         name = await people.name_of(tx, who) or str(who)
-        by = await people.name_of(tx, call.message.sender.id) or str(call.message.sender.id)
+        by = await people.name_of(tx, call.sender.id) or str(call.sender.id)
         known = [one for one in sorted(there - {who}) if await people.name_of(tx, one)]
         refused = not wanted and (who not in there or not known)
         unknown = wanted and not await people.name_of(tx, who)

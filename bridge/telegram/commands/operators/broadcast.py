@@ -38,13 +38,13 @@ async def compose(context: BotContext, call: CommandCall) -> None:
         await context.answer(call, "broadcast.how")
         return
     async with context.store.writing() as tx:
-        number = await broadcasts.preview(tx, call.message.sender.id, text)
+        number = await broadcasts.preview(tx, call.sender.id, text)
         count = len(await people.everybody(tx, approved_only=context.deployment.by_approval))
     await context.notices.send(call.chat, PostContent(render(text)), call.cause)
     language = language_of(call)
     sure = translate(language, "broadcast.sure", count=count)
     buttons = _buttons(language, ("send", number), ("cancel", number))
-    cause = Cause(f"{call.cause.name} sure", call.message.id, call.message.sender.id)
+    cause = Cause(f"{call.cause.name} sure", call.message.id, call.sender.id)
     await context.notices.send(call.chat, PostContent(Rendered(sure), buttons), cause)
 
 
