@@ -88,12 +88,26 @@ def sandbox(
     ] = DEFAULT_PORT,
     coze: Annotated[Side, typer.Option(help="The Coze to talk to.")] = Side.LOCAL,
     telegram: Annotated[Side, typer.Option(help="The Telegram to talk to.")] = Side.LOCAL,
+    limits: Annotated[
+        str,
+        typer.Option(
+            help="What the local Telegram allows, such as 'private=1/1:3,overall=30/1,hold=8': CALLS/SECONDS"
+            " is a sliding window, CALLS/SECONDS:BURST a bucket; the README names the classes."
+        ),
+    ] = "",
 ) -> None:
     """Try it without any account: a local Telegram with a web page, a local Coze."""
     from bridge.ops.sandbox import sandbox as run_sandbox
 
     logs.set_up("WARNING", "console")
-    asyncio.run(run_sandbox(port, real_coze=coze is Side.REAL, real_telegram=telegram is Side.REAL))
+    asyncio.run(
+        run_sandbox(
+            port,
+            real_coze=coze is Side.REAL,
+            real_telegram=telegram is Side.REAL,
+            limits=limits,
+        )
+    )
 
 
 @app.command()

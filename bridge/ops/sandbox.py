@@ -16,7 +16,7 @@ from bridge.ops.run import until_signal
 from bridge.sandbox import page
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
 from bridge.sandbox.journal import Journal
-from bridge.sandbox.telegram import TelegramEmulator
+from bridge.sandbox.telegram import Budgets, TelegramEmulator, read_budgets
 from bridge.serving import serving
 from bridge.settings.environment import environment, settings_from
 
@@ -25,11 +25,16 @@ _COZE_TOKEN = "pat_sandbox"
 _PEOPLE = (("Ann", "ann", "en"), ("Bo", "bo", "en"), ("小雨", "xiaoyu", "zh-hans"))
 
 
-async def sandbox(port: int, *, real_coze: bool = False, real_telegram: bool = False) -> None:
-    """Run the sandbox until SIGINT or SIGTERM. Raises Trouble when it cannot start."""
+async def sandbox(
+    port: int, *, real_coze: bool = False, real_telegram: bool = False, limits: str = ""
+) -> None:
+    """Run the sandbox until SIGINT or SIGTERM. Raises Trouble when it cannot start.
+
+    `limits` are those of the local Telegram, as `--limits` takes them.
+    """
     async with AsyncExitStack() as stack:
         address, variables = await stack.enter_async_context(
-            neighbours(port, real_coze=real_coze, real_telegram=real_telegram)
+            neighbours(port, real_coze=real_coze, real_telegram=real_telegram, limits=limits)
         )
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-sandbox-"))
         variables["DATABASE_URL"] = f"sqlite+aiosqlite:///{Path(folder) / 'sandbox.db'}"
@@ -43,14 +48,15 @@ async def sandbox(port: int, *, real_coze: bool = False, real_telegram: bool = F
 
 @asynccontextmanager
 async def neighbours(
-    port: int, *, real_coze: bool, real_telegram: bool
+    port: int, *, real_coze: bool, real_telegram: bool, limits: str = ""
 ) -> AsyncIterator[tuple[str, dict[str, str]]]:
     """Give the page's address, and the variables by which the bridge finds both neighbours.
 
-    A real neighbour is the one in the environment. Raises Trouble when the port is taken.
+    A real neighbour is the one in the environment. Raises Trouble when the port is taken, or when
+    nobody can read the limits.
     """
     journal = Journal()
-    emulator = TelegramEmulator(journal=journal)
+    emulator = TelegramEmulator(journal=journal, budgets=_budgets(limits))
     async with AsyncExitStack() as stack:
         web = Starlette(routes=[*page.routes(), Mount("/", emulator.app)])
         try:
@@ -89,6 +95,17 @@ async def _local_coze(journal: Journal) -> AsyncIterator[dict[str, str]]:
             }
         finally:
             await emulator.close()
+
+
+def _budgets(limits: str) -> Budgets:
+    try:
+        return read_budgets(limits)
+    except ValueError as error:
+        raise Trouble(
+            "Starting the sandbox",
+            f"--limits cannot be read: {error}",
+            cure="Write it like 'private=1/1:3,group=20/60:5,overall=30/1,hold=8'.",
+        ) from error
 
 
 def _populate(emulator: TelegramEmulator) -> int:

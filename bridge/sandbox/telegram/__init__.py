@@ -5,7 +5,7 @@ from bridge.sandbox.telegram.content.rich import plain_text
 from bridge.sandbox.telegram.emulator import TelegramEmulator
 from bridge.sandbox.telegram.people.actors import Bot, Group, Person
 from bridge.sandbox.telegram.people.sending_files import AlbumItem
-from bridge.sandbox.telegram.rate_limits import Budgets
+from bridge.sandbox.telegram.rate_limits import Budgets, read_budgets
 from bridge.sandbox.telegram.server import Call
 from bridge.sandbox.telegram.world import Action, Attachment, Draft, Frame, Message
 
@@ -28,4 +28,5 @@ __all__ = [
     "Post",
     "TelegramEmulator",
     "plain_text",
+    "read_budgets",
 ]

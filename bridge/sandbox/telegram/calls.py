@@ -42,14 +42,16 @@ class Rates:
         self, chat_id: int, family: Family, *, new: bool = False, count: int = 1
     ) -> None:
         """Return when the call, which makes `count` messages, may happen. Raises Refused (429)."""
-        limits = self.model.budgets
+        model, waited = self.model, 0.0
+        limits = model.budgets
         patience = 0.0
         if limits is not None:
             patience = limits.inner_wait_actions if family == "actions" else limits.inner_wait
-        waited = 0.0
-        while wait := self.model.charge(chat_id, family, loop_time(), new=new, count=count):
+        while wait := model.held(chat_id, family, loop_time(), new=new, count=count):
             if waited + wait > patience:
-                raise too_many_requests(wait)
+                raise too_many_requests(
+                    model.charge(chat_id, family, loop_time(), new=new, count=count)
+                )
             await self._pause(wait)
             waited += wait
 

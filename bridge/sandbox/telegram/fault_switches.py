@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.sandbox.telegram.faults import BadDownload, Delay, Withheld, failure
 from bridge.sandbox.telegram.inspection import Place, chat_id_of
 from bridge.sandbox.telegram.methods.table import FEATURES, proper_name
-from bridge.sandbox.telegram.rate_limits import RateModel
+from bridge.sandbox.telegram.rate_limits import Budgets, RateModel
 from bridge.sandbox.telegram.refusals import unauthorized
 from bridge.sandbox.telegram.server import BotServer
 from bridge.sandbox.telegram.updates import UpdateQueue
@@ -27,6 +27,10 @@ class FaultSwitches:
         one during the ban doubles it and counts in `calls_during_ban`.
         """
         self._rates.flood(chat_id_of(chat), seconds, loop_time())
+
+    def limit(self, budgets: Budgets | None) -> None:
+        """Other limits from now on, for every chat; None for none at all. Silences go on."""
+        self._rates.limit(budgets)
 
     def fail(
         self,

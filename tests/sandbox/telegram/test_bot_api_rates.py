@@ -2,8 +2,10 @@
 
 import asyncio
 
-from bridge.sandbox.telegram import Budgets
-from bridge.sandbox.telegram.rate_limits import RateModel
+import pytest
+
+from bridge.sandbox.telegram import Budgets, read_budgets
+from bridge.sandbox.telegram.rate_limits import Limit, RateModel
 
 ANN, GROUP = 5, -100
 
@@ -93,3 +95,63 @@ def test_the_server_may_wait_by_itself(quickly):
         assert status == 429
 
     quickly(scene, budgets=Budgets(inner_wait=8))
+
+
+def test_any_limits_can_be_given_as_a_text():
+    assert read_budgets("") == Budgets()
+    given = read_budgets(
+        "private=1/1:3, group=20/60:5+30/120,overall=30/1, new=none,hold=8,whole=1"
+    )
+    assert given == Budgets(
+        private=(Limit(1, 1.0, 3),),
+        group=(Limit(20, 60.0, 5), Limit(30, 120.0)),
+        overall=(Limit(30, 1.0),),
+        new=(),
+        inner_wait=8,
+        whole_wait=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["private", "private=", "private=3", "private=0/1", "privat=1/1", "hold=x", "new=1/1:-2"],
+)
+def test_limits_that_nobody_can_read_are_named(text: str):
+    with pytest.raises(ValueError, match=r"'.*'"):
+        read_budgets(text)
+
+
+def test_a_bucket_lets_its_burst_through_and_then_refills_evenly():
+    model = RateModel(read_budgets("private=1/2:3"))
+    assert [model.charge(ANN, "messages", 0.0) for _ in range(3)] == [0, 0, 0]
+    assert paced(model, ANN, 2.0, 50, start=2.0) == 50
+    assert model.charge(ANN, "messages", 101.0) > 0
+
+
+def test_what_all_chats_may_call_together_counts_edits_too():
+    model = RateModel(read_budgets("overall=30/1"))
+    waits = [model.charge(1000 + n, "messages", 0.01 * n) for n in range(31)]
+    assert waits == [0.0] * 30 + [3.0]
+
+
+def test_a_silence_may_last_until_the_call_would_fit():
+    for text, wait in (("group=20/60", 3.0), ("group=20/60,whole=1", 41.0)):
+        model = RateModel(read_budgets(text))
+        assert paced(model, GROUP, 1.0, 20) == 20
+        assert model.charge(GROUP, "messages", 19.0) == pytest.approx(wait)
+
+
+def test_limits_change_while_the_server_runs():
+    model = RateModel(Budgets())
+    assert paced(model, GROUP, 0.1, 20) == 20
+    model.limit(read_budgets("group=none"))
+    assert paced(model, GROUP, 0.0, 200, start=5.0) == 200
+
+
+def test_what_the_server_holds_is_no_disobedience():
+    model = RateModel(read_budgets("private=1/1:1"))
+    assert model.held(ANN, "messages", 0.0) == 0
+    assert model.held(ANN, "messages", 0.5) == 3.0
+    assert model.held(ANN, "messages", 0.6) == 3.0
+    assert model.held(ANN, "messages", 1.1) == 0
+    assert model.calls_during_ban == 0
