@@ -8,10 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from bridge.telegram.api.budget import Limits
-
 Step = tuple[float, int]
 """A time, and how many letters there are from then on."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a server allows in one chat, as somebody knows who has read its settings."""
+
+    burst: float
+    """Calls at once."""
+    every: float
+    """Seconds until one more."""
+    gap: float = 0.05
+    """The least seconds between calls, when they go on for long."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ def staleness(deltas: Sequence[Step], shown: Sequence[Step], end: float) -> floa
 
 
 def best_possible(
-    answers: Sequence[Sequence[Step]], limits: Limits, latency: float, start: float = 0.0
+    answers: Sequence[Sequence[Step]], limits: Allowed, latency: float, start: float = 0.0
 ) -> float:
     """The mean staleness of a bot that knows in advance how long the answers take.
 
@@ -73,10 +83,8 @@ def best_possible(
     begin = max(start, min(written[0][0] for written in answers))
     last = max(written[-1][0] for written in answers)
     duration = max(0.0, last - begin)
-    spare = limits.capacity - len(answers)
-    calls = int(
-        min(spare + duration / limits.refill_seconds, len(answers) * duration / limits.gap_seconds)
-    )
+    spare = limits.burst - len(answers)
+    calls = int(min(spare + duration / limits.every, len(answers) * duration / limits.gap))
     even = sorted(
         (begin + duration * (number + 1) / (of + 1), place)
         for place, of in enumerate(_shares(max(0, calls), len(answers)))
@@ -84,10 +92,10 @@ def best_possible(
     )
     moments: list[list[float]] = [[] for _ in answers]
     for number, (at, place) in enumerate(reversed(even), start=1):
-        latest = last - max(0.0, number - max(0.0, spare)) * limits.refill_seconds
+        latest = last - max(0.0, number - max(0.0, spare)) * limits.every
         moments[place].append(max(begin, min(at, latest)))
     each = [
-        _with_frames(written, sorted(at), latency)
+        with_frames(written, sorted(at), latency)
         for written, at in zip(answers, moments, strict=True)
     ]
     return sum(each) / len(each)
@@ -98,7 +106,7 @@ def _shares(calls: int, parts: int) -> list[int]:
     return [calls // parts + (number < calls % parts) for number in range(parts)]
 
 
-def _with_frames(written: Sequence[Step], moments: Sequence[float], latency: float) -> float:
+def with_frames(written: Sequence[Step], moments: Sequence[float], latency: float) -> float:
     """The staleness when the answer is shown at these moments, and whole at its end."""
     times, counts = [at for at, _ in written], [count for _, count in written]
     ends = max(written[-1][0], *moments) if moments else written[-1][0]

@@ -12,13 +12,15 @@ from statistics import mean
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measures import Seen, Step, best_possible, letters, seen, share
+from benchmarks.measures import Allowed, Seen, Step, best_possible, letters, seen, share
 from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, stage
 from bridge.sandbox.coze import Pace
 from bridge.sandbox.telegram import Group, Message, Person
-from bridge.telegram.api.budget import GROUP, PRIVATE, Limits
-from bridge.telegram.api.pacing import MOST_NEW_A_SECOND, SECOND
 
+PRIVATE = Allowed(burst=12, every=2.4, gap=1.0)
+GROUP = Allowed(burst=20, every=3.0)
+NEW_A_SECOND = 30
+"""What the emulator allows."""
 PACE = Pace(first_delta=0.5, delta=0.075)
 SLOW = Pace(first_delta=0.5, delta=0.25)
 """A minute for the same answer."""
@@ -100,7 +102,7 @@ async def forums(child: Child, name: str, groups: int, topics: int, pace: Pace =
 
 
 async def _measured(
-    here: Stage, name: str, places: Sequence[Place], limits: Limits, sharing: int
+    here: Stage, name: str, places: Sequence[Place], limits: Allowed, sharing: int
 ) -> Figures:
     await _ask(here, [Place(here.telegram.add_person("Warm"))])
     before_cpu, before_memory = here.cpu, here.memory("VmRSS")
@@ -118,7 +120,7 @@ async def _measured(
             answers,
             limits,
             LATENCY / 2,
-            start=begun + number // MOST_NEW_A_SECOND * SECOND,
+            start=begun + number // NEW_A_SECOND,
         )
         for number, answers in enumerate(chats)
     )

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from benchmarks.measures import Step, letters
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps, ending
-from bridge.sandbox.telegram import TelegramEmulator
+from bridge.sandbox.telegram import Budgets, TelegramEmulator
 from bridge.serving import serving
 
 BOT_TOKEN = "42:SANDBOX"  # the emulator's own
@@ -68,9 +68,10 @@ async def stage(
     *,
     fetches: bool = False,
     settings: Mapping[str, str] | None = None,
+    budgets: Budgets | None = Budgets(),  # noqa: B008  # frozen, so shared without harm
 ) -> AsyncIterator[Stage]:
     """The emulators and the bot, which has signed in, and perhaps fetches what answers link to."""
-    telegram, coze = TelegramEmulator(), CozeEmulator()
+    telegram, coze = TelegramEmulator(budgets=budgets), CozeEmulator()
     telegram.add_bot(BOT_TOKEN)
     coze.add_agent()
     coze.add_token(COZE_TOKEN)

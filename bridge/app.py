@@ -122,6 +122,7 @@ def _works(has: Components, health: Health) -> dict[str, Callable[[], Coroutine[
         "chat migrations": lambda: follow_migrations(context),
         "approval cards": has.cards.run,
         "menus": Menus(context.calls.bot, pacer, store, context.rights).keep,
+        "learned limits": context.calls.pace_memory.keep,
         "housekeeping": lambda: keep_clean(store, context.deployment.retention_days),
         "alarms of runs": alarms.follow_runs,
         "alarms": lambda: alarms.watch(health.alarming),

@@ -5,7 +5,7 @@ out of it. Names and units follow https://prometheus.io/docs/practices/naming/.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import (
@@ -40,6 +40,8 @@ class Gauged:
     """Seconds since Telegram answered."""
     token_left: float | None = None
     """Seconds of the Coze token's life left."""
+    allowed: Mapping[str, tuple[float, float]] | None = None
+    """Of each kind of call the rate (calls a second) and the burst that Telegram allows."""
     alarms: Iterable[str] | None = None
     """The kinds of those that are active."""
 
@@ -88,6 +90,16 @@ class Metrics:
         )
         self._token_left = self._gauge(
             "coze_token_life_seconds", "Life left of the Coze token; NaN where that is not known."
+        )
+        self._rate = self._gauge(
+            "telegram_allowed_rate",
+            "Calls a second that Telegram allows, as far as it was found out.",
+            "calls",
+        )
+        self._burst = self._gauge(
+            "telegram_allowed_burst",
+            "Calls at once that Telegram allows, as far as it was found out.",
+            "calls",
         )
         self._alarms = self._gauge("alarms_active", "Alarms that are not over.", "kind")
 
@@ -149,6 +161,9 @@ class Metrics:
             (self._token_left, now.token_left),
         ):
             gauge.set(math.nan if value is None else value)
+        for calls, (rate, burst) in (now.allowed or {}).items():
+            self._rate.labels(calls).set(rate)
+            self._burst.labels(calls).set(burst)
         if now.alarms is not None:
             self._alarms.clear()
             for kind in now.alarms:

@@ -1,5 +1,6 @@
 """Make the parts of the bridge from its settings; `app` runs them."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
@@ -25,16 +26,16 @@ from bridge.telegram.access.limits import IgnoredPeople, UsageLimits, UserRateLi
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.alarms import Alarms
-from bridge.telegram.api.budget import Limits
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.notices import NoticeQueue
-from bridge.telegram.api.scheduler import Pacer
 from bridge.telegram.api.unwritable import UnwritableChats
 from bridge.telegram.commands.agent_profiles import AgentProfiles
 from bridge.telegram.commands.context import BotContext, DeploymentConfig, ProcessControls
 from bridge.telegram.files.answer_files import FileDelivery
 from bridge.telegram.files.download import Downloads
 from bridge.telegram.files.fetch_url import UrlFetcher
+from bridge.telegram.pace.budget import GROUP, PRIVATE, Limits
+from bridge.telegram.pace.scheduler import Pacer
 from bridge.telegram.questions.ask import QuestionOptions, Questions
 from bridge.telegram.reply.factory import ReplyFactory
 from bridge.telegram.reply.features import Features
@@ -79,13 +80,20 @@ async def opened_store(stack: AsyncExitStack, settings: Settings) -> Store:
     return store
 
 
+def _fixed(limits: Limits, given: Mapping[str, float]) -> Limits | None:
+    """Return the limits that the operator fixed; None to have them learned."""
+    return replace(limits, **given) if given else None
+
+
 async def bot_client(settings: Settings, bot: Bot, store: Store, metrics: Metrics) -> BotClient:
     """Return the calls of the Bot API, with what an earlier process knew of where they may go."""
-    pacer = Pacer(Limits(*settings.bridge_pace_private), Limits(*settings.bridge_pace_group))
+    pacer = Pacer(
+        _fixed(PRIVATE, settings.bridge_pace_private), _fixed(GROUP, settings.bridge_pace_group)
+    )
     unwritable = UnwritableChats(store)
     await unwritable.recall()
     calls = BotClient(bot, pacer, store, unwritable, metrics)
-    await calls.restore_flood_waits()
+    await calls.pace_memory.recall()
     return calls
 
 

@@ -140,7 +140,9 @@ def test_no_text_becomes_a_label(code: str | None) -> None:
 
 def test_an_alarm_that_is_over_is_not_told_any_more() -> None:
     metrics = Metrics()
-    assert b'kind="token"' in metrics.exposed(Gauged(alarms=["token"]))
+    assert b'kind="token"' in metrics.exposed(
+        Gauged(alarms=["token"], allowed={"private": (0.4, 10.0)})
+    )
     assert b'kind="token"' not in metrics.exposed(Gauged(alarms=[]))
 
 
@@ -178,7 +180,7 @@ def _with_every_label() -> str:
     metrics.settled("failed", None, (1, 1), 1.0)
     metrics.called("sendmessage", 429)
     metrics.coze_failed(4011)
-    return metrics.exposed(Gauged(alarms=["token"])).decode()
+    return metrics.exposed(Gauged(alarms=["token"], allowed={"private": (0.4, 10.0)})).decode()
 
 
 def test_the_table_lists_every_metric() -> None:

@@ -20,7 +20,7 @@ def faults(variables: dict[str, str]) -> tuple[str, ...]:
 def test_the_least_that_is_needed() -> None:
     settings = settings_from(GOOD)
     assert settings.coze_api_base == "https://api.coze.com"
-    assert settings.bridge_pace_private == (10, 2.5, 1.2, 1, 3, 0)
+    assert settings.bridge_pace_private == {}
     assert "abc" not in repr(settings)
     assert "pat_x" not in repr(settings)
 
@@ -126,13 +126,39 @@ def test_wrong_words_are_told_what_is_right() -> None:
 def test_one_line_a_variable_and_hints_for_near_misses() -> None:
     found = faults({**GOOD, "BRIDGE_PACE_PRIVATE": "a,b,c,d,e", "BRIDGE_PACE_GROUP": "1,2"})
     assert [fault.split(".")[0] for fault in found] == [
-        "BRIDGE_PACE_PRIVATE needs six numbers above 0 (the last may be 0), such as 10,2",
-        "BRIDGE_PACE_GROUP needs six numbers above 0 (the last may be 0), such as 6,3",
+        "BRIDGE_PACE_PRIVATE needs numbers by name, such as burst=10,every=2",
+        "BRIDGE_PACE_GROUP needs numbers by name, such as burst=10,every=2",
     ]
     found = faults({"TELEGRAM_TOKEN": "42:abc", "COZE_BOT_ID": "7", "COZE_TOKEN": "pat_x"})
     assert "TELEGRAM_TOKEN is not a setting; did you mean TELEGRAM_BOT_TOKEN?" in found
     assert "COZE_TOKEN is not a setting; did you mean COZE_API_TOKEN?" in found
     assert settings_from({**GOOD, "COZE_WORKSPACE_ID": "1", "BRIDGE_LOG_FORMAT": "JSON"})
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("", {}),
+        ("burst=4, every=2.5", {"burst": 4.0, "every": 2.5}),
+        (
+            "10,2.5,1.2,1,3,0",
+            {"burst": 10, "every": 2.5, "gap": 1.2, "kept": 1, "quick": 3, "minute": 0},
+        ),
+    ],
+)
+def test_limits_are_fixed_by_name_or_as_older_releases_took_them(
+    text: str, read: dict[str, float]
+) -> None:
+    assert settings_from({**GOOD, "BRIDGE_PACE_GROUP": text}).bridge_pace_group == read
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["burst", "burst=", "burst=x", "size=3", "burst=0", "every=0", "burst=2,kept=2", "1e9,1"],
+)
+def test_limits_that_make_no_sense_are_refused(text: str) -> None:
+    (fault,) = faults({**GOOD, "BRIDGE_PACE_GROUP": text})
+    assert fault.startswith("BRIDGE_PACE_GROUP ")
 
 
 @pytest.mark.parametrize("token", ["Bearer pat_x", "p\u00e4t", "a b"])

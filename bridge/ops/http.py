@@ -6,6 +6,7 @@ no updates are taken.
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -77,6 +78,10 @@ async def gauged(app: App) -> Gauged:
         chats_answering=len(app.lanes),
         telegram_silence=status.polling.silent_seconds,
         token_left=status.coze.token_seconds_left,
+        allowed={
+            name.replace(" ", "_"): (one.rate, one.burst)
+            for name, one in status.pacer.learned().items()
+        },
     )
     try:
         now = await status.read()
@@ -85,11 +90,9 @@ async def gauged(app: App) -> Gauged:
             wrong = await alarms.current(tx)
     except StoreTrouble:
         return told
-    return Gauged(
-        told.chats_answering,
-        sum(one.state is State.WAITING for one in live),
-        now.updates_waiting,
-        told.telegram_silence,
-        told.token_left,
-        [one.kind for one in wrong],
+    return replace(
+        told,
+        turns_waiting=sum(one.state is State.WAITING for one in live),
+        updates_waiting=now.updates_waiting,
+        alarms=[one.kind for one in wrong],
     )

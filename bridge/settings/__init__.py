@@ -91,16 +91,15 @@ class Settings(BaseModel):
         "console", description="`console` for people, `json` for machines."
     )
     bridge_pace_private: Pace = Field(
-        (10, 2.5, 1.2, 1, 3, 0),
+        {},
         description=(
-            "Budget of a private chat: calls at once, seconds until one more, least seconds "
-            "between edits, calls kept back for final texts, final texts in a row, most calls "
-            "in a minute (0: no such limit)."
+            "Limits of a private chat, such as `burst=10,every=2.5`; empty, they are learned. "
+            "`burst`: calls at once; `every`: seconds until one more; `gap`: least seconds between "
+            "edits; `kept`: calls kept back for final texts; `quick`: final texts in a row; "
+            "`minute`: most calls in a minute."
         ),
     )
-    bridge_pace_group: Pace = Field(
-        (6, 3.5, 3.0, 2, 6, 19), description="The same for a group; its topics share it."
-    )
+    bridge_pace_group: Pace = Field({}, description="The same for a group; its topics share it.")
     bridge_quiet_seconds: float = Field(
         0.25, ge=0, le=10, description="Pause after which a burst of messages is answered as one."
     )

@@ -146,9 +146,6 @@ def _worded(place: tuple[int | str, ...], kind: str, message: str) -> str:
     field = Settings.model_fields[name.lower()]
     if name == "BRIDGE_OPERATORS":
         return f"{name} needs Telegram ids, which are numbers, such as 1234567,7654321"
-    if "PACE" in name:
-        example = ",".join(f"{number:g}" for number in field.default)
-        return f"{name} needs six numbers above 0 (the last may be 0), such as {example}"
     if kind == "bool_parsing":
         return f"{name} must be true or false. {field.description}"
     return f"{name} cannot be used ({message}). {field.description}"

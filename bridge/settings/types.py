@@ -1,6 +1,8 @@
 """The types of settings: how their words are read, and which values make sense. Pure."""
 
+import re
 from collections.abc import Iterable
+from math import inf
 from typing import Annotated
 
 from pydantic import (
@@ -24,26 +26,41 @@ def choice(words: Iterable[str]) -> str:
 Positive = Annotated[float, Field(gt=0)]
 
 
-def _sensible(pace: tuple[float, float, float, float, float, int]) -> tuple[float, ...]:
-    """Return what is kept back must leave something."""
-    if pace[3] >= pace[0]:
+_PACE = ("burst", "every", "gap", "kept", "quick", "minute")
+"""The fields of `bridge.telegram.pace.budget.Limits`; older releases took all of them, by their order."""
+
+
+def _pace(text: object) -> object:
+    """Read `burst=10,every=2.5`, or six numbers. Raises ValueError."""
+    if not isinstance(text, str):
+        return text
+    words = [part.strip() for part in text.split(",") if part.strip()]
+    if not any("=" in word for word in words):
+        if words and len(words) != len(_PACE):
+            raise ValueError(_PACE_HELP)
+        words = [f"{name}={word}" for name, word in zip(_PACE, words, strict=False)]
+    found: dict[str, float] = {}
+    for word in words:
+        name, _, value = (part.strip() for part in word.partition("="))
+        if name not in _PACE or not re.fullmatch(r"\d+(\.\d+)?", value):
+            raise ValueError(_PACE_HELP)
+        found[name] = float(value)
+    return found
+
+
+def _sensible(pace: dict[str, float]) -> dict[str, float]:
+    """Refuse what leaves no call. Raises ValueError."""
+    for name, least in {"burst": 1, "quick": 1, "every": 0.01, "gap": 0.01}.items():
+        if pace.get(name, least) < least:
+            raise ValueError(f"needs {name} of at least {least}")
+    if pace.get("kept", 0) >= pace.get("burst", inf):
         raise ValueError("keeps back as many calls as there are; give it more, or keep fewer")
     return pace
 
 
-Pace = Annotated[
-    tuple[
-        Positive,
-        Positive,
-        Positive,
-        Annotated[float, Field(ge=0)],
-        Annotated[float, Field(ge=1)],
-        Annotated[int, Field(ge=0)],
-    ],
-    BeforeValidator(listed),
-    AfterValidator(_sensible),
-]
-"""The fields of `bridge.telegram.budget.Limits`, in their order."""
+_PACE_HELP = "needs numbers by name, such as burst=10,every=2.5,gap=1.2,kept=1,quick=3,minute=0"
+Pace = Annotated[dict[str, float], BeforeValidator(_pace), AfterValidator(_sensible)]
+"""Limits that are fixed, by name; empty when they are learned."""
 
 
 Operators = Annotated[

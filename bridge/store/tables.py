@@ -252,6 +252,16 @@ flood_waits = Table(
 )
 """Until when Telegram wants silence in a chat."""
 
+learned_limits = Table(
+    "learned_limits",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("rate", Float, nullable=False),
+    Column("burst", Float, nullable=False),
+    Column("near", Float),
+)
+"""What Telegram allows of each kind of call, as far as it was found out; rates are calls a second."""
+
 facts = Table(
     "facts",
     metadata,

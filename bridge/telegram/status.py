@@ -9,7 +9,8 @@ from bridge.coze.client import Coze
 from bridge.relay.lanes import Lanes
 from bridge.store import inbox
 from bridge.store.engine import Store
-from bridge.telegram.api.scheduler import Pacer
+from bridge.telegram.pace.estimates import Learned
+from bridge.telegram.pace.scheduler import Pacer
 
 DEAF_SECONDS = 90.0
 """After so long without an answer to a poll the connection is dead, whatever it says."""
@@ -51,6 +52,8 @@ class BridgeStatus:
     """Chats in which Telegram wants silence, and for how many seconds more."""
     budgets: dict[int, float]
     """Of chats that are being written to, which part of the calls that they allow is left."""
+    allowed: dict[str, Learned]
+    """What Telegram allows of each kind of call, as far as it was found out."""
     token_left: float | None
     """Seconds that Coze's token is still good for; None where that is not known."""
 
@@ -80,5 +83,6 @@ class StatusReader:
             self.pacer.in_flight,
             self.pacer.silences(loop.time()),
             self.pacer.left(loop.time()),
+            self.pacer.learned(),
             self.coze.token_seconds_left,
         )

@@ -148,6 +148,7 @@ ROWS: dict[str, list[Row]] = {
     "operators": [{"person_id": 5, "name": "Ann", "since": NOW}],
     "facts": [{"name": "menu", "value": "0" * 64}],
     "flood_waits": [{"chat_id": 5, "until": NOW + 60}],
+    "learned_limits": [{"name": "private", "rate": 0.9, "burst": 10.0, "near": None}],
     "outbox": [
         {"id": 1, "cause": "update 2", "chat_id": 5, "message_id": 41, "created_at": NOW},
         {"id": 2, "cause": "update 3", "chat_id": 5, "message_id": None, "created_at": NOW},

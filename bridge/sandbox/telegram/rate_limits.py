@@ -25,6 +25,8 @@ class Limit:
     seconds: float
     burst: int = 0
     """How many calls may come at once; 0 makes it a window."""
+    albums_once: bool = False
+    """Whether an album counts as one, not as its messages."""
 
     @property
     def every(self) -> float:
@@ -40,7 +42,7 @@ Limits = tuple[Limit, ...]
 class Budgets:
     """The limits of one bot; times in seconds."""
 
-    private: Limits = (Limit(25, 60.0, burst=12), Limit(1, 1.0, burst=3))
+    private: Limits = (Limit(25, 60.0, burst=12), Limit(1, 1.0, burst=3, albums_once=True))
     """Sends and edits of one private chat."""
     group: Limits = (Limit(20, 60.0),)
     """The same of one group with all its topics."""
@@ -139,7 +141,8 @@ class Gauge:
         return min(float(self._limit.burst), self._level + (now - self._at) / self._limit.every)
 
     def _size(self, count: int) -> int:
-        return count if count <= (self._limit.burst or self._limit.count) else 1
+        fits = count <= (self._limit.burst or self._limit.count)
+        return count if fits and not self._limit.albums_once else 1
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from bridge.telegram.access.introduction import Introduction
 from bridge.telegram.access.limits import IGNORED_SECONDS, IgnoredPeople
 from bridge.telegram.access.operator_code import OperatorCode
 from bridge.telegram.access.rights import Rights
-from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.callback_data import DecideAccess, ShowApprovals
+from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import Cause, PostContent, Rendered
 from bridge.telegram.updates.events import CallbackPress, MembershipChange
 from bridge.texts import translate

@@ -19,11 +19,11 @@ from bridge.store.operators import access
 from bridge.store.operators.access import Access
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
-from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.callback_data import DecideAccess, ShowApprovals, encode
+from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import Button, Cause, PostContent, Rendered
 from bridge.texts import translate
 

@@ -17,7 +17,8 @@ from bridge.store.engine import Store
 from bridge.store.operators import quotas
 from bridge.store.operators.quotas import Scope
 from bridge.telegram.access.rights import Rights
-from bridge.telegram.api.budget import Bucket
+from bridge.telegram.pace.estimates import Estimate, Range
+from bridge.telegram.pace.tokens import Tokens
 from bridge.telegram.updates.route import Route
 from bridge.texts import age
 
@@ -44,14 +45,14 @@ class UserRateLimit:
 
     def __init__(self, most: float, refill_seconds: float, *, strict: bool = False) -> None:
         """With `strict`, who goes on too fast is not heard until they pause for a while."""
-        self._most = most
+        self._allowed = Estimate(Range(1 / refill_seconds, most), fixed=True)
         self.refill_seconds = refill_seconds
         self._strict = strict
-        self._people: OrderedDict[int, tuple[Bucket, float]] = OrderedDict()
+        self._people: OrderedDict[int, tuple[Tokens, float]] = OrderedDict()
 
     def refuses(self, person_id: int, now: float) -> Refusal | None:
         """Count an act; a refusal when it is one too many."""
-        fresh = Bucket(self._most, self.refill_seconds, now)
+        fresh = Tokens(self._allowed, person_id, now)
         bucket, told = self._people.pop(person_id, (fresh, float("-inf")))
         refused = bucket.wait(now, 1) > 0
         says = refused and now - told >= TOLD_SECONDS

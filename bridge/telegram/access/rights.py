@@ -13,9 +13,8 @@ from telegram import Bot, ChatMember
 from telegram.error import TelegramError
 
 from bridge.model import ChatKey, Sender
-from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.pacing import BudgetKind
-from bridge.telegram.api.scheduler import Pacer
+from bridge.telegram.pace.budget import BudgetKind, Priority
+from bridge.telegram.pace.scheduler import Pacer
 
 log = structlog.get_logger(__name__)
 KNOWN_SECONDS = 300.0

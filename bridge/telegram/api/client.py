@@ -6,7 +6,8 @@ edits are repeated freely, sends only when they did not happen, as far as that c
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,12 +20,11 @@ from telegram.error import (
     TelegramError,
 )
 
-from bridge.errors import StoreTrouble, TelegramUnreachable
+from bridge.errors import TelegramUnreachable
 from bridge.metrics import Metrics
 from bridge.model import ChatKey
-from bridge.store import flood_waits, outbox
+from bridge.store import outbox
 from bridge.store.engine import Store
-from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.errors import (
     ChatClosed,
     ChatMoved,
@@ -38,10 +38,9 @@ from bridge.telegram.api.errors import (
     seconds,
     with_error_mapping,
 )
-from bridge.telegram.api.pacing import BudgetKind
+from bridge.telegram.api.pace_memory import PaceMemory
 from bridge.telegram.api.payload import entities, markup, shown
 from bridge.telegram.api.placement import STALE_SECONDS, Placement
-from bridge.telegram.api.scheduler import Pacer
 from bridge.telegram.api.unconfirmed import (
     GIVEN_UP,
     MOST_LOOKS,
@@ -51,10 +50,17 @@ from bridge.telegram.api.unconfirmed import (
     candidates,
 )
 from bridge.telegram.api.unwritable import REFUSED_SECONDS, UnwritableChats
+from bridge.telegram.pace.budget import BudgetKind, Priority
+from bridge.telegram.pace.scheduler import Pacer
 from bridge.telegram.post import Block, Keyboard, PostContent, Rendered
 from bridge.telegram.updates.message import whole_number
 
 log = structlog.get_logger(__name__)
+_TIMED = {
+    "sendmessage": BudgetKind.MESSAGE,
+    "editmessagetext": BudgetKind.MESSAGE,
+    "sendmessagedraft": BudgetKind.ACTION,
+}
 
 
 class BotClient:
@@ -72,6 +78,7 @@ class BotClient:
         self.store = store
         self.unwritable = shut
         self.pacer = pacer
+        self.pace_memory = PaceMemory(store, pacer)
         self.placement = Placement(self.raw)
         self.metrics = metrics or Metrics()
         self.moved: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
@@ -198,7 +205,7 @@ class BotClient:
                     raise DraftsImpossible(str(error), everywhere=False) from error
                 raise
 
-        await self.guarded(key, "Showing a draft", call)
+        await self.guarded(key, "Showing a draft", call, BudgetKind.ACTION)
 
     async def send_action(self, key: ChatKey, action: str = ChatAction.TYPING) -> None:
         """Show "typing…" or the like for five seconds, unless the chat has enough of it."""
@@ -208,6 +215,7 @@ class BotClient:
                 lambda: self.bot.send_chat_action(
                     key.chat_id, action, message_thread_id=self.placement.place(key).thread_id
                 ),
+                BudgetKind.ACTION,
             )
 
     async def find(
@@ -269,21 +277,12 @@ class BotClient:
         except TelegramError as error:
             log.debug("callback not answered", error=str(error))
 
-    async def restore_flood_waits(self) -> None:
-        """Keep the silences that Telegram asked an earlier process for: calls make them longer."""
-        async with self.store.writing() as tx:
-            left = await flood_waits.left(tx)
-        for chat_id, wait in left.items():
-            self.pacer.silenced(chat_id, wait)
-
-    async def _note_flood_wait(self, chat_id: int, retry_after: float) -> None:
-        self.pacer.refused(chat_id, retry_after)
-        with suppress(StoreTrouble):  # then it only counts for this process
-            async with self.store.writing() as tx:
-                await flood_waits.keep(tx, chat_id, retry_after)
-
     async def guarded(
-        self, key: ChatKey, doing: str, call: Callable[[], Awaitable[Result]]
+        self,
+        key: ChatKey,
+        doing: str,
+        call: Callable[[], Awaitable[Result]],
+        kind: BudgetKind = BudgetKind.MESSAGE,
     ) -> Result:
         """Make a call where something can be written, and remember where that is over.
 
@@ -293,7 +292,8 @@ class BotClient:
         if why is not None:
             raise ChatClosed(why)
         try:
-            return await with_error_mapping(self._note_flood_wait, key, doing, call)
+            note = partial(self.pace_memory.refused, kind=kind)
+            return await with_error_mapping(note, key, doing, call)
         except ChatClosed as error:
             if self.placement.may_be_stale(key, str(error)):
                 raise ChatClosed(
@@ -315,7 +315,15 @@ class BotClient:
         takes any method by name, and the server any case; a small one is not taken for its own.
         """
         given = {name: value for name, value in parameters.items() if value is not None}
-        return await self.bot.do_api_request(method, api_kwargs=given)
+        with self._timed(method, parameters.get("chat_id")):
+            return await self.bot.do_api_request(method, api_kwargs=given)
+
+    def _timed(self, method: str, chat_id: object) -> AbstractContextManager[None]:
+        """Let the pacer learn from how long a call takes; that of a file says nothing."""
+        kind = _TIMED.get(method)
+        if kind is None or not isinstance(chat_id, int):
+            return nullcontext()
+        return self.pacer.calling(chat_id, kind)
 
     async def react(self, key: ChatKey, message_id: int, emoji: str) -> None:
         """Put our reaction under somebody's message, or take it away; no matter if that fails."""
@@ -323,14 +331,20 @@ class BotClient:
             await self._quietly(
                 key,
                 lambda: self.bot.set_message_reaction(key.chat_id, message_id, emoji or None),
+                BudgetKind.FREE,
             )
 
-    async def _quietly(self, key: ChatKey, call: Callable[[], Awaitable[object]]) -> None:
+    async def _quietly(
+        self,
+        key: ChatKey,
+        call: Callable[[], Awaitable[object]],
+        kind: BudgetKind = BudgetKind.MESSAGE,
+    ) -> None:
         if self.unwritable.why(key) is not None:
             return
         try:
             await call()
         except RetryAfter as error:
-            await self._note_flood_wait(key.chat_id, seconds(error))
+            await self.pace_memory.refused(key.chat_id, seconds(error), kind)
         except TelegramError as error:
             log.debug("call failed", chat=key.chat_id, error=str(error))

@@ -20,7 +20,7 @@ import structlog
 from bridge.errors import StoreTrouble, TelegramUnreachable, Trouble
 from bridge.relay.protocols import ReplyImpossible, ReplyLater
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, FloodWait, Result
-from bridge.telegram.api.scheduler import Pacer
+from bridge.telegram.pace.scheduler import Pacer
 
 log = structlog.get_logger(__name__)
 PATIENT_SECONDS = 60.0

@@ -21,11 +21,11 @@ from bridge.model import ChatKey
 from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Notice
-from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.deliver import Patience, deliver, pauses
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected
 from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
+from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import Button, Cause, Entity, Keyboard, PostContent, Rendered
 
 log = structlog.get_logger(__name__)

@@ -12,10 +12,9 @@ from bridge.errors import StoreTrouble
 from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.telegram.access.rights import Rights
-from bridge.telegram.api.budget import Priority
-from bridge.telegram.api.pacing import BudgetKind
-from bridge.telegram.api.scheduler import Pacer
 from bridge.telegram.commands.table import COMMANDS, OPERATOR_COMMANDS, description
+from bridge.telegram.pace.budget import BudgetKind, Priority
+from bridge.telegram.pace.scheduler import Pacer
 from bridge.texts import DEFAULT, catalogues
 
 log = structlog.get_logger(__name__)

@@ -12,12 +12,12 @@ from bridge.relay.protocols import ReplyLater
 from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Sent
-from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.deliver import deliver, postponed
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, PostGone, Result
 from bridge.telegram.api.unconfirmed import UnconfirmedSend
 from bridge.telegram.files.send import Batch, is_ours, send
+from bridge.telegram.pace.budget import Priority
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bridge.telegram.api.budget import Priority
+from bridge.telegram.pace.budget import Priority
 from bridge.telegram.reply.growth import Growth
 
 COMPLETE_SECONDS = 0.1

@@ -13,10 +13,9 @@ import structlog
 
 from bridge.errors import TelegramUnreachable
 from bridge.model import ChatKey
-from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import ChatClosed, ContentRejected, DraftsImpossible, FloodWait
-from bridge.telegram.api.pacing import BudgetKind
+from bridge.telegram.pace.budget import BudgetKind, Priority
 from bridge.telegram.post import Rendered
 from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.growth import Growth

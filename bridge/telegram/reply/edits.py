@@ -4,7 +4,7 @@ import asyncio
 
 from telegram.constants import ChatAction
 
-from bridge.telegram.api.budget import Priority
+from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import units
 from bridge.telegram.reply.growth import TYPING_SECONDS, Growth
 

@@ -8,8 +8,8 @@ import structlog
 
 from bridge.errors import TelegramUnreachable
 from bridge.relay.protocols import ReplyLater
-from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.errors import ContentRejected, FloodWait
+from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import PostContent
 from bridge.telegram.reply.newest import NewestState
 from bridge.telegram.reply.posts import Posts

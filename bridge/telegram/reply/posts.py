@@ -11,13 +11,12 @@ from telegram.constants import ChatAction
 from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import Turn
 from bridge.relay.protocols import ReplyImpossible, ReplyLater
-from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.deliver import deliver, postponed
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
-from bridge.telegram.api.pacing import BudgetKind
-from bridge.telegram.api.scheduler import Slot
 from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
+from bridge.telegram.pace.budget import BudgetKind, Priority
+from bridge.telegram.pace.scheduler import Slot
 from bridge.telegram.post import PostContent, Rendered
 from bridge.telegram.reply.layout import Edit, Remove, Send, Step, next_step
 from bridge.telegram.reply.reply_store import ReplyStore

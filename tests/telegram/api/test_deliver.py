@@ -9,7 +9,7 @@ from bridge.errors import StoreTrouble, TelegramUnreachable, Trouble
 from bridge.relay.protocols import ReplyImpossible, ReplyLater
 from bridge.telegram.api.deliver import MOVING_SECONDS, Patience, deliver, postponed
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait
-from bridge.telegram.api.scheduler import Pacer
+from bridge.telegram.pace.scheduler import Pacer
 
 AWAY = TelegramUnreachable("Sending", "ConnectError")
 

@@ -9,12 +9,12 @@ import structlog
 from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
 from bridge.store.operators import broadcasts, people
 from bridge.store.operators.broadcasts import Broadcast, Delivery
-from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.deliver import Patience, deliver, pauses
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
 from bridge.telegram.callback_data import ControlBroadcast, encode
 from bridge.telegram.commands.context import BotContext, language_of, private
 from bridge.telegram.markdown.streaming import render
+from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import Button, Cause, Keyboard, PostContent, Rendered, units
 from bridge.telegram.updates.events import CallbackPress, CommandCall
 from bridge.texts import translate

@@ -12,12 +12,12 @@ from bridge.store.operators import alarms, audit, stats
 from bridge.store.operators.audit import Act
 from bridge.store.operators.stats import Failure, Stats
 from bridge.telegram.access.limits import PAUSED
-from bridge.telegram.api.budget import Priority
 from bridge.telegram.api.errors import ChatClosed, ContentRejected, FloodWait, PostGone
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.commands.operators.chart import drawn
 from bridge.telegram.files import tempfiles
 from bridge.telegram.files.send import OutgoingFile, Shape, send
+from bridge.telegram.pace.budget import Priority
 from bridge.telegram.status import BridgeStatus
 from bridge.telegram.updates.events import CommandCall
 from bridge.texts import age, translate
@@ -48,6 +48,7 @@ async def status(context: BotContext, call: CommandCall) -> None:
         translate(language, "status.heard", seconds=f"{now.heard:.0f}"),
         *_load(language, now, waiting=len(live) - running, running=running),
     ]
+    lines.append(_pace(language, now))
     if left is not None:
         lines.append(translate(language, "status.token", age=age(max(1.0, left), language)))
     if paused:
@@ -69,6 +70,13 @@ def _load(language: str, now: BridgeStatus, *, waiting: int, running: int) -> li
     }
     lines = [translate(language, key, count=count) for key, count in counts.items() if count]
     return lines or [translate(language, "status.idle")]
+
+
+def _pace(language: str, now: BridgeStatus) -> str:
+    """Return what Telegram allows, as far as it was found out."""
+    a_minute = {name: f"{now.allowed[name].rate * 60:.0f}" for name in ("private", "group")}
+    overall = f"{now.allowed['all calls'].rate:.0f}"
+    return translate(language, "status.pace", **a_minute, all=overall)
 
 
 async def errors(context: BotContext, call: CommandCall) -> None:

@@ -1,87 +1,37 @@
 """Decide which call may go next, and when. Pure: time in seconds is an argument."""
 
 from collections import deque
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Mapping
 from heapq import heappop, heappush
 from itertools import count
 
-from bridge.telegram.api.budget import (
+from bridge.telegram.pace.budget import (
+    ACTION_TOPS,
+    ACTIONS,
     GROUP,
     PRIVATE,
-    ActionBudget,
     Budget,
+    BudgetKind,
+    ChatLimits,
     FloodWaitState,
     Limits,
     Priority,
-    Window,
 )
+from bridge.telegram.pace.call_times import CallTimes
+from bridge.telegram.pace.estimates import BOT, Estimate, Learned
+from bridge.telegram.pace.overall import NEW, OVERALL, Overall
+from bridge.telegram.pace.ticket import ChatLine, Ticket
+from bridge.telegram.pace.tokens import INSTANT
 
 MANY_CHATS, MANY_SECONDS = 3, 10.0
 """So many chats refused within so many seconds: it is the whole bot that is too fast."""
-MOST_NEW_A_SECOND = 25
-"""New messages over all chats; edits are not counted there."""
-
-
-_KEPT_BACK = {Priority.BULK: 5, Priority.STRANGER: 15}  # for others
-
-
-SECOND = 1.25
-"""A second, and what the ways of two calls to Telegram may differ by."""
-
-
+MANY_PART = 0.4
+"""... if at least this part of its rate was used."""
+KEPT_BACK = {Priority.BULK: 1.5, Priority.STRANGER: 2.5, Priority.TYPING: 1.0}
+"""Calls of all chats that are kept back from some, for others."""
 MOST_AT_ONCE = 48
 """Calls in flight; with more replies than they serve, all gaps grow."""
-
-
 IDLE_CHATS = 1000
-
-
-_INSTANT = 1e-6
-"""Seconds that are nothing: sums of them are not exact."""
-
-
-class BudgetKind(Enum):
-    """Which budget a call is counted in."""
-
-    MESSAGE = "message"
-    ACTION = "action"
-    """Typing and drafts."""
-    FREE = "free"
-    """Neither, such as the answer to a pressed button."""
-
-
-@dataclass(order=True)
-class Ticket:
-    """A wish to make one call. Earlier ones compare smaller: by priority, then by age."""
-
-    priority: Priority
-    since: float
-    """Since when there is something to say: the oldest unseen text goes first."""
-    number: int
-    chat_id: int = field(compare=False, default=0)
-    family: BudgetKind = field(compare=False, default=BudgetKind.MESSAGE)
-    new: bool = field(compare=False, default=False)
-    """Whether it makes a new message."""
-    count: int = field(compare=False, default=1)
-    """How many: an album is one call and several messages."""
-    withdrawn: bool = field(compare=False, default=False)
-
-
-class _Chat:
-    """One chat's budget in one family, and who waits for it."""
-
-    def __init__(self, budget: Budget | ActionBudget | None) -> None:
-        self.budget = budget
-        self.waiting: list[Ticket] = []
-        self.place = 0
-        """Its place in the lines of `Pacing`; a place with an earlier number is given up."""
-
-    def first(self) -> Ticket | None:
-        """Return who goes next there."""
-        while self.waiting and self.waiting[0].withdrawn:
-            heappop(self.waiting)
-        return self.waiting[0] if self.waiting else None
 
 
 _Key = tuple[int, BudgetKind]
@@ -90,12 +40,20 @@ _Key = tuple[int, BudgetKind]
 class Pacing:
     """All budgets of one bot and all tickets that wait. Pure."""
 
-    def __init__(self, private: Limits = PRIVATE, group: Limits = GROUP) -> None:
+    def __init__(self, private: Limits | None = None, group: Limits | None = None) -> None:
+        """Limits that are given are kept; what is not given is learned."""
         self.in_flight = 0
         self._bot = FloodWaitState()
-        self._limits = (private, group)
-        self._chats: dict[_Key, _Chat] = {}
-        self._new = Window(MOST_NEW_A_SECOND, SECOND)
+        self._limits = {
+            "private": ChatLimits(private or PRIVATE, fixed=private is not None),
+            "group": ChatLimits(group or GROUP, fixed=group is not None),
+            "typing": ChatLimits(ACTIONS, ACTION_TOPS),
+        }
+        self._chats: dict[_Key, ChatLine] = {}
+        self._all, self._new = Overall(OVERALL), Overall(NEW)
+        self._well_at = float("-inf")
+        """When a call was answered promptly, last."""
+        self._calls: CallTimes[_Key] = CallTimes()
         self._numbers = count()
         self._later: list[tuple[float, int, int, _Key]] = []
         """Chats whose next call may go at a time, with the number of their place."""
@@ -103,6 +61,18 @@ class Pacing:
         """Chats whose next call may go now: those that edit, and those that make a message."""
         self._refusals: deque[tuple[float, int]] = deque(maxlen=64)
         self._forget_at = IDLE_CHATS
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """All that is learned, by name."""
+        found = {"all calls": self._all.estimate, "new messages": self._new.estimate}
+        return found | {name: limits.estimate for name, limits in self._limits.items()}
+
+    def recall(self, now: float, learned: Mapping[str, Learned]) -> None:
+        """Begin with what an earlier process learned."""
+        for name, estimate in self.estimates.items():
+            if name in learned:
+                estimate.recall(now, learned[name])
 
     def ask(
         self,
@@ -131,6 +101,7 @@ class Pacing:
 
     def next(self, now: float) -> Ticket | float | None:
         """Return the ticket whose call goes out now; else the seconds to wait; None: nobody waits."""
+        self._watch(now)
         if self.in_flight >= MOST_AT_ONCE:
             return None  # the end of a call asks again
         if now < self._bot.closed_until:
@@ -144,18 +115,19 @@ class Pacing:
             if ticket is not None:
                 return ticket
         waits = [self._later[0][0] - now] if self._later else []
-        if self._ready[1]:
-            waits.append(self._new_wait(now, self._ready[1][0][0]))
-        return max(_INSTANT, min(waits)) if waits else None
+        waits += [self._bot_wait(now, line[0][0]) for line in self._ready if line]
+        return max(INSTANT, min(waits)) if waits else None
 
     def at_once(self, now: float, chat_id: int, priority: Priority, family: BudgetKind) -> bool:
         """Count a call that goes out now, if it may; it never waits."""
         chat = self._chat(now, (chat_id, family))
         if self.silence(now, chat_id) or chat.first() or chat.budget is None:
             return False
-        if chat.budget.wait(now, priority) > 0:
+        kept = KEPT_BACK.get(priority, 0)
+        if chat.budget.wait(now, priority) > 0 or self._all.wait(now, 1 + kept) > 0:
             return False
         chat.budget.spend(now)
+        self._all.take(now, 1)
         return True
 
     def done(self) -> None:
@@ -164,6 +136,7 @@ class Pacing:
 
     def unused(self, now: float, ticket: Ticket) -> None:
         """Give a granted ticket back: its call is not made, and does not count."""
+        self._all.give_back(1)
         key = (ticket.chat_id, ticket.family)
         chat = self._chats.get(key)
         if chat is None or chat.budget is None:
@@ -173,20 +146,76 @@ class Pacing:
             self._new.give_back(ticket.count)
         self._line_up(now, key)
 
-    def refused(self, now: float, chat_id: int, retry_after: float) -> None:
+    def began(self, now: float, chat_id: int, family: BudgetKind) -> int:
+        """Note that a call is handed to Telegram; returns its number."""
+        return self._calls.began(now, (chat_id, family))
+
+    def ended(self, now: float, number: int, *, well: bool) -> None:
+        """Learn from how long a call took, if it took effect."""
+        self._watch(now)
+        key = self._calls.ended(now, number)
+        chat = self._chats.get(key) if key and well else None
+        if chat is None or chat.budget is None:
+            return
+        self._well_at = now
+        chat.budget.answered(now)
+        for overall in (self._all, self._new) if chat.made_message else (self._all,):
+            overall.answered(now)
+
+    def _watch(self, now: float) -> None:
+        """Learn from calls that Telegram holds: that is how it begins to refuse."""
+        for key in self._calls.late(now):
+            chat = self._chats.get(key)
+            if chat is not None and chat.budget is not None:
+                self._learn(now, chat, chat.budget, late=True)
+
+    def refused(
+        self,
+        now: float,
+        chat_id: int,
+        retry_after: float,
+        family: BudgetKind = BudgetKind.MESSAGE,
+    ) -> None:
         """Telegram answered 429: nothing goes into the chat for `retry_after` seconds."""
         self.silenced(now, chat_id, retry_after)
+        chat = self._chat(now, (chat_id, family))
+        blamed = chat.budget is not None and self._learn(now, chat, chat.budget)
         self._refusals.append((now, chat_id))
-        hit = {each for at, each in self._refusals if now - at <= MANY_SECONDS}
-        if len(hit) >= MANY_CHATS:
-            self._bot.refused(now, retry_after)
+        hit = {each: at for at, each in self._refusals if now - at <= MANY_SECONDS}
+        if len(hit) < MANY_CHATS:
+            return
+        if not blamed and self._all.suspect(now, MANY_PART):
+            self._all.refused(now, now, late=False)
+            self._bot.silenced(now, retry_after)
+        elif self._well_at < min(hit.values()):  # nobody was heard meanwhile
+            self._bot.silenced(now, retry_after)
+
+    def _learn(self, now: float, chat: ChatLine, budget: Budget, *, late: bool = False) -> bool:
+        """Lower what may have been too high for the last call; False when nothing was."""
+        kinds = (self._new, self._all) if chat.made_message else (self._all,)
+        overall = [one for one in kinds if one.suspect(budget.sent_at)][:1]
+        own = budget.suspect
+        if own and budget.used_up(budget.sent_at):
+            if budget.tries:
+                overall = []
+            own = not any(one.estimate.tries(BOT) for one in overall)
+        elif overall:
+            own = False
+        budget.note_refused(now)
+        if own:
+            budget.lower(now, late=late)
+        for one in overall:
+            one.refused(now, budget.sent_at, late=late)
+        if not own and not overall and not late:
+            budget.slowed()
+        return own or bool(overall)
 
     def silenced(self, now: float, chat_id: int, seconds: float) -> None:
         """Nothing goes into the chat for so many seconds."""
         for family in (BudgetKind.MESSAGE, BudgetKind.ACTION):
             budget = self._chat(now, (chat_id, family)).budget
             if budget is not None:
-                budget.refused(now, seconds)
+                budget.silenced(now, seconds)
 
     def silence(self, now: float, chat_id: int) -> float:
         """Return for how many seconds Telegram still wants silence in the chat; 0 for none."""
@@ -204,25 +233,26 @@ class Pacing:
 
     def left(self, now: float) -> dict[int, float]:
         """Of the chats that do not have all their calls: which part of them is left."""
-        parts = {chat_id: chat.budget.left(now) for (chat_id, _), chat in self._chats.items()
-                 if isinstance(chat.budget, Budget)}  # fmt: skip
+        parts = {chat_id: chat.budget.left(now) for (chat_id, family), chat in self._chats.items()
+                 if chat.budget is not None and family is BudgetKind.MESSAGE}  # fmt: skip
         return {chat_id: part for chat_id, part in parts.items() if part < 1}
 
     def grows(self, now: float, chat_id: int, by: int) -> None:
         """One reply more, or one less, is growing in the chat."""
         budget = self._chat(now, (chat_id, BudgetKind.MESSAGE)).budget
-        if isinstance(budget, Budget):
+        if budget is not None:
             budget.replies += by
 
     def _best(self, now: float) -> list[tuple[Ticket, int, _Key]] | None:
         """Return the line whose first ticket goes next, if any may."""
-        edits, news = self._ready
-        if not news or self._new_wait(now, news[0][0]) > _INSTANT:
-            return edits or None
-        return edits if edits and edits[0] < news[0] else news
+        may = [line for line in self._ready if line and not self._bot_wait(now, line[0][0])]
+        return min(may, key=lambda line: line[0][0], default=None)
 
-    def _new_wait(self, now: float, ticket: Ticket) -> float:
-        return self._new.wait(now, ticket.count + _KEPT_BACK.get(ticket.priority, 0))
+    def _bot_wait(self, now: float, ticket: Ticket) -> float:
+        """Return seconds until all chats together leave room for the call."""
+        kept = KEPT_BACK.get(ticket.priority, 0)
+        wait = self._all.wait(now, 1 + kept)
+        return max(wait, self._new.wait(now, ticket.count + kept)) if ticket.new else wait
 
     def _take(self, now: float, key: _Key, place: int) -> Ticket | None:
         """Grant the chat's first ticket if it may really go, and line the chat up again."""
@@ -234,8 +264,10 @@ class Pacing:
             heappop(chat.waiting)
             if chat.budget is not None:
                 chat.budget.spend(now, ticket.count)
+            self._all.take(now, 1)
             if ticket.new:
                 self._new.take(now, ticket.count)
+            chat.made_message = ticket.new
             self.in_flight += 1
         else:
             ticket = None
@@ -255,17 +287,17 @@ class Pacing:
         else:
             heappush(self._ready[ticket.new], (ticket, chat.place, key))
 
-    def _wait(self, now: float, chat: _Chat, ticket: Ticket) -> float:
+    def _wait(self, now: float, chat: ChatLine, ticket: Ticket) -> float:
         budget = chat.budget
         wait = budget.wait(now, ticket.priority, ticket.count) if budget else 0.0
-        return wait if wait > _INSTANT else 0.0
+        return wait if wait > INSTANT else 0.0
 
-    def _chat(self, now: float, key: _Key) -> _Chat:
+    def _chat(self, now: float, key: _Key) -> ChatLine:
         chat = self._chats.get(key)
         if chat is None:
             if len(self._chats) >= self._forget_at:
                 self._forget_idle(now)
-            chat = self._chats[key] = _Chat(self._budget(now, key))
+            chat = self._chats[key] = ChatLine(self._budget(now, key))
         return chat
 
     def _forget_idle(self, now: float) -> None:
@@ -276,11 +308,9 @@ class Pacing:
         }
         self._forget_at = max(IDLE_CHATS, 2 * len(self._chats))
 
-    def _budget(self, now: float, key: _Key) -> Budget | ActionBudget | None:
+    def _budget(self, now: float, key: _Key) -> Budget | None:
         chat_id, family = key
         if family is BudgetKind.FREE:
             return None
-        if family is BudgetKind.ACTION:
-            return ActionBudget()
-        private, group = self._limits
-        return Budget(private if chat_id > 0 else group, now)
+        kind = "typing" if family is BudgetKind.ACTION else "private" if chat_id > 0 else "group"
+        return Budget(self._limits[kind], chat_id, now)

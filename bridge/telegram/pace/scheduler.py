@@ -6,16 +6,17 @@ that nothing stale is ever queued. `Pacing` decides and is pure (time in seconds
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
-from bridge.telegram.api.budget import (
-    GROUP,
-    PRIVATE,
+from bridge.telegram.pace.budget import (
+    BudgetKind,
     Limits,
     Priority,
 )
-from bridge.telegram.api.pacing import BudgetKind, Pacing, Ticket
+from bridge.telegram.pace.estimates import Learned
+from bridge.telegram.pace.pacing import Pacing
+from bridge.telegram.pace.ticket import Ticket
 
 
 class Slot:
@@ -32,7 +33,8 @@ class Slot:
 class Pacer:
     """Waits for slots, by the loop's clock."""
 
-    def __init__(self, private: Limits = PRIVATE, group: Limits = GROUP) -> None:
+    def __init__(self, private: Limits | None = None, group: Limits | None = None) -> None:
+        """Limits that are given are kept; what is not given is learned."""
         self._pacing = Pacing(private, group)
         self._granted: dict[int, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -75,9 +77,22 @@ class Pacer:
             asyncio.get_running_loop().time(), chat_id, Priority.TYPING, BudgetKind.ACTION
         )
 
-    def refused(self, chat_id: int, retry_after: float) -> None:
+    @contextmanager
+    def calling(self, chat_id: int, family: BudgetKind = BudgetKind.MESSAGE) -> Iterator[None]:
+        """Learn from how long the call takes that is made inside."""
+        clock = asyncio.get_running_loop().time
+        call, well = self._pacing.began(clock(), chat_id, family), False
+        try:
+            yield
+            well = True
+        finally:
+            self._pacing.ended(clock(), call, well=well)
+
+    def refused(
+        self, chat_id: int, retry_after: float, family: BudgetKind = BudgetKind.MESSAGE
+    ) -> None:
         """Telegram answered 429 in the chat: keep silent there for `retry_after` seconds."""
-        self._pacing.refused(asyncio.get_running_loop().time(), chat_id, retry_after)
+        self._pacing.refused(asyncio.get_running_loop().time(), chat_id, retry_after, family)
         self._pump()
 
     def silenced(self, chat_id: int, seconds: float) -> None:
@@ -95,6 +110,14 @@ class Pacer:
     def left(self, now: float) -> dict[int, float]:
         """Return which part of their calls chats have left; `now` is on the loop's clock."""
         return self._pacing.left(now)
+
+    def learned(self) -> dict[str, Learned]:
+        """Return what was found out about each kind of call, by name."""
+        return {name: one.learned for name, one in self._pacing.estimates.items()}
+
+    def recall(self, learned: Mapping[str, Learned]) -> None:
+        """Begin with what an earlier process found out."""
+        self._pacing.recall(asyncio.get_running_loop().time(), learned)
 
     @property
     def in_flight(self) -> int:

@@ -1,0 +1,290 @@
+"""Whether limits that nobody tells are found out, kept and used: seven hidden regimes.
+
+Run with `python -m benchmarks.limits`, or with `--regime` and `--chats` for some of it. The real bridge,
+which is told nothing, and beside it a naive bot answer 1 chat (20 answers in turn), 20 and 100 chats, and
+10 forums of 5 topics, each under its own Telegram with the same limits. What is printed was measured after
+a first minute of learning. benchmarks/README.md says what the columns mean.
+"""
+
+import argparse
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, inf
+from statistics import fmean
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measures import Seen, Step, letters, seen, share, with_frames
+from benchmarks.reply import ANSWER, PACE
+from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, stage
+from bridge.sandbox.telegram import Group, Person, read_budgets
+
+LEARN_SECONDS = 60.0
+MEASURED_SECONDS = 80.0
+NAIVE_SECONDS = 20.0
+"""What a bot that learns nothing has for its start."""
+PATIENT_SECONDS = 150.0
+"""An answer that is not there by then counts as late for ever."""
+ANSWERS_IN_TURN = 20
+TOPICS = 5
+PAUSE, GROUP_PAUSE = 1.5, 30.0
+"""Seconds from an answer to the next question, as a mean."""
+GROUP_LIMIT = "group=20/60:5"
+
+
+@dataclass(frozen=True)
+class Regime:
+    """What one Telegram allows."""
+
+    limits: str
+    """As `bridge sandbox --limits` takes them."""
+    private: float
+    """Calls a second that a private chat may make for long."""
+    overall: float = inf
+    """The same for all chats."""
+
+
+GROUP_RATE = 20 / 60
+REGIMES = {
+    "1/s burst 3": Regime(f"private=1/1:3,new=30/1,{GROUP_LIMIT}", 1.0),
+    "1 per 2.5 s burst 10, held": Regime(f"private=2/5:10,new=30/1,hold=8,{GROUP_LIMIT}", 0.4),
+    "2/s burst 5": Regime(f"private=2/1:5,new=30/1,{GROUP_LIMIT}", 2.0),
+    "20 a minute, held": Regime(f"private=20/60,new=30/1,hold=8,{GROUP_LIMIT}", 1 / 3),
+    "30/s all calls": Regime(f"private=1/1:3,overall=30/1,new=none,{GROUP_LIMIT}", 1.0, 30.0),
+    "30/s new, held": Regime(f"private=1/1:3,new=30/1,hold=8,{GROUP_LIMIT}", 1.0),
+    "no overall limit": Regime(f"private=1/1:3,new=none,{GROUP_LIMIT}", 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Somebody who asks again and again in one place."""
+
+    person: Person
+    group: Group | None = None
+    thread_id: int = 0
+
+    @property
+    def chat_id(self) -> int:
+        """Whose budget counts."""
+        return self.group.id if self.group else self.person.id
+
+    def pause(self, *, alone: bool) -> float:
+        """Return the seconds until the next question."""
+        mean = GROUP_PAUSE if self.group else PAUSE
+        return mean if alone else mean * random.uniform(0.5, 1.5)  # noqa: S311
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question and what was seen of its answer."""
+
+    speaker: Speaker
+    asked: float
+    written: Sequence[Step]
+    shown: Sequence[Step]
+
+    @property
+    def seen(self) -> Seen:
+        """The numbers of it."""
+        return seen(self.written, self.shown, len(self.shown))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of one bot in one regime."""
+
+    answers: Sequence[Answer]
+    best: float
+    """The best possible staleness, in seconds."""
+    refused: int
+    most_refused: int
+    """In one chat."""
+
+    @property
+    def staleness(self) -> float:
+        """Mean age of the visible text, in seconds."""
+        return fmean(one.seen.staleness for one in self.answers)
+
+    def part(self, name: str, part: float) -> float:
+        """The `first` or `last` that this part of all answers does not exceed, in seconds."""
+        return share([getattr(one.seen, name) for one in self.answers], part)
+
+
+async def measured(child: Child, regime: Regime, chats: int, *, learn: float) -> Figures:
+    """Ask for a while; 0 chats are forums."""
+    async with stage(child, ANSWER, PACE, budgets=read_budgets(regime.limits)) as here:
+        speakers = _speakers(here, chats)
+        loop = asyncio.get_running_loop()
+        begun, alone = loop.time(), chats == 1
+        spent = 22.0 * ANSWERS_IN_TURN if alone and child is BRIDGE else learn + MEASURED_SECONDS
+        answers: list[Answer] = []
+        async with asyncio.TaskGroup() as group:
+            for number, speaker in enumerate(speakers):
+                group.create_task(
+                    _speak(here, speaker, answers, (number, begun + spent), alone=alone)
+                )
+        counted = [one for one in answers if one.asked >= begun + learn]
+        refused = Counter(
+            call.chat_id
+            for call in here.telegram.calls
+            if call.status == 429 and call.at_loop_time >= begun + learn
+        )
+        best = _best(counted, regime, len(speakers))
+        return Figures(counted, best, refused.total(), max(refused.values(), default=0))
+
+
+def _speakers(here: Stage, chats: int) -> list[Speaker]:
+    telegram = here.telegram
+    if chats:
+        return [Speaker(telegram.add_person(f"P{number}")) for number in range(chats)]
+    found = []
+    for number in range(10):
+        people = [telegram.add_person(f"G{number}P{one}") for one in range(TOPICS)]
+        group = telegram.add_group(f"Group {number}", people, forum=True)
+        found += [Speaker(one, group, telegram.add_topic(group, one.first_name)) for one in people]
+    return found
+
+
+async def _speak(
+    here: Stage, who: Speaker, answers: list[Answer], turns: tuple[int, float], *, alone: bool
+) -> None:
+    """Ask, wait for the whole answer, pause, and ask again until the time is over."""
+    loop, (number, end) = asyncio.get_running_loop(), turns
+    us, whole, count = "@sandbox_bot " if who.group else "", letters(ANSWER), 0
+    await asyncio.sleep(number * 0.01)
+    while loop.time() < end:
+        count += 1
+        question = f"{us}What does harbour {who.person.first_name} need? ({count})"
+        before, asked = len(_posts(here, who)), loop.time()
+        here.telegram.send(who.person, question, chat=who.group, thread_id=who.thread_id)
+        shown: list[Step] = []
+        while loop.time() < asked + PATIENT_SECONDS:
+            await asyncio.sleep(0.2)
+            shown = _timeline(here, who, before)
+            if shown and shown[-1][1] >= whole:
+                break
+        answers.append(Answer(who, asked, here.written.get(question, [(asked, whole)]), shown))
+        await asyncio.sleep(who.pause(alone=alone))
+
+
+def _posts(here: Stage, who: Speaker) -> list[int]:
+    """The ids of the bot's messages there."""
+    chat = here.telegram.world.chat(who.chat_id)
+    return [
+        one.message_id
+        for one in chat.messages.values()
+        if one.by_bot and not one.deleted and one.thread_id == who.thread_id
+    ]
+
+
+def _timeline(here: Stage, who: Speaker, before: int) -> list[Step]:
+    """When how many letters were visible, over all posts since a question."""
+    chat = here.telegram.world.chat(who.chat_id)
+    changes = sorted(
+        (frame.at_loop_time, number, letters(frame.text))
+        for number, message_id in enumerate(_posts(here, who)[before:])
+        for frame in chat.messages[message_id].history
+    )
+    visible: dict[int, int] = {}
+    steps = []
+    for at, number, found in changes:
+        visible[number] = found
+        steps.append((at, sum(visible.values())))
+    return steps
+
+
+def _best(answers: Sequence[Answer], regime: Regime, speakers: int) -> float:
+    """The staleness of a bot that knows the regime, and when each answer will end.
+
+    What comes back in the time from one question to the next is spread evenly over each answer.
+    """
+    found = []
+    for one in answers:
+        length = one.written[-1][0] - one.written[0][0]
+        cycle = length + PACE.first_delta + (GROUP_PAUSE if one.speaker.group else PAUSE)
+        rate = GROUP_RATE / TOPICS if one.speaker.group else regime.private
+        found.append(_even(one.written, min(rate, regime.overall / speakers) * cycle))
+    return fmean(found)
+
+
+def _even(written: Sequence[Step], calls: float) -> float:
+    """The staleness with so many calls, the last of which shows the end."""
+    begin, length = written[0][0], written[-1][0] - written[0][0]
+    few = max(1, floor(calls))
+
+    def of(count: int) -> float:
+        moments = [begin + length * number / count for number in range(1, count)]
+        return with_frames(written, moments, LATENCY / 2)
+
+    part = max(0.0, calls - few)
+    return of(few) * (1 - part) + of(few + 1) * part
+
+
+def _row(table: Table, name: str, one: Figures) -> None:
+    late = one.staleness / one.best
+    table.add_row(
+        name,
+        str(len(one.answers)),
+        f"{one.part('first', 0.5):.2f}",
+        f"{one.part('first', 0.95):.2f}",
+        f"{one.staleness:.2f}",
+        f"{one.best:.2f}",
+        f"{late:.2f}",
+        f"{one.part('last', 0.5):.2f}",
+        f"{one.part('last', 0.95):.2f}",
+        f"{fmean(len(each.shown) for each in one.answers):.1f}",
+        str(one.refused),
+        str(one.most_refused),
+    )
+
+
+async def main(regimes: Sequence[str], chats: Sequence[int], *, naive: bool) -> None:
+    """Measure and print, row by row."""
+    console = Console(width=150)
+    tables = []
+    for count in chats:
+        title = f"{count} private chats" if count else f"10 forums of {TOPICS}"
+        table = Table(title="1 private chat, answers in turn" if count == 1 else title)
+        for column in ("", "answers", "first p50", "p95", "stale", "best", "ratio", "complete p50",
+                       "p95", "frames", "429", "a chat"):  # fmt: skip
+            table.add_column(column, justify="right" if column else "left")
+        tables.append(table)
+        if count == 1:  # they disturb nobody
+            await _beside_each_other(table, regimes, naive=naive)
+        for name in regimes if count != 1 else ():
+            regime = REGIMES[name]
+            _row(table, name, await measured(BRIDGE, regime, count, learn=LEARN_SECONDS))
+            if naive:
+                figures = await measured(NAIVE, regime, count, learn=NAIVE_SECONDS)
+                _row(table, "  naive", figures)
+            console.print(table)
+        console.print(table)
+
+
+async def _beside_each_other(table: Table, regimes: Sequence[str], *, naive: bool) -> None:
+    ours = await asyncio.gather(
+        *(measured(BRIDGE, REGIMES[name], 1, learn=LEARN_SECONDS) for name in regimes)
+    )
+    theirs = await asyncio.gather(
+        *(measured(NAIVE, REGIMES[name], 1, learn=NAIVE_SECONDS) for name in regimes if naive)
+    )
+    for number, name in enumerate(regimes):
+        _row(table, name, ours[number])
+        if naive:
+            _row(table, "  naive", theirs[number])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--regime", nargs="*", choices=[*REGIMES], default=[*REGIMES])
+    parser.add_argument(
+        "--chats", type=int, nargs="*", default=[1, 20, 100, 0], help="0 stands for the forums"
+    )
+    parser.add_argument("--no-naive", action="store_true", help="leave the naive bot out")
+    given = parser.parse_args()
+    asyncio.run(main(given.regime, given.chats, naive=not given.no_naive))

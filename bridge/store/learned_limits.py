@@ -1,0 +1,37 @@
+"""What was found out about Telegram's limits: a rate and a burst for each kind of call."""
+
+from collections.abc import Mapping
+from math import inf, isfinite
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.store.tables import learned_limits
+from bridge.store.upsert import insert_or_update
+
+
+class LearnedLimit(NamedTuple):
+    """One kind of call."""
+
+    rate: float
+    """Calls a second."""
+    burst: float
+    """Calls at once."""
+    near: float
+    """Up to which rate it may rise quickly; infinite when nothing was refused."""
+
+
+async def keep(tx: AsyncConnection, limits: Mapping[str, LearnedLimit]) -> None:
+    """Write down what is known now, by the names of the kinds."""
+    for name, (rate, burst, near) in limits.items():
+        values = {"rate": rate, "burst": burst, "near": near if isfinite(near) else None}
+        await tx.execute(insert_or_update(learned_limits, values | {"name": name}, values))
+
+
+async def known(tx: AsyncConnection) -> Mapping[str, LearnedLimit]:
+    """Return what was written down last."""
+    return {
+        row.name: LearnedLimit(row.rate, row.burst, inf if row.near is None else row.near)
+        for row in (await tx.execute(select(learned_limits))).all()
+    }

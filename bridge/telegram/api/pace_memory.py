@@ -1,0 +1,70 @@
+"""What is kept of the pace for the next process: silences that Telegram asked for, learned limits."""
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+
+from bridge.errors import StoreTrouble
+from bridge.store import flood_waits, learned_limits
+from bridge.store.engine import Store
+from bridge.store.learned_limits import LearnedLimit
+from bridge.telegram.pace.budget import BudgetKind
+from bridge.telegram.pace.estimates import Learned
+from bridge.telegram.pace.scheduler import Pacer
+
+log = structlog.get_logger(__name__)
+KEEP_SECONDS = 60.0
+
+
+class PaceMemory:
+    """Keeps what a pacer knows."""
+
+    def __init__(self, store: Store, pacer: Pacer) -> None:
+        self._store = store
+        self._pacer = pacer
+        self._kept: dict[str, LearnedLimit] = {}
+
+    async def recall(self) -> None:
+        """Go on with what an earlier process knew: calls during a silence make it longer.
+
+        Raises StoreTrouble.
+        """
+        async with self._store.writing() as tx:
+            left, learned = await flood_waits.left(tx), await learned_limits.known(tx)
+        for chat_id, wait in left.items():
+            self._pacer.silenced(chat_id, wait)
+        self._kept = dict(learned)
+        self._pacer.recall({name: Learned(*limit) for name, limit in learned.items()})
+
+    async def refused(self, chat_id: int, retry_after: float, kind: BudgetKind) -> None:
+        """Keep silent in a chat for so many seconds, as Telegram asks, also after a restart."""
+        self._pacer.refused(chat_id, retry_after, kind)
+        with suppress(StoreTrouble):  # then it only counts for this process
+            async with self._store.writing() as tx:
+                await flood_waits.keep(tx, chat_id, retry_after)
+
+    async def keep(self) -> None:
+        """Write down what was learned, each minute and at the end."""
+        try:
+            while True:
+                await asyncio.sleep(KEEP_SECONDS)
+                await self._write()
+        finally:
+            await self._write()
+
+    async def _write(self) -> None:
+        learned = {
+            name: LearnedLimit(one.rate, one.burst, one.near)
+            for name, one in self._pacer.learned().items()
+        }
+        changed = {name: one for name, one in learned.items() if one != self._kept.get(name)}
+        if not changed:
+            return
+        try:
+            async with self._store.writing() as tx:
+                await learned_limits.keep(tx, changed)
+        except StoreTrouble as trouble:
+            log.warning("learned limits not kept", trouble=str(trouble))
+        else:
+            self._kept |= changed

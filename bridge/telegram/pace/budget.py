@@ -1,0 +1,296 @@
+"""How many calls a chat takes, and how close together. Pure: time in seconds is an argument.
+
+Sends and edits share a budget per chat, typing and drafts another; going over one earns waits that
+grow with every further try. What Telegram allows is an estimate of the chat's kind (see `estimates`);
+what is published about it is never exceeded.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+from bridge.telegram.pace.estimates import Estimate, Range, Rates
+from bridge.telegram.pace.tokens import INSTANT, LONG_SECONDS, Recent, Tokens
+
+AFTER_PENALTY_SECONDS = 60.0
+"""How long the gaps stay doubled after a 429 that says nothing about other chats."""
+MARGIN_SECONDS = 0.5
+"""What is added to the silence that Telegram asks for."""
+NEXT_ANSWER = 2
+"""Calls kept back for the first and the final text of a chat's next answer."""
+SPREAD_SECONDS = 10.0
+"""Over so long a time the calls of a burst are spread: dense at first, wider later."""
+SOON_TIMES = 2.2
+"""A call came soon if no more than this many could have come back since the one before."""
+FEW_CALLS, REALLY_TIMES = 6, 1.3
+"""What is allowed is really used if the last calls came at no less than a part of its rate."""
+SAVE_SECONDS = 20.0
+"""Over so long a time they are saved up again."""
+ENOUGH_CALLS = 4
+"""Fewer calls between two refusals tell no rate."""
+
+
+class Priority(IntEnum):
+    """What goes before what, when both could go."""
+
+    FINAL = 0
+    """A text that is complete: it must go out, and soon."""
+    FIRST = 1
+    """The first text of a reply."""
+    COMMAND = 2
+    """The answer to a command or a pressed button: it must go out, too."""
+    INTERIM = 3
+    """A state of an unfinished answer: a newer one will follow."""
+    TYPING = 4
+    BULK = 5
+    """The same to everybody: it waits for all that people wait for."""
+    STRANGER = 6
+    """What strangers cause: to them, and about them to operators."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether it may use what is kept back from the others."""
+        return self in (Priority.FINAL, Priority.COMMAND)
+
+
+class BudgetKind(Enum):
+    """Which budget a call is counted in."""
+
+    MESSAGE = "message"
+    ACTION = "action"
+    """Typing and drafts."""
+    FREE = "free"
+    """Neither, such as the answer to a pressed button."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """One kind of chat's budget of calls, as it begins, or as the operator fixed it."""
+
+    burst: float
+    """Calls at once."""
+    every: float
+    """Seconds until one more call may be made."""
+    gap: float
+    """The least time between an interim call and the call before it, in seconds."""
+    kept: float
+    """Calls kept back for durable ones."""
+    quick: float
+    """Durable calls that may follow each other without the gap."""
+    minute: float = 0
+    """The most calls in any 60 seconds; 0 is no such limit."""
+
+
+PRIVATE = Limits(burst=10, every=2.5, gap=1.2, kept=1, quick=3)
+# Telegram publishes 20 a minute for groups; one is left for a clock that differs.
+GROUP = Limits(burst=6, every=3.5, gap=3.0, kept=2, quick=6, minute=19)
+ACTIONS = Limits(burst=5, every=0.97, gap=0.4, kept=0, quick=1)
+ACTION_TOPS = ((18, 5.0), (36, 30.0))
+"""So many calls in so many seconds; what Telegram publishes for typing and drafts is 20 in 5 s and 40 in
+30 s."""
+QUICKER = 1.5
+"""How much more closely calls may follow each other for a short while."""
+MOST_A_SECOND = 4.0
+"""More edits in one chat nobody can read."""
+
+
+class ChatLimits:
+    """What is allowed in every chat of one kind: what was learned, and what is never exceeded."""
+
+    def __init__(
+        self, limits: Limits, tops: tuple[tuple[int, float], ...] = (), *, fixed: bool = False
+    ) -> None:
+        """`tops` are sliding windows: so many calls in so many seconds."""
+        if limits.minute:
+            tops = (*tops, (int(limits.minute), LONG_SECONDS))
+        most = min([MOST_A_SECOND, *(count / seconds for count, seconds in tops)])
+        self.tops = tops
+        self.kept = limits.kept
+        self.estimate = Estimate(
+            Range(
+                rate=min(most, 1 / limits.every),
+                burst=limits.burst,
+                most_rate=most,
+                most_burst=2 * limits.burst,
+                least_burst=1.0,
+            ),
+            fixed=fixed,
+        )
+        self.quick = Quick(limits, self.estimate)
+
+
+class Quick:
+    """How closely calls may follow each other."""
+
+    def __init__(self, limits: Limits, estimate: Estimate) -> None:
+        self.burst = limits.quick
+        self.lowered_at = float("-inf")
+        self._rate = 1 / limits.gap
+        self._estimate = estimate
+
+    def rate_for(self, chat_id: int) -> float:
+        """Return how many a second: more than what may come for long."""
+        return max(self._rate, QUICKER * self._estimate.rate_for(chat_id))
+
+
+class FloodWaitState:
+    """Somewhere that Telegram may want silence for a while."""
+
+    def __init__(self) -> None:
+        self.closed_until = float("-inf")
+        self.slow_until = float("-inf")
+        """Until when the gaps are doubled."""
+
+    def silenced(self, now: float, seconds: float) -> None:
+        """Silence for as long as asked and a little."""
+        self.closed_until = max(self.closed_until, now + seconds + MARGIN_SECONDS)
+
+    def slowed(self) -> None:
+        """Double the gaps for a minute after the silence."""
+        self.slow_until = max(self.slow_until, self.closed_until + AFTER_PENALTY_SECONDS)
+
+
+class Budget(FloodWaitState):
+    """One chat's budget of calls of one family."""
+
+    def __init__(self, limits: ChatLimits, chat_id: int, now: float) -> None:
+        super().__init__()
+        self.chat_id = chat_id
+        self.replies = 0
+        """How many replies are growing in the chat: for each one a call is kept back."""
+        self.sent_at = float("-inf")
+        """When the last call went out."""
+        self._limits = limits
+        self._stock = Tokens(limits.estimate, chat_id, now)
+        self._quick = Tokens(limits.quick, chat_id, now)
+        self._recent = Recent()
+        self._before = self._whole_burst_at = self._emptied_at = float("-inf")
+        self._refused_at = float("-inf")
+
+    def wait(self, now: float, priority: Priority, count: int = 1) -> float:
+        """Return seconds until a call of that priority may go, which makes `count` messages; 0 means now."""
+        kept = self._kept(priority)
+        quick = 1 if priority.durable or not self._limits.kept else 1 + max(1, self.replies)
+        waits = [
+            self.closed_until - now,
+            self._stock.wait(now, count + kept),
+            self._quick.wait(now, quick),
+        ]
+        for most, seconds in self._limits.tops:
+            waits.append(self._recent.wait(now, max(1, most + 1 - count - int(kept)), seconds))
+        if priority >= Priority.INTERIM:
+            waits.append(self.sent_at + self._gap(now) - now)
+        return max(0.0, *waits)
+
+    def _kept(self, priority: Priority) -> float:
+        """Return how many calls are kept back from one of that priority."""
+        if priority.durable or not self._limits.kept:
+            return 0.0
+        most = max(0.0, self._limits.estimate.burst - 1)
+        if priority is Priority.FIRST:  # its own final text comes later
+            return min(1, max(0, self.replies - 1), most)
+        return min(max(self._limits.kept, self.replies + 1), most)  # the next answer's first text
+
+    def _gap(self, now: float) -> float:
+        """Return the seconds between interim calls: what can be spared is spread over a while.
+
+        What the next answer needs comes back just as slowly.
+        """
+        rate, target = self._stock.rate, 1 + self.replies + NEXT_ANSWER
+        spare = self._stock.level(now) - min(target, self._limits.estimate.burst)
+        even = rate + spare / (SPREAD_SECONDS if spare > 0 else SAVE_SECONDS)
+        gap = max(1 / self._quick.rate, 1 / max(even, rate / 2))
+        return gap * (2 if now < self.slow_until else 1)
+
+    def spend(self, now: float, count: int = 1) -> None:
+        """Count a call that goes out now."""
+        self._stock.take(now, count)
+        self._quick.take(now)
+        self._before, self.sent_at = self.sent_at, now
+        self._recent.times.extend([now] * count)
+
+    def give_back(self, count: int = 1) -> None:
+        """Undo the last count: the call was not made."""
+        for _ in range(min(count, len(self._recent.times))):
+            self._recent.times.pop()
+        self._stock.give_back(count)
+        self._quick.give_back()
+        self.sent_at = self._before
+
+    def answered(self, now: float) -> None:
+        """Let the estimate rise if the last call used what it allows; it was answered promptly."""
+        few = self._recent.span(FEW_CALLS)
+        if not self.used_up(now) or self._stock.rate * few > REALLY_TIMES * FEW_CALLS:
+            return
+        estimate = self._limits.estimate
+        estimate.answered(now, self.chat_id)
+        if now - self._refused_at > LONG_SECONDS:
+            estimate.note_well(now, self.chat_id)
+        if self._whole_burst_at < self._stock.full_at:
+            self._whole_burst_at = now
+            estimate.larger_burst(now, self.chat_id)
+
+    @property
+    def tries(self) -> bool:
+        """Whether it is the one that tries more than was found out so far."""
+        return self._limits.estimate.tries(self.chat_id)
+
+    def used_up(self, now: float) -> bool:
+        """Return whether the last call came soon, and took of what is saved for the next answer."""
+        rate = self._stock.rate
+        left = self._stock.level(now) - (now - self.sent_at) * rate
+        soon = self.sent_at - self._before <= SOON_TIMES / rate
+        return soon and left <= 1 + self.replies + NEXT_ANSWER
+
+    @property
+    def _used(self) -> int:
+        """How many calls were made since there were as many as it can hold."""
+        return self._recent.between(self._stock.full_at - INSTANT, self.sent_at)
+
+    @property
+    def suspect(self) -> bool:
+        """Whether so much was called that the chat itself may have been too much."""
+        estimate = self._limits.estimate
+        again = self.sent_at - self._refused_at < LONG_SECONDS
+        return self._used > estimate.least_burst or (
+            again and not estimate.well_elsewhere(self.sent_at, self.chat_id)
+        )
+
+    def note_refused(self, now: float) -> None:
+        """Note that the last call was refused, or answered late, for whatever reason."""
+        self._refused_at = now
+
+    def lower(self, now: float, *, late: bool = False) -> None:
+        """Lower the estimate: the last call was refused, or answered late."""
+        estimate, full_at, sent_at = self._limits.estimate, self._stock.full_at, self.sent_at
+        used = self._used
+        refilled = (sent_at - full_at) * self._stock.rate
+        if refilled < used / 2 and sent_at - self._emptied_at > LONG_SECONDS:
+            estimate.smaller_burst(now, used - 1 - refilled)
+        else:
+            estimate.refused(now, self.chat_id, sent_at, self._rates(late=late), late=late)
+        self._stock.drain(now)
+        self._quick.drain(now)
+        self._emptied_at = now
+
+    def _rates(self, *, late: bool) -> Rates:
+        """Return at which rates calls went through before the last one was refused."""
+        sent_at = self.sent_at
+        passed = self._recent.between(self._emptied_at, sent_at) - (not late)
+        since = sent_at - self._emptied_at
+        exact = passed >= ENOUGH_CALLS and self._emptied_at >= self._stock.full_at
+        return Rates(
+            self._recent.last_rate(sent_at),
+            self._recent.rate(sent_at, LONG_SECONDS),
+            passed / since if exact else 0.0,
+        )
+
+    def left(self, now: float) -> float:
+        """Return how many calls may be made now, as a part of all that it can hold."""
+        return max(0.0, self._stock.level(now) / self._limits.estimate.burst)
+
+    def idle(self, now: float) -> bool:
+        """Return whether forgetting it changes nothing."""
+        full = self._stock.level(now) >= self._limits.estimate.burst
+        longest = max([3 / self._quick.rate, *(seconds for _, seconds in self._limits.tops)])
+        quiet = now > max(self.slow_until, self.closed_until, self.sent_at + longest)
+        return full and quiet and not self.replies

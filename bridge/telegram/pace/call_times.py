@@ -1,0 +1,54 @@
+"""How long Telegram takes to answer, and which of its answers are late. Pure: time is an argument."""
+
+from collections.abc import Hashable
+from itertools import count
+from typing import Generic, TypeVar
+
+TYPICAL_SECONDS = 0.25
+"""What an answer takes before any was heard."""
+LATE_SECONDS, LATE_TIMES = 0.8, 4.0
+"""An answer is late after so many seconds, and so many times what is typical."""
+WEIGHT = 0.05
+"""How much the last answer counts for what is typical."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class CallTimes(Generic[Key]):
+    """The calls that are on their way, and what an answer typically takes."""
+
+    def __init__(self) -> None:
+        self.typical = TYPICAL_SECONDS
+        self._numbers = count()
+        self._calls: dict[int, tuple[float, Key]] = {}
+        """In the order of their beginning, without those that are late."""
+
+    def began(self, now: float, key: Key) -> int:
+        """Note that a call is on its way; returns its number."""
+        number = next(self._numbers)
+        self._calls[number] = (now, key)
+        return number
+
+    def ended(self, now: float, number: int) -> Key | None:
+        """Note that a call has ended; returns its key, None when it was late."""
+        call = self._calls.pop(number, None)
+        if call is None:
+            return None
+        self._note(now - call[0])
+        return call[1]
+
+    def late(self, now: float) -> list[Key]:
+        """Return the keys of calls that have become late since this was asked last."""
+        found = []
+        most = max(LATE_SECONDS, LATE_TIMES * self.typical)
+        while self._calls:
+            number, (begun, key) = next(iter(self._calls.items()))
+            if now - begun <= most:
+                break
+            del self._calls[number]
+            self._note(now - begun)
+            found.append(key)
+        return found
+
+    def _note(self, seconds: float) -> None:
+        self.typical += (min(seconds, LATE_TIMES * self.typical) - self.typical) * WEIGHT

@@ -1,0 +1,202 @@
+"""What Telegram allows, as far as it was found out: a rate and a burst for each kind of call. Pure.
+
+Telegram's limits are unpublished, differ by bot and by hour, and change. So each is an estimate that
+begins low, rises while calls that had to wait for it are answered promptly, and falls at once when one is
+refused, or answered late: Telegram holds a call for up to 8 s before it refuses. Below the rate that was
+refused last it rises quickly, above it very slowly. One chat at a time, the scout, tries more than was
+found out so far; the others follow when that went well.
+"""
+
+from dataclasses import dataclass
+from math import inf
+
+RISE_PART, RISE_SECONDS = 0.08, 0.5
+"""By which part the scout's rate grows with an answered call, once in so many seconds at most."""
+FOLLOW_PART = 0.1
+"""Which part of the way to theirs all others go with each of its calls."""
+BEHIND_PART = 0.93
+"""The others' rate is this part of the scout's: what is a little too much shows there alone."""
+NEAR_PART, NEAR_EXACT_PART = 0.83, 0.94
+"""Up to this part of the rate that was refused it rises quickly: less, where that is not known well."""
+PROBE_PART, PROBE_SECONDS = 0.02, 60.0
+"""Above that it grows by this part in so many seconds."""
+REFUSED_PART, LATE_PART = 0.7, 0.85
+"""What is left of a rate after a refusal, and after a late answer."""
+MEASURED_PART = 0.92
+"""What is left of what really went through before a refusal."""
+FLOOR_PART = 0.8
+"""A rate does not fall below this part of what went through for a long time."""
+SETTLE_SECONDS = 15.0
+SCOUT_SECONDS = 5.0
+"""After so long without a call another chat becomes the scout."""
+BURST_SECONDS = 60.0
+"""How often a burst grows."""
+WELL_SECONDS = 60.0
+BOT = 0
+"""Stands for all chats."""
+FORGET_SECONDS = 1800.0
+"""How long a refused rate is remembered: limits change."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Where an estimate begins, and what it never leaves."""
+
+    rate: float
+    """Calls a second."""
+    burst: float
+    """Calls at once."""
+    most_rate: float = inf
+    most_burst: float = inf
+    least_rate: float = 1 / 60
+    least_burst: float = 1.0
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What an estimate holds, for the next process."""
+
+    rate: float
+    burst: float
+    near: float = inf
+    """Up to where it may rise quickly; infinite when nothing was refused."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """At how many calls a second something went before a refusal."""
+
+    of_late: float
+    for_long: float
+    between: float = 0.0
+    """Since an earlier refusal: what was empty then and is empty now took just what came back; 0 where there
+    was none, or too little since."""
+
+
+class Estimate:
+    """What Telegram allows of one kind of call."""
+
+    def __init__(self, range_: Range, *, fixed: bool = False) -> None:
+        """A `fixed` one stays as the operator gave it."""
+        self._range = range_
+        self._fixed = fixed
+        self.rate = self._ahead = range_.rate
+        self.burst = range_.burst
+        self.lowered_at = -inf
+        """When it turned out last that all chats had called too much."""
+        self._near, self._refused_at = inf, -inf
+        """Up to where it rises quickly."""
+        self._fell_at = self._rose_at = -inf
+        self._burst_at = -inf
+        self._well: tuple[tuple[int, float], ...] = ((BOT, -inf), (BOT, -inf))
+        """The last two chats whose calls went well, and when."""
+        self._scout: int | None = None
+        self._scouted_at = -inf
+
+    def rate_for(self, chat_id: int) -> float:
+        """Return how many calls a second a chat may make."""
+        return self._ahead if chat_id == self._scout else self.rate
+
+    def tries(self, chat_id: int) -> bool:
+        """Return whether the chat tries more than was found out so far."""
+        return chat_id == self._scout and self._ahead > self.rate * 1.02
+
+    def answered(self, now: float, chat_id: int) -> None:
+        """Rise, if it is that chat's turn: a call that had to wait for this was answered promptly."""
+        if self._fixed:
+            return
+        if chat_id != self._scout:
+            if now - self._scouted_at < SCOUT_SECONDS:
+                return
+            self._scout, self._ahead = chat_id, self.rate
+        self._scouted_at = now
+        passed = min(SCOUT_SECONDS, now - self._rose_at)
+        self._rose_at = now
+        if now - self._refused_at > FORGET_SECONDS:
+            self._near = inf
+        near = self._near
+        if self._ahead < near:
+            rise = 1 + RISE_PART * min(1.0, passed / RISE_SECONDS)
+            self._ahead = min(near, self._range.most_rate, self._ahead * rise)
+        else:
+            rise = 1 + PROBE_PART * passed / PROBE_SECONDS
+            self._ahead = min(self._range.most_rate, self._ahead * rise)
+        behind = max(0.0, self._ahead * BEHIND_PART - self.rate)
+        self.rate += behind * FOLLOW_PART * min(1.0, passed / RISE_SECONDS)
+
+    def refused(
+        self, now: float, chat_id: int, sent_at: float, rates: Rates, *, late: bool
+    ) -> None:
+        """Fall: a call sent then was refused, or only answered late.
+
+        For a while after a fall nothing new is learned but by who was refused before: what was sent
+        earlier is still counted there.
+        """
+        settling = now - self._fell_at < SETTLE_SECONDS and not rates.between
+        if self._fixed or settling or sent_at <= self._fell_at:
+            return
+        self._fell_at = now
+        tried = self.rate_for(chat_id)
+        if rates.between:
+            refused = min(tried, rates.between)
+            fallen = self._near = refused * NEAR_EXACT_PART
+        else:
+            refused = max(min(tried, rates.of_late), rates.for_long)
+            self._near = refused * NEAR_PART
+            part = LATE_PART if late else REFUSED_PART
+            fallen = max(rates.for_long * FLOOR_PART, min(tried * part, refused * MEASURED_PART))
+        self._refused_at = now
+        fallen = max(self._range.least_rate, fallen)
+        self._ahead = min(self._ahead, fallen)
+        if self.rate > fallen * BEHIND_PART:
+            self.rate, self.lowered_at = fallen * BEHIND_PART, now
+        if chat_id == self._scout:
+            self._scouted_at = -inf
+
+    def note_well(self, now: float, chat_id: int) -> None:
+        """Note that a chat uses what is allowed, and has not been refused for long."""
+        if self._well[1][0] != chat_id:
+            self._well = (self._well[1], (chat_id, now))
+        else:
+            self._well = (self._well[0], (chat_id, now))
+
+    def well_elsewhere(self, now: float, chat_id: int) -> bool:
+        """Return whether others do so."""
+        return any(one != chat_id and now - at < WELL_SECONDS for one, at in self._well)
+
+    def went_well(self, rate: float) -> None:
+        """Note that calls went through at that rate, and a while has passed since."""
+        if not self._fixed:
+            self.rate = max(self.rate, min(rate, self._ahead) * BEHIND_PART)
+
+    def smaller_burst(self, now: float, used: float) -> None:
+        """Note that so many calls at once were too many."""
+        if not self._fixed:
+            self._burst_at = now
+            self.burst = max(self._range.least_burst, min(self.burst * REFUSED_PART, used))
+
+    def larger_burst(self, now: float, chat_id: int) -> None:
+        """Note that the scout's whole burst was answered promptly."""
+        if self._fixed or chat_id != self._scout or now - self._burst_at < BURST_SECONDS:
+            return
+        self._burst_at = now
+        self.burst = min(self._range.most_burst, self.burst * (1 + RISE_PART))
+
+    @property
+    def least_burst(self) -> float:
+        """Calls at once that are always allowed."""
+        return self._range.least_burst
+
+    @property
+    def learned(self) -> Learned:
+        """What the next process begins with."""
+        return Learned(self.rate, self.burst, self._near)
+
+    def recall(self, now: float, learned: Learned) -> None:
+        """Begin with what an earlier process learned."""
+        if self._fixed:
+            return
+        self.rate = min(self._range.most_rate, max(self._range.least_rate, learned.rate))
+        self.burst = min(self._range.most_burst, max(self._range.least_burst, learned.burst))
+        self._ahead = self.rate
+        self._near, self._refused_at = learned.near, now

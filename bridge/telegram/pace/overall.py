@@ -1,0 +1,60 @@
+"""What all chats together may call: an estimate, and how much of it is used. Pure."""
+
+from bridge.telegram.pace.estimates import BOT, Estimate, Range, Rates
+from bridge.telegram.pace.tokens import INSTANT, Recent, Tokens
+
+OVERALL = Range(rate=25.0, burst=4.0, most_rate=400.0, most_burst=4.0, least_rate=1.0)
+"""All calls of all chats."""
+NEW = Range(rate=25.0, burst=4.0, most_rate=100.0, most_burst=4.0, least_rate=1.0)
+"""New messages of all chats."""
+USED_PART = 0.85
+"""From this part of its rate on an estimate is really used."""
+BOT_SECONDS, BOT_LONG_SECONDS = 1.0, 10.0
+"""Over how long the rate of all chats is measured."""
+PROVED_SECONDS = 2.0
+"""After so long without a late answer calls went well."""
+
+
+class Overall:
+    """What all chats together may call of one kind: an estimate, and how much of it is used."""
+
+    def __init__(self, range_: Range) -> None:
+        self.estimate = Estimate(range_)
+        self.tokens = Tokens(self.estimate, BOT, float("-inf"))
+        self.recent = Recent(1024)
+
+    def wait(self, now: float, count: float) -> float:
+        """Return seconds until so many calls may go."""
+        wait = self.tokens.wait(now, count)
+        return wait if wait > INSTANT else 0.0
+
+    def take(self, now: float, count: int) -> None:
+        """Count a call that goes out."""
+        self.tokens.take(now, count)
+        self.recent.times.extend([now] * count)
+
+    def give_back(self, count: int) -> None:
+        """Undo the last count."""
+        self.tokens.give_back(count)
+        for _ in range(min(count, len(self.recent.times))):
+            self.recent.times.pop()
+
+    def rate(self, now: float) -> float:
+        """Return how many calls went out in the second before."""
+        return self.recent.rate(now, BOT_SECONDS)
+
+    def answered(self, now: float) -> None:
+        """Rise, if what is allowed was really used: a call was answered promptly."""
+        self.estimate.went_well(self.rate(now - PROVED_SECONDS))
+        if self.rate(now) >= USED_PART * self.tokens.rate:
+            self.estimate.answered(now, BOT)
+
+    def suspect(self, now: float, part: float = USED_PART) -> bool:
+        """Return whether that part of what went well before was called of late."""
+        return self.rate(now) >= part * self.estimate.rate
+
+    def refused(self, now: float, sent_at: float, *, late: bool) -> None:
+        """Lower the estimate."""
+        rates = Rates(self.rate(sent_at), self.recent.rate(sent_at, BOT_LONG_SECONDS))
+        self.estimate.refused(now, BOT, sent_at, rates, late=late)
+        self.tokens.drain(now)

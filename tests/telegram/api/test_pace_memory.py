@@ -1,0 +1,36 @@
+"""What the pace knows outlives its process."""
+
+from pathlib import Path
+
+import pytest
+
+from bridge.store import learned_limits, migrate
+from bridge.store.engine import Store
+from bridge.store.learned_limits import LearnedLimit
+from bridge.telegram.api.pace_memory import PaceMemory
+from bridge.telegram.pace.budget import BudgetKind
+from bridge.telegram.pace.estimates import Learned
+from bridge.telegram.pace.scheduler import Pacer
+
+
+async def test_learned_limits_and_silences_are_recalled(tmp_path: Path) -> None:
+    store = Store(f"sqlite+aiosqlite:///{tmp_path / 'bridge.db'}")
+    try:
+        await migrate.upgrade(store)
+        first = Pacer()
+        memory = PaceMemory(store, first)
+        await memory.recall()
+        first.recall({"private": Learned(1.5, 8.0, 1.7), "group": Learned(0.25, 4.0)})
+        await memory.refused(5, 30.0, BudgetKind.MESSAGE)
+        await memory._write()
+        second = Pacer()
+        await PaceMemory(store, second).recall()
+        assert second.learned()["private"] == Learned(1.5, 8.0, 1.7)
+        assert second.learned()["group"] == Learned(0.25, 4.0)
+        assert second.silence(5) > 29
+        assert not second.silence(6)
+        async with store.reading() as tx:
+            kept = await learned_limits.known(tx)
+        assert kept["all calls"] == pytest.approx(LearnedLimit(25.0, 4.0, float("inf")))
+    finally:
+        await store.close()

@@ -1,0 +1,192 @@
+"""What Telegram allows is found out: tried against limits that the pace is not told."""
+
+import random
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bridge.sandbox.telegram import Budgets, read_budgets
+from bridge.sandbox.telegram.rate_limits import RateModel
+from bridge.telegram.pace.budget import GROUP, PRIVATE, BudgetKind, Limits, Priority
+from bridge.telegram.pace.estimates import Estimate, Learned, Range, Rates
+from bridge.telegram.pace.pacing import Pacing
+from bridge.telegram.pace.ticket import Ticket
+
+LATENCY = 0.04
+ANSWER_SECONDS, PAUSE_SECONDS = 18.5, 2.0
+
+
+@dataclass
+class Telegram:
+    """Chats that always have something to show, and a server whose limits only it knows."""
+
+    limits: Budgets
+    chats: list[int]
+    pacing: Pacing = field(default_factory=Pacing)
+    now: float = 0.0
+    sent: list[tuple[float, int]] = field(default_factory=list)
+    refused: list[tuple[float, int]] = field(default_factory=list)
+    pending: list[tuple[float, int, Ticket, float, int]] = field(default_factory=list)
+    """Calls on their way: when they are answered, with the silence they earned and their number."""
+
+    def run(self, seconds: float) -> None:
+        """Let so much time pass."""
+        model, numbers, end = RateModel(self.limits), count(), self.now + seconds
+        for chat_id in self.chats:
+            self.pacing.grows(self.now, chat_id, 1)
+            self.pacing.ask(self.now, chat_id, Priority.INTERIM)
+        while self.now < end:
+            found = self.pacing.next(self.now)
+            if isinstance(found, Ticket):
+                begun = self.pacing.began(self.now, found.chat_id, BudgetKind.MESSAGE)
+                wait = model.charge(found.chat_id, "messages", self.now + LATENCY / 2)
+                heappush(self.pending, (self.now + LATENCY, next(numbers), found, wait, begun))
+                continue
+            later = self.pending[0][0] if self.pending else end
+            self.now = min(end, later, self.now + (end if found is None else found))
+            while self.pending and self.pending[0][0] <= self.now:
+                self.answer(*heappop(self.pending)[2:])
+
+    def answer(self, ticket: Ticket, wait: float, begun: int) -> None:
+        """Telegram answers a call; the chat has the next text to show at once."""
+        self.pacing.ended(self.now, begun, well=not wait)
+        if wait:
+            self.refused.append((self.now, ticket.chat_id))
+            self.pacing.refused(self.now, ticket.chat_id, wait)
+        else:
+            self.sent.append((self.now, ticket.chat_id))
+        self.pacing.done()
+        self.pacing.ask(self.now, ticket.chat_id, Priority.INTERIM)
+
+    def rate(self, begin: float, end: float) -> float:
+        """Return how many calls a second each chat made."""
+        return sum(begin <= at < end for at, _ in self.sent) / (end - begin) / len(self.chats)
+
+    def refusals(self, begin: float) -> int:
+        """Return how many calls were refused from then on."""
+        return sum(at >= begin for at, _ in self.refused)
+
+
+@pytest.mark.parametrize(
+    ("limits", "chats", "each"),
+    [
+        ("private=1/1:3", [1], 1.0),
+        ("private=1/1:3", list(range(1, 21)), 1.0),
+        ("private=4/10:10", [1], 0.4),
+        ("private=2/1:5", [1], 2.0),
+        ("private=20/60", [1], 1 / 3),
+        ("group=20/60:5", [-1], 1 / 3),
+        ("private=none,overall=30/1", list(range(1, 101)), 0.3),
+        ("private=1/1:3,overall=none,new=none", list(range(1, 51)), 0.9),
+    ],
+)
+def test_hidden_limits_are_found_out_and_used(limits: str, chats: list[int], each: float) -> None:
+    telegram = Telegram(read_budgets(limits), chats)
+    telegram.run(100)
+    before = len(telegram.refused)
+    telegram.run(300)
+    assert telegram.rate(100, 400) >= 0.75 * each
+    assert len(telegram.refused) - before <= (2 if len(chats) == 1 else 5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from([0.25, 0.4, 0.5, 0.8, 1.0, 1.5, 2.0]),
+    st.integers(3, 12),
+    st.integers(1, 8),
+    st.booleans(),
+)
+def test_any_limits_are_respected_after_a_while(
+    rate: float, burst: int, chats: int, whole: bool
+) -> None:
+    text = f"private={round(rate * 100)}/100:{burst},whole={whole:d}"
+    telegram = Telegram(read_budgets(text), list(range(1, chats + 1)))
+    telegram.run(200)
+    before = len(telegram.refused)
+    telegram.run(300)
+    assert len(telegram.refused) - before <= 6 + chats
+    assert telegram.rate(200, 500) >= 0.5 * rate
+
+
+def test_limits_that_fall_are_found_out_anew() -> None:
+    telegram = Telegram(read_budgets("private=2/1:5"), [1, 2, 3])
+    telegram.run(120)
+    telegram.limits = read_budgets("private=1/2:5")
+    telegram.run(60)
+    before = len(telegram.refused)
+    telegram.run(200)
+    assert len(telegram.refused) - before <= 6
+    assert telegram.rate(180, 380) >= 0.3
+
+
+def test_a_group_never_gets_more_than_is_published() -> None:
+    telegram = Telegram(Budgets(group=(), new=()), [-1])
+    telegram.run(600)
+    times = [at for at, _ in telegram.sent]
+    assert all(sum(begin <= at < begin + 60 for at in times) <= 19 for begin in times)
+
+
+def test_what_the_operator_fixed_is_not_learned() -> None:
+    fixed = Limits(burst=4, every=5.0, gap=2.0, kept=1, quick=2)
+    telegram = Telegram(read_budgets("private=1/20:2"), [1], pacing=Pacing(private=fixed))
+    telegram.run(300)
+    assert telegram.pacing.estimates["private"].rate == pytest.approx(0.2)
+    assert telegram.refusals(100) > 5
+
+
+def estimate() -> Estimate:
+    return Estimate(Range(rate=1.0, burst=5.0, most_rate=4.0, most_burst=10.0, least_rate=0.1))
+
+
+def test_an_estimate_rises_only_with_calls_that_had_to_wait_for_it() -> None:
+    one = estimate()
+    for second in range(60):
+        one.answered(float(second), 1)
+    assert one.rate_for(1) > 2
+    assert 1 < one.rate_for(2) < one.rate_for(1)  # the others follow the scout
+
+
+def test_a_refusal_lowers_it_at_once_and_further_ones_of_the_same_moment_do_not() -> None:
+    one = estimate()
+    one.refused(10.0, 1, 9.9, Rates(1.0, 0.0), late=False)
+    fallen = one.rate
+    assert 0.5 < fallen < 0.75
+    for chat_id in range(2, 50):
+        one.refused(10.0 + chat_id / 100, chat_id, 9.95, Rates(1.0, 0.0), late=False)
+    assert one.rate == fallen
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 30), st.booleans(), st.integers(1, 3)), max_size=60))
+def test_it_never_leaves_its_range(events: list[tuple[float, bool, int]]) -> None:
+    one, now, chance = estimate(), 0.0, random.Random(0)
+    for passed, well, chat_id in events:
+        now += passed
+        if well:
+            one.answered(now, chat_id)
+            one.larger_burst(now, chat_id)
+        else:
+            rates = Rates(chance.uniform(0, 5), chance.uniform(0, 5), chance.choice((0.0, 0.5)))
+            one.refused(now, chat_id, now - 0.01, rates, late=chance.random() < 0.5)
+            one.smaller_burst(now, chance.uniform(0, 9))
+        for chat in (1, 2, 3):
+            assert 0.1 * 0.93 - 1e-9 <= one.rate_for(chat) <= 4.0 + 1e-9
+        assert 1.0 <= one.burst <= 10.0
+
+
+def test_what_was_learned_is_recalled_within_the_range() -> None:
+    one = estimate()
+    one.recall(0.0, Learned(100.0, 100.0, 2.0))
+    assert (one.rate, one.burst) == (4.0, 10.0)
+    one.recall(0.0, Learned(0.5, 3.0, 0.6))
+    assert one.learned == Learned(0.5, 3.0, 0.6)
+
+
+def test_the_defaults_are_todays_caution() -> None:
+    pacing = Pacing()
+    assert pacing.estimates["private"].rate == pytest.approx(1 / PRIVATE.every)
+    assert pacing.estimates["group"].burst == GROUP.burst
+    assert pacing.estimates["all calls"].rate == 25
