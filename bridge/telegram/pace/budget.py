@@ -8,8 +8,8 @@ what is published about it is never exceeded.
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-from bridge.telegram.pace.estimates import Estimate, Range, Rates
-from bridge.telegram.pace.tokens import INSTANT, LONG_SECONDS, Recent, Tokens
+from bridge.telegram.pace.estimates import SETTLE_SECONDS, Estimate, Range, Rates
+from bridge.telegram.pace.tokens import INSTANT, LEAST_BURST, LONG_SECONDS, Recent, Tokens
 
 AFTER_PENALTY_SECONDS = 60.0
 """How long the gaps stay doubled after a 429 that says nothing about other chats."""
@@ -26,7 +26,9 @@ FEW_CALLS, REALLY_TIMES = 6, 1.3
 SAVE_SECONDS = 20.0
 """Over so long a time they are saved up again."""
 ENOUGH_CALLS = 4
-"""Fewer calls between two refusals tell no rate."""
+"""Fewer calls between two refusals tell no rate, but right after the first."""
+EXACT_SECONDS = 45.0
+"""Longer ago something may have been full meanwhile, and lost what came back."""
 
 
 class Priority(IntEnum):
@@ -264,7 +266,8 @@ class Budget(FloodWaitState):
         estimate, full_at, sent_at = self._limits.estimate, self._stock.full_at, self.sent_at
         used = self._used
         refilled = (sent_at - full_at) * self._stock.rate
-        if refilled < used / 2 and sent_at - self._emptied_at > LONG_SECONDS:
+        at_once = estimate.burst > LEAST_BURST and refilled < used / 2
+        if at_once and sent_at - self._emptied_at > LONG_SECONDS:
             estimate.smaller_burst(now, used - 1 - refilled)
         else:
             estimate.refused(now, self.chat_id, sent_at, self._rates(late=late), late=late)
@@ -277,7 +280,8 @@ class Budget(FloodWaitState):
         sent_at = self.sent_at
         passed = self._recent.between(self._emptied_at, sent_at) - (not late)
         since = sent_at - self._emptied_at
-        exact = passed >= ENOUGH_CALLS and self._emptied_at >= self._stock.full_at
+        enough = 2 if since < SETTLE_SECONDS else ENOUGH_CALLS
+        exact = passed >= enough and since <= EXACT_SECONDS
         return Rates(
             self._recent.last_rate(sent_at),
             self._recent.rate(sent_at, LONG_SECONDS),

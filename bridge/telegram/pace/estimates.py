@@ -10,16 +10,18 @@ found out so far; the others follow when that went well.
 from dataclasses import dataclass
 from math import inf
 
-RISE_PART, RISE_SECONDS = 0.08, 0.5
+RISE_PART, RISE_SECONDS = 0.15, 0.5
 """By which part the scout's rate grows with an answered call, once in so many seconds at most."""
-FOLLOW_PART = 0.1
+FOLLOW_PART = 0.12
 """Which part of the way to theirs all others go with each of its calls."""
-BEHIND_PART = 0.93
+BEHIND_PART = 0.95
 """The others' rate is this part of the scout's: what is a little too much shows there alone."""
-NEAR_PART, NEAR_EXACT_PART = 0.83, 0.94
+NEAR_PART, NEAR_EXACT_PART = 0.90, 0.94
 """Up to this part of the rate that was refused it rises quickly: less, where that is not known well."""
-PROBE_PART, PROBE_SECONDS = 0.02, 60.0
-"""Above that it grows by this part in so many seconds."""
+PROBE_SECONDS = 60.0
+FIRST_PROBE, NEXT_PROBE, LEAST_PROBE = 0.12, 0.4, 0.01
+"""Above that it grows by a part in so many seconds: the first part, and what is left of it after each
+refusal, as it is known better and better."""
 REFUSED_PART, LATE_PART = 0.7, 0.85
 """What is left of a rate after a refusal, and after a late answer."""
 MEASURED_PART = 0.92
@@ -87,6 +89,7 @@ class Estimate:
         self._near, self._refused_at = inf, -inf
         """Up to where it rises quickly."""
         self._fell_at = self._rose_at = -inf
+        self._probe = FIRST_PROBE / NEXT_PROBE
         self._burst_at = -inf
         self._well: tuple[tuple[int, float], ...] = ((BOT, -inf), (BOT, -inf))
         """The last two chats whose calls went well, and when."""
@@ -113,13 +116,13 @@ class Estimate:
         passed = min(SCOUT_SECONDS, now - self._rose_at)
         self._rose_at = now
         if now - self._refused_at > FORGET_SECONDS:
-            self._near = inf
+            self._near, self._probe = inf, FIRST_PROBE / NEXT_PROBE
         near = self._near
         if self._ahead < near:
             rise = 1 + RISE_PART * min(1.0, passed / RISE_SECONDS)
             self._ahead = min(near, self._range.most_rate, self._ahead * rise)
         else:
-            rise = 1 + PROBE_PART * passed / PROBE_SECONDS
+            rise = 1 + self._probe * passed / PROBE_SECONDS
             self._ahead = min(self._range.most_rate, self._ahead * rise)
         behind = max(0.0, self._ahead * BEHIND_PART - self.rate)
         self.rate += behind * FOLLOW_PART * min(1.0, passed / RISE_SECONDS)
@@ -136,6 +139,7 @@ class Estimate:
         if self._fixed or settling or sent_at <= self._fell_at:
             return
         self._fell_at = now
+        self._probe = max(LEAST_PROBE, self._probe * NEXT_PROBE)
         tried = self.rate_for(chat_id)
         if rates.between:
             refused = min(tried, rates.between)
