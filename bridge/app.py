@@ -20,6 +20,7 @@ from bridge.store import ownership
 from bridge.store.engine import Store
 from bridge.telegram.alarms import Alarms
 from bridge.telegram.api.clock import TelegramClock
+from bridge.telegram.api.orphans import OrphanSearch
 from bridge.telegram.commands.context import BotContext, ProcessControls
 from bridge.telegram.commands.menus import Menus
 from bridge.telegram.commands.operators.broadcast import Broadcasting
@@ -122,6 +123,7 @@ def _works(has: Components, health: Health) -> dict[str, Callable[[], Coroutine[
         "chat migrations": lambda: follow_migrations(context),
         "approval cards": has.cards.run,
         "menus": Menus(context.calls.bot, pacer, store, context.rights).keep,
+        "orphans": OrphanSearch(context.calls, context.notices).run,
         "learned limits": context.calls.pace_memory.keep,
         "housekeeping": lambda: keep_clean(store, context.deployment.retention_days),
         "alarms of runs": alarms.follow_runs,

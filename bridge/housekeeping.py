@@ -6,7 +6,7 @@ import time
 import structlog
 
 from bridge.errors import StoreTrouble
-from bridge.store import erasure, inbox, outbox, uploads
+from bridge.store import erasure, inbox, orphans, outbox, uploads
 from bridge.store.engine import Store
 from bridge.store.operators import audit, broadcasts
 from bridge.store.turns import lifecycle, suggestions
@@ -25,6 +25,7 @@ async def clean_up(store: Store, days: float) -> None:
             await inbox.prune(tx)
             await lifecycle.forget_all_words(tx)
             await outbox.prune(tx)
+            await orphans.prune(tx)
             await suggestions.forget_old_offers(tx)
             await uploads.prune(tx)
             await audit.prune(tx)

@@ -17,6 +17,7 @@ from bridge.store.tables import (
     chats,
     flood_waits,
     members,
+    orphans,
     outbox,
     suggestions,
     turns,
@@ -61,7 +62,7 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
     for table in (flood_waits, access):
         await _rekey(tx, table, old, new)
     await _move_quotas(tx, old, new)
-    for table in (outbox, unwritable_chats):  # what was shut there may be open here
+    for table in (outbox, orphans, unwritable_chats):  # what was shut there may be open here
         await tx.execute(delete(table).where(table.c.chat_id == old))
     query = select(turns.c.thread_id).where(
         turns.c.chat_id == new, turns.c.state.in_((State.WAITING, State.RUNNING))

@@ -120,6 +120,12 @@ async def sent(tx: AsyncConnection, cause: str, message_id: int) -> None:
     await tx.execute(update(outbox).where(outbox.c.cause == cause).values(values))
 
 
+async def note(tx: AsyncConnection, cause: str, chat_id: int, message_id: int) -> None:
+    """Write down a message that stands there, and was not begun here."""
+    values = {"cause": cause, "chat_id": chat_id, "created_at": time.time()}
+    await tx.execute(insert_or_ignore(outbox, values | {"message_id": message_id}))
+
+
 async def not_sent(tx: AsyncConnection, cause: str) -> None:
     """Write down that it certainly does not."""
     await tx.execute(delete(outbox).where(outbox.c.cause == cause))

@@ -262,6 +262,20 @@ learned_limits = Table(
 )
 """What Telegram allows of each kind of call, as far as it was found out; rates are calls a second."""
 
+orphans = Table(
+    "orphans",
+    metadata,
+    Column("cause", Text, primary_key=True),
+    Column("chat_id", BigInteger, nullable=False),
+    Column("thread_id", BigInteger, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("after_id", BigInteger, nullable=False),
+    Column("before_id", BigInteger),
+    Column("copies", Integer, nullable=False),
+    Column("heard_at", Float, nullable=False),
+)
+"""Posts of which copies may stand, by their causes in the outbox."""
+
 facts = Table(
     "facts",
     metadata,

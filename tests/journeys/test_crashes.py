@@ -5,11 +5,12 @@ Judged by what the neighbours saw: each question ran once, each answer stands on
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from fast import run_fast_together
 from processes import Bridge
-from worlds import World, a_world, is_running
+from worlds import World, a_world, eventually, is_running
 
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Message, Person
@@ -55,6 +56,13 @@ async def asked(world: World) -> Person:
     return ann
 
 
+def orphans(folder: Path) -> int:
+    """How many posts there are of which a copy may stand."""
+    with closing(sqlite3.connect(folder / "bridge.db")) as database:
+        (count,) = database.execute("SELECT count(*) FROM orphans").fetchone()
+        return int(count)
+
+
 async def through_a_crash(folder: Path, point: str) -> tuple[World, Person]:
     """The question of one person, answered by a process that dies and one that goes on."""
     folder.mkdir()
@@ -70,6 +78,7 @@ async def through_a_crash(folder: Path, point: str) -> tuple[World, Person]:
             await second.ready(400)
             await settled(world, person)
             await world.telegram.until(lambda: world.telegram.pending == 0)
+            await eventually(lambda: not orphans(folder), 400)
         finally:
             second.terminate()
             assert await second.ended(400) == 0

@@ -115,12 +115,15 @@ def test_an_unanswered_send_makes_one_post_wherever_it_stands(tmp_path: Path) ->
             ann = world.telegram.add_person("Ann")
             world.telegram.fail("sendMessage", after_executing=True)
             world.telegram.send(ann, "talk")
+            await world.telegram.until(lambda: len(world.posts(ann)) == 2, timeout=200)
+            await eventually(lambda: len(world.posts(ann)) == 1, 200)
             assert (await world.settled(ann, 1, timeout=200)).text.startswith("so many words")
             world.telegram.fail("sendMessage", after_executing=True)
             world.telegram.send(ann, "/help")
             await world.telegram.until(lambda: world.telegram.pending == 0, timeout=100)
             world.telegram.send(ann, "talk")
             await world.settled(ann, 3, timeout=200)
+            await eventually(lambda: len(world.posts(ann)) == 3, 200)
             texts = [post.text[:13] for post in world.posts(ann)]
             assert texts == ["so many words", world.posts(ann)[1].text[:13], "so many words"]
             assert not any("copy" in post.text for post in world.posts(ann))
@@ -134,11 +137,12 @@ def test_a_copy_that_cannot_be_found_is_admitted(tmp_path: Path) -> None:
             world.coze.use(saying(ANSWER))
             ann = world.telegram.add_person("Ann")
             world.telegram.fail("sendMessage", after_executing=True)
+            world.telegram.fail("sendMessage", 502, times=4)
             world.telegram.send(ann, "talk")
             await world.telegram.until(lambda: bool(world.posts(ann)), timeout=100)
             orphan = world.posts(ann)[0].message_id
             world.telegram.delete(ann, orphan)  # as hidden from us as one that we miss
-            for number in range(8):
+            for number in range(12):
                 world.telegram.send(ann, f"more {number}")
             await world.telegram.until(
                 lambda: any("may be above" in post.text for post in world.posts(ann)), 300

@@ -148,6 +148,10 @@ ROWS: dict[str, list[Row]] = {
     "operators": [{"person_id": 5, "name": "Ann", "since": NOW}],
     "facts": [{"name": "menu", "value": "0" * 64}],
     "flood_waits": [{"chat_id": 5, "until": NOW + 60}],
+    "orphans": [
+        {"cause": "turn 1 post 0", "chat_id": 5, "thread_id": 0, "language": "en", "after_id": 40,
+         "before_id": 42, "copies": 1, "heard_at": NOW},
+    ],
     "learned_limits": [{"name": "private", "rate": 0.9, "burst": 10.0, "near": None}],
     "outbox": [
         {"id": 1, "cause": "update 2", "chat_id": 5, "message_id": 41, "created_at": NOW},

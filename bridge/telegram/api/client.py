@@ -23,7 +23,6 @@ from telegram.error import (
 from bridge.errors import TelegramUnreachable
 from bridge.metrics import Metrics
 from bridge.model import ChatKey
-from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.telegram.api.errors import (
     ChatClosed,
@@ -41,14 +40,6 @@ from bridge.telegram.api.errors import (
 from bridge.telegram.api.pace_memory import PaceMemory
 from bridge.telegram.api.payload import entities, markup, shown
 from bridge.telegram.api.placement import STALE_SECONDS, Placement
-from bridge.telegram.api.unconfirmed import (
-    GIVEN_UP,
-    MOST_LOOKS,
-    Search,
-    UnconfirmedSend,
-    alone,
-    candidates,
-)
 from bridge.telegram.api.unwritable import REFUSED_SECONDS, UnwritableChats
 from bridge.telegram.pace.budget import BudgetKind, Priority
 from bridge.telegram.pace.scheduler import Pacer
@@ -83,6 +74,8 @@ class BotClient:
         self.metrics = metrics or Metrics()
         self.moved: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         """Groups that turned out to be supergroups now, each with its new id."""
+        self.orphaned = asyncio.Event()
+        """Set when there are copies of posts to be looked for."""
 
     async def send(
         self, key: ChatKey, frame: PostContent, reply_to: int | None = None, near: int | None = None
@@ -218,56 +211,23 @@ class BotClient:
                 BudgetKind.ACTION,
             )
 
-    async def find(
-        self,
-        key: ChatKey,
-        frame: PostContent,
-        after: int,
-        doubt: UnconfirmedSend,
-        priority: Priority,
-        over: Callable[[], bool] = lambda: False,
-    ) -> Search | None:
-        """Show a frame in the message that is in doubt, if it stands; None when it is `over` first.
+    async def is_ours(self, key: ChatKey, message_id: int) -> bool:
+        """Return whether a message is one of ours, by taking its buttons away; the slot was taken before.
 
-        Raises ChatClosed, FloodWait, TelegramUnreachable and StoreTrouble.
+        Raises ChatClosed, ChatMoved, FloodWait and TelegramUnreachable.
         """
-        return await self.look(
-            key, lambda post: self.edit(key, post, frame), after, doubt, priority, over
-        )
 
-    async def look(
-        self,
-        key: ChatKey,
-        show: Callable[[int], Awaitable[None]],
-        after: int,
-        doubt: UnconfirmedSend,
-        priority: Priority,
-        over: Callable[[], bool] = lambda: False,
-    ) -> Search | None:
-        """Return the message that is in doubt, if it stands: the first that takes what is to be shown.
+        async def call() -> None:
+            try:
+                await self.bot.edit_message_reply_markup(key.chat_id, message_id)
+            except BadRequest as error:
+                if "message is not modified" not in str(error).casefold():
+                    raise
 
-        Raises ChatClosed, FloodWait, TelegramUnreachable and StoreTrouble.
-        """
-        looked: list[int] = []
-        while True:
-            if over():
-                return None
-            if self.pacer.silence(key.chat_id):
-                raise FloodWait
-            async with self.pacer.slot(key.chat_id, priority) as slot:
-                # What others have begun meanwhile is seen only now.
-                async with self.store.reading() as tx:
-                    known = await outbox.known(tx, key.chat_id)
-                left = [one for one in candidates(after, doubt, known) if one not in looked]
-                if not left or len(looked) == MOST_LOOKS or not alone(doubt, known):
-                    slot.skip()
-                    if left and not alone(doubt, known):
-                        return GIVEN_UP
-                    return Search(None, max(looked, default=after))
-                looked.append(left[0])
-                with suppress(PostGone, ContentRejected):
-                    await show(left[0])
-                    return Search(left[0], left[0])
+        with suppress(PostGone, ContentRejected):
+            await self.guarded(key, "Looking for a message", call)
+            return True
+        return False
 
     async def answer_callback(self, query_id: str, text: str | None = None) -> None:
         """Answer a pressed button: Telegram shows it as waiting until then."""

@@ -24,6 +24,7 @@ from bridge.store.outbox import Notice
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.deliver import Patience, deliver, pauses
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected
+from bridge.telegram.api.search import find
 from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
 from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import Button, Cause, Entity, Keyboard, PostContent, Rendered
@@ -193,8 +194,8 @@ class _Sending:
         if self._unconfirmed is not None:
             await asyncio.sleep(self._unconfirmed.wait(time.time()))
             near = notice.near_id
-            self._failed_search = await self._calls.find(
-                key, frame, near, self._unconfirmed, priority
+            self._failed_search = await find(
+                self._calls, key, frame, near, self._unconfirmed, priority
             )
             if self._failed_search is not None and self._failed_search.post is not None:
                 return self._failed_search.post

@@ -15,6 +15,7 @@ from bridge.store.outbox import Sent
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.deliver import deliver, postponed
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, PostGone, Result
+from bridge.telegram.api.search import look
 from bridge.telegram.api.unconfirmed import UnconfirmedSend
 from bridge.telegram.files.send import Batch, is_ours, send
 from bridge.telegram.pace.budget import Priority
@@ -110,7 +111,8 @@ class FileSender:
         await asyncio.sleep(self._unconfirmed.wait(time.time()))
         key = self._turn.chat
         after = self._turn.posts[-1] if self._turn.posts else self._turn.parts[-1].message_id
-        found = await self._calls.look(
+        found = await look(
+            self._calls,
             key,
             lambda post: is_ours(self._calls, key, post, caption),
             after,
@@ -118,7 +120,7 @@ class FileSender:
             Priority.FINAL,
         )
         cause, self._unconfirmed = self._unconfirmed.cause, None
-        if found is None or found.post is None:
+        if found.post is None:
             return False
         log.info("unconfirmed files found", turn=self._turn.id)
         await self._note(cause, found.post + count - 1)

@@ -158,6 +158,8 @@ class Pacing:
         if chat is None or chat.budget is None:
             return
         self._well_at = now
+        if not chat.for_people:
+            return
         chat.budget.answered(now)
         for overall in (self._all, self._new) if chat.made_message else (self._all,):
             overall.answered(now)
@@ -267,7 +269,7 @@ class Pacing:
             self._all.take(now, 1)
             if ticket.new:
                 self._new.take(now, ticket.count)
-            chat.made_message = ticket.new
+            chat.last = ticket
             self.in_flight += 1
         else:
             ticket = None

@@ -31,8 +31,18 @@ class ChatLine:
         self.waiting: list[Ticket] = []
         self.place = 0
         """Its place in the lines of `Pacing`; a place with an earlier number is given up."""
-        self.made_message = False
+        self.last: Ticket | None = None
+        """What was granted last."""
+
+    @property
+    def made_message(self) -> bool:
         """Whether the last call made a new message."""
+        return self.last is not None and self.last.new
+
+    @property
+    def for_people(self) -> bool:
+        """Whether people waited for the last call: only these try how much is allowed."""
+        return self.last is not None and self.last.priority < Priority.TYPING
 
     def first(self) -> Ticket | None:
         """Return who goes next there."""

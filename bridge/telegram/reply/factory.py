@@ -38,12 +38,13 @@ class ReplyFactory:
     async def open(self, turn: Turn) -> AsyncIterator[LiveReply]:
         """Give the reply of a turn; it grows while the context is open."""
         calls, store = self.calls, self.store
+        options = reply_options(turn, self.default, self.features)
         reply = LiveReply(
             calls,
             turn,
-            reply_options(turn, self.default, self.features),
+            options,
             self.features,
-            ReplyStore(store, turn),
+            ReplyStore(store, turn, options.language),
             self.delivery,
             FileSender(calls, store, turn),
         )

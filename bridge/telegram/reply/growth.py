@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 
@@ -16,6 +16,8 @@ from bridge.telegram.reply.posts import Posts
 
 log = structlog.get_logger(__name__)
 TYPING_SECONDS = 4.5
+FIRST_PAUSE, MOST_PAUSE = 0.1, 8.0
+"""Seconds before the next try while Telegram cannot be reached: doubled each time."""
 
 
 class Growth:
@@ -31,6 +33,7 @@ class Growth:
         self.posts = posts
         self.newest = newest
         self._wanted = wanted
+        self._failures = 0
 
     @property
     def over(self) -> bool:
@@ -61,8 +64,6 @@ class Growth:
         posts, newest = self.posts, self.newest
         since = newest.unseen_since
         try:
-            if await posts.doubted():
-                return await self._look(priority)
             async with AsyncExitStack() as stack:
                 new = full_only or not posts.ids
                 slot = posts.slot(priority, new=new, since=since)
@@ -78,7 +79,8 @@ class Growth:
                 if step is None:
                     taken.skip()
                     return False
-                await posts.do(step, saying=newest.says_something)
+                await posts.do(step, taken, saying=newest.says_something)
+                self._failures = 0
                 posts.seen(since)
                 if posts.next(wanted) is not None:
                     newest.give_back(since)
@@ -93,20 +95,13 @@ class Growth:
         except TelegramUnreachable as trouble:
             log.info("interim text dropped", turn=posts.turn.id, trouble=str(trouble))
             newest.give_back(since)
+            await self._pause()
         await asyncio.sleep(0)
         return False
 
-    async def _look(self, priority: Priority) -> bool:
-        """Look for a post that was begun before; the next one goes into it or into a new one."""
-        posts, newest = self.posts, self.newest
-        async with posts.calling:
-            wanted = self.wanted()
-            newest.changed.clear()
-            if self.over or len(wanted) <= len(posts.ids):
-                return False
-            frame = wanted[len(posts.ids)]
-            found = await posts.found(
-                frame, priority, lambda: self.over, saying=newest.says_something
-            )
-        newest.changed.set()
-        return found
+    async def _pause(self) -> None:
+        """Wait before the next try, the longer the more failed; the end is not kept waiting."""
+        self._failures += 1
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(MOST_PAUSE, FIRST_PAUSE * 2**self._failures)):
+                await self.newest.ended.wait()

@@ -7,7 +7,6 @@ from contextlib import (
     asynccontextmanager,
     suppress,
 )
-from dataclasses import replace
 
 import structlog
 
@@ -99,9 +98,6 @@ class LiveReply:
             wanted = await self._for_good(reply_state, keyboard)
             try:
                 await self._posts.finish(wanted, saying=saying)
-                if self._posts.copied:  # what was looked for in vain may stand there all the same
-                    wanted = await self._for_good(reply_state, keyboard)
-                    await self._posts.finish(wanted, saying=saying)
             except ContentRejected:
                 await self._finish_plainly(wanted, saying=saying)
                 return
@@ -118,8 +114,6 @@ class LiveReply:
         return [*[UNKNOWN] * kept, *frames]
 
     def _frames(self, reply_state: ReplyState, keyboard: Keyboard) -> Sequence[PostContent]:
-        if self._posts.copied:
-            reply_state = replace(reply_state, notices=(*reply_state.notices, "reply.copied"))
         return self._layout.frames(reply_state, keyboard)
 
     def _growing(self) -> Sequence[PostContent]:

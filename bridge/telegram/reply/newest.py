@@ -14,6 +14,8 @@ class NewestState:
         self.changed = asyncio.Event()
         self.complete = asyncio.Event()
         """Set while the text is complete, though its run may go on."""
+        self.ended = asyncio.Event()
+        """Set when nothing is shown any more until the final state."""
         self.frozen = False
         """Whether nothing is shown until the final state."""
         self.unseen_since: float | None = None
@@ -38,6 +40,7 @@ class NewestState:
     def freeze(self) -> None:
         """Wake up who waits: nothing interim is shown any more."""
         self.frozen = True
+        self.ended.set()
         self.changed.set()
         self.complete.set()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 import structlog
@@ -14,7 +14,6 @@ from bridge.relay.protocols import ReplyImpossible, ReplyLater
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.deliver import deliver, postponed
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
-from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
 from bridge.telegram.pace.budget import BudgetKind, Priority
 from bridge.telegram.pace.scheduler import Slot
 from bridge.telegram.post import PostContent, Rendered
@@ -41,19 +40,13 @@ class Posts:
         """Whether somebody deleted a post, or the answer goes on elsewhere or later."""
         self._plainly = False
         """Whether nothing but the text is sent: all else was refused."""
-        self._copied = False
-        """Whether a copy of the first post may stand above it."""
         self._shown: list[PostContent | None] = [None] * len(turn.posts)
         self._calls = calls
         self._store = store
-        self._unconfirmed: UnconfirmedSend | None = None
-        """The next post, when its sending was begun and got no answer."""
         self._read = bool(turn.posts)
         """Whether words of the agent stand there."""
         self._ended_at: float | None = None
         """When the last text came that does not stand yet; on the loop's clock."""
-        self._failed_search: Search | None = None
-        """A search for it that found nothing."""
 
     @property
     def open(self) -> bool:
@@ -64,11 +57,6 @@ class Posts:
     def closed(self) -> bool:
         """Whether nothing can be written into the chat any more."""
         return self._closed
-
-    @property
-    def copied(self) -> bool:
-        """Whether a copy of the first post may stand above it."""
-        return self._copied
 
     def close(self) -> None:
         """Nothing can be written into the chat any more."""
@@ -95,10 +83,10 @@ class Posts:
             self.turn.chat.chat_id, priority, new=new, family=family, since=since
         )
 
-    async def do(self, step: Step, *, saying: bool) -> None:
+    async def do(self, step: Step, slot: Slot, *, saying: bool) -> None:
         """Make one call and remember what it changed; its slot was taken before.
 
-        `saying` says that it brings words of the agent.
+        `saying` says that it brings words of the agent. What was certainly not made does not count.
 
         Raises FloodWait, ContentRejected, TelegramUnreachable, StoreTrouble, ReplyLater and ReplyImpossible.
         """
@@ -114,6 +102,10 @@ class Posts:
                     self.ids.pop()
                     self._shown.pop()
                     await self._store.changed(self.ids)
+        except TelegramUnreachable as trouble:
+            if trouble.happened is Happened.NO:
+                slot.skip()
+            raise
         except PostGone as error:
             if isinstance(step, Send):
                 raise ContentRejected(str(error)) from error
@@ -169,58 +161,14 @@ class Posts:
     async def _advance(self, wanted: Sequence[PostContent], *, saying: bool) -> None:
         """Make the next call towards the final posts, if one is needed."""
         step = self.next(wanted, final=True)
-        if step is None or (
-            isinstance(step, Send) and await self.found(step.frame, Priority.FINAL, saying=saying)
-        ):
+        if step is None:
             return
-        async with self.slot(Priority.FINAL, new=isinstance(step, Send)):
-            await self.do(step, saying=saying)
+        async with self.slot(Priority.FINAL, new=isinstance(step, Send)) as slot:
+            await self.do(step, slot, saying=saying)
 
     async def silence(self) -> None:
         """Wait a little while Telegram wants silence in the chat."""
         await asyncio.sleep(min(1.0, self._calls.pacer.silence(self.turn.chat.chat_id)))
-
-    async def doubted(self) -> bool:
-        """Return whether a post was begun of which nobody knows whether it stands; not too early to look."""
-        if self._unconfirmed is None:
-            return False
-        await asyncio.sleep(self._unconfirmed.wait(time.time()))
-        return self._unconfirmed is not None
-
-    async def found(
-        self,
-        frame: PostContent,
-        priority: Priority,
-        over: Callable[[], bool] = lambda: False,
-        *,
-        saying: bool,
-    ) -> bool:
-        """Put the frame into the post that was begun before, if it stands. Needs `calling`.
-
-        Ends early when it is `over`. Raises FloodWait, TelegramUnreachable, StoreTrouble and
-        ReplyImpossible.
-        """
-        if not await self.doubted() or self._unconfirmed is None:
-            return False
-        after = self.ids[-1] if self.ids else self.turn.parts[-1].message_id
-        try:
-            found = await self._calls.find(
-                self.turn.chat, frame, after, self._unconfirmed, priority, over
-            )
-        except (ChatClosed, ChatMoved) as error:
-            raise self._postponed(error) from error
-        if found is None:
-            return False
-        self._unconfirmed = None
-        log.info(
-            "searched for an unconfirmed post", turn=self.turn.id, found=found.post is not None
-        )
-        if found.post is None:
-            self._failed_search = found
-            return False
-        await self._stands(found.post, frame)
-        self._count_first(saying)
-        return True
 
     async def keep(self, count: int) -> None:
         """Leave so many posts as they are, but for their buttons: more stands below them."""
@@ -232,36 +180,27 @@ class Posts:
         self._plainly = True
 
     async def _send(self, frame: PostContent) -> int:
-        """Send a post; one whose sending is in doubt is looked for first: that raises FloodWait."""
-        place, begun = len(self.ids), time.time()
-        if self._unconfirmed is not None:
-            raise FloodWait
-        earlier = await self._store.sending(place, anew=self._failed_search is not None)
-        if earlier is not None:
-            self._unconfirmed = UnconfirmedSend(
-                self._store.cause(place), earlier.since, earlier.since
-            )
-            raise FloodWait
+        """Send a post. One whose sending got no answer is sent again: it is looked for afterwards."""
+        place = len(self.ids)
+        after = self.ids[-1] if self.ids else self.turn.parts[-1].message_id
+        await self._store.sending(place, after)
         try:
             return await self._calls.send(self.turn.chat, frame, self._reply_to(), **self._near())
         except TelegramUnreachable as trouble:
             if trouble.happened is Happened.NO:
                 await self._store.not_sent(place)
             else:
-                self._unconfirmed = UnconfirmedSend(self._store.cause(place), begun, time.time())
+                await self._store.unconfirmed(place, after)
             raise
         except (FloodWait, ContentRejected, PostGone, ChatClosed, ChatMoved):
             await self._store.not_sent(place)
             raise
 
     async def _stands(self, post: int, frame: PostContent) -> None:
-        vain, self._failed_search = self._failed_search, None
-        if vain is not None and vain.copied_by(post):
-            self._copied = self._copied or not self.ids
-            await self._store.lost(len(self.ids))
         self.ids.append(post)
         self._shown.append(frame)
-        await self._store.sent(self.ids)
+        if await self._store.sent(self.ids):
+            self._calls.orphaned.set()
 
     async def _lose(self, step: Step) -> None:
         """Somebody deleted the post: nothing interim follows, the final text takes a new post."""

@@ -1,41 +1,55 @@
 """What a reply writes down: before a post is sent that it is, and after that where it stands."""
 
+import time
 from collections.abc import Sequence
 
 from bridge.model import Turn
-from bridge.store import outbox
+from bridge.store import orphans, outbox
 from bridge.store.engine import Store
-from bridge.store.outbox import Sent
+from bridge.store.orphans import Orphan
 from bridge.store.turns import lifecycle, suggestions
 
 
 class ReplyStore:
     """The store, for one reply. Everything here raises StoreTrouble."""
 
-    def __init__(self, store: Store, turn: Turn) -> None:
+    def __init__(self, store: Store, turn: Turn, language: str) -> None:
         self._store = store
         self._turn = turn
+        self._language = language
 
-    async def sending(self, place: int, *, anew: bool = False) -> Sent | None:
-        """Note that the post at that place goes out now; what is known of it if it was begun before."""
-        async with self._store.writing() as tx:
-            return await outbox.sending(tx, self.cause(place), self._turn.chat.chat_id, anew=anew)
+    async def sending(self, place: int, after: int) -> None:
+        """Note that the post at that place goes out now, below message `after`.
 
-    async def lost(self, place: int) -> None:
-        """Note that a copy of the post at that place may stand somewhere."""
+        If it was begun before, and nobody knows whether it stands, it may be a copy.
+        """
+        cause, chat = self.cause(place), self._turn.chat
         async with self._store.writing() as tx:
-            await outbox.lost(tx, self.cause(place), self._turn.chat.chat_id)
+            earlier = await outbox.sending(tx, cause, chat.chat_id)
+            if earlier is not None:
+                await outbox.sending(tx, cause, chat.chat_id, anew=True)
+                copy = Orphan(cause, chat, self._language, after, earlier.since)
+                await orphans.add(tx, copy)
+
+    async def unconfirmed(self, place: int, after: int) -> None:
+        """Note that nobody knows whether the post at that place stands: another one will."""
+        cause, chat = self.cause(place), self._turn.chat
+        async with self._store.writing() as tx:
+            await outbox.not_sent(tx, cause)
+            await orphans.add(tx, Orphan(cause, chat, self._language, after, time.time()))
 
     async def not_sent(self, place: int) -> None:
         """It certainly does not stand there."""
         async with self._store.writing() as tx:
             await outbox.not_sent(tx, self.cause(place))
 
-    async def sent(self, posts: Sequence[int]) -> None:
-        """Note that the last of these posts stands there."""
+    async def sent(self, posts: Sequence[int]) -> bool:
+        """Note that the last of these posts stands there; returns whether a copy of it may stand."""
+        cause = self.cause(len(posts) - 1)
         async with self._store.writing() as tx:
-            await outbox.sent(tx, self.cause(len(posts) - 1), posts[-1])
+            await outbox.sent(tx, cause, posts[-1])
             await lifecycle.posted(tx, self._turn.id, posts)
+            return await orphans.replaced(tx, cause, posts[-1])
 
     async def changed(self, posts: Sequence[int]) -> None:
         """Note which posts are left."""

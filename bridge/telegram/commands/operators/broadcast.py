@@ -7,6 +7,7 @@ from contextlib import suppress
 import structlog
 
 from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
+from bridge.store import outbox
 from bridge.store.operators import broadcasts, people
 from bridge.store.operators.broadcasts import Broadcast, Delivery
 from bridge.telegram.api.deliver import Patience, deliver, pauses
@@ -189,7 +190,8 @@ class Broadcasting:
                 state = await deliver(calls.pacer, chat_id, attempt, Patience(tries=TRIES))
             except TelegramUnreachable:
                 state = Delivery.FAILED
-            await self._mark(number, chat_id, state)
+            post = sending.result() if sending and state is Delivery.DELIVERED else 0
+            await self._mark(number, chat_id, state, post)
         except asyncio.CancelledError:
             if sending is not None:
                 await asyncio.wait([sending], timeout=LAST_SECONDS)
@@ -198,20 +200,22 @@ class Broadcasting:
                 await self._write(number, chat_id, state)
             raise
 
-    async def _mark(self, number: int, chat_id: int, state: Delivery) -> None:
+    async def _mark(self, number: int, chat_id: int, state: Delivery, post: int) -> None:
         """Write down what came of a message, as soon as that can be."""
         for pause in pauses():
             try:
-                await self._write(number, chat_id, state)
+                await self._write(number, chat_id, state, post)
             except StoreTrouble as trouble:
                 log.error("delivery not recorded yet", trouble=str(trouble))
                 await asyncio.sleep(pause)
             else:
                 return
 
-    async def _write(self, number: int, chat_id: int, state: Delivery) -> None:
+    async def _write(self, number: int, chat_id: int, state: Delivery, post: int = 0) -> None:
         async with self._context.store.writing() as tx:
             await broadcasts.mark(tx, number, chat_id, state)
+            if post:  # it is no copy of an answer
+                await outbox.note(tx, f"broadcast {number} to {chat_id}", chat_id, post)
 
     async def _tell(self, broadcast: Broadcast) -> None:
         while True:

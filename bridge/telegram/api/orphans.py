@@ -1,0 +1,134 @@
+"""Look for copies of posts whose sending got no answer, and delete them.
+
+Bots hear nothing of their own messages, and nothing names a call so that Telegram would know it
+again. But the ids of a chat's messages only grow, and only our own messages can be edited: what
+takes an edit near the post that was sent instead, and is no message that we know, is the copy. A
+look is an edit of the buttons, which changes no words, at the lowest priority; a few are made.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import structlog
+
+from bridge.errors import StoreTrouble, TelegramUnreachable
+from bridge.store import orphans, outbox
+from bridge.store.orphans import Orphan
+from bridge.store.outbox import Sent
+from bridge.telegram.api.client import BotClient
+from bridge.telegram.api.errors import ChatClosed, ChatMoved, FloodWait
+from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.api.unconfirmed import AMBIGUOUS_SECONDS
+from bridge.telegram.pace.budget import Priority
+from bridge.telegram.post import Cause, PostContent, Rendered
+from bridge.texts import translate
+
+log = structlog.get_logger(__name__)
+MOST_LOOKS = 6
+LATE_LOOKS = 2
+"""Ids behind the new post that are looked at: Telegram may have been busy with the old one for longer."""
+AGAIN_SECONDS = 5.0
+"""How long a search waits for another sending of the chat whose outcome is not known yet."""
+NEVER_SECONDS = 600.0
+"""After so long without a post in its place, none will come."""
+
+
+def nearby(orphan: Orphan, known: Sequence[Sent]) -> list[int]:
+    """Return the ids that a copy may have, the likeliest first. Pure."""
+    ours = {one.message_id for one in known if one.message_id}
+    if orphan.before_id is None:
+        after = max([orphan.after_id, *(one for one in ours if one)])
+        return [*range(after + 1, after + 1 + MOST_LOOKS)]
+    after = orphan.after_id or orphan.before_id - MOST_LOOKS
+    above = [one for one in range(after + 1, orphan.before_id) if one not in ours]
+    late = range(orphan.before_id + 1, orphan.before_id + 1 + LATE_LOOKS)
+    turns = [one for pair in zip(reversed(above), above, strict=True) for one in pair]
+    return [*dict.fromkeys(turns), *(one for one in late if one not in ours)]
+
+
+def _time_of(orphan: Orphan) -> float:
+    """Return when a copy is to be looked for, on the loop's clock, which nobody sets back."""
+    patience = NEVER_SECONDS if orphan.before_id is None else AMBIGUOUS_SECONDS
+    left = max(0.0, orphan.heard_at + patience - time.time())
+    return asyncio.get_running_loop().time() + min(patience, left)
+
+
+class OrphanSearch:
+    """Looks for orphans while there are any."""
+
+    def __init__(self, calls: BotClient, notices: NoticeQueue) -> None:
+        self._calls = calls
+        self._notices = notices
+        self._times: dict[Orphan, float] = {}
+        """When each one is to be looked for, on the loop's clock."""
+
+    async def run(self) -> None:
+        """Look for them when their time comes; for ever."""
+        while True:
+            pause: float | None = None
+            try:
+                pause = await self._due()
+            except StoreTrouble as trouble:
+                log.warning("copies not looked for", trouble=str(trouble))
+                pause = AGAIN_SECONDS
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._calls.orphaned.wait()
+            self._calls.orphaned.clear()
+
+    async def _due(self) -> float | None:
+        """Look for those that are due; returns seconds until the next ones are."""
+        async with self._calls.store.reading() as tx:
+            waiting = await orphans.waiting(tx)
+        clock, pauses = asyncio.get_running_loop().time, list[float]()
+        self._times = {one: self._times.get(one) or _time_of(one) for one in waiting}
+        for one, due in list(self._times.items()):
+            if due > clock():
+                pauses.append(due - clock())
+            elif not await self._search(one):
+                self._times[one] = clock() + AGAIN_SECONDS
+                pauses.append(AGAIN_SECONDS)
+        return min(pauses, default=None)
+
+    async def _search(self, orphan: Orphan) -> bool:
+        """Look for the copies of a post; False when that is to be tried again."""
+        try:
+            left = await self._delete_copies(orphan)
+        except (FloodWait, TelegramUnreachable):
+            return False
+        except (ChatClosed, ChatMoved):
+            left = 0
+        if left is None:
+            return False
+        log.info("looked for copies of a post", chat=orphan.chat.chat_id, left=left)
+        if left:
+            content = Rendered(translate(orphan.language, "reply.copied"))
+            cause = Cause(f"copy of {orphan.cause}", 0)
+            await self._notices.send(orphan.chat, PostContent(content), cause)
+        async with self._calls.store.writing() as tx:
+            await orphans.forget(tx, orphan.cause)
+        return True
+
+    async def _delete_copies(self, orphan: Orphan) -> int | None:
+        """Delete the copies; returns how many may be left, None while that cannot be told."""
+        calls, chat_id = self._calls, orphan.chat.chat_id
+        async with calls.store.reading() as tx:
+            known = await outbox.known(tx, chat_id)
+        since = time.time() - NEVER_SECONDS
+        if any(one.message_id is None and one.since > since for one in known):
+            return None
+        ids, found = nearby(orphan, known), 0
+        for message_id in ids[:MOST_LOOKS]:
+            if calls.pacer.silence(chat_id):
+                raise FloodWait
+            async with calls.pacer.slot(chat_id, Priority.STRANGER):
+                ours = await calls.is_ours(orphan.chat, message_id)
+            if ours:
+                async with calls.pacer.slot(chat_id, Priority.STRANGER):
+                    await calls.delete(orphan.chat, message_id)
+                found += 1
+            if found == orphan.copies:
+                return 0
+        return orphan.copies - found if len(ids) > MOST_LOOKS else 0
