@@ -5,7 +5,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -64,10 +64,17 @@ class Store:
         """When that was, on the loop's clock."""
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Give a transaction that commits at its end. Raises StoreTrouble when the database fails."""
+    async def writing(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Give a transaction that commits at its end; a `long` one works in a thread.
+
+        Raises StoreTrouble when the database fails.
+        """
         try:
-            async with self._line, self.engine.begin() as connection:
+            async with (
+                self._line,
+                self.engine.begin() as connection,
+                self._in_thread(connection, long),
+            ):
                 yield connection
         except SQLAlchemyError as error:
             trouble = _trouble("Writing to the database", error)
@@ -78,13 +85,29 @@ class Store:
             self.fault = None
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Give a transaction that only reads, beside any writer. Raises StoreTrouble."""
+    async def reading(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Give a transaction that only reads, beside any writer; a `long` one works in a thread.
+
+        Raises StoreTrouble.
+        """
         try:
-            async with self.engine.connect() as connection:
+            async with self.engine.connect() as connection, self._in_thread(connection, long):
                 yield connection
         except SQLAlchemyError as error:
             raise _trouble("Reading the database", error) from error
+
+    @asynccontextmanager
+    async def _in_thread(self, connection: AsyncConnection, long: bool) -> AsyncIterator[None]:
+        if not long:
+            yield
+            return
+        driver = (await connection.get_raw_connection()).driver_connection
+        one = next(one for one in self._connections if one.driver is driver)
+        one.long = True
+        try:
+            yield
+        finally:
+            one.long = False
 
     async def wipe_log(self) -> None:
         """Put the write-ahead log into the database and empty it: it holds what was deleted.
@@ -130,15 +153,54 @@ class Store:
         self._connections = [one for one in self._connections if one.alive]
 
 
+_SHORT = ("cursor", "fetchall", "fetchone", "fetchmany")
+"""What only touches memory."""
+
+
 class _Connection:
-    """A connection of the driver, with SQLite's own that it opens in its thread."""
+    """A connection of the driver, with SQLite's own that it opens in its thread.
+
+    What waits for a lock or for the disk stays in the thread: the first change of a transaction, and
+    its commit. All else takes less time than the way there and back, and is done where it is asked for.
+    """
 
     def __init__(self, driver: aiosqlite.Connection) -> None:
         self.driver = driver
+        self.long = False
+        """Whether everything is done in the thread: it would keep others waiting."""
+        self._pending = 0
+        """What the thread was asked for, and has not done yet; who asked may be gone."""
+        self._queue: Callable[..., Awaitable[Any]] = driver._execute
+        setattr(driver, "_execute", self._execute)  # noqa: B010  # there is no public way
         self._opened: sqlite3.Connection | None = None
         self._connector = driver._connector
         driver._connector = self._open  # there is no public way, neither for the next
         driver._thread.daemon = True  # as SQLAlchemy would
+
+    async def _execute(self, act: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        """Do something now if it is short, else in the thread."""
+        if self._pending or self.long or not self.driver._running or not self._short(act, given):
+            self._pending += 1
+            return await self._queue(self._counted, act, *given, **named)
+        return act(*given, **named)
+
+    def _counted(self, act: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        try:
+            return act(*given, **named)
+        finally:
+            self._pending -= 1
+
+    def _short(self, act: Callable[..., Any], given: tuple[Any, ...]) -> bool:
+        name, opened = act.__name__, self._opened
+        if opened is None or name == "commit":
+            return False
+        if name in _SHORT or (name == "close" and isinstance(act.__self__, sqlite3.Cursor)):  # type: ignore[attr-defined]  # a bound method
+            return True
+        if name == "rollback":
+            return not opened.in_transaction
+        if name not in ("execute", "executemany") or not given:
+            return False
+        return opened.in_transaction or str(given[0]).lstrip()[:6].upper() == "SELECT"
 
     @property
     def alive(self) -> bool:

@@ -127,7 +127,7 @@ class Snapshots:
             return kept
         ended = (now // HOUR + 1) * HOUR
         began = ended - HOURS * HOUR
-        async with self._app.store.reading() as tx:
+        async with self._app.store.reading(long=True) as tx:
             day = await stats.between(tx, began, ended, HOURS)
             waits = await stats.waits(tx, began, ended, HOURS)
         self._numbers_until = now + NUMBERS_SECONDS

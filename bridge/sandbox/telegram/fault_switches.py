@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bridge.sandbox.telegram.faults import BadDownload, Delay, Withheld, failure
+from random import Random
+
+from bridge.sandbox.telegram.faults import BadDownload, Delay, Sometimes, Withheld, failure
 from bridge.sandbox.telegram.inspection import Place, chat_id_of
 from bridge.sandbox.telegram.methods.table import FEATURES, proper_name
 from bridge.sandbox.telegram.rate_limits import Budgets, RateModel
@@ -46,6 +48,10 @@ class FaultSwitches:
         With `after_executing` the calls take effect and the connection breaks instead.
         """
         self._server.faults.add(failure(method, status, times, body, after_executing))
+
+    def fail_sometimes(self, failing: float, lost: float, seed: int = 0) -> None:
+        """A part of all sends and edits fails with 502, another is done and gets no answer."""
+        self._server.faults.sometimes(Sometimes(failing, lost, Random(seed)))  # noqa: S311
 
     def delay(self, method: str, seconds: float, times: int = 1) -> None:
         """Hold the next calls of a method back for so long before they take effect.

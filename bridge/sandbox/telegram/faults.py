@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from random import Random
 
 _HTML = (
     "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n"
@@ -67,6 +68,28 @@ class BadDownload:
 GOOD_DOWNLOAD = BadDownload(0, 1)
 
 
+@dataclass
+class Sometimes:
+    """A part of all calls that send or edit is answered by a gateway's 502, another part gets no answer."""
+
+    failing: float
+    """Between 0 and 1: not done, and answered with 502."""
+    lost: float
+    """Between 0 and 1: done, and the connection breaks."""
+    chance: Random = field(default_factory=Random)
+
+    def next(self, method: str) -> Failure | None:
+        """Return what the next call should meet."""
+        if not method.startswith(("send", "edit")) or method == "sendChatAction":
+            return None
+        drawn = self.chance.random()
+        if drawn < self.failing:
+            return failure(method, 502, 1, None, after=False)
+        return (
+            failure(method, 502, 1, None, after=True) if drawn < self.failing + self.lost else None
+        )
+
+
 def failure(
     method: str, status: int, times: int, body: str | dict[str, object] | None, after: bool
 ) -> Failure:
@@ -94,6 +117,7 @@ class Faults:
         self._delays: list[Delay] = []
         self._withheld: list[Withheld] = []
         self._downloads: list[BadDownload] = []
+        self._sometimes: Sometimes | None = None
         self.missing: set[str] = set()
         """Methods that this server is too old for."""
         self.ignored: set[str] = set()
@@ -111,8 +135,13 @@ class Faults:
             case BadDownload():
                 self._downloads.append(fault)
 
+    def sometimes(self, faults: Sometimes) -> None:
+        """Let a part of all calls fail from now on."""
+        self._sometimes = faults
+
     def mend(self) -> None:
         """Switch off those that come and go; what the server is too old for stays missing."""
+        self._sometimes = None
         for switched_on in (self._failures, self._delays, self._withheld, self._downloads):
             switched_on.clear()
 
@@ -141,7 +170,7 @@ class Faults:
                 left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
                 self._failures[place : place + 1] = left
                 return fault
-        return None
+        return self._sometimes.next(method) if self._sometimes else None
 
     def take_delay(self, method: str) -> float:
         """Return for how many seconds this call should be held back."""

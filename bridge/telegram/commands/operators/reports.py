@@ -103,7 +103,7 @@ async def statistics(context: BotContext, call: CommandCall) -> None:
         return
     seconds, count = SPANS[word]
     now = time.time()
-    async with context.store.reading() as tx:
+    async with context.store.reading(long=True) as tx:
         found = await stats.between(tx, now - seconds, now, count)
     text = _numbers(found, language_of(call), word)
     picture = await asyncio.to_thread(drawn, found, translate("en", f"stats.{word}"))
