@@ -55,6 +55,8 @@ class Asking:
         self.home = home
         """Of chats that have chosen no other agent."""
         self._stream = stream
+        self._ready: dict[int, tuple[Turn, AgentAccount, str]] = {}
+        """Turns that are written down as asked, their agent, and who asks at Coze."""
 
     async def events(self, run: RunInProgress) -> AsyncGenerator[Event, None]:
         """Yield the events of the turn's run: asked once, or rejoined if it was asked before.
@@ -103,8 +105,25 @@ class Asking:
         files = carried.files if carried else ()
         return RunRequest(run.home.agent_id, user_id, place, text, turn.correlation_id, files)
 
+    async def claimed(self, tx: AsyncConnection, turn: Turn, lingering: Sequence[Turn]) -> None:
+        """Write down with the claim of a turn that its question goes out, if nothing is missing for it."""
+        self._ready.pop(turn.id, None)
+        if turn.asked or turn.final or turn.edited or turn.stopping or turn.attachments:
+            return
+        home = await self._home(tx, turn)
+        chat = await chats.chat(tx, turn.chat, turn.member_id)
+        if not chat.conversation_id or chat.home != home:
+            return
+        if not any(one.conversation_id == chat.conversation_id for one in lingering):
+            asked = await lifecycle.asking(tx, turn, chat.conversation_id)
+            self._ready[turn.id] = (asked, home, chat.user_id)
+
     async def _question(self, run: RunInProgress) -> RunRequest:
         """Return the question for Coze, written down as asked."""
+        ready = self._ready.pop(run.turn.id, None)
+        if ready is not None:
+            run.asked(ready[0], ready[1])
+            return self._of(run, user_id=ready[2])
         await self._carry(run)
         while True:
             left: Sequence[Turn] = ()
@@ -180,14 +199,18 @@ class Asking:
         """Write the run down, and the conversation if Coze silently chose another."""
         turn = run.turn
         conversation_id = began.conversation_id or turn.conversation_id or ""
-        async with self._store.writing() as tx:
-            await lifecycle.began(tx, turn.id, began.id, conversation_id)
-            if conversation_id != turn.conversation_id:
+        if (
+            conversation_id == turn.conversation_id
+        ):  # should it be lost, the run is found by its mark
+            self._store.soon(lambda tx: lifecycle.began(tx, turn.id, began.id, conversation_id))
+        else:
+            async with self._store.writing() as tx:
+                await lifecycle.began(tx, turn.id, began.id, conversation_id)
                 chat = await chats.chat(tx, turn.chat, turn.member_id)
                 if chat.conversation_id == turn.conversation_id:  # else /new came meanwhile
                     home = await self._home(tx, turn)
                     await chats.set_conversation(tx, chat, conversation_id, home)
-                run.conversation_renewed()
+            run.conversation_renewed()
         run.run_began(began.id, conversation_id)
 
 

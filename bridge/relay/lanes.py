@@ -37,6 +37,8 @@ class _Lane:
     """A chat with something to answer."""
 
     wakeup: asyncio.Event = field(default_factory=asyncio.Event)
+    more: bool = True
+    """Whether something may wait in the store since it was looked at."""
     quiet_seconds: float = 0.0
     """How long it must be quiet at least before the next turn begins."""
     halt: asyncio.Future[StopReason] | None = None
@@ -99,6 +101,7 @@ class Lanes:
                 self._work(key, lane), name=f"lane {key.chat_id}/{key.thread_id}"
             )
         lane.quiet_seconds = max(lane.quiet_seconds, quiet_seconds)
+        lane.more = True
         lane.wakeup.set()
         return True
 
@@ -207,7 +210,9 @@ class Lanes:
                 lane.wakeup.clear()
                 turn = await self._next(key, lane)
                 if turn is not None:
-                    await self._answer(lane, turn)
+                    settled = await self._answer(lane, turn)
+                    if settled and not lane.more:  # all that comes wakes the lane
+                        break
                 elif not lane.wakeup.is_set():
                     break
         except ReplyLater as wait:
@@ -247,8 +252,11 @@ class Lanes:
         await self._quiet(lane)
         if self._closing:
             return None
+        lane.more = False
         async with self._store.writing() as tx:
-            turn = await lifecycle.running_or_claimed(tx, key)
+            turn, lingering = await lifecycle.running_or_claimed(tx, key)
+            if turn is not None:
+                await self._answering.claimed(tx, turn, lingering)
         if turn is not None and (turn.asked or turn.final):
             log.info("resuming turn", turn=turn.id, run=turn.run_id)
         return turn
@@ -269,7 +277,8 @@ class Lanes:
                 break
         lane.quiet_seconds = 0.0
 
-    async def _answer(self, lane: _Lane, turn: Turn) -> None:
+    async def _answer(self, lane: _Lane, turn: Turn) -> bool:
+        """Answer a turn; returns whether it is settled."""
         lane.halt = asyncio.get_running_loop().create_future()
         lane.turn_id = turn.id
         lane.ended.clear()
@@ -281,18 +290,18 @@ class Lanes:
         try:
             async with self._open_reply(turn) as reply:
                 try:
-                    await self._answering.answer(turn, reply, lane.halt)
+                    return await self._answering.answer(turn, reply, lane.halt)
                 except (Trouble, ReplyLater):
                     raise
                 except Exception:  # the edge of the lane: one turn's defect must not end a chat
                     log.exception("unhandled error in a turn", turn=turn.id)
-                    await self._apologise(turn, reply)
+                    return await self._apologise(turn, reply)
         finally:
             lane.halt = None
             lane.ended.set()
 
-    async def _apologise(self, turn: Turn, reply: Reply) -> None:
+    async def _apologise(self, turn: Turn, reply: Reply) -> bool:
         """End a turn that broke by a defect of ours with a sentence, if anybody can read it."""
         reply_state = Progress().broken_off("trouble.inside")
         end = Outcome(State.FAILED, reply_state, run_may_continue=turn.asked)
-        await self._answering.conclude(turn, end, reply)
+        return await self._answering.conclude(turn, end, reply)

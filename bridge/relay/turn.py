@@ -8,12 +8,13 @@ person.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Literal
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.coze.client import Coze
 from bridge.coze.events import Began, Delta, Status
@@ -68,8 +69,15 @@ class Answering:
         self._store = store
         self._asking = Asking(coze, store, home, carrying, stream=stream)
 
-    async def answer(self, turn: Turn, reply: Reply, halt: asyncio.Future[StopReason]) -> None:
-        """Run the turn and settle it; `halt` ends it early.
+    async def claimed(self, tx: AsyncConnection, turn: Turn, lingering: Sequence[Turn]) -> None:
+        """Write down what is about to be done with a turn, in the transaction that claims it.
+
+        `lingering` are settled turns of its chat whose runs may still be going on.
+        """
+        await self._asking.claimed(tx, turn, lingering)
+
+    async def answer(self, turn: Turn, reply: Reply, halt: asyncio.Future[StopReason]) -> bool:
+        """Run the turn and settle it; `halt` ends it early. Returns whether it is settled.
 
         A shutdown leaves the turn running in the store, to be rejoined. Troubles end in a
         sentence for the person; raises StoreTrouble when nothing can be written down any more, and
@@ -79,13 +87,15 @@ class Answering:
         if turn.edited:  # while nobody was there to begin anew
             await self._cancel(run)
             await self._begin_anew(run)
-            return
+            return False
         end = turn.final or await self._end_of(run, reply, halt)
         if end is not None:
-            await self.conclude(run.turn, end, reply)
+            settled = await self.conclude(run.turn, end, reply)
             self._heard_end(end, run.trouble)
-        elif halt.result() is StopReason.EDIT:
+            return settled
+        if halt.result() is StopReason.EDIT:
             await self._begin_anew(run)
+        return False
 
     async def _end_of(
         self, run: RunInProgress, reply: Reply, halt: asyncio.Future[StopReason]
@@ -221,13 +231,13 @@ class Answering:
         else:
             run.cancelled()
 
-    async def conclude(self, turn: Turn, end: Outcome, reply: Reply) -> None:
-        """Write the end down, show it, and settle the turn; an edited one begins anew instead."""
+    async def conclude(self, turn: Turn, end: Outcome, reply: Reply) -> bool:
+        """Write the end down, show it, and settle the turn; an edited one begins anew: then False."""
         if turn.final is None:
             async with self._store.writing() as tx:
                 if not await lifecycle.concluded(tx, turn.id, end):
                     await lifecycle.ask_anew(tx, turn.id, end.tokens_in, end.tokens_out)
-                    return
+                    return False
         try:
             await reply.finish(end.reply_state)
         except ReplyImpossible as impossible:  # nobody is there to read it
@@ -237,8 +247,7 @@ class Answering:
             if not await lifecycle.settle(tx, turn.id, end):
                 cost = (end.tokens_in, end.tokens_out)
                 await lifecycle.ask_anew(tx, turn.id, *cost, estimated=end.estimated)
-                return
-            await lifecycle.forget_words(tx, turn.chat)
+                return False
         tokens, seconds = (end.tokens_in, end.tokens_out), time.time() - turn.came_at
         self._metrics.settled(end.state.value, end.code, tokens, seconds)
         facts = {
@@ -253,6 +262,7 @@ class Answering:
             "estimated": end.estimated,
         }
         log.info(f"turn {end.state}", **{name: one for name, one in facts.items() if one})
+        return True
 
     async def _begin_anew(self, run: RunInProgress) -> None:
         """Let the turn be asked again; what the run cost that was broken off counts."""

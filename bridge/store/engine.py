@@ -42,9 +42,10 @@ _PRAGMAS = (
 _PAUSES = (0.01, 0.03, 0.1, 0.3)
 """Seconds; it happens once in a database's life."""
 _OF_THE_DATA = (DataError, IntegrityError, InterfaceError, ProgrammingError)
-
-
 LAST_STATEMENT_SECONDS = 5.0
+Change = Callable[[AsyncConnection], Awaitable[object]]
+"""Changes something within a transaction."""
+SOON_SECONDS = 1.0
 
 
 class Store:
@@ -58,6 +59,9 @@ class Store:
         # SQLite lets one writer in and the others sleep and try again; our own wait here in
         # line instead. Other processes are still kept apart by SQLite itself.
         self._line = asyncio.Lock()
+        self._soon: list[Change] = []
+        """Changes that go with the next transaction."""
+        self._flushing: asyncio.Task[None] | None = None
         self.fault: StoreTrouble | None = None
         """Why nothing could be written at the last try; None when it could."""
         self.fault_at = 0.0
@@ -74,6 +78,7 @@ class Store:
                 self._line,
                 self.engine.begin() as connection,
                 self._in_thread(connection, long),
+                self._with_soon(connection),
             ):
                 yield connection
         except SQLAlchemyError as error:
@@ -95,6 +100,46 @@ class Store:
                 yield connection
         except SQLAlchemyError as error:
             raise _trouble("Reading the database", error) from error
+
+    def soon(self, change: Change) -> None:
+        """Make a change with the next transaction, within a moment.
+
+        It is for what costs a search, and loses nothing, should the process die before that.
+        """
+        self._soon.append(change)
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush(), name="late changes")
+
+    async def _flush(self) -> None:
+        """Make the changes that no transaction has taken along."""
+        await asyncio.sleep(SOON_SECONDS)
+        self._flushing = None
+        await self._write_soon()
+
+    async def _write_soon(self) -> None:
+        try:
+            if self._soon:
+                async with self.writing():
+                    pass
+        except StoreTrouble as trouble:
+            log.warning("late changes not written", trouble=str(trouble))
+            self._soon.clear()
+
+    @asynccontextmanager
+    async def _with_soon(self, connection: AsyncConnection) -> AsyncIterator[None]:
+        """Make the changes that wait, too; they wait on if the transaction comes to nothing."""
+        changes, self._soon = self._soon, []
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        try:
+            for change in changes:
+                await change(connection)
+            yield
+        except BaseException:
+            for change in changes:
+                self.soon(change)
+            raise
 
     @asynccontextmanager
     async def _in_thread(self, connection: AsyncConnection, long: bool) -> AsyncIterator[None]:
@@ -128,6 +173,11 @@ class Store:
         the running loop. Where even its end was cancelled, the pool has given it up as it was: with
         its transaction open, which would lock the database for the next who opens it.
         """
+        if self._flushing is not None:
+            self._flushing.cancel()
+            await asyncio.gather(self._flushing, return_exceptions=True)
+            self._flushing = None
+            await self._write_soon()
         await self.engine.dispose()
         for one in [one for one in self._connections if one.alive]:
             if one.driver._running:  # else it is about to end: another wish would never be heard

@@ -52,7 +52,6 @@ async def put(
     now = time.time()
     payloads = {update_id: _payload(content) for update_id, content in updates.items()}
     identities = {update_id: _identity(content) for update_id, content in updates.items()}
-    await _make_room(tx, bot_id, identities)
     rows = [
         {
             "bot_id": bot_id,
@@ -64,9 +63,19 @@ async def put(
         }
         for update_id, payload in payloads.items()
     ]
+    fresh = await _insert(tx, rows)
+    if len(fresh) < len(rows):  # some were known: are they the same ones?
+        left = {number: one for number, one in identities.items() if number not in fresh}
+        await _make_room(tx, bot_id, left)
+        fresh |= await _insert(tx, [row for row in rows if row["update_id"] in left])
+    new = sorted(fresh - {*ignored})
+    return [Arrived(bot_id, update_id, payloads[update_id]) for update_id in new]
+
+
+async def _insert(tx: AsyncConnection, rows: Sequence[Mapping[str, object]]) -> set[int]:
+    """Insert those whose numbers are free, and return these."""
     entry = insert_or_ignore(inbox, rows).returning(inbox.c.update_id)
-    fresh = sorted({*(await tx.execute(entry)).scalars()} - {*ignored})
-    return [Arrived(bot_id, update_id, payloads[update_id]) for update_id in fresh]
+    return {*(await tx.execute(entry)).scalars()}
 
 
 async def _make_room(

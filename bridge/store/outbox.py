@@ -104,11 +104,13 @@ async def sending(
     What is known already, if that says that it may stand there: then it must not be sent, unless
     it was looked for and is sent `anew`.
     """
+    now = time.time()
+    values = {"cause": cause, "chat_id": chat_id, "created_at": now}
+    if (await tx.execute(insert_or_ignore(outbox, values))).rowcount == 1:
+        return None
     earlier = await of(tx, cause)
     if earlier is not None and earlier.message_id is None and not anew:
         return earlier
-    now = time.time()
-    values = {"cause": cause, "chat_id": chat_id, "created_at": now}
     changes = {"message_id": None, "created_at": now}
     await tx.execute(insert_or_update(outbox, values, changes, key=["cause"]))
     return None

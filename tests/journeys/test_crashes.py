@@ -56,10 +56,12 @@ async def asked(world: World) -> Person:
     return ann
 
 
-def orphans(folder: Path) -> int:
-    """How many posts there are of which a copy may stand."""
+def unfinished(folder: Path) -> int:
+    """How many turns are open, and how many posts there are of which a copy may stand."""
+    query = """SELECT (SELECT count(*) FROM orphans)
+        + (SELECT count(*) FROM turns WHERE state IN ('waiting', 'running'))"""
     with closing(sqlite3.connect(folder / "bridge.db")) as database:
-        (count,) = database.execute("SELECT count(*) FROM orphans").fetchone()
+        (count,) = database.execute(query).fetchone()
         return int(count)
 
 
@@ -78,7 +80,7 @@ async def through_a_crash(folder: Path, point: str) -> tuple[World, Person]:
             await second.ready(400)
             await settled(world, person)
             await world.telegram.until(lambda: world.telegram.pending == 0)
-            await eventually(lambda: not orphans(folder), 400)
+            await eventually(lambda: not unfinished(folder), 400)
         finally:
             second.terminate()
             assert await second.ended(400) == 0

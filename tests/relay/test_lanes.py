@@ -31,7 +31,10 @@ class Answers:
         self.halts: list[StopReason] = []
         self.does: Callable[[Turn, asyncio.Future[StopReason]], Awaitable[None]] | None = None
 
-    async def answer(self, turn: Turn, _: object, halt: asyncio.Future[StopReason]) -> None:
+    async def claimed(self, _tx: object, _turn: Turn, _lingering: object) -> None:
+        """Nothing is written with the claim."""
+
+    async def answer(self, turn: Turn, _: object, halt: asyncio.Future[StopReason]) -> bool:
         text = prompt_of(turn)
         self.order.append(f"begin {text}")
         if self.does is not None:
@@ -39,13 +42,14 @@ class Answers:
         if halt.done():
             self.halts.append(halt.result())
             if halt.result() is StopReason.SHUTDOWN:
-                return
+                return False
         await self.conclude(turn, Outcome(State.ANSWERED, ReplyState()), None)
         self.order.append(f"end {text}")
+        return True
 
-    async def conclude(self, turn: Turn, end: Outcome, _: object) -> None:
+    async def conclude(self, turn: Turn, end: Outcome, _: object) -> bool:
         async with self._store.writing() as tx:
-            await lifecycle.settle(tx, turn.id, end)
+            return await lifecycle.settle(tx, turn.id, end)
 
 
 @asynccontextmanager

@@ -31,12 +31,12 @@ class Stage:
 
     async def claimed(self) -> Turn:
         async with self.store.writing() as tx:
-            turn = await lifecycle.running_or_claimed(tx, HERE)
+            turn, _ = await lifecycle.running_or_claimed(tx, HERE)
         assert turn is not None
         return turn
 
     async def row(self) -> dict[str, object]:
-        async with self.store.reading() as tx:
+        async with self.store.writing() as tx:  # with what goes with the next transaction
             return dict((await tx.execute(select(turns))).one()._mapping)
 
     async def answer(self, coze: ScriptedCoze, reply: ScriptedReply | None = None) -> ScriptedReply:

@@ -57,7 +57,7 @@ async def test_who_is_over_two_quotas_hears_when_the_last_of_them_renews(store: 
                 await quotas.allow(tx, Quota(scope, "", Unit.MESSAGES, period, 1))
                 other = Period.DAY if period is Period.MONTH else Period.MONTH
                 await quotas.lift(tx, Quota(scope, "", Unit.MESSAGES, other, 1))
-            over = await quotas.exceeded(tx, 7, 7, operator=False, now=now)
+            over = await quotas.exceeded(tx, await quotas.listed(tx), 7, 7, operator=False, now=now)
         assert over is not None
         assert over.renews == Period.MONTH.ends(now)
 
@@ -96,7 +96,7 @@ async def test_a_group_takes_its_quota_and_what_it_used_along(store: Store) -> N
         await quotas.allow(tx, own)
         await erasure.forget_person(tx, 7)
         await chat_state.move(tx, -5, -1005)
-        found = await quotas.exceeded(tx, 8, -1005, operator=False)
+        found = await quotas.exceeded(tx, await quotas.listed(tx), 8, -1005, operator=False)
     assert found is not None
     assert await used(store, Scope.CHAT, -1005) == Used(1, 10)
 

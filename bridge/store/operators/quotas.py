@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import State
 from bridge.store.operators.tables import chat_tallies, quotas, tallies
-from bridge.store.tables import turns
+from bridge.store.tables import facts, turns
 from bridge.store.upsert import insert_or_update
 
 
@@ -91,6 +91,20 @@ async def listed(tx: AsyncConnection) -> Sequence[Quota]:
     ]
 
 
+async def rules(tx: AsyncConnection, name: str) -> tuple[str, Sequence[Quota]]:
+    """Return a fact, empty when there is none, and all quotas: in one statement."""
+    value = select(facts.c.value).where(facts.c.name == name).scalar_subquery().label("fact")
+    one = select(literal(1).label("one")).subquery()
+    query = select(value, quotas).select_from(one.outerjoin(quotas, true()))
+    rows = (await tx.execute(query.order_by(quotas.c.scope, quotas.c.subject))).all()
+    there = [
+        Quota(Scope(row.scope), row.subject, Unit(row.unit), Period(row.period), row.amount)
+        for row in rows
+        if row.scope is not None
+    ]
+    return rows[0].fact or "", there
+
+
 async def allow(tx: AsyncConnection, quota: Quota) -> None:
     """Set an amount."""
     changes = {"amount": quota.amount}
@@ -165,14 +179,19 @@ class Exceeded:
 
 
 async def exceeded(
-    tx: AsyncConnection, person_id: int, chat_id: int, *, operator: bool, now: float | None = None
+    tx: AsyncConnection,
+    there: Sequence[Quota],
+    person_id: int,
+    chat_id: int,
+    *,
+    operator: bool,
+    now: float | None = None,
 ) -> Exceeded | None:
-    """Return the quota that keeps somebody from asking one more message; None when none does.
+    """Return which of the quotas keeps somebody from asking one more message; None when none does.
 
     Of several it is the one that renews last: before that, nothing is allowed.
     """
     now = time.time() if now is None else now
-    there = await listed(tx)
     found: Exceeded | None = None
     for quota in counting(there, person_id, chat_id, operator=operator):
         subject = {Scope.PERSON: person_id, Scope.CHAT: chat_id}.get(quota.scope, 0)

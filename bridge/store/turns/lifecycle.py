@@ -41,10 +41,19 @@ async def claim(tx: AsyncConnection, key: ChatKey) -> Turn | None:
     return await _claim(tx, await _open_turns(tx, key))
 
 
-async def running_or_claimed(tx: AsyncConnection, key: ChatKey) -> Turn | None:
-    """Return what the chat's lane does next: a turn that runs already, else the waiting one, claimed."""
-    found = await _open_turns(tx, key)
-    return found.get(State.RUNNING) or await _claim(tx, found)
+async def running_or_claimed(
+    tx: AsyncConnection, key: ChatKey
+) -> tuple[Turn | None, Sequence[Turn]]:
+    """Return what the chat's lane does next: a turn that runs already, else the waiting one, claimed.
+
+    With it come settled turns of the chat whose runs may still be going on.
+    """
+    query = with_chat().where(*of_chat(key), or_(OPEN, _RUN_MAY_CONTINUE))
+    rows = (await tx.execute(query.order_by(turns.c.id.desc()))).all()
+    there = [turn_of(row) for row in rows]
+    found = {turn.state: turn for turn in there if not turn.state.settled}
+    turn = found.get(State.RUNNING) or await _claim(tx, found)
+    return turn, [one for one in reversed(there) if one.state.settled]
 
 
 async def _claim(tx: AsyncConnection, found: Mapping[State, Turn]) -> Turn | None:

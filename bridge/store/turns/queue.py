@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Line, Message, Part, Sender, State
 from bridge.store.chats import ensure_chat
-from bridge.store.tables import turns
+from bridge.store.tables import chats, turns
 from bridge.store.turns.lifecycle import OPEN, RECENT_TURNS, asker_of
 from bridge.store.turns.rows import change, of_chat, part_of, parts_of
 
@@ -47,8 +47,7 @@ async def wait(
     It is not taken when `most` messages wait in the chat already. A turn keeps what was
     `heard` before its messages, and a new one belongs to a member's conversation if there is one.
     """
-    await ensure_chat(tx, message.chat)
-    there = (await tx.execute(select(turns).where(*of_chat(message.chat), OPEN))).all()
+    there = await _open_there(tx, message.chat)
     waits = [row for row in there if row.state == State.WAITING]
     own = next((row for row in waits if row.sender_id == message.sender.id), None)
     parts = [part for row in waits for part in row.parts]
@@ -65,6 +64,17 @@ async def wait(
     all_heard = [*(own.heard or ()), *lines] or None
     await _put(tx, own.id, [*own.parts, part_of(message)], posts=[], heard=all_heard)
     return Waiting(own.id, taken=True, behind=behind)
+
+
+async def _open_there(tx: AsyncConnection, key: ChatKey) -> Sequence[Row[Any]]:
+    """Return the open turns of a chat, which is met by that if it was not known."""
+    met = (chats.c.chat_id == key.chat_id, chats.c.thread_id == key.thread_id)
+    same = and_(turns.c.chat_id == chats.c.chat_id, turns.c.thread_id == chats.c.thread_id, OPEN)
+    query = select(turns).select_from(chats.outerjoin(turns, same)).where(*met)
+    rows = (await tx.execute(query)).all()
+    if not rows:
+        await ensure_chat(tx, key)
+    return [row for row in rows if row.id is not None]
 
 
 async def join(tx: AsyncConnection, message: Message, most: int = MOST_WAITING) -> bool:

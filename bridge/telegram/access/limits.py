@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Sender
-from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.store.operators import quotas
 from bridge.store.operators.quotas import Scope
@@ -164,10 +163,10 @@ class UsageLimits:
         each sees those before it; what a run costs is counted from its turn.
         """
         operator = sender.id in self._rights.operators
-        paused = await chats.fact(tx, PAUSED)
-        over = await quotas.exceeded(tx, sender.id, key.chat_id, operator=operator)
+        paused, there = await quotas.rules(tx, PAUSED)
         if paused and not operator:
             return Refusal("message.paused")
+        over = await quotas.exceeded(tx, there, sender.id, key.chat_id, operator=operator)
         if over is None:
             return None
         whose = {Scope.PERSON: "quota.yours", Scope.CHAT: "quota.chats"}

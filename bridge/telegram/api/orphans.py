@@ -113,22 +113,37 @@ class OrphanSearch:
 
     async def _delete_copies(self, orphan: Orphan) -> int | None:
         """Delete the copies; returns how many may be left, None while that cannot be told."""
-        calls, chat_id = self._calls, orphan.chat.chat_id
-        async with calls.store.reading() as tx:
-            known = await outbox.known(tx, chat_id)
-        since = time.time() - NEVER_SECONDS
-        if any(one.message_id is None and one.since > since for one in known):
-            return None
-        ids, found = nearby(orphan, known), 0
-        for message_id in ids[:MOST_LOOKS]:
-            if calls.pacer.silence(chat_id):
+        calls, key = self._calls, orphan.chat
+        looked: set[int] = set()
+        found = 0
+        while found < orphan.copies:
+            if calls.pacer.silence(key.chat_id):
                 raise FloodWait
-            async with calls.pacer.slot(chat_id, Priority.STRANGER):
-                ours = await calls.is_ours(orphan.chat, message_id)
+            async with calls.pacer.slot(key.chat_id, Priority.STRANGER) as slot:
+                known = await self._known(orphan)
+                left = [] if known is None else nearby(orphan, known)
+                left = [one for one in left if one not in looked]
+                if not left or len(looked) == MOST_LOOKS:
+                    slot.skip()
+                    if known is None:
+                        return None
+                    return orphan.copies - found if left else 0
+                looked.add(left[0])
+                ours = await calls.is_ours(key, left[0])
             if ours:
-                async with calls.pacer.slot(chat_id, Priority.STRANGER):
-                    await calls.delete(orphan.chat, message_id)
+                async with calls.pacer.slot(key.chat_id, Priority.STRANGER) as slot:
+                    known = await self._known(orphan)  # it may have become known meanwhile
+                    if known is None or any(one.message_id == left[0] for one in known):
+                        slot.skip()
+                        return None
+                    await calls.delete(key, left[0])
                 found += 1
-            if found == orphan.copies:
-                return 0
-        return orphan.copies - found if len(ids) > MOST_LOOKS else 0
+        return 0
+
+    async def _known(self, orphan: Orphan) -> Sequence[Sent] | None:
+        """Return what is known of the chat; None while another message of ours is on its way."""
+        async with self._calls.store.reading() as tx:
+            known = await outbox.known(tx, orphan.chat.chat_id)
+        since = time.time() - NEVER_SECONDS
+        pending = any(one.message_id is None and one.since > since for one in known)
+        return None if pending else known

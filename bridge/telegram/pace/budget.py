@@ -171,7 +171,8 @@ class Budget(FloodWaitState):
     def wait(self, now: float, priority: Priority, count: int = 1) -> float:
         """Return seconds until a call of that priority may go, which makes `count` messages; 0 means now."""
         kept = self._kept(priority)
-        quick = 1 if priority.durable or not self._limits.kept else 1 + max(1, self.replies)
+        at_once = priority <= Priority.COMMAND or not self._limits.kept
+        quick = 1 if at_once else 1 + max(1, self.replies)
         waits = [
             self.closed_until - now,
             self._stock.wait(now, count + kept),

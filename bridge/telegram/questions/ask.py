@@ -51,6 +51,10 @@ class QuestionOptions:
     """After so long a group's message is not answered any more."""
 
 
+class _SettledBefore(Exception):
+    """The update was settled before: its turn waits already, and nothing is written."""
+
+
 class Questions:
     """Takes messages in: each waits for its answer, is kept as context, or is let go."""
 
@@ -220,23 +224,24 @@ class Questions:
         """Let it wait in the store, or say why it may not; None when that was done before."""
         chosen = chosen.over(self._default)
         heard = self.overheard.newest(message.chat, chosen.context or 0)
-        async with self._store.writing() as tx:
-            if not await inbox.is_new(tx, arrived):
-                return None
-            refusal = await self._limits.refuses(tx, message.chat, message.sender)
-            if refusal is not None:
-                return refusal
-            waits = await queue.wait(
-                tx,
-                message,
-                self._most_waiting,
-                heard=heard,
-                member_id=chosen.conversation_owner(
-                    message.sender.id, private=message.chat.private
-                ),
-            )
-            if waits.taken:
-                await inbox.settle(tx, arrived)
+        try:
+            async with self._store.writing() as tx:
+                refusal = await self._limits.refuses(tx, message.chat, message.sender)
+                if refusal is not None:
+                    return refusal
+                waits = await queue.wait(
+                    tx,
+                    message,
+                    self._most_waiting,
+                    heard=heard,
+                    member_id=chosen.conversation_owner(
+                        message.sender.id, private=message.chat.private
+                    ),
+                )
+                if waits.taken and not await inbox.settle(tx, arrived):
+                    raise _SettledBefore
+        except _SettledBefore:
+            return None
         if waits.taken:
             self.overheard.told(message.chat)
         return waits

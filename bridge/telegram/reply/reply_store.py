@@ -17,6 +17,8 @@ class ReplyStore:
         self._store = store
         self._turn = turn
         self._language = language
+        self._copied: set[int] = set()
+        """The places of posts of which a copy may stand."""
 
     async def sending(self, place: int, after: int) -> None:
         """Note that the post at that place goes out now, below message `after`.
@@ -27,6 +29,7 @@ class ReplyStore:
         async with self._store.writing() as tx:
             earlier = await outbox.sending(tx, cause, chat.chat_id)
             if earlier is not None:
+                self._copied.add(place)
                 await outbox.sending(tx, cause, chat.chat_id, anew=True)
                 copy = Orphan(cause, chat, self._language, after, earlier.since)
                 await orphans.add(tx, copy)
@@ -34,6 +37,7 @@ class ReplyStore:
     async def unconfirmed(self, place: int, after: int) -> None:
         """Note that nobody knows whether the post at that place stands: another one will."""
         cause, chat = self.cause(place), self._turn.chat
+        self._copied.add(place)
         async with self._store.writing() as tx:
             await outbox.not_sent(tx, cause)
             await orphans.add(tx, Orphan(cause, chat, self._language, after, time.time()))
@@ -49,7 +53,8 @@ class ReplyStore:
         async with self._store.writing() as tx:
             await outbox.sent(tx, cause, posts[-1])
             await lifecycle.posted(tx, self._turn.id, posts)
-            return await orphans.replaced(tx, cause, posts[-1])
+            copied = len(posts) - 1 in self._copied
+            return copied and await orphans.replaced(tx, cause, posts[-1])
 
     async def changed(self, posts: Sequence[int]) -> None:
         """Note which posts are left."""
