@@ -39,8 +39,11 @@ class TerminalReply:
         self.failed = False
         """Whether it ended in a trouble."""
 
-    def show(self, reply_state: ReplyState) -> None:
+    def show(self, draw: Callable[[], ReplyState], *, complete: bool = False) -> None:
         """Print what is new."""
+        self._show(draw())
+
+    def _show(self, reply_state: ReplyState) -> None:
         for key in reply_state.notices[self._notices :]:
             self._write(f"({translate(_LANGUAGE, key)})\n")
         self._notices = len(reply_state.notices)
@@ -56,7 +59,7 @@ class TerminalReply:
         if not reply_state.text.startswith(self._printed):
             self._write("\n\n(The complete answer:)\n")
             self._printed = ""
-        self.show(reply_state)
+        self._show(reply_state)
         self.failed = bool(reply_state.note and reply_state.note.startswith("trouble."))
         if reply_state.note:
             self._write(f"\n({translate(_LANGUAGE, reply_state.note)})")

@@ -1,5 +1,6 @@
 """What the relay asks of its surroundings: a reply to show, and files to open."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from enum import Enum
 from pathlib import Path
@@ -11,8 +12,11 @@ from bridge.model import Attachment, ReplyState
 class Reply(Protocol):
     """The growing answer in front of a person: a Telegram chat or a terminal."""
 
-    def show(self, reply_state: ReplyState) -> None:
-        """Show this as soon as it may be shown; a newer state replaces one that waits.
+    def show(self, draw: Callable[[], ReplyState], *, complete: bool = False) -> None:
+        """Show a state as soon as it may be shown; a newer one replaces one that waits.
+
+        It is drawn only when its time comes: ten deltas make one frame. `complete` says that its text
+        may be.
 
         Raises ReplyImpossible when nobody can be reached there any more.
         """

@@ -1,15 +1,15 @@
 """What is known of a turn while its run goes on; only this file changes it."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 from bridge.coze.events import Ended, Event
 from bridge.errors import Trouble
-from bridge.model import AgentAccount, ReplyState, Turn
+from bridge.model import AgentAccount, Turn
 from bridge.relay.attachments import PreparedAttachments
 from bridge.relay.progress import Progress
 from bridge.relay.prompt import transcript
+from bridge.relay.protocols import Reply
 
 MOST_CHARACTERS = 200_000
 """Of an answer with its reasoning: fifty posts. An agent that never stops is stopped there."""
@@ -18,9 +18,9 @@ MOST_CHARACTERS = 200_000
 class RunInProgress:
     """A turn, what its run has said so far, and what was done about it; others only read it."""
 
-    def __init__(self, turn: Turn, show: Callable[[ReplyState], None], home: AgentAccount) -> None:
+    def __init__(self, turn: Turn, reply: Reply, home: AgentAccount) -> None:
         """`home` is the agent that answers it, and where, as far as is known now."""
-        self._show = show
+        self._reply = reply
         self._later: asyncio.TimerHandle | None = None
         self.turn = turn
         self.home = home
@@ -47,7 +47,7 @@ class RunInProgress:
 
     def show(self) -> None:
         """Show what there is now."""
-        self._show(self.progress.reply_state())
+        self._reply.show(self.progress.reply_state, complete=self.progress.complete)
 
     def show_soon(self, seconds: float) -> None:
         """Show what there is after some seconds, unless that is planned already."""

@@ -83,7 +83,7 @@ class Answering:
         sentence for the person; raises StoreTrouble when nothing can be written down any more, and
         ReplyLater when the end must wait to be shown.
         """
-        run = RunInProgress(turn, reply.show, self._asking.home)
+        run = RunInProgress(turn, reply, self._asking.home)
         if turn.edited:  # while nobody was there to begin anew
             await self._cancel(run)
             await self._begin_anew(run)

@@ -92,8 +92,8 @@ class ScriptedReply:
         self.final: ReplyState | None = None
         self._refuses = refuses
 
-    def show(self, reply_state: ReplyState) -> None:
-        self.shown.append(reply_state)
+    def show(self, draw: Callable[[], ReplyState], *, complete: bool = False) -> None:
+        self.shown.append(draw())
 
     async def finish(self, reply_state: ReplyState) -> None:
         if self._refuses is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import (
     asynccontextmanager,
     suppress,
@@ -72,11 +72,11 @@ class LiveReply:
         )
         self._growth = Growth(self._posts, self._newest, self._growing)
 
-    def show(self, reply_state: ReplyState) -> None:
-        """Show this at the next slot. Raises ReplyImpossible when the chat is closed to us."""
+    def show(self, draw: Callable[[], ReplyState], *, complete: bool = False) -> None:
+        """Show this at the next slot, as drawn then. Raises ReplyImpossible where nothing can be written."""
         if self._posts.closed:
             raise ReplyImpossible
-        self._newest.show(reply_state)
+        self._newest.show(draw, complete=complete)
 
     async def finish(self, reply_state: ReplyState) -> None:
         """Show this for good, and return when it stands. Raises ReplyImpossible and ReplyLater."""

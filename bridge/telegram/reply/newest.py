@@ -1,6 +1,7 @@
 """What a reply should show now: the newest state, and since when somebody waits to see it."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from bridge.model import ReplyState
@@ -10,7 +11,8 @@ class NewestState:
     """The state that the relay wished for last; only the end of the reply freezes it."""
 
     def __init__(self) -> None:
-        self.state = ReplyState()
+        self._state: ReplyState | None = ReplyState()
+        self._draw: Callable[[], ReplyState] = ReplyState
         self.changed = asyncio.Event()
         self.complete = asyncio.Event()
         """Set while the text is complete, though its run may go on."""
@@ -26,13 +28,20 @@ class NewestState:
         """Whether it holds words of the agent."""
         return bool(self.state.answers)
 
-    def show(self, state: ReplyState) -> None:
-        """Wish for a state."""
-        self.state = state
+    @property
+    def state(self) -> ReplyState:
+        """The newest state, drawn when somebody looks at it."""
+        if self._state is None:
+            self._state = self._draw()
+        return self._state
+
+    def show(self, draw: Callable[[], ReplyState], *, complete: bool) -> None:
+        """Wish for a state; `complete` says that its text may be."""
+        self._state, self._draw = None, draw
         if self.unseen_since is None:
             self.unseen_since = asyncio.get_running_loop().time()
         self.changed.set()
-        if state.whole:
+        if complete and self.state.whole:
             self.complete.set()
         else:
             self.complete.clear()
