@@ -254,9 +254,11 @@ class Lanes:
             return None
         lane.more = False
         async with self._store.writing() as tx:
-            turn, lingering = await lifecycle.running_or_claimed(tx, key)
+            found = await lifecycle.running_or_claimed(tx, key)
+            turn = found.turn
             if turn is not None:
-                await self._answering.claimed(tx, turn, lingering)
+                await self._answering.claimed(tx, turn, found.lingering)
+        lane.more = lane.more or found.more
         if turn is not None and (turn.asked or turn.final):
             log.info("resuming turn", turn=turn.id, run=turn.run_id)
         return turn

@@ -31,7 +31,7 @@ class Stage:
 
     async def claimed(self) -> Turn:
         async with self.store.writing() as tx:
-            turn, _ = await lifecycle.running_or_claimed(tx, HERE)
+            turn = (await lifecycle.running_or_claimed(tx, HERE)).turn
         assert turn is not None
         return turn
 

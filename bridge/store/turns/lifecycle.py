@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Text, func, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -41,19 +41,26 @@ async def claim(tx: AsyncConnection, key: ChatKey) -> Turn | None:
     return await _claim(tx, await _open_turns(tx, key))
 
 
-async def running_or_claimed(
-    tx: AsyncConnection, key: ChatKey
-) -> tuple[Turn | None, Sequence[Turn]]:
-    """Return what the chat's lane does next: a turn that runs already, else the waiting one, claimed.
+@dataclass(frozen=True)
+class NextTurn:
+    """What a chat's lane does next."""
 
-    With it come settled turns of the chat whose runs may still be going on.
-    """
+    turn: Turn | None
+    more: bool
+    """Whether others are open there, too."""
+    lingering: Sequence[Turn]
+    """Settled turns of the chat whose runs may still be going on."""
+
+
+async def running_or_claimed(tx: AsyncConnection, key: ChatKey) -> NextTurn:
+    """Return what the chat's lane does next: a turn that runs already, else the waiting one, claimed."""
     query = with_chat().where(*of_chat(key), or_(OPEN, _RUN_MAY_CONTINUE))
     rows = (await tx.execute(query.order_by(turns.c.id.desc()))).all()
     there = [turn_of(row) for row in rows]
+    settled = [one for one in reversed(there) if one.state.settled]
     found = {turn.state: turn for turn in there if not turn.state.settled}
     turn = found.get(State.RUNNING) or await _claim(tx, found)
-    return turn, [one for one in reversed(there) if one.state.settled]
+    return NextTurn(turn, len(there) - len(settled) > 1, settled)
 
 
 async def _claim(tx: AsyncConnection, found: Mapping[State, Turn]) -> Turn | None:
