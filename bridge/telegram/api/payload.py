@@ -1,5 +1,7 @@
 """How what we show is written in the Bot API. Pure."""
 
+from functools import lru_cache
+
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bridge.telegram.post import Keyboard, Rendered
@@ -29,6 +31,7 @@ def entities(content: Rendered) -> list[dict[str, object]]:
     ]
 
 
+@lru_cache(maxsize=256)
 def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
     """Buttons under a message; None takes them away."""
     if not keyboard:

@@ -70,6 +70,9 @@ class LiveReply:
         self._layout = Layout(
             options.language, options.reasoning, late, transcripts=options.transcripts
         )
+        self._keyboard = running(turn.id, options.language)
+        self._drawn: tuple[ReplyState, Sequence[PostContent]] | None = None
+        """The last state that was drawn, and its frames."""
         self._growth = Growth(self._posts, self._newest, self._growing)
 
     def show(self, draw: Callable[[], ReplyState], *, complete: bool = False) -> None:
@@ -117,9 +120,11 @@ class LiveReply:
         return self._layout.frames(reply_state, keyboard)
 
     def _growing(self) -> Sequence[PostContent]:
-        """Return what should stand there while the reply grows."""
-        keyboard = running(self._turn.id, self._options.language)
-        return self._frames(self._newest.state, keyboard)
+        """Return what should stand there while the reply grows; each state is drawn once."""
+        state = self._newest.state
+        if self._drawn is None or self._drawn[0] is not state:
+            self._drawn = (state, self._frames(state, self._keyboard))
+        return self._drawn[1]
 
     async def _finish_plainly(self, wanted: Sequence[PostContent], *, saying: bool) -> None:
         """Send the text alone, as the last resort. Raises ReplyImpossible when that is refused, too."""
