@@ -3,9 +3,11 @@
 from bridge.telegram.pace.estimates import BOT, Estimate, Range, Rates
 from bridge.telegram.pace.tokens import INSTANT, Recent, Tokens
 
-OVERALL = Range(rate=25.0, burst=4.0, most_rate=400.0, most_burst=4.0, least_rate=1.0)
+BURST, STEADY = 20.0, 4.0
+"""Calls at once of those that people wait for, and of all others."""
+OVERALL = Range(rate=25.0, burst=BURST, most_rate=400.0, most_burst=BURST, least_rate=1.0)
 """All calls of all chats."""
-NEW = Range(rate=25.0, burst=4.0, most_rate=100.0, most_burst=4.0, least_rate=1.0)
+NEW = Range(rate=25.0, burst=BURST, most_rate=100.0, most_burst=BURST, least_rate=1.0)
 """New messages of all chats."""
 USED_PART = 0.85
 """From this part of its rate on an estimate is really used."""
@@ -23,9 +25,10 @@ class Overall:
         self.tokens = Tokens(self.estimate, BOT, float("-inf"))
         self.recent = Recent(1024)
 
-    def wait(self, now: float, count: float) -> float:
-        """Return seconds until so many calls may go."""
-        wait = self.tokens.wait(now, count)
+    def wait(self, now: float, count: int, kept: float) -> float:
+        """Return seconds until so many calls may go, and leave so many `kept` for others."""
+        most = int(self.tokens.rate) + 1  # in any second, however much had been saved
+        wait = max(self.tokens.wait(now, count + kept), self.recent.wait(now, most, BOT_SECONDS))
         return wait if wait > INSTANT else 0.0
 
     def take(self, now: float, count: int) -> None:

@@ -19,7 +19,7 @@ from bridge.telegram.pace.budget import (
 )
 from bridge.telegram.pace.call_times import CallTimes
 from bridge.telegram.pace.estimates import BOT, Estimate, Learned
-from bridge.telegram.pace.overall import NEW, OVERALL, Overall
+from bridge.telegram.pace.overall import BURST, NEW, OVERALL, STEADY, Overall
 from bridge.telegram.pace.ticket import ChatLine, Ticket
 from bridge.telegram.pace.tokens import INSTANT
 
@@ -27,7 +27,12 @@ MANY_CHATS, MANY_SECONDS = 3, 10.0
 """So many chats refused within so many seconds: it is the whole bot that is too fast."""
 MANY_PART = 0.4
 """... if at least this part of its rate was used."""
-KEPT_BACK = {Priority.BULK: 1.5, Priority.STRANGER: 2.5, Priority.TYPING: 1.0}
+KEPT_BACK = {
+    Priority.INTERIM: BURST - STEADY,
+    Priority.TYPING: BURST - STEADY,
+    Priority.BULK: BURST - STEADY + 1,
+    Priority.STRANGER: BURST - STEADY + 2,
+}
 """Calls of all chats that are kept back from some, for others."""
 MOST_AT_ONCE = 48
 """Calls in flight; with more replies than they serve, all gaps grow."""
@@ -124,7 +129,7 @@ class Pacing:
         if self.silence(now, chat_id) or chat.first() or chat.budget is None:
             return False
         kept = KEPT_BACK.get(priority, 0)
-        if chat.budget.wait(now, priority) > 0 or self._all.wait(now, 1 + kept) > 0:
+        if chat.budget.wait(now, priority) > 0 or self._all.wait(now, 1, kept) > 0:
             return False
         chat.budget.spend(now)
         self._all.take(now, 1)
@@ -253,8 +258,8 @@ class Pacing:
     def _bot_wait(self, now: float, ticket: Ticket) -> float:
         """Return seconds until all chats together leave room for the call."""
         kept = KEPT_BACK.get(ticket.priority, 0)
-        wait = self._all.wait(now, 1 + kept)
-        return max(wait, self._new.wait(now, ticket.count + kept)) if ticket.new else wait
+        wait = self._all.wait(now, 1, kept)
+        return max(wait, self._new.wait(now, ticket.count, kept)) if ticket.new else wait
 
     def _take(self, now: float, key: _Key, place: int) -> Ticket | None:
         """Grant the chat's first ticket if it may really go, and line the chat up again."""
