@@ -1,5 +1,6 @@
 """Which messages may be a copy of a post, and what is never touched on the way."""
 
+from itertools import pairwise
 from pathlib import Path
 
 from fast import run_fast
@@ -88,3 +89,35 @@ def test_the_next_process_goes_on_looking(tmp_path: Path) -> None:
                 assert world.posts(ann)[0].text == "An answer."
 
     run_fast(journey())
+
+
+@in_a_fast_world
+async def test_a_send_that_telegram_holds_for_longer_than_we_wait_leaves_one_post(
+    world: World,
+) -> None:
+    """As when a message over quota is delivered minutes after the client has given up."""
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("An answer."))
+    async with world.bridge():
+        world.telegram.delay("sendMessage", 25)
+        world.telegram.send(ann, "talk")
+        await world.telegram.until(lambda: len(world.posts(ann)) == 2, timeout=300)
+        await eventually(lambda: len(world.posts(ann)) == 1, 300)
+        assert world.posts(ann)[0].text == "An answer."
+
+
+@in_a_fast_world
+async def test_a_flood_and_then_a_gateway_that_fails_freeze_no_reply(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(0.1, 0.2)
+    world.coze.use(saying("so many words " * 60))
+    async with world.bridge():
+        world.telegram.send(ann, "talk")
+        await world.telegram.until(lambda: bool(world.posts(ann)), timeout=100)
+        world.telegram.flood(ann, seconds=5)
+        world.telegram.fail("editMessageText", 502, times=4)
+        post = await world.settled(ann, 1, 300)
+        assert post.text == ("so many words " * 60).strip()
+        assert world.telegram.calls_during_ban == 0
+        shown = [frame.at_loop_time for frame in post.history]
+        assert max(b - a for a, b in pairwise(shown)) < 15
