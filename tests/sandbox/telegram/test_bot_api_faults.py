@@ -86,3 +86,14 @@ async def test_waiting_for_something(stage):
     await waiting
     with pytest.raises(TimeoutError, match=r"(?s)three posts did not come within 0.01 s.*'two'"):
         await stage.telegram.until(lambda: False, timeout=0.01, what="three posts")
+
+
+async def test_a_part_of_all_calls_fails_until_it_is_mended(stage):
+    stage.telegram.send(stage.ann, "hi")
+    stage.telegram.fail_sometimes(1.0, 0.0)
+    answer = await stage.http.post(
+        "/bot42:SANDBOX/sendMessage", json={"chat_id": stage.ann.id, "text": "x"}
+    )
+    assert answer.status_code == 502
+    stage.telegram.mend()
+    await stage.done("sendMessage", chat_id=stage.ann.id, text="x")
