@@ -48,7 +48,7 @@ async def one_turn(store: Store, chance: random.Random, person: int, chat: int) 
         if chance.random() < 0.3:
             await lifecycle.settle(tx, turn.id, end)  # a crash after that settles it again
         await lifecycle.settle(tx, turn.id, end)
-        await lifecycle.forget_words(tx, key)
+        await lifecycle.forget_all_words(tx)
     return (messages, end.tokens_in + end.tokens_out) if state is not State.FAILED else (0, 0)
 
 

@@ -106,11 +106,11 @@ async def test_words_are_forgotten_but_for_the_last_turn(store: Store) -> None:
             turn = await lifecycle.claim(tx, HERE)
             assert turn is not None
             await lifecycle.settle(tx, turn.id, end(State.ANSWERED))
-            await lifecycle.forget_words(tx, HERE)
+            await lifecycle.forget_all_words(tx)
         found = await tx.exec_driver_sql("SELECT parts FROM turns ORDER BY id")
         assert all("secret" in row[0] for row in found)  # they may still be edited
         await tx.exec_driver_sql("UPDATE turns SET settled_at = settled_at - 601")
-        await lifecycle.forget_words(tx, HERE)
+        await lifecycle.forget_all_words(tx)
         found = await tx.exec_driver_sql("SELECT parts FROM turns ORDER BY id")
         assert [("secret" in row[0]) for row in found] == [False, False, True]
 

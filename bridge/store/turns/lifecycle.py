@@ -244,23 +244,11 @@ async def failed_before(tx: AsyncConnection, turn: Turn) -> bool:
     return (await tx.execute(query)).scalar_one_or_none() == State.FAILED
 
 
-async def forget_words(tx: AsyncConnection, key: ChatKey) -> None:
-    """Drop old questions of the chat's settled turns; each person's last can always be retried."""
-    recent = select(turns.c.id).where(*of_chat(key)).order_by(turns.c.id.desc()).limit(RECENT_TURNS)
-    last = select(func.max(turns.c.id)).where(turns.c.id.in_(recent)).group_by(turns.c.sender_id)
-    old = turns.c.settled_at < time.time() - EDIT_SECONDS
-    kept = turns.c.parts.cast(Text) != "[]"
-    await tx.execute(
-        update(turns)
-        .where(turns.c.id.in_(recent), turns.c.id.not_in(last), old, kept)
-        .values(parts=[], heard=None)
-    )
-
-
 async def forget_all_words(tx: AsyncConnection, *, since: float = 0.0) -> None:
-    """The same in all chats, for turns that came `since` (Unix seconds).
+    """Drop old questions of settled turns that came `since` (Unix seconds).
 
-    What was said in a group before a question goes with all of them.
+    Each person's last in a chat stays, and can always be retried. What was said in a group before a
+    question goes with all of them.
     """
     later = turns.alias()
     newer = select(later.c.id).where(

@@ -26,7 +26,7 @@ from bridge.telegram.pace.tokens import INSTANT
 MANY_CHATS, MANY_SECONDS = 3, 10.0
 """So many chats refused within so many seconds: it is the whole bot that is too fast."""
 MANY_PART = 0.4
-"""... if at least this part of its rate was used."""
+"""That is so only if at least this part of the rate of all chats was used."""
 KEPT_BACK = {
     Priority.INTERIM: BURST - STEADY,
     Priority.TYPING: BURST - STEADY,
