@@ -13,6 +13,8 @@ USED_PART = 0.85
 """From this part of its rate on an estimate is really used."""
 BOT_SECONDS, BOT_LONG_SECONDS = 1.0, 10.0
 """Over how long the rate of all chats is measured."""
+SECOND = 1.1
+"""A second, and what the ways of two calls to Telegram may differ by."""
 PROVED_SECONDS = 2.0
 """After so long without a late answer calls went well."""
 
@@ -28,7 +30,7 @@ class Overall:
     def wait(self, now: float, count: int, kept: float) -> float:
         """Return seconds until so many calls may go, and leave so many `kept` for others."""
         most = int(self.tokens.rate) + 1  # in any second, however much had been saved
-        wait = max(self.tokens.wait(now, count + kept), self.recent.wait(now, most, BOT_SECONDS))
+        wait = max(self.tokens.wait(now, count + kept), self.recent.wait(now, most, SECOND))
         return wait if wait > INSTANT else 0.0
 
     def take(self, now: float, count: int) -> None:
