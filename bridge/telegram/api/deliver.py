@@ -47,7 +47,7 @@ PATIENT = Patience(PATIENT_SECONDS)
 
 def pauses() -> Iterator[float]:
     """Yield seconds between tries of a durable call: growing to half a minute, without an end."""
-    yield 0.2
+    yield from (0.2, 0.5)
     pause = 1.0
     while True:
         yield pause

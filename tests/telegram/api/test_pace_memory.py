@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import pytest
-
 from bridge.store import learned_limits, migrate
 from bridge.store.engine import Store
 from bridge.store.learned_limits import LearnedLimit
 from bridge.telegram.api.pace_memory import PaceMemory
 from bridge.telegram.pace.budget import BudgetKind
 from bridge.telegram.pace.estimates import Learned
+from bridge.telegram.pace.overall import OVERALL
 from bridge.telegram.pace.scheduler import Pacer
 
 
@@ -31,6 +30,6 @@ async def test_learned_limits_and_silences_are_recalled(tmp_path: Path) -> None:
         assert not second.silence(6)
         async with store.reading() as tx:
             kept = await learned_limits.known(tx)
-        assert kept["all calls"] == pytest.approx(LearnedLimit(25.0, 4.0, float("inf")))
+        assert kept["all calls"] == LearnedLimit(OVERALL.rate, OVERALL.burst, float("inf"))
     finally:
         await store.close()
