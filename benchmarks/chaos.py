@@ -29,6 +29,8 @@ from bridge.serving import serving
 
 BOT_TOKEN = "42:SANDBOX"  # the emulator's own
 COZE_TOKEN = "pat_sandbox"
+LAST_SECONDS = 40.0
+"""How long copies of posts are looked for and deleted after the last answer."""
 END_SECONDS = 240.0
 """How long a question may take until it counts as lost."""
 FAULT_SECONDS = 2.0
@@ -127,18 +129,21 @@ class Chaos:
     async def talk(self, person: Person, questions: list[str]) -> None:
         """Ask one question after the other, each when the one before has its end."""
         for question in questions:
-            before = len(self.telegram.posts(person))
-            self.telegram.send(person, question)
+            after = self.telegram.send(person, question)
             self.account.asked += 1
-            end = await self._end_of(person, question, before)
+            end = await self._end_of(person, question, after)
             self.account.ends[end] += 1
             if end in ("lost", "twice"):
-                texts = [post.text[:40] for post in self.telegram.posts(person)[before:]]
+                texts = [post.text[:40] for post in self._below(person, after)]
                 self.account.strange.append(f"{question}: {end}: {texts}")
 
-    async def _end_of(self, person: Person, question: str, before: int) -> str:
+    def _below(self, person: Person, message_id: int) -> list[Message]:
+        """The bot's messages below one; of those above it, copies may have been deleted meanwhile."""
+        return [one for one in self.telegram.posts(person) if one.message_id > message_id]
+
+    async def _end_of(self, person: Person, question: str, after: int) -> str:
         def ended() -> bool:
-            posts = self.telegram.posts(person)[before:]
+            posts = self._below(person, after)
             return bool(posts) and (
                 posts[-1].text.endswith(f"End of {question}.") or _can_retry(posts[-1])
             )
@@ -235,6 +240,8 @@ async def main(chats: int, questions: int, kills: int, seed: int) -> None:
             breaking.cancel()
             killing.cancel()
             await asyncio.gather(breaking, killing, return_exceptions=True)
+        world.telegram.mend()
+        await asyncio.sleep(LAST_SECONDS)
         world.judge_all(people)
         _print(console, world.account, seed, time.monotonic() - begun)
 
