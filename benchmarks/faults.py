@@ -17,7 +17,7 @@ from rich.table import Table
 
 from benchmarks.measures import Seen, Step, letters, seen, share
 from benchmarks.reply import ANSWER, PACE
-from benchmarks.stage import BRIDGE, NAIVE, Child, Stage, stage
+from benchmarks.stage import BRIDGE, NAIVE, Child, Stage, frames, stage
 from bridge.sandbox.telegram import Person
 
 PEOPLE, QUESTIONS = 20, 3
@@ -110,8 +110,8 @@ def _shown(here: Stage, who: Person, asked: float) -> list[Step]:
     best: dict[float, int] = {}
     for post in here.telegram.world.chat(who.id).messages.values():
         if post.by_bot and post.history[0].at_loop_time >= asked:
-            for frame in post.history:
-                best[frame.at_loop_time] = max(best.get(frame.at_loop_time, 0), letters(frame.text))
+            for at, count in frames(post):
+                best[at] = max(best.get(at, 0), count)
     steps, most = [], 0
     for at, count in sorted(best.items()):
         most = max(most, count)

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measures import Seen, letters, seen
-from benchmarks.stage import BRIDGE, Stage, stage
+from benchmarks.stage import BRIDGE, Stage, frames, stage
 from bridge.sandbox.coze import Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps
 from bridge.sandbox.telegram import Group, Person
@@ -191,8 +191,7 @@ async def _asked(here: Stage, honest: Sequence[Person], number: int) -> list[See
     found = []
     for one in honest:
         posts = here.telegram.posts(one)[before[one.id] :]
-        shown = [(frame.at_loop_time, letters(frame.text)) for frame in posts[0].history]
-        found.append(seen(here.written[f"honest {one.id} {number}"], shown, 0))
+        found.append(seen(here.written[f"honest {one.id} {number}"], frames(posts[0]), 0))
     return found
 
 

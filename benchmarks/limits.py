@@ -18,9 +18,9 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measures import Seen, Step, letters, seen, share, with_frames
+from benchmarks.measures import Seen, Step, letters, over_posts, seen, share, with_frames
 from benchmarks.reply import ANSWER, PACE
-from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, stage
+from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, frames, stage
 from bridge.sandbox.telegram import Group, Person, read_budgets
 
 LEARN_SECONDS = 60.0
@@ -160,42 +160,22 @@ async def _speak(
     while loop.time() < end:
         count += 1
         question = f"{us}What does harbour {who.person.first_name} need? ({count})"
-        before, asked = len(_posts(here, who)), loop.time()
-        here.telegram.send(who.person, question, chat=who.group, thread_id=who.thread_id)
+        asked = loop.time()
+        asked_id = here.telegram.send(who.person, question, chat=who.group, thread_id=who.thread_id)
         shown: list[Step] = []
         while loop.time() < asked + PATIENT_SECONDS:
             await asyncio.sleep(0.2)
-            shown = _timeline(here, who, before)
+            shown = _timeline(here, who, asked_id)
             if shown and shown[-1][1] >= whole:
                 break
         answers.append(Answer(who, asked, here.written.get(question, [(asked, whole)]), shown))
         await asyncio.sleep(who.pause(alone=alone))
 
 
-def _posts(here: Stage, who: Speaker) -> list[int]:
-    """The ids of the bot's messages there."""
-    chat = here.telegram.world.chat(who.chat_id)
-    return [
-        one.message_id
-        for one in chat.messages.values()
-        if one.by_bot and not one.deleted and one.thread_id == who.thread_id
-    ]
-
-
-def _timeline(here: Stage, who: Speaker, before: int) -> list[Step]:
-    """When how many letters were visible, over all posts since a question."""
-    chat = here.telegram.world.chat(who.chat_id)
-    changes = sorted(
-        (frame.at_loop_time, number, letters(frame.text))
-        for number, message_id in enumerate(_posts(here, who)[before:])
-        for frame in chat.messages[message_id].history
-    )
-    visible: dict[int, int] = {}
-    steps = []
-    for at, number, found in changes:
-        visible[number] = found
-        steps.append((at, sum(visible.values())))
-    return steps
+def _timeline(here: Stage, who: Speaker, asked_id: int) -> list[Step]:
+    """When how many letters were visible, over all posts below a question."""
+    posts = here.telegram.posts(who.group or who.person, who.thread_id if who.group else None)
+    return over_posts([frames(post) for post in posts if post.message_id > asked_id])
 
 
 def _best(answers: Sequence[Answer], regime: Regime, speakers: int) -> float:

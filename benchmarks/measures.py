@@ -114,6 +114,17 @@ def with_frames(written: Sequence[Step], moments: Sequence[float], latency: floa
     return staleness(written, shown, shown[-1][0])
 
 
+def over_posts(posts: Sequence[Sequence[Step]]) -> list[Step]:
+    """When how many letters were visible, over all posts of an answer; given each post's own."""
+    changes = sorted((at, number, count) for number, post in enumerate(posts) for at, count in post)
+    visible: dict[int, int] = {}
+    steps = []
+    for at, number, count in changes:
+        visible[number] = count
+        steps.append((at, sum(visible.values())))
+    return steps
+
+
 def share(values: Sequence[float], part: float) -> float:
     """The value that this part of all values does not exceed."""
     ordered = sorted(values)

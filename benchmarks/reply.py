@@ -12,8 +12,8 @@ from statistics import mean
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measures import Allowed, Seen, Step, best_possible, letters, seen, share
-from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, stage
+from benchmarks.measures import Allowed, Seen, Step, best_possible, letters, over_posts, seen, share
+from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, frames, stage
 from bridge.sandbox.coze import Pace
 from bridge.sandbox.telegram import Group, Message, Person
 
@@ -162,17 +162,7 @@ def _seen(here: Stage, place: Place, sharing: int) -> Seen:
 
 def _timeline(here: Stage, place: Place) -> list[Step]:
     """When how many letters of the answer were visible, over all posts."""
-    changes = sorted(
-        (frame.at_loop_time, number, letters(frame.text))
-        for number, post in enumerate(_posts(here, place))
-        for frame in post.history
-    )
-    visible: dict[int, int] = {}
-    steps = []
-    for at, number, count in changes:
-        visible[number] = count
-        steps.append((at, sum(visible.values())))
-    return steps
+    return over_posts([frames(post) for post in _posts(here, place)])
 
 
 def _table(figures: Sequence[Figures]) -> Table:

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from benchmarks.measures import Step, letters
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps, ending
-from bridge.sandbox.telegram import Budgets, TelegramEmulator
+from bridge.sandbox.telegram import Budgets, Post, TelegramEmulator
 from bridge.serving import serving
 
 BOT_TOKEN = "42:SANDBOX"  # the emulator's own
@@ -120,6 +120,11 @@ def _script(answer: str, written: dict[str, list[Step]]) -> Callable[[Turn], Ste
         yield from ending()
 
     return script
+
+
+def frames(post: Post) -> list[Step]:
+    """When a message showed how many letters."""
+    return [(frame.at_loop_time, letters(frame.text)) for frame in post.history]
 
 
 def _slowed(app: ASGIApp) -> ASGIApp:

@@ -6,6 +6,7 @@ the chat's **conversation**; what the run says grows in a **reply** made of **po
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
 from typing import NamedTuple, Self
 
 from bridge.preferences import NOTHING_CHOSEN, Preferences
@@ -300,3 +301,15 @@ class AgentAccount:
     api_base: str
     account: str
     """Empty where the deployment does not tell."""
+
+
+@dataclass(frozen=True)
+class LearnedLimit:
+    """What Telegram allows of one kind of call, as far as it was found out."""
+
+    rate: float
+    """Calls a second."""
+    burst: float
+    """Calls at once."""
+    near: float = inf
+    """Up to which rate it may rise quickly; infinite when nothing was refused."""

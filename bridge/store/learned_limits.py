@@ -2,30 +2,20 @@
 
 from collections.abc import Mapping
 from math import inf, isfinite
-from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.model import LearnedLimit
 from bridge.store.tables import learned_limits
 from bridge.store.upsert import insert_or_update
 
 
-class LearnedLimit(NamedTuple):
-    """One kind of call."""
-
-    rate: float
-    """Calls a second."""
-    burst: float
-    """Calls at once."""
-    near: float
-    """Up to which rate it may rise quickly; infinite when nothing was refused."""
-
-
 async def keep(tx: AsyncConnection, limits: Mapping[str, LearnedLimit]) -> None:
     """Write down what is known now, by the names of the kinds."""
-    for name, (rate, burst, near) in limits.items():
-        values = {"rate": rate, "burst": burst, "near": near if isfinite(near) else None}
+    for name, one in limits.items():
+        near = one.near if isfinite(one.near) else None
+        values = {"rate": one.rate, "burst": one.burst, "near": near}
         await tx.execute(insert_or_update(learned_limits, values | {"name": name}, values))
 
 

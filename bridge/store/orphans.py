@@ -86,11 +86,6 @@ async def forget(tx: AsyncConnection, cause: str) -> None:
     await tx.execute(delete(orphans).where(orphans.c.cause == cause))
 
 
-async def forget_chat(tx: AsyncConnection, chat_id: int) -> None:
-    """Look for nothing more in a chat."""
-    await tx.execute(delete(orphans).where(orphans.c.chat_id == chat_id))
-
-
 async def prune(tx: AsyncConnection) -> None:
     """Forget those that could not be looked for in a long time."""
     await tx.execute(delete(orphans).where(orphans.c.heard_at < time.time() - KEEP_SECONDS))

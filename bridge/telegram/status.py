@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from bridge import __version__
 from bridge.coze.client import Coze
+from bridge.model import LearnedLimit
 from bridge.relay.lanes import Lanes
 from bridge.store import inbox
 from bridge.store.engine import Store
-from bridge.telegram.pace.estimates import Learned
 from bridge.telegram.pace.scheduler import Pacer
 
 DEAF_SECONDS = 90.0
@@ -52,7 +52,7 @@ class BridgeStatus:
     """Chats in which Telegram wants silence, and for how many seconds more."""
     budgets: dict[int, float]
     """Of chats that are being written to, which part of the calls that they allow is left."""
-    allowed: dict[str, Learned]
+    allowed: dict[str, LearnedLimit]
     """What Telegram allows of each kind of call, as far as it was found out."""
     token_left: float | None
     """Seconds that Coze's token is still good for; None where that is not known."""

@@ -20,13 +20,12 @@ from bridge.store.outbox import Sent
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, FloodWait
 from bridge.telegram.api.notices import NoticeQueue
-from bridge.telegram.api.unconfirmed import AMBIGUOUS_SECONDS
+from bridge.telegram.api.unconfirmed import AMBIGUOUS_SECONDS, MOST_LOOKS
 from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import Cause, PostContent, Rendered
 from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
-MOST_LOOKS = 6
 LATE_LOOKS = 2
 """Ids behind the new post that are looked at: Telegram may have been busy with the old one for longer."""
 AGAIN_SECONDS = 5.0
@@ -39,7 +38,7 @@ def nearby(orphan: Orphan, known: Sequence[Sent]) -> list[int]:
     """Return the ids that a copy may have, the likeliest first. Pure."""
     ours = {one.message_id for one in known if one.message_id}
     if orphan.before_id is None:
-        after = max([orphan.after_id, *(one for one in ours if one)])
+        after = max([orphan.after_id, *ours])
         return [*range(after + 1, after + 1 + MOST_LOOKS)]
     after = orphan.after_id or orphan.before_id - MOST_LOOKS
     above = [one for one in range(after + 1, orphan.before_id) if one not in ours]

@@ -6,11 +6,10 @@ from contextlib import suppress
 import structlog
 
 from bridge.errors import StoreTrouble
+from bridge.model import LearnedLimit
 from bridge.store import flood_waits, learned_limits
 from bridge.store.engine import Store
-from bridge.store.learned_limits import LearnedLimit
 from bridge.telegram.pace.budget import BudgetKind
-from bridge.telegram.pace.estimates import Learned
 from bridge.telegram.pace.scheduler import Pacer
 
 log = structlog.get_logger(__name__)
@@ -35,7 +34,7 @@ class PaceMemory:
         for chat_id, wait in left.items():
             self._pacer.silenced(chat_id, wait)
         self._kept = dict(learned)
-        self._pacer.recall({name: Learned(*limit) for name, limit in learned.items()})
+        self._pacer.recall(learned)
 
     async def refused(self, chat_id: int, retry_after: float, kind: BudgetKind) -> None:
         """Keep silent in a chat for so many seconds, as Telegram asks, also after a restart."""
@@ -54,10 +53,7 @@ class PaceMemory:
             await self._write()
 
     async def _write(self) -> None:
-        learned = {
-            name: LearnedLimit(one.rate, one.burst, one.near)
-            for name, one in self._pacer.learned().items()
-        }
+        learned = self._pacer.learned()
         changed = {name: one for name, one in learned.items() if one != self._kept.get(name)}
         if not changed:
             return

@@ -209,12 +209,11 @@ class Budget(FloodWaitState):
         self._stock.take(now, count)
         self._quick.take(now)
         self._before, self.sent_at = self.sent_at, now
-        self._recent.times.extend([now] * count)
+        self._recent.add(now, count)
 
     def give_back(self, count: int = 1) -> None:
         """Undo the last count: the call was not made."""
-        for _ in range(min(count, len(self._recent.times))):
-            self._recent.times.pop()
+        self._recent.take_back(count)
         self._stock.give_back(count)
         self._quick.give_back()
         self.sent_at = self._before

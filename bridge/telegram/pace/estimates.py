@@ -10,6 +10,8 @@ found out so far; the others follow when that went well.
 from dataclasses import dataclass
 from math import inf
 
+from bridge.model import LearnedLimit
+
 RISE_PART, RISE_SECONDS = 0.15, 0.5
 """By which part the scout's rate grows with an answered call, once in so many seconds at most."""
 FOLLOW_PART = 0.12
@@ -52,16 +54,6 @@ class Range:
     most_burst: float = inf
     least_rate: float = 1 / 60
     least_burst: float = 1.0
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What an estimate holds, for the next process."""
-
-    rate: float
-    burst: float
-    near: float = inf
-    """Up to where it may rise quickly; infinite when nothing was refused."""
 
 
 @dataclass(frozen=True)
@@ -192,11 +184,11 @@ class Estimate:
         return self._range.least_burst
 
     @property
-    def learned(self) -> Learned:
+    def learned(self) -> LearnedLimit:
         """What the next process begins with."""
-        return Learned(self.rate, self.burst, self._near)
+        return LearnedLimit(self.rate, self.burst, self._near)
 
-    def recall(self, now: float, learned: Learned) -> None:
+    def recall(self, now: float, learned: LearnedLimit) -> None:
         """Begin with what an earlier process learned."""
         if self._fixed:
             return

@@ -36,13 +36,12 @@ class Overall:
     def take(self, now: float, count: int) -> None:
         """Count a call that goes out."""
         self.tokens.take(now, count)
-        self.recent.times.extend([now] * count)
+        self.recent.add(now, count)
 
     def give_back(self, count: int) -> None:
         """Undo the last count."""
         self.tokens.give_back(count)
-        for _ in range(min(count, len(self.recent.times))):
-            self.recent.times.pop()
+        self.recent.take_back(count)
 
     def rate(self, now: float) -> float:
         """Return how many calls went out in the second before."""

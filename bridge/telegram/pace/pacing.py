@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from heapq import heappop, heappush
 from itertools import count
 
+from bridge.model import LearnedLimit
 from bridge.telegram.pace.budget import (
     ACTION_TOPS,
     ACTIONS,
@@ -18,7 +19,7 @@ from bridge.telegram.pace.budget import (
     Priority,
 )
 from bridge.telegram.pace.call_times import CallTimes
-from bridge.telegram.pace.estimates import BOT, Estimate, Learned
+from bridge.telegram.pace.estimates import BOT, Estimate
 from bridge.telegram.pace.overall import BURST, NEW, OVERALL, STEADY, Overall
 from bridge.telegram.pace.ticket import ChatLine, Ticket
 from bridge.telegram.pace.tokens import INSTANT
@@ -73,7 +74,7 @@ class Pacing:
         found = {"all calls": self._all.estimate, "new messages": self._new.estimate}
         return found | {name: limits.estimate for name, limits in self._limits.items()}
 
-    def recall(self, now: float, learned: Mapping[str, Learned]) -> None:
+    def recall(self, now: float, learned: Mapping[str, LearnedLimit]) -> None:
         """Begin with what an earlier process learned."""
         for name, estimate in self.estimates.items():
             if name in learned:

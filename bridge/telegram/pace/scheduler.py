@@ -9,12 +9,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
+from bridge.model import LearnedLimit
 from bridge.telegram.pace.budget import (
     BudgetKind,
     Limits,
     Priority,
 )
-from bridge.telegram.pace.estimates import Learned
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.ticket import Ticket
 
@@ -111,11 +111,11 @@ class Pacer:
         """Return which part of their calls chats have left; `now` is on the loop's clock."""
         return self._pacing.left(now)
 
-    def learned(self) -> dict[str, Learned]:
+    def learned(self) -> dict[str, LearnedLimit]:
         """Return what was found out about each kind of call, by name."""
         return {name: one.learned for name, one in self._pacing.estimates.items()}
 
-    def recall(self, learned: Mapping[str, Learned]) -> None:
+    def recall(self, learned: Mapping[str, LearnedLimit]) -> None:
         """Begin with what an earlier process found out."""
         self._pacing.recall(asyncio.get_running_loop().time(), learned)
 

@@ -76,6 +76,15 @@ class Recent:
     def __init__(self, most: int = MOST_REMEMBERED) -> None:
         self.times: deque[float] = deque(maxlen=most)
 
+    def add(self, now: float, count: int = 1) -> None:
+        """Count calls that go out now."""
+        self.times.extend([now] * count)
+
+    def take_back(self, count: int = 1) -> None:
+        """Undo the last count."""
+        for _ in range(min(count, len(self.times))):
+            self.times.pop()
+
     def between(self, begin: float, end: float) -> int:
         """Return how many calls there were from then, `begin` not included, until then."""
         count = 0

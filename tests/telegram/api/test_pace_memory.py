@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
+from bridge.model import LearnedLimit
 from bridge.store import learned_limits, migrate
 from bridge.store.engine import Store
-from bridge.store.learned_limits import LearnedLimit
 from bridge.telegram.api.pace_memory import PaceMemory
 from bridge.telegram.pace.budget import BudgetKind
-from bridge.telegram.pace.estimates import Learned
 from bridge.telegram.pace.overall import OVERALL
 from bridge.telegram.pace.scheduler import Pacer
 
@@ -19,13 +18,13 @@ async def test_learned_limits_and_silences_are_recalled(tmp_path: Path) -> None:
         first = Pacer()
         memory = PaceMemory(store, first)
         await memory.recall()
-        first.recall({"private": Learned(1.5, 8.0, 1.7), "group": Learned(0.25, 4.0)})
+        first.recall({"private": LearnedLimit(1.5, 8.0, 1.7), "group": LearnedLimit(0.25, 4.0)})
         await memory.refused(5, 30.0, BudgetKind.MESSAGE)
         await memory._write()
         second = Pacer()
         await PaceMemory(store, second).recall()
-        assert second.learned()["private"] == Learned(1.5, 8.0, 1.7)
-        assert second.learned()["group"] == Learned(0.25, 4.0)
+        assert second.learned()["private"] == LearnedLimit(1.5, 8.0, 1.7)
+        assert second.learned()["group"] == LearnedLimit(0.25, 4.0)
         assert second.silence(5) > 29
         assert not second.silence(6)
         async with store.reading() as tx:

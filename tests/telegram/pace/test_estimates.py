@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.model import LearnedLimit
 from bridge.sandbox.telegram import Budgets, read_budgets
 from bridge.sandbox.telegram.rate_limits import RateModel
 from bridge.telegram.pace.budget import GROUP, PRIVATE, BudgetKind, Limits, Priority
-from bridge.telegram.pace.estimates import Estimate, Learned, Range, Rates
+from bridge.telegram.pace.estimates import Estimate, Range, Rates
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.ticket import Ticket
 
@@ -179,10 +180,10 @@ def test_it_never_leaves_its_range(events: list[tuple[float, bool, int]]) -> Non
 
 def test_what_was_learned_is_recalled_within_the_range() -> None:
     one = estimate()
-    one.recall(0.0, Learned(100.0, 100.0, 2.0))
+    one.recall(0.0, LearnedLimit(100.0, 100.0, 2.0))
     assert (one.rate, one.burst) == (4.0, 10.0)
-    one.recall(0.0, Learned(0.5, 3.0, 0.6))
-    assert one.learned == Learned(0.5, 3.0, 0.6)
+    one.recall(0.0, LearnedLimit(0.5, 3.0, 0.6))
+    assert one.learned == LearnedLimit(0.5, 3.0, 0.6)
 
 
 def test_the_defaults_are_todays_caution() -> None:

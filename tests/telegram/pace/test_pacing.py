@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.model import LearnedLimit
 from bridge.telegram.pace.budget import (
     ACTION_TOPS,
     ACTIONS,
@@ -23,7 +24,6 @@ from bridge.telegram.pace.budget import (
     Limits,
     Priority,
 )
-from bridge.telegram.pace.estimates import Learned
 from bridge.telegram.pace.overall import NEW, OVERALL
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.scheduler import Pacer
@@ -262,7 +262,9 @@ def test_many_first_texts_share_what_all_chats_may_send() -> None:
 
 def test_edits_go_on_while_new_messages_wait() -> None:
     schedule = Schedule()
-    schedule.pacing.recall(0, {"all calls": Learned(200, 4), "new messages": Learned(10, 4)})
+    schedule.pacing.recall(
+        0, {"all calls": LearnedLimit(200, 4), "new messages": LearnedLimit(10, 4)}
+    )
     for chat_id in range(1, 101):
         schedule.ask(chat_id, FIRST, new=True)
     edit = schedule.ask(1000, INTERIM)
