@@ -20,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.measures import Seen, Step, letters, over_posts, seen, share, with_frames
 from benchmarks.reply import ANSWER, PACE
-from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, frames, stage
+from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, addressed, frames, heard, stage
 from bridge.sandbox.telegram import Group, Person, read_budgets
 
 LEARN_SECONDS = 60.0
@@ -155,20 +155,22 @@ async def _speak(
 ) -> None:
     """Ask, wait for the whole answer, pause, and ask again until the time is over."""
     loop, (number, end) = asyncio.get_running_loop(), turns
-    us, whole, count = "@sandbox_bot " if who.group else "", letters(ANSWER), 0
+    whole, count = letters(ANSWER), 0
     await asyncio.sleep(number * 0.01)
     while loop.time() < end:
         count += 1
-        question = f"{us}What does harbour {who.person.first_name} need? ({count})"
+        words = f"What does harbour {who.person.first_name} need? ({count})"
         asked = loop.time()
-        asked_id = here.telegram.send(who.person, question, chat=who.group, thread_id=who.thread_id)
+        asked_id = here.telegram.send(
+            who.person, addressed(words, who.group), chat=who.group, thread_id=who.thread_id
+        )
         shown: list[Step] = []
         while loop.time() < asked + PATIENT_SECONDS:
             await asyncio.sleep(0.2)
             shown = _timeline(here, who, asked_id)
             if shown and shown[-1][1] >= whole:
                 break
-        answers.append(Answer(who, asked, here.written.get(question, [(asked, whole)]), shown))
+        answers.append(Answer(who, asked, here.written[heard(words, who.person, who.group)], shown))
         await asyncio.sleep(who.pause(alone=alone))
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measures import Allowed, Seen, Step, best_possible, letters, over_posts, seen, share
-from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, frames, stage
+from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, addressed, frames, heard, stage
 from bridge.sandbox.coze import Pace
 from bridge.sandbox.telegram import Group, Message, Person
 
@@ -71,8 +71,12 @@ class Place:
     @property
     def question(self) -> str:
         """What they ask; it is unique."""
-        us = "@sandbox_bot " if self.chat else ""
-        return f"{us}What does harbour {self.person.first_name} need?"
+        return f"What does harbour {self.person.first_name} need?"
+
+    @property
+    def heard(self) -> str:
+        """What the agent reads of it."""
+        return heard(self.question, self.person, self.chat)
 
     @property
     def chat_id(self) -> int:
@@ -112,7 +116,7 @@ async def _measured(
     memory = (here.memory("VmHWM") - before_memory) / len(places)
     together: dict[int, list[Sequence[Step]]] = {}
     for place in places:
-        together.setdefault(place.chat_id, []).append(here.written[place.question])
+        together.setdefault(place.chat_id, []).append(here.written[place.heard])
     chats = sorted(together.values(), key=lambda answers: answers[0][0][0])
     begun = chats[0][0][0][0]
     best = mean(
@@ -133,7 +137,8 @@ async def _ask(here: Stage, places: Sequence[Place]) -> None:
     """Everybody asks, and has the whole answer in the end."""
     whole = letters(ANSWER)
     for place in places:
-        here.telegram.send(place.person, place.question, chat=place.chat, thread_id=place.thread_id)
+        words = addressed(place.question, place.chat)
+        here.telegram.send(place.person, words, chat=place.chat, thread_id=place.thread_id)
 
     def answered() -> bool:
         runs = here.coze.runs.values()
@@ -157,7 +162,7 @@ def _seen(here: Stage, place: Place, sharing: int) -> Seen:
         call.chat_id == place.chat_id and call.method in ("sendMessage", "editMessageText")
         for call in here.telegram.calls
     )
-    return seen(here.written[place.question], _timeline(here, place), calls / sharing)
+    return seen(here.written[place.heard], _timeline(here, place), calls / sharing)
 
 
 def _timeline(here: Stage, place: Place) -> list[Step]:

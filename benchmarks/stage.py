@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from benchmarks.measures import Step, letters
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps, ending
-from bridge.sandbox.telegram import Budgets, Post, TelegramEmulator
+from bridge.sandbox.telegram import Budgets, Group, Person, Post, TelegramEmulator
 from bridge.serving import serving
 
 BOT_TOKEN = "42:SANDBOX"  # the emulator's own
@@ -120,6 +120,16 @@ def _script(answer: str, written: dict[str, list[Step]]) -> Callable[[Turn], Ste
         yield from ending()
 
     return script
+
+
+def addressed(words: str, group: Group | None) -> str:
+    """What somebody writes to ask that."""
+    return f"@sandbox_bot {words}" if group else words
+
+
+def heard(words: str, person: Person, group: Group | None) -> str:
+    """What the agent reads of it: in a group, who says it."""
+    return f"{person.first_name}: {words}" if group else words
 
 
 def frames(post: Post) -> list[Step]:
