@@ -184,7 +184,8 @@ def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool 
     """Do something with the database in DATABASE_URL; nothing else needs to be set for that."""
     from bridge.settings import Settings
     from bridge.settings.environment import environment
-    from bridge.store.engine import Store, database_file, database_url
+    from bridge.store.dialects.sqlite import database_file
+    from bridge.store.engine import Store, database_url
 
     logs.set_up("WARNING", "console")
     url = environment().get("DATABASE_URL") or str(Settings.model_fields["database_url"].default)

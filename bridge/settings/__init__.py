@@ -27,7 +27,8 @@ from bridge.preferences import (
 )
 from bridge.proxies import proxy_address
 from bridge.settings.types import Operators, Pace, Positive, choice, listed
-from bridge.store.engine import database_file, database_url
+from bridge.store.dialects.sqlite import database_file
+from bridge.store.engine import database_url
 from bridge.texts import catalogues
 
 _WORDS: dict[str, type[StrEnum]] = {

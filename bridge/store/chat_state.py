@@ -8,6 +8,7 @@ from sqlalchemy import Row, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
+from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
 from bridge.store.erasure import add_up
 from bridge.store.operators.access import Access
 from bridge.store.operators.quotas import Scope
@@ -23,7 +24,6 @@ from bridge.store.tables import (
     turns,
     unwritable_chats,
 )
-from bridge.store.upsert import insert_or_ignore, insert_or_update
 
 
 async def unwritable(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]]:

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import AgentAccount, ChatKey, CozeIdentity
 from bridge.preferences import Answers, Memory, Preferences, Reasoning, Speech, Streaming
+from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
 from bridge.store.tables import chats, facts, members
-from bridge.store.upsert import insert_or_ignore, insert_or_update
 
 
 async def ensure_chat(tx: AsyncConnection, key: ChatKey) -> None:

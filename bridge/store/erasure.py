@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
 from bridge.store import inbox, outbox
+from bridge.store.dialects.upsert import insert_or_update
 from bridge.store.operators.quotas import charged
 from bridge.store.operators.tables import access, audit, chat_tallies, operators, people, tallies
 from bridge.store.tables import chats, members, suggestions, turns
-from bridge.store.upsert import insert_or_update
 
 _OPEN = (State.WAITING, State.RUNNING)
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.store.dialects.upsert import insert_or_update
 from bridge.store.tables import flood_waits
-from bridge.store.upsert import insert_or_update
 
 
 async def keep(tx: AsyncConnection, chat_id: int, seconds: float) -> None:

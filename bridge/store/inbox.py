@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.store.dialects.upsert import insert_or_ignore
 from bridge.store.tables import inbox, outbox
-from bridge.store.upsert import insert_or_ignore
 
 ASIDE_SECONDS = 7 * 86400.0
 """How long an update that could not be settled is kept for a look by the operator."""

@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import LearnedLimit
+from bridge.store.dialects.upsert import insert_or_update
 from bridge.store.tables import learned_limits
-from bridge.store.upsert import insert_or_update
 
 
 async def keep(tx: AsyncConnection, limits: Mapping[str, LearnedLimit]) -> None:

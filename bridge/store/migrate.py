@@ -17,7 +17,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from bridge.errors import StoreTrouble
-from bridge.store.engine import Store, database_file
+from bridge.store.dialects.sqlite import database_file
+from bridge.store.engine import Store
 from bridge.store.schema import metadata
 
 

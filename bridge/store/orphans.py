@@ -12,8 +12,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey
+from bridge.store.dialects.upsert import insert_or_update
 from bridge.store.tables import orphans
-from bridge.store.upsert import insert_or_update
 
 KEEP_SECONDS = 86400.0
 

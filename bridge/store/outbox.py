@@ -13,8 +13,8 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey
+from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
 from bridge.store.tables import outbox
-from bridge.store.upsert import insert_or_ignore, insert_or_update
 
 LOST = 0
 """In place of an id: the message may stand there, and nobody will know where."""

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import StoreTrouble
 from bridge.store import chats
-from bridge.store.engine import database_file
+from bridge.store.dialects.sqlite import database_file
 
 log = structlog.get_logger(__name__)
 _BOT = "bot"

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.store.dialects.upsert import insert_or_update
 from bridge.store.tables import sent_files, uploads
-from bridge.store.upsert import insert_or_update
 
 KEPT_SECONDS = 80 * 86400.0
 """Coze keeps an upload for three months; Telegram's ids are good for longer."""

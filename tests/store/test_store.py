@@ -258,6 +258,21 @@ async def test_closing_ends_a_transaction_that_was_given_up_in_the_middle(tmp_pa
     await second.close()
 
 
+async def test_a_transaction_cut_within_a_statement_leaves_no_lock(store: Store) -> None:
+    """As when a task is cancelled there: its traceback still holds the statement."""
+    cut = await store.engine.connect()
+    driver = (await cut.get_raw_connection()).driver_connection
+    assert driver is not None
+    insert = "INSERT INTO facts (name, value) VALUES ('a', 'b') RETURNING name"
+    held = await driver.execute(insert)
+    await cut.invalidate()
+    await cut.close()
+    async with asyncio.timeout(3), store.writing() as tx:
+        assert await chats.fact(tx, "a") is None
+        await chats.remember(tx, "a", "b")
+    del held
+
+
 async def test_one_member_leaves_room_for_the_others(store: Store) -> None:
     group, ann, bo = ChatKey(-5), Sender(1, "Ann"), Sender(2, "Bo")
     async with store.writing() as tx:

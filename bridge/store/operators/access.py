@@ -7,8 +7,8 @@ from enum import StrEnum
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
 from bridge.store.operators.tables import access, operators
-from bridge.store.upsert import insert_or_ignore, insert_or_update
 
 
 class Access(StrEnum):

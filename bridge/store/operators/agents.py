@@ -8,9 +8,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.chats import remember
+from bridge.store.dialects.upsert import insert_or_update
 from bridge.store.operators.tables import agents
 from bridge.store.tables import chats, facts
-from bridge.store.upsert import insert_or_update
 
 _DEFAULT = "default agent"
 

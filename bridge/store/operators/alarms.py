@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.store.dialects.upsert import insert_or_ignore
 from bridge.store.operators.tables import alarms
-from bridge.store.upsert import insert_or_ignore
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Row, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import Sender
+from bridge.store.dialects.upsert import insert_or_update
 from bridge.store.operators.access import Access
 from bridge.store.operators.tables import access, people
 from bridge.store.tables import chats, turns
-from bridge.store.upsert import insert_or_update
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, delete, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import State
+from bridge.store.dialects.upsert import insert_or_update
 from bridge.store.operators.tables import chat_tallies, quotas, tallies
 from bridge.store.tables import facts, turns
-from bridge.store.upsert import insert_or_update
 
 
 class Scope(StrEnum):

@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey
+from bridge.store.dialects.upsert import insert_or_update
 from bridge.store.tables import suggestions
-from bridge.store.upsert import insert_or_update
 
 OFFER_SECONDS = 30 * 86400.0
 
