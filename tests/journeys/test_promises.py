@@ -29,7 +29,7 @@ def age(folder: Path, seconds: float) -> None:
             "SELECT name FROM sqlite_master WHERE type = 'table'"
         ).fetchall():
             for row in base.execute(f'PRAGMA table_info("{table}")').fetchall():
-                if row[2] == "FLOAT":
+                if row[2] == "FLOAT" and table != "learned_limits":  # all others are times
                     base.execute(f'UPDATE "{table}" SET "{row[1]}" = "{row[1]}" - ?', (seconds,))
     base.close()
 
