@@ -138,6 +138,7 @@ async def test_an_agent_that_never_stops_is_stopped(tmp_path: Path, how: str) ->
     async with a_world(tmp_path) as world:
         ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
         world.coze.use(for_ever, for_text="for ever")
+        world.coze.pace = Pace(0, 0.02)  # else it may all be said before anybody stops it
         world.coze.use(saying("A short answer."))
         async with world.bridge() as app:
             world.telegram.send(ann, "for ever")

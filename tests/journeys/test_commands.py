@@ -37,7 +37,7 @@ async def test_stop_cancels_at_coze_at_once_and_keeps_what_was_said(world: World
                 world.telegram.press(ann, post.message_id, "Stop")
             else:
                 world.telegram.send(ann, "/stop")
-            await world.coze.until(lambda it=run: it.cancelled_at is not None, timeout=0.5)
+            await world.coze.until(lambda it=run: it.cancelled_at is not None, timeout=2)
             post = await world.settled(ann, 1)
         assert post.text.startswith("so many words")
         assert post.text.endswith("Stopped.")
