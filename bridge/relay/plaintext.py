@@ -2,8 +2,6 @@
 
 import codecs
 
-from charset_normalizer import from_bytes
-
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -26,6 +24,8 @@ def plain_text(content: bytes) -> str | None:
         return _sane(codecs.getincrementaldecoder("utf-8")("strict").decode(content))
     except UnicodeDecodeError:
         pass
+    from charset_normalizer import from_bytes  # seldom needed, and large
+
     # Whole characters only: one that is cut looks like another encoding.
     guess = from_bytes(content[: max(content.rfind(b"\n"), len(content) - 4)] or content).best()
     if guess is None or guess.encoding in ("ascii", "utf_8"):

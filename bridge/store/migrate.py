@@ -9,17 +9,11 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from bridge.errors import StoreTrouble
 from bridge.store.dialects.sqlite import database_file
 from bridge.store.engine import Store
-from bridge.store.schema import metadata
 
 
 @dataclass(frozen=True)
@@ -94,45 +88,45 @@ def _copy(source: Path, target: Path) -> None:
     shutil.move(part, target)
 
 
-def _scripts() -> Path:
+def scripts_folder() -> Path:
     """Return the migrations: inside the wheel, or beside the package in a checkout."""
     package = Path(str(resources.files("bridge")))
     inside = package / "migrations"
     return inside if inside.is_dir() else package.parent / "migrations"
 
 
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    return config
+def known_revisions() -> list[str]:
+    """Return the names of all revisions, oldest first, as their files are numbered."""
+    files = (scripts_folder() / "versions").glob("[0-9]*.py")
+    return sorted(path.name.partition("_")[0] for path in files)
 
 
-def _migrations() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
+def _current(connection: Connection) -> str | None:
+    """Return the revision that the database has; None when it is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver begins for changes of rows only
-    current = MigrationContext.configure(connection).get_current_revision()
-    scripts = _migrations()
-    if current is not None and current not in {
-        found.revision for found in scripts.walk_revisions()
-    }:
+    current, known = _current(connection), known_revisions()
+    if current is not None and current not in known:
         raise StoreTrouble(
             "Upgrading the database",
             f"its schema {current} is newer than this program",
             cure="Install the newer release of the bridge again, or restore a backup.",
         )
-    if current != scripts.get_current_head():
-        command.upgrade(_config(connection), "head")
+    if current != known[-1]:
+        from bridge.store.migration_scripts import upgrade_to_newest  # seldom needed, and large
+
+        upgrade_to_newest(connection)
 
 
 def _schema(connection: Connection) -> Schema:
-    context = MigrationContext.configure(connection)
-    newest = _migrations().get_current_head() or ""
-    current = context.get_current_revision()
-    differences = len(compare_metadata(context, metadata)) if current == newest else 0
-    return Schema(current, newest, differences)
+    from bridge.store.migration_scripts import differences  # seldom needed, and large
+
+    current, newest = _current(connection), known_revisions()[-1]
+    return Schema(current, newest, differences(connection) if current == newest else 0)

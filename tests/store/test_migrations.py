@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -18,12 +19,12 @@ from bridge.errors import StoreTrouble
 from bridge.model import ChatKey, Message, Outcome, ReplyState, Sender, State
 from bridge.preferences import Preferences
 from bridge.relay.prompt import prompt_of
-from bridge.store import chats, inbox, migrate, outbox
+from bridge.store import chats, inbox, migrate, migration_scripts, outbox
 from bridge.store.engine import Store
 from bridge.store.schema import metadata
 from bridge.store.turns import lifecycle, queue, suggestions
 
-REVISIONS = [found.revision for found in migrate._migrations().walk_revisions()][::-1]
+REVISIONS = migrate.known_revisions()
 NEWEST = REVISIONS[-1]
 BOT = 42
 NOW = time.time()
@@ -163,7 +164,7 @@ ROWS: dict[str, list[Row]] = {
 def at(revision: str) -> Callable[[Connection], None]:
     def upgrade(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        command.upgrade(migrate._config(connection), revision)
+        command.upgrade(migration_scripts._config(connection), revision)
 
     return upgrade
 
@@ -237,6 +238,31 @@ def assert_sound(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_the_files_are_numbered_in_the_order_that_alembic_knows() -> None:
+    assert migration_scripts.revisions() == REVISIONS
+
+
+def test_starting_on_a_current_database_does_not_load_alembic(tmp_path: Path) -> None:
+    script = f"""
+import asyncio, sys
+from bridge.store import migrate
+from bridge.store.engine import Store
+
+async def start():
+    store = Store("sqlite+aiosqlite:///{tmp_path}/a.db")
+    await migrate.upgrade(store)
+    await store.close()
+
+asyncio.run(start())
+print("alembic" in sys.modules)
+"""
+    said = [
+        subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+        for _ in range(2)
+    ]
+    assert [one.stdout.strip() for one in said] == ["True", "False"]
 
 
 def test_there_are_rows_for_every_table() -> None:

@@ -3,8 +3,6 @@
 import warnings
 from pathlib import Path
 
-from PIL import Image
-
 from bridge.telegram.files.send import Shape
 
 MOST_PHOTO_BYTES = 10 * 1024 * 1024
@@ -12,12 +10,14 @@ MOST_SIDES = 10_000
 """Width and height together, in pixels."""
 MOST_RATIO = 20
 _PHOTOS = ("JPEG", "MPO", "PNG", "WEBP")
-# For the whole process and once: a filter for a while is no other thread's to undo.
+# PIL's, for the whole process and once: a filter for a while is no other thread's to undo.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def shape_of(path: Path) -> Shape:
     """Return a photo within Telegram's limits, a moving picture, or else a file. Reads the head only."""
+    from PIL import Image  # seldom needed, and large
+
     try:
         with Image.open(path, formats=("JPEG", "PNG", "WEBP", "GIF")) as image:
             kind, (width, height) = image.format, image.size
