@@ -56,10 +56,6 @@ UPLOAD_SECONDS = 600.0
 MOST_SOUND_BYTES = 64 * 1024 * 1024
 MOST_STREAM_BYTES = 256 * 1024 * 1024
 """Bytes of a stream: an hour of sound would be less."""
-BREATH_SECONDS = 0.09
-"""How long a stream that speaks is left alone between two reads: people see an edit a second, and
-reading every delta by itself would cost most of an answer's processor time."""
-
 
 _ESSENTIAL = ("/v3/chat", "/v1/conversation/create")
 """What every Coze offers."""
@@ -208,7 +204,7 @@ class Coze(OwnsHttp):
     ) -> AsyncGenerator[Event, None]:
         log_id = log_id_of(response)
         try:
-            async with aclosing(events(_after(begin, pieces), BREATH_SECONDS)) as arriving:
+            async with aclosing(events(_after(begin, pieces))) as arriving:
                 async for event in arriving:
                     yield self._looked_at(read_event(event, log_id))
         except httpx.HTTPError as error:

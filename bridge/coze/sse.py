@@ -5,7 +5,6 @@ U+2028. An event counts at its blank line and also at the end of the stream, bec
 failures stop right after the JSON, without even a newline.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from dataclasses import dataclass
 
@@ -19,14 +18,6 @@ class ServerSentEvent:
 
     name: str
     data: str
-
-
-EARLY_EVENTS = 2
-"""Events that are read as they come: a run says that it was created and is in progress."""
-
-
-FULL_PIECE = 16 * 1024
-"""Bytes that the transport hands over at once; after a full piece more is waiting already."""
 
 
 class EventTooLarge(ValueError):
@@ -85,23 +76,11 @@ class Decoder:
         return ServerSentEvent(name, "\n".join(lines))
 
 
-async def events(
-    pieces: AsyncIterable[bytes], breath_seconds: float = 0.0
-) -> AsyncGenerator[ServerSentEvent, None]:
-    """Yield the events of a byte stream, the last one also when it only ends with the stream.
-
-    After a piece that held events the stream is left alone for `breath_seconds`; the transport goes
-    on reading, and what comes meanwhile is taken in one go. The first pieces, which say that there
-    is a run, are not late, and neither is what waits behind a full piece.
-    """
+async def events(pieces: AsyncIterable[bytes]) -> AsyncGenerator[ServerSentEvent, None]:
+    """Yield the events of a byte stream, the last one also when it only ends with the stream."""
     decoder = Decoder()
-    heard = 0
     async for piece in pieces:
-        before = heard
         for event in decoder.feed(piece):
-            heard += 1
             yield event
-        if heard > max(before, EARLY_EVENTS) and len(piece) < FULL_PIECE:
-            await asyncio.sleep(breath_seconds)
     for event in decoder.end():
         yield event

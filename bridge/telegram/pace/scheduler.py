@@ -8,6 +8,7 @@ that nothing stale is ever queued. `Pacing` decides and is pure (time in seconds
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from math import ceil
 
 from bridge.model import LearnedLimit
 from bridge.telegram.pace.budget import (
@@ -17,6 +18,9 @@ from bridge.telegram.pace.budget import (
 )
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.ticket import Ticket
+
+TICK = 0.001
+"""Seconds: uvloop's clock is no finer, and a timer that is up too early would be set again and again."""
 
 
 class Slot:
@@ -154,4 +158,4 @@ class Pacer:
             else:
                 granted.set_result(None)
         if found is not None:
-            self._timer = loop.call_later(found, self._pump)
+            self._timer = loop.call_later(ceil(found / TICK) * TICK, self._pump)
