@@ -55,6 +55,8 @@ class Pages:
         """How many blocks are wholly in full posts."""
         self._before = ""
         """What the full posts show of the next block."""
+        self._drawn: list[tuple[Rendered, _Window]] = []
+        """The blocks of the open post, each with the window that ends with it."""
 
     def paginate(
         self, blocks: Sequence[Rendered], edition: Sequence[int] = ()
@@ -82,11 +84,17 @@ class Pages:
 
     def _window(self, blocks: Sequence[Rendered], most: int) -> "_Window":
         """Return what belongs to the open post, and a little more if there is more."""
-        window = _Window(Rendered(), ())
+        window, known = _Window(Rendered(), ()), self._drawn
+        self._drawn = []
         for number in range(self._past, len(blocks)):
-            block = blocks[number]
-            start = (_behind(block.text, self._before) or 0) if number == self._past else 0
-            window = window.with_block(block, number, start, start + most + 1)
+            block, place = blocks[number], number - self._past
+            if place < len(known) and known[place][0] is block:
+                window = known[place][1]
+            else:
+                known = []
+                start = (_behind(block.text, self._before) or 0) if number == self._past else 0
+                window = window.with_block(block, number, start, start + most + 1)
+            self._drawn.append((block, window))
             if len(window.shown.text) > most:
                 break
         return window
@@ -98,6 +106,7 @@ class Pages:
         if inside >= len(blocks[number].text):
             number, inside = number + 1, 0
         self._past = number
+        self._drawn = []
         self._before = blocks[number].text[:inside] if inside else ""
 
 

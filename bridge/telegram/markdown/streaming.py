@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import unescape
+from itertools import accumulate
 
 from bridge.telegram.markdown.blocks import render_block
 from bridge.telegram.markdown.extensions import LONGEST_FORMULA
@@ -23,6 +24,8 @@ _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})([^`]*)$")
 _ITEM = re.compile(r"^ {0,3}(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$)")
 _MATHS = ("$$", "\\[")
 _MATH = re.compile(r"^ {0,3}(\$\$|\\\[)")
+_LASTING_TAG = re.compile(r"(?i)</?(?:ul|ol|li|pre)\b")
+"""Tags whose repair needs to know what came before."""
 
 
 def render(markdown: str, *, preview: bool = False) -> Rendered:
@@ -71,13 +74,16 @@ class IncrementalRenderer:
         """What is settled of the text."""
         self._settled: list[_Settled] = []
         self._references: References = {}
+        self._raw, self._repaired = "", ""
+        """What need not be repaired again: as it was written, and as it was repaired."""
 
     def blocks(self, markdown: str, *, preview: bool = False) -> list[Rendered]:
         """Return the rendered blocks of the text in order; with `preview`, of a prefix of it."""
-        text = repaired(sanitize(markdown), preview=preview)
+        written = sanitize(markdown)
+        text = self._repair(written, preview=preview)
         if not text.startswith(self._last):
             self.edition += 1
-        if not text.startswith(self._text):
+        if not text.startswith(self._text) or not (preview or self._cut_well(text)):
             self._begin()
         self._last = text
         known = len(self._references)
@@ -85,6 +91,7 @@ class IncrementalRenderer:
             source = text[len(self._text) : end]
             self._settled.append(self._settle(source))
             self._text = text[:end]
+        self._remember_repair(written, text[len(self._text) :])
         # What the rest defines is not kept: the next piece may make a longer address of it.
         references = dict(self._references)
         rest = render_block(text[len(self._text) :], references, preview=preview)
@@ -104,6 +111,23 @@ class IncrementalRenderer:
         if not shown and not preview and re.search(r"\w", unescape(text)):
             shown = [Rendered(text.strip())]  # such as a mere definition of an address
         return shown
+
+    def _repair(self, written: str, *, preview: bool) -> str:
+        """Return the text repaired; of a longer prefix only what is not settled, the whole at the end."""
+        if preview and self._raw and written.startswith(self._raw):
+            return self._repaired + repaired(written[len(self._raw) :], preview=True)
+        return repaired(written, preview=preview)
+
+    def _remember_repair(self, written: str, rest: str) -> None:
+        """Remember where what is settled ends in the text as written, if that can be told."""
+        lasting = _LASTING_TAG.search(self._text, len(self._repaired))
+        if rest and written.endswith(rest) and not lasting:
+            self._raw, self._repaired = written[: -len(rest)], self._text
+
+    def _cut_well(self, text: str) -> bool:
+        """Return whether the whole text would be cut into the blocks that are settled."""
+        cuts = accumulate(len(one.source) for one in self._settled)
+        return set(cuts) <= set(_ends(text, 0))
 
     def _settle(self, source: str) -> _Settled:
         return _Settled(source, render_block(source, self._references), "[" in source)

@@ -128,6 +128,24 @@ def test_rendering_piece_by_piece_is_rendering_the_whole(sample: Sample, step: i
     assert growing.blocks(sample.markdown) == IncrementalRenderer().blocks(sample.markdown)
 
 
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        "- item\n**bold** </ul>\n\n<li>a</li>\n```py\n| 1 |\na\n```markdown\n```\n- item\n| a |\n|---|\n",
+        "- item\n<li>a</li>\n</ul>\n<ul>\n    code\n~~~\n| 1 | 2 |\na <b>c</b>\n**bold** | 1 |\n",
+        "one | 1 |\n```py\n``` and then words\n</ul>\n<li>a</li>\n    code\n[b]: http://e.com/x\n> q\n"
+        "| a | b |\n|---|---|\n``` and then words\n| 1 | 2 |\ntext```\n~~~\n```markdown\n    code\n"
+        "``` and then words\n**bold** ```py\n```py\nx^2\n<li>a</li>\n",
+    ],
+)
+def test_fences_and_tags_that_do_not_add_up_end_as_the_whole_would(markdown: str) -> None:
+    for step in (1, 3, 7, 20):
+        growing = IncrementalRenderer()
+        for end in range(0, len(markdown), step):
+            growing.blocks(markdown[:end], preview=True)
+        assert growing.blocks(markdown) == IncrementalRenderer().blocks(markdown)
+
+
 @settings(max_examples=40, deadline=None)
 @given(documents(), st.data())
 def test_a_prefix_shows_no_less_than_a_shorter_one_but_for_its_last_line(
@@ -197,9 +215,16 @@ def test_a_full_post_leaves_room_for_a_closing_line() -> None:
     assert LIMIT + SLACK + 130 <= 4096
 
 
-def test_the_work_for_the_next_piece_does_not_grow_with_the_text() -> None:
+@pytest.mark.parametrize(
+    "paragraph",
+    [
+        "Some **bold** words, `code` and a [link](https://example.com).\n\n",
+        "| a | b |\n|---|---|\n| 1 | 2 | 3 |\n\n```py\nx = [1]\n```\n\nSo much for that.\n\n",
+        "Is it so?```\ncode\n```\n\nIt is, a <b>lot</b>.\r\n\r\n",
+    ],
+)
+def test_the_work_for_the_next_piece_does_not_grow_with_the_text(paragraph: str) -> None:
     """Counted in steps of the interpreter: a late piece costs what an early one does."""
-    paragraph = "Some **bold** words, `code` and a [link](https://example.com).\n\n"
 
     def steps(before: int) -> int:
         growing, pages = IncrementalRenderer(), Pages()
