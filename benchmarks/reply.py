@@ -43,6 +43,16 @@ ANSWER = (
     "the songs when there is nobody left who could object."
 )
 """About 1,200 characters, as agents write them."""
+LONG = "".join(
+    f"## Harbour {number}\n\nA **sheltered** basin of `{number + 2}` metres, *easy to find* at night, "
+    "where the river had already cut the channel before anybody thought of walls.\n\n"
+    "| ⚓ | ↕ | ⛵ |\n|---|---:|---|\n"
+    f"| North {number} | 9.5 | many, and most of them in winter |\n| South | 4 | few |\n\n"
+    f"```\ndef depth_{number}(tide):\n    return {number + 2} + tide / 2\n```\n\n"
+    "- The light is on the hill.\n- The **pilot** comes aboard outside.\n\n"
+    for number in range(25)
+)[:8000]
+"""8,000 characters with tables and code; a head that is shown twice has no letters to count."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +94,11 @@ class Place:
         return self.chat.id if self.chat else self.person.id
 
 
-async def private_chats(child: Child, name: str, chats: int, pace: Pace = PACE) -> Figures:
+async def private_chats(
+    child: Child, name: str, chats: int, pace: Pace = PACE, answer: str = ANSWER
+) -> Figures:
     """So many private chats that ask at once."""
-    async with stage(child, ANSWER, pace) as here:
+    async with stage(child, answer, pace) as here:
         places = [Place(here.telegram.add_person(f"P{number}")) for number in range(chats)]
         return await _measured(here, name, places, PRIVATE, sharing=1)
 
@@ -135,7 +147,7 @@ async def _measured(
 
 async def _ask(here: Stage, places: Sequence[Place]) -> None:
     """Everybody asks, and has the whole answer in the end."""
-    whole = letters(ANSWER)
+    whole = letters(here.answer)
     for place in places:
         words = addressed(place.question, place.chat)
         here.telegram.send(place.person, words, chat=place.chat, thread_id=place.thread_id)
@@ -203,7 +215,9 @@ def _positive(text: str) -> int:
     return number
 
 
-async def main(chats: Sequence[int], naive: Sequence[int], *, groups: bool, burst: bool) -> None:
+async def main(
+    chats: Sequence[int], naive: Sequence[int], *, groups: bool, burst: bool, long: bool
+) -> None:
     """Measure and print."""
     console = Console(width=150)
     figures = []
@@ -223,6 +237,10 @@ async def main(chats: Sequence[int], naive: Sequence[int], *, groups: bool, burs
         note(await forums(BRIDGE, "10 groups of 5, slow agent", 10, 5, SLOW))
     if burst:
         note(await private_chats(BRIDGE, "20 private, 60 deltas/s", 20, BURST))
+    if long:
+        for number in (1, 20):
+            name = f"{number} private, 8,000 characters"
+            note(await private_chats(BRIDGE, name, number, BURST, LONG))
     console.print(_table(figures))
 
 
@@ -236,7 +254,14 @@ if __name__ == "__main__":
     )
     parser.add_argument("--no-groups", action="store_true", help="leave the forums out")
     parser.add_argument("--no-burst", action="store_true", help="leave the fast agent out")
+    parser.add_argument("--no-long", action="store_true", help="leave long answers out")
     given = parser.parse_args()
     asyncio.run(
-        main(given.chats, given.naive, groups=not given.no_groups, burst=not given.no_burst)
+        main(
+            given.chats,
+            given.naive,
+            groups=not given.no_groups,
+            burst=not given.no_burst,
+            long=not given.no_long,
+        )
     )

@@ -37,6 +37,8 @@ class Stage:
     telegram: TelegramEmulator
     coze: CozeEmulator
     process: asyncio.subprocess.Process
+    answer: str
+    """What the agent answers to everything."""
     variables: dict[str, str] = field(default_factory=dict)
     """The bot's settings."""
     written: dict[str, list[Step]] = field(default_factory=dict)
@@ -98,7 +100,7 @@ async def stage(
         variables |= settings or {}
         process = await asyncio.create_subprocess_exec(*child, env={**os.environ, **variables})
         stack.push_async_callback(_end, process)
-        set_up = Stage(telegram, coze, process, variables)
+        set_up = Stage(telegram, coze, process, answer, variables)
         coze.use(_script(answer, set_up.written))
         await telegram.until(lambda: telegram.polling, timeout=60, what="the bot")
         yield set_up
