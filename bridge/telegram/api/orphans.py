@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import groupby
 
 import structlog
 
@@ -54,6 +55,10 @@ def _time_of(orphan: Orphan) -> float:
     return asyncio.get_running_loop().time() + min(patience, left)
 
 
+def _chat_of(orphan: Orphan) -> int:
+    return orphan.chat.chat_id
+
+
 class OrphanSearch:
     """Looks for orphans while there are any."""
 
@@ -62,34 +67,49 @@ class OrphanSearch:
         self._notices = notices
         self._times: dict[Orphan, float] = {}
         """When each one is to be looked for, on the loop's clock."""
+        self._searched: set[int] = set()
+        """The chats in which a search goes on."""
 
     async def run(self) -> None:
-        """Look for them when their time comes; for ever."""
-        while True:
-            pause: float | None = None
-            try:
-                pause = await self._due()
-            except StoreTrouble as trouble:
-                log.warning("copies not looked for", trouble=str(trouble))
-                pause = AGAIN_SECONDS
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._calls.orphaned.wait()
-            self._calls.orphaned.clear()
+        """Look for them when their time comes, in each chat by itself; for ever."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                pause: float | None = None
+                try:
+                    pause = await self._begin_due(group)
+                except StoreTrouble as trouble:
+                    log.warning("copies not looked for", trouble=str(trouble))
+                    pause = AGAIN_SECONDS
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._calls.orphaned.wait()
+                self._calls.orphaned.clear()
 
-    async def _due(self) -> float | None:
-        """Look for those that are due; returns seconds until the next ones are."""
+    async def _begin_due(self, group: asyncio.TaskGroup) -> float | None:
+        """Begin to look for those that are due; returns seconds until the next ones are."""
         async with self._calls.store.reading() as tx:
             waiting = await orphans.waiting(tx)
-        clock, pauses = asyncio.get_running_loop().time, list[float]()
+        now = asyncio.get_running_loop().time()
         self._times = {one: self._times.get(one) or _time_of(one) for one in waiting}
-        for one, due in list(self._times.items()):
-            if due > clock():
-                pauses.append(due - clock())
-            elif not await self._search(one):
-                self._times[one] = clock() + AGAIN_SECONDS
-                pauses.append(AGAIN_SECONDS)
-        return min(pauses, default=None)
+        due = [one for one, at in self._times.items() if at <= now]
+        for chat_id, those in groupby(sorted(due, key=_chat_of), _chat_of):
+            if chat_id not in self._searched:
+                self._searched.add(chat_id)
+                group.create_task(self._search_chat(chat_id, list(those)), name="copies of posts")
+        return min((at - now for at in self._times.values() if at > now), default=None)
+
+    async def _search_chat(self, chat_id: int, due: Sequence[Orphan]) -> None:
+        """Look for those of one chat, one after the other."""
+        for one in due:
+            try:
+                done = await self._search(one)
+            except StoreTrouble as trouble:
+                log.warning("copies not looked for", trouble=str(trouble))
+                done = False
+            if not done:
+                self._times[one] = asyncio.get_running_loop().time() + AGAIN_SECONDS
+        self._searched.discard(chat_id)
+        self._calls.orphaned.set()
 
     async def _search(self, orphan: Orphan) -> bool:
         """Look for the copies of a post; False when that is to be tried again."""

@@ -107,6 +107,19 @@ async def test_a_send_that_telegram_holds_for_longer_than_we_wait_leaves_one_pos
 
 
 @in_a_fast_world
+async def test_a_look_that_takes_long_keeps_no_other_chat_waiting(world: World) -> None:
+    people = [world.telegram.add_person(name) for name in ("Ann", "Bo", "Cem")]
+    world.coze.use(saying("An answer."))
+    async with world.bridge():
+        for one in people:
+            world.telegram.fail("sendMessage", after_executing=True)
+            world.telegram.send(one, "talk")
+            await world.telegram.until(lambda it=one: len(world.posts(it)) == 2, timeout=100)
+        world.telegram.delay("editMessageReplyMarkup", 8, times=3)
+        await eventually(lambda: sum(len(world.posts(one)) for one in people) == 3, 25)
+
+
+@in_a_fast_world
 async def test_a_flood_and_then_a_gateway_that_fails_freeze_no_reply(world: World) -> None:
     ann = world.telegram.add_person("Ann")
     world.coze.pace = Pace(0.1, 0.2)
