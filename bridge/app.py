@@ -97,7 +97,7 @@ async def running(
         poller = UpdatePoller(updates, dispatcher, polling, context.lanes.retry_now)
         stack.push_async_callback(dispatcher.close)
         polling_task = await stack.enter_async_context(_owned(poller.run, "polling"))
-        health = Health(store, polling, poller, ownership.opened(store.url), clock)
+        health = Health(store, polling, poller, ownership.opened(store.address), clock)
         for name, work in _works(has, health).items():
             await stack.enter_async_context(_owned(work, name))
         code, home = context.approval.code.code, context.deployment.home

@@ -72,7 +72,7 @@ async def opened_store(stack: AsyncExitStack, settings: Settings) -> Store:
     """
     store = Store(settings.database_url)
     stack.push_async_callback(store.close)
-    stack.enter_context(ownership.alone(store.url))
+    await stack.enter_async_context(ownership.alone(store))
     await migrate.upgrade(store)
     async with store.writing() as tx:
         await ownership.note_process(tx)

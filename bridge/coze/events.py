@@ -288,7 +288,7 @@ def text_of(content: Json, key: str) -> str:
     found = content.get(key)
     if found is None or isinstance(found, (dict, list)):
         return ""
-    text = str(found)
+    text = str(found).replace("\0", "")  # PostgreSQL takes none
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -184,16 +184,17 @@ def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool 
     """Do something with the database in DATABASE_URL; nothing else needs to be set for that."""
     from bridge.settings import Settings
     from bridge.settings.environment import environment
+    from bridge.store.dialects.database import checked, is_postgresql
     from bridge.store.dialects.sqlite import database_file
-    from bridge.store.engine import Store, database_url
+    from bridge.store.engine import Store
 
     logs.set_up("WARNING", "console")
     url = environment().get("DATABASE_URL") or str(Settings.model_fields["database_url"].default)
     try:
-        path = database_file(database_url(url))
+        path = database_file(checked(url))
     except ValueError as error:
         raise SettingsTrouble((f"DATABASE_URL {error}",)) from None
-    if not may_create and (path is None or not path.exists()):
+    if not may_create and not is_postgresql(url) and (path is None or not path.exists()):
         what = f"there is none at {path or url}"
         raise StoreTrouble("Opening the database", what, cure="Run: bridge db upgrade")
 

@@ -27,8 +27,8 @@ from bridge.preferences import (
 )
 from bridge.proxies import proxy_address
 from bridge.settings.types import Operators, Pace, Positive, choice, listed
+from bridge.store.dialects.database import checked, is_postgresql
 from bridge.store.dialects.sqlite import database_file
-from bridge.store.engine import database_url
 from bridge.texts import catalogues
 
 _WORDS: dict[str, type[StrEnum]] = {
@@ -318,7 +318,7 @@ class Settings(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _database(cls, url: str) -> str:
-        if database_file(database_url(url)) is None:
+        if database_file(checked(url)) is None and not is_postgresql(url):
             raise ValueError("keeps nothing; name a file, e.g. sqlite+aiosqlite:///bridge.db")
         return url
 

@@ -36,7 +36,7 @@ async def close(tx: AsyncConnection, key: ChatKey, why: str, since: float) -> No
     """Nothing can be written there since then (Unix seconds)."""
     values = {"why": why, "since": since}
     here = {"chat_id": key.chat_id, "thread_id": key.thread_id}
-    await tx.execute(insert_or_update(unwritable_chats, here | values, values))
+    await tx.execute(insert_or_update(tx, unwritable_chats, here | values, values))
 
 
 async def reopen(tx: AsyncConnection, key: ChatKey) -> None:
@@ -54,7 +54,7 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
     Returns the chats in which something is open. Messages have other ids there: what is not
     answered yet is answered by new posts.
     """
-    await tx.execute(insert_or_ignore(chat_migrations, {"old_id": old, "new_id": new}))
+    await tx.execute(insert_or_ignore(tx, chat_migrations, {"old_id": old, "new_id": new}))
     await _make_room(tx, old, new)
     await _move_chats(tx, old, new)
     await _let_decide(tx, old, new)
@@ -74,7 +74,7 @@ async def _move_quotas(tx: AsyncConnection, old: int, new: int) -> None:
     """A group keeps what it may use, and what it has used in turns that were deleted."""
     own = (quotas.c.scope != Scope.ALL, quotas.c.subject == str(old))
     for row in (await tx.execute(select(quotas).where(*own))).all():
-        await tx.execute(insert_or_ignore(quotas, row._asdict() | {"subject": str(new)}))
+        await tx.execute(insert_or_ignore(tx, quotas, row._asdict() | {"subject": str(new)}))
     await tx.execute(delete(quotas).where(*own))
     # In the group's own name its administrators asked.
     await tx.execute(update(turns).where(turns.c.sender_id == old).values(sender_id=new))
@@ -118,7 +118,7 @@ async def _keep_older(tx: AsyncConnection, table: Table, old: int, new: int) -> 
     for row in (await tx.execute(select(table).where(table.c.chat_id == old))).all():
         values = row._asdict() | {"chat_id": new}
         later = table.c.created_at > row.created_at
-        await tx.execute(insert_or_update(table, values, values, where=later))
+        await tx.execute(insert_or_update(tx, table, values, values, where=later))
 
 
 async def _make_room(tx: AsyncConnection, old: int, new: int) -> None:
@@ -192,5 +192,5 @@ async def _rekey(tx: AsyncConnection, table: Table, old: int, new: int) -> None:
     """Rows that are there already for the new chat are newer, and stay."""
     for row in (await tx.execute(select(table).where(table.c.chat_id == old))).all():
         values = row._asdict() | {"chat_id": new}
-        await tx.execute(insert_or_ignore(table, values))
+        await tx.execute(insert_or_ignore(tx, table, values))
     await tx.execute(delete(table).where(table.c.chat_id == old))

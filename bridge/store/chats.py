@@ -20,6 +20,7 @@ async def ensure_chat(tx: AsyncConnection, key: ChatKey) -> None:
     """Make sure that the chat is known; its Coze `user_id` is made up once."""
     await tx.execute(
         insert_or_ignore(
+            tx,
             chats,
             {
                 "chat_id": key.chat_id,
@@ -44,6 +45,7 @@ async def chat(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> CozeIde
 async def _meet_member(tx: AsyncConnection, key: ChatKey, member_id: int) -> None:
     await tx.execute(
         insert_or_ignore(
+            tx,
             members,
             {
                 "chat_id": key.chat_id,
@@ -145,4 +147,4 @@ async def fact(tx: AsyncConnection, name: str) -> str | None:
 
 async def remember(tx: AsyncConnection, name: str, value: str) -> None:
     """Remember a small thing across starts."""
-    await tx.execute(insert_or_update(facts, {"name": name, "value": value}, {"value": value}))
+    await tx.execute(insert_or_update(tx, facts, {"name": name, "value": value}, {"value": value}))

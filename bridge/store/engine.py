@@ -5,23 +5,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import structlog
-from sqlalchemy import make_url
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import (
-    ArgumentError,
-    DataError,
-    IntegrityError,
-    InterfaceError,
-    ProgrammingError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import StoreTrouble, Unstorable
-from bridge.store.dialects.sqlite import SqliteConnections, sqlite_engine
+from bridge.store.dialects.database import Database, checked, is_postgresql
+from bridge.store.dialects.postgresql import PostgresqlDatabase
+from bridge.store.dialects.sqlite import SqliteDatabase
 
 log = structlog.get_logger(__name__)
-_OF_THE_DATA = (DataError, IntegrityError, InterfaceError, ProgrammingError)
 Change = Callable[[AsyncConnection], Awaitable[object]]
 """Changes something within a transaction."""
 SOON_SECONDS = 1.0
@@ -30,10 +22,11 @@ SOON_SECONDS = 1.0
 class Store:
     """The database behind two doors: `reading` and `writing`, each a short transaction."""
 
-    def __init__(self, url: str) -> None:
-        self.url = database_url(url)
-        self._connections = SqliteConnections()
-        self.engine = sqlite_engine(self.url, self._connections)
+    def __init__(self, address: str) -> None:
+        """Raises ValueError for no address of a database, and StoreTrouble."""
+        self.address = checked(address)
+        self._database = opened(self.address)
+        self.engine = self._database.engine
         # SQLite lets one writer in and the others sleep and try again; our own wait here in
         # line instead. Other processes are still kept apart by SQLite itself.
         self._line = asyncio.Lock()
@@ -60,12 +53,18 @@ class Store:
             ):
                 yield connection
         except SQLAlchemyError as error:
-            trouble = _trouble("Writing to the database", error)
-            if not isinstance(trouble, Unstorable):
-                self.fault, self.fault_at = trouble, asyncio.get_running_loop().time()
+            trouble = self._database.trouble("Writing to the database", error)
+            self._note(trouble)
             raise trouble from error
+        except StoreTrouble as trouble:
+            self._note(trouble)
+            raise
         else:
             self.fault = None
+
+    def _note(self, trouble: StoreTrouble) -> None:
+        if not isinstance(trouble, Unstorable):
+            self.fault, self.fault_at = trouble, asyncio.get_running_loop().time()
 
     @asynccontextmanager
     async def reading(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -77,7 +76,7 @@ class Store:
             async with self.engine.connect() as connection, self._in_thread(connection, long):
                 yield connection
         except SQLAlchemyError as error:
-            raise _trouble("Reading the database", error) from error
+            raise self._database.trouble("Reading the database", error) from error
 
     def soon(self, change: Change) -> None:
         """Make a change with the next transaction, within a moment.
@@ -124,20 +123,16 @@ class Store:
         if not long:
             yield
             return
-        async with self._connections.in_thread(connection):
+        async with self._database.in_thread(connection):
             yield
 
     async def wipe_log(self) -> None:
-        """Put the write-ahead log into the database and empty it: it holds what was deleted.
-
-        SQLite itself waits for who is reading just then; at worst the next time does it. Raises
-        StoreTrouble.
-        """
+        """Let nothing that was deleted stay in files beside the tables. Raises StoreTrouble."""
         try:
-            async with self._line, self.engine.connect() as connection:
-                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            async with self._line:
+                await self._database.wipe_log()
         except SQLAlchemyError as error:
-            raise _trouble("Emptying the database's log", error) from error
+            raise self._database.trouble("Emptying the database's log", error) from error
 
     async def close(self) -> None:
         """Make the changes that wait, and close every connection."""
@@ -146,25 +141,9 @@ class Store:
             await asyncio.gather(self._flushing, return_exceptions=True)
             self._flushing = None
             await self._write_soon()
-        await self.engine.dispose()
-        await self._connections.close()
+        await self._database.close()
 
 
-def database_url(text: str) -> URL:
-    """Return the database's URL. Raises ValueError, worded for the operator and without a password."""
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise ValueError("is not a database URL, e.g. sqlite+aiosqlite:///bridge.db") from None
-    if url.drivername == "sqlite":
-        url = url.set(drivername="sqlite+aiosqlite")
-    if url.drivername != "sqlite+aiosqlite":
-        raise ValueError("must begin with sqlite+aiosqlite:///")
-    return url
-
-
-def _trouble(doing: str, error: SQLAlchemyError) -> StoreTrouble:
-    """Name the cause without the statement's parameters: they hold people's words."""
-    cause = getattr(error, "orig", None)
-    kind = Unstorable if isinstance(error, _OF_THE_DATA) else StoreTrouble
-    return kind(doing, str(cause) if cause else type(error).__name__)
+def opened(address: str) -> Database:
+    """Return the database at a checked address. Raises StoreTrouble."""
+    return PostgresqlDatabase(address) if is_postgresql(address) else SqliteDatabase(address)

@@ -107,7 +107,7 @@ async def add_up(
     table = column.table
     values = {column.name: id_, "day": day, "messages": messages, "tokens": tokens}
     more = {"messages": table.c.messages + messages, "tokens": table.c.tokens + tokens}
-    await tx.execute(insert_or_update(table, values, more, key=[column.name, "day"]))
+    await tx.execute(insert_or_update(tx, table, values, more, key=[column.name, "day"]))
 
 
 async def retire(tx: AsyncConnection, days: float) -> int:

@@ -15,7 +15,7 @@ async def keep(tx: AsyncConnection, chat_id: int, seconds: float) -> None:
     """Remember that a chat wants silence from now on."""
     until = time.time() + seconds
     values = {"chat_id": chat_id, "until": until}
-    await tx.execute(insert_or_update(flood_waits, values, {"until": until}))
+    await tx.execute(insert_or_update(tx, flood_waits, values, {"until": until}))
 
 
 async def left(tx: AsyncConnection) -> Mapping[int, float]:

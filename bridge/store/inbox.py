@@ -74,7 +74,7 @@ async def put(
 
 async def _insert(tx: AsyncConnection, rows: Sequence[Mapping[str, object]]) -> set[int]:
     """Insert those whose numbers are free, and return these."""
-    entry = insert_or_ignore(inbox, rows).returning(inbox.c.update_id)
+    entry = insert_or_ignore(tx, inbox, rows).returning(inbox.c.update_id)
     return {*(await tx.execute(entry)).scalars()}
 
 

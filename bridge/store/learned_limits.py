@@ -16,7 +16,7 @@ async def keep(tx: AsyncConnection, limits: Mapping[str, LearnedLimit]) -> None:
     for name, one in limits.items():
         near = one.near if isfinite(one.near) else None
         values = {"rate": one.rate, "burst": one.burst, "near": near}
-        await tx.execute(insert_or_update(learned_limits, values | {"name": name}, values))
+        await tx.execute(insert_or_update(tx, learned_limits, values | {"name": name}, values))
 
 
 async def known(tx: AsyncConnection) -> Mapping[str, LearnedLimit]:

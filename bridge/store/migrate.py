@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, func, inspect, select, text
 
 from bridge.errors import StoreTrouble
 from bridge.store.dialects.sqlite import database_file
 from bridge.store.engine import Store
+
+UPGRADE_LOCK = 0x627269646765
+"""Key of PostgreSQL's advisory lock: one process at a time migrates."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,11 @@ async def backup(store: Store, target: Path) -> None:
 
     Raises StoreTrouble when it is not a file, or `target` exists or cannot be written.
     """
-    source = database_file(store.url)
+    source = database_file(store.address)
     doing = "Backing up the database"
     if source is None:
-        raise StoreTrouble(doing, "it is not a file", cure="Name a file in DATABASE_URL.")
+        cure = "Copy it with PostgreSQL's own tool: pg_dump -Fc"
+        raise StoreTrouble(doing, "it is not a file", cure=cure)
     try:
         await asyncio.to_thread(_copy, source, target)
     except FileExistsError as error:
@@ -112,6 +116,8 @@ def _current(connection: Connection) -> str | None:
 def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver begins for changes of rows only
+    else:
+        connection.execute(select(func.pg_advisory_xact_lock(UPGRADE_LOCK)))
     current, known = _current(connection), known_revisions()
     if current is not None and current not in known:
         raise StoreTrouble(

@@ -53,7 +53,7 @@ async def add(tx: AsyncConnection, one: Orphan) -> None:
         "heard_at": one.heard_at,
         "before_id": None,
     }
-    await tx.execute(insert_or_update(orphans, values, changes))
+    await tx.execute(insert_or_update(tx, orphans, values, changes))
 
 
 async def replaced(tx: AsyncConnection, cause: str, message_id: int) -> bool:

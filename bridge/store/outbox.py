@@ -66,7 +66,7 @@ async def put(tx: AsyncConnection, notice: Notice) -> bool:
         "due": True,
         "created_at": time.time(),
     }
-    return (await tx.execute(insert_or_ignore(outbox, values))).rowcount == 1
+    return (await tx.execute(insert_or_ignore(tx, outbox, values))).rowcount == 1
 
 
 async def notices(tx: AsyncConnection) -> Sequence[Notice]:
@@ -106,13 +106,13 @@ async def sending(
     """
     now = time.time()
     values = {"cause": cause, "chat_id": chat_id, "created_at": now}
-    if (await tx.execute(insert_or_ignore(outbox, values))).rowcount == 1:
+    if (await tx.execute(insert_or_ignore(tx, outbox, values))).rowcount == 1:
         return None
     earlier = await of(tx, cause)
     if earlier is not None and earlier.message_id is None and not anew:
         return earlier
     changes = {"message_id": None, "created_at": now}
-    await tx.execute(insert_or_update(outbox, values, changes, key=["cause"]))
+    await tx.execute(insert_or_update(tx, outbox, values, changes, key=["cause"]))
     return None
 
 
@@ -125,7 +125,7 @@ async def sent(tx: AsyncConnection, cause: str, message_id: int) -> None:
 async def note(tx: AsyncConnection, cause: str, chat_id: int, message_id: int) -> None:
     """Write down a message that stands there, and was not begun here."""
     values = {"cause": cause, "chat_id": chat_id, "created_at": time.time()}
-    await tx.execute(insert_or_ignore(outbox, values | {"message_id": message_id}))
+    await tx.execute(insert_or_ignore(tx, outbox, values | {"message_id": message_id}))
 
 
 async def not_sent(tx: AsyncConnection, cause: str) -> None:

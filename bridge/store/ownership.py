@@ -5,20 +5,22 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 from filelock import FileLock, Timeout
-from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import StoreTrouble
 from bridge.store import chats
+from bridge.store.dialects.database import is_postgresql
+from bridge.store.dialects.session_lock import SessionLock
 from bridge.store.dialects.sqlite import database_file
+from bridge.store.engine import Store
 
 log = structlog.get_logger(__name__)
 _BOT = "bot"
@@ -26,20 +28,47 @@ _BOT = "bot"
 _PROCESS = "process"
 """The fact that says who works with it."""
 _DOING = "Opening the database"
+PROCESS_LOCK = 0x6272696467
+"""Key of PostgreSQL's advisory lock: one process at a time works with the database."""
 DYING_SECONDS = 3.0
 """How long one that was killed a moment ago may take to be gone."""
 
 
-@contextmanager
-def alone(url: URL) -> Iterator[None]:
+@asynccontextmanager
+async def alone(store: Store) -> AsyncIterator[None]:
     """Be the only process that works with the database. Raises StoreTrouble when another does.
 
-    The system gives the lock back when a process ends, however it ends.
+    The system, or the server, gives the lock back when a process ends, however it ends.
     """
-    path = database_file(url)
-    if path is None:
+    path = database_file(store.address)
+    if path is not None:
+        with _file_locked(path):
+            yield
+    elif is_postgresql(store.address):
+        lock = SessionLock(store.address, PROCESS_LOCK)
+        if not await lock.taken_within(DYING_SECONDS):
+            raise await _refused(store)
+        async with lock.kept():
+            yield
+    else:
         yield
-        return
+
+
+async def _refused(store: Store) -> StoreTrouble:
+    """Return why the server's database is not ours."""
+    try:
+        async with store.reading() as tx:
+            who = _known(await chats.fact(tx, _PROCESS))
+    except StoreTrouble:  # such as one without tables yet
+        who = ""
+    what = f"another bridge works with that database{who}"
+    cure = "Stop that one, or give this one a DATABASE_URL of its own."
+    return StoreTrouble(_DOING, what, cure=cure)
+
+
+@contextmanager
+def _file_locked(path: Path) -> Iterator[None]:
+    """Hold the lock beside a file. Raises StoreTrouble when another process does."""
     path = path.resolve()  # by whatever name it is opened
     lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=DYING_SECONDS, mode=0o600)
     try:
@@ -62,10 +91,18 @@ def _who(path: Path) -> str:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
             row = base.execute("SELECT value FROM facts WHERE name = ?", (_PROCESS,)).fetchone()
-        known = json.loads(row[0])
+        return _known(row[0] if row else None)
+    except sqlite3.Error:
+        return ""
+
+
+def _known(fact: str | None) -> str:
+    """Return what a process wrote down of itself, in words."""
+    try:
+        known = json.loads(fact or "")
         since = datetime.fromtimestamp(known["since"], UTC)
         return f" (process {known['pid']} on {known['host']}, since {since:%Y-%m-%d %H:%M} UTC)"
-    except (sqlite3.Error, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return ""
 
 
@@ -114,9 +151,9 @@ class OpenedFile:
         return None
 
 
-def opened(url: URL) -> OpenedFile | None:
-    """Return the file of an open database; None for one in memory."""
-    path = database_file(url)
+def opened(address: str) -> OpenedFile | None:
+    """Return the file of an open database; None for one that is no file."""
+    path = database_file(address)
     if path is None:
         return None
     there = path.absolute().stat()

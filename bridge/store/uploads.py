@@ -23,7 +23,7 @@ async def at_coze(tx: AsyncConnection, place: str, keys: Sequence[str]) -> Mappi
 async def uploaded(tx: AsyncConnection, place: str, key: str, file_id: str) -> None:
     """Remember an upload to Coze."""
     values = {"file_id": file_id, "since": time.time()}
-    await tx.execute(insert_or_update(uploads, {"place": place, "key": key, **values}, values))
+    await tx.execute(insert_or_update(tx, uploads, {"place": place, "key": key, **values}, values))
 
 
 async def forget(tx: AsyncConnection, place: str, keys: Collection[str]) -> None:
@@ -45,7 +45,7 @@ async def sent(
     values = {"kind": kind, "file_id": file_id, "since": time.time()}
     for key in keys:
         row = {"bot_id": bot_id, "key": key, **values}
-        await tx.execute(insert_or_update(sent_files, row, values))
+        await tx.execute(insert_or_update(tx, sent_files, row, values))
 
 
 async def not_there(tx: AsyncConnection, bot_id: int, keys: Collection[str]) -> None:

@@ -11,7 +11,12 @@ from fast import FastLoop
 from worlds import BOT_TOKEN, COZE_TOKEN, World, a_world, made
 
 SPEED = 10.0
-IN_SECONDS_OF_THE_WALL = ("test_crashes.py", "test_dashboard_page.py", "test_sandbox_page.py")
+IN_SECONDS_OF_THE_WALL = (
+    "test_crashes.py",
+    "test_dashboard_page.py",
+    "test_on_postgresql.py",
+    "test_sandbox_page.py",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,13 @@
 """Groups that become supergroups: nothing is lost, and nothing stands in the way of the move."""
 
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from bridge.model import AgentAccount, ChatKey, Message, Sender
 from bridge.preferences import Answers, Preferences
 from bridge.relay.prompt import prompt_of
-from bridge.store import chat_state, chats, migrate
+from bridge.store import chat_state, chats
 from bridge.store.engine import Store
 from bridge.store.operators import access
 from bridge.store.operators.access import Access
@@ -19,14 +17,6 @@ from bridge.telegram.api.unwritable import REFUSED_SECONDS, UnwritableChats
 OLD, NEW = ChatKey(-5), ChatKey(-1005)
 ANN, BO = Sender(5, "Ann", "en"), Sender(6, "Bo", "en")
 HOME = AgentAccount("agent", "https://api.coze.com", "")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(f"sqlite+aiosqlite:///{tmp_path}/test.db")
-    await migrate.upgrade(made)
-    yield made
-    await made.close()
 
 
 def message(key: ChatKey, number: int, text: str, sender: Sender = ANN) -> Message:

@@ -1,28 +1,18 @@
 """What operators rely on in the store: quotas that nobody gets around, and a whole forgetting."""
 
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from bridge.model import AgentAccount, ChatKey, Message, Outcome, ReplyState, Sender, State
-from bridge.store import chat_state, chats, erasure, migrate
+from bridge.store import chat_state, chats, erasure
 from bridge.store.engine import Store
 from bridge.store.operators import access, audit, broadcasts, people, quotas
 from bridge.store.operators.access import Access
 from bridge.store.operators.quotas import Period, Quota, Scope, Unit, Used
 from bridge.store.tables import turns as turns_table
 from bridge.store.turns import lifecycle, queue
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(f"sqlite+aiosqlite:///{tmp_path}/a.db")
-    await migrate.upgrade(made)
-    yield made
-    await made.close()
 
 
 async def asked(store: Store, chat: int, person: int = 7, *, run_may_continue: bool = False) -> int:

@@ -2,28 +2,18 @@
 
 import random
 import time
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from bridge.model import ChatKey, Message, Outcome, ReplyState, Sender, State
-from bridge.store import erasure, migrate
+from bridge.store import erasure
 from bridge.store.engine import Store
 from bridge.store.operators import quotas
 from bridge.store.operators.quotas import Period, Quota, Scope, Unit, counting
 from bridge.store.turns import lifecycle, queue
 from bridge.telegram.access.limits import UserRateLimit
 from bridge.telegram.commands.operators.quota import parsed
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(f"sqlite+aiosqlite:///{tmp_path}/a.db")
-    await migrate.upgrade(made)
-    yield made
-    await made.close()
 
 
 async def one_turn(store: Store, chance: random.Random, person: int, chat: int) -> tuple[int, int]:

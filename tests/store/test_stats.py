@@ -1,24 +1,12 @@
 """Numbers for operators: how long people waited, hour by hour."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 from sqlalchemy import insert
 
 from bridge.model import ChatKey
-from bridge.store import chats, migrate
+from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.store.operators import stats
 from bridge.store.tables import turns
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    made = Store(f"sqlite+aiosqlite:///{tmp_path}/bridge.db")
-    await migrate.upgrade(made)
-    yield made
-    await made.close()
 
 
 async def came(

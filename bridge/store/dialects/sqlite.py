@@ -12,13 +12,13 @@ from typing import Any
 
 import aiosqlite
 import structlog
-from sqlalchemy import event
-from sqlalchemy.engine import URL
+from sqlalchemy import event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bridge.errors import StoreTrouble
+from bridge.errors import StoreTrouble, Unstorable
 
 log = structlog.get_logger(__name__)
 BUSY_MILLISECONDS = 5000
@@ -34,15 +34,43 @@ _PRAGMAS = (
 _PAUSES = (0.01, 0.03, 0.1, 0.3)
 """Seconds; it happens once in a database's life."""
 LAST_STATEMENT_SECONDS = 5.0
+_OF_THE_DATA = (DataError, IntegrityError, InterfaceError, ProgrammingError)
 
 
-class SqliteConnections:
-    """All connections of the driver, also those that the pool has lost sight of."""
+class SqliteDatabase:
+    """A database in a file of this machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str) -> None:
+        """Raises StoreTrouble if the file cannot be opened."""
+        path = database_file(address)
+        if path is not None:
+            _make_private(path)
         self._all: list[_Connection] = []
+        """All connections of the driver, also those that the pool has lost sight of."""
+        # Our two doors end every transaction themselves; a second rollback is a wasted round trip.
+        self.engine = create_async_engine(
+            address,
+            pool_reset_on_return=None,
+            hide_parameters=True,
+            connect_args={"async_creator_fn": self._connect},
+        )
+        event.listen(self.engine.sync_engine, "connect", _prepare)
 
-    def connect(self, *where: Any, **how: Any) -> aiosqlite.Connection:
+    def trouble(self, doing: str, error: Exception) -> StoreTrouble:
+        """Return what an error means; the statement's parameters hold people's words."""
+        cause = getattr(error, "orig", None)
+        kind = Unstorable if isinstance(error, _OF_THE_DATA) else StoreTrouble
+        return kind(doing, str(cause) if cause else type(error).__name__)
+
+    async def wipe_log(self) -> None:
+        """Put the write-ahead log into the database and empty it: it holds what was deleted.
+
+        SQLite itself waits for who is reading just then; at worst the next time does it.
+        """
+        async with self.engine.connect() as connection:
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _connect(self, *where: Any, **how: Any) -> aiosqlite.Connection:
         """Return the driver's own connecting, with its thread noted before that begins."""
         self._forget_ended()
         ours = {"check_same_thread": False, "factory": _Sqlite}
@@ -62,12 +90,13 @@ class SqliteConnections:
             one.long = False
 
     async def close(self) -> None:
-        """Wait for the driver's threads, and close what they leave.
+        """Close every connection: wait for the driver's threads, and close what they leave.
 
         One that was cancelled in the middle of a statement still has to end it, and to say so to
         the running loop. Where even its end was cancelled, the pool has given it up as it was: with
         its transaction open, which would lock the database for the next who opens it.
         """
+        await self.engine.dispose()
         for one in [one for one in self._all if one.alive]:
             if one.driver._running:  # else it is about to end: another wish would never be heard
                 one.driver.stop()
@@ -163,25 +192,11 @@ class _Connection:
             self._opened.close()
 
 
-def database_file(url: URL) -> Path | None:
-    """Return the file of a SQLite database; None for one in memory."""
-    return Path(url.database) if url.database and url.database != ":memory:" else None
-
-
-def sqlite_engine(url: URL, connections: SqliteConnections) -> AsyncEngine:
-    """Return the engine of a SQLite database. Raises StoreTrouble if its file cannot be opened."""
-    path = database_file(url)
-    if path is not None:
-        _make_private(path)
-    # Our two doors end every transaction themselves; a second rollback is a wasted round trip.
-    engine = create_async_engine(
-        url,
-        pool_reset_on_return=None,
-        hide_parameters=True,
-        connect_args={"async_creator_fn": connections.connect},
-    )
-    event.listen(engine.sync_engine, "connect", _prepare)
-    return engine
+def database_file(address: str) -> Path | None:
+    """Return the file of a SQLite database; None for one in memory, and for any other."""
+    url = make_url(address) if address.startswith("sqlite") else None
+    named = url is not None and url.database and url.database != ":memory:"
+    return Path(url.database) if url is not None and named and url.database else None
 
 
 def _make_private(path: Path) -> None:

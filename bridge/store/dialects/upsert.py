@@ -1,20 +1,22 @@
-"""Insert a row, or keep or change the one that is there: the one place that knows the dialect."""
+"""Insert a row, or keep or change the one that is there, in the words of either database."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table
-from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy import ColumnElement, Insert, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
-def insert_or_ignore(table: Table, values: Values) -> Insert:
+def insert_or_ignore(tx: AsyncConnection, table: Table, values: Values) -> Insert:
     """Return the statement that inserts what is not there yet; its row count says how much was not."""
-    return insert(table).values(values).on_conflict_do_nothing()
+    return _insert(tx, table).values(values).on_conflict_do_nothing()
 
 
 def insert_or_update(
+    tx: AsyncConnection,
     table: Table,
     values: Mapping[str, Any],
     changes: Mapping[str, Any],
@@ -29,7 +31,13 @@ def insert_or_update(
     """
     unique = key or [column.name for column in table.primary_key]
     return (
-        insert(table)
+        _insert(tx, table)
         .values(values)
         .on_conflict_do_update(index_elements=unique, set_=dict(changes), where=where)
     )
+
+
+def _insert(tx: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    if tx.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)

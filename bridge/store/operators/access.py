@@ -37,7 +37,7 @@ async def who_ask(tx: AsyncConnection) -> Mapping[int, str]:
 async def ask(tx: AsyncConnection, chat_id: int, name: str) -> bool:
     """Write down that a chat asks; False when it has before."""
     values = {"chat_id": chat_id, "state": Access.ASKED, "name": name, "since": time.time()}
-    done = await tx.execute(insert_or_ignore(access, values))
+    done = await tx.execute(insert_or_ignore(tx, access, values))
     return done.rowcount == 1
 
 
@@ -59,7 +59,7 @@ async def decide(tx: AsyncConnection, chat_id: int, state: Access, name: str, by
     """Write down what an operator decides; the chat's name is kept from its asking, if it did."""
     values = {"state": state, "decided_by": by, "since": time.time()}
     row = {"chat_id": chat_id, "name": name, **values}
-    await tx.execute(insert_or_update(access, row, values))
+    await tx.execute(insert_or_update(tx, access, row, values))
 
 
 async def name_of(tx: AsyncConnection, chat_id: int) -> str:
@@ -92,4 +92,4 @@ async def remove_operator(tx: AsyncConnection, person_id: int, name: str) -> Non
 
 async def _set_operator(tx: AsyncConnection, person_id: int, name: str, *, removed: bool) -> None:
     values = {"removed": removed, "since": time.time(), "name": name}
-    await tx.execute(insert_or_update(operators, {"person_id": person_id, **values}, values))
+    await tx.execute(insert_or_update(tx, operators, {"person_id": person_id, **values}, values))

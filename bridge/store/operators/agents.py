@@ -48,7 +48,7 @@ async def counting(tx: AsyncConnection, chosen: str | None, from_settings: str) 
 async def add(tx: AsyncConnection, agent_id: str, name: str) -> None:
     """Offer an agent, or call it by another name."""
     values = {"agent_id": agent_id, "name": name, "since": time.time()}
-    await tx.execute(insert_or_update(agents, values, {"name": name}))
+    await tx.execute(insert_or_update(tx, agents, values, {"name": name}))
 
 
 async def remove(tx: AsyncConnection, agent_id: str) -> bool:

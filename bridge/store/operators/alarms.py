@@ -24,7 +24,7 @@ class Alarm:
 async def begin(tx: AsyncConnection, kind: str, what: str) -> bool:
     """It goes wrong now; False when that is known."""
     values = {"kind": kind, "what": what, "since": time.time()}
-    done = await tx.execute(insert_or_ignore(alarms, values))
+    done = await tx.execute(insert_or_ignore(tx, alarms, values))
     return done.rowcount == 1
 
 

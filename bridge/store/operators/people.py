@@ -48,7 +48,7 @@ async def seen(tx: AsyncConnection, person: Sender, username: str) -> None:
         "last_seen": now,
     }
     row = {"person_id": person.id, "first_seen": now, **values}
-    await tx.execute(insert_or_update(people, row, values))
+    await tx.execute(insert_or_update(tx, people, row, values))
 
 
 async def language_of(tx: AsyncConnection, person_id: int) -> str:
@@ -130,7 +130,7 @@ async def groups(tx: AsyncConnection) -> Sequence[Group]:
         select(chats.c.chat_id, chats.c.title, access.c.state, access.c.name, last.label("last"))
         .outerjoin(access, access.c.chat_id == chats.c.chat_id)
         .where(chats.c.chat_id < 0, chats.c.thread_id == 0)
-        .order_by(last.desc())
+        .order_by(last.desc().nulls_last())
     )
     return [
         Group(

@@ -108,7 +108,7 @@ async def rules(tx: AsyncConnection, name: str) -> tuple[str, Sequence[Quota]]:
 async def allow(tx: AsyncConnection, quota: Quota) -> None:
     """Set an amount."""
     changes = {"amount": quota.amount}
-    await tx.execute(insert_or_update(quotas, asdict(quota), changes))
+    await tx.execute(insert_or_update(tx, quotas, asdict(quota), changes))
 
 
 async def lift(tx: AsyncConnection, quota: Quota) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import BigInteger, ColumnElement, case, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import State
@@ -88,7 +88,9 @@ async def between(tx: AsyncConnection, began: float, ended: float, count: int) -
     """Return the turns that came between two moments (Unix seconds), in so many buckets."""
     width = (ended - began) / count
     within = (turns.c.created_at >= began, turns.c.created_at < ended)
-    number = func.cast((turns.c.created_at - began) / width, turns.c.id.type)
+    place = (turns.c.created_at - began) / width
+    whole = cast(place, BigInteger)  # SQLite cuts what is behind the point off, PostgreSQL rounds
+    number = whole - case((whole > place, 1), else_=0)
     query = (
         select(
             number.label("number"),

@@ -29,7 +29,7 @@ async def offer(
         "texts": list(texts),
         "created_at": time.time(),
     }
-    await tx.execute(insert_or_update(suggestions, values, {"texts": list(texts)}))
+    await tx.execute(insert_or_update(tx, suggestions, values, {"texts": list(texts)}))
     return token
 
 

@@ -170,7 +170,8 @@ def whole_number(found: object) -> int:
 
 
 def storable(found: object) -> str:
-    """Text that can be stored and sent: without half characters. Raises TypeError for others."""
+    """Text that can be stored and sent: without half characters and zeros. Raises TypeError for others."""
     if not isinstance(found, str):
         raise TypeError("not a text")
-    return found.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    whole = found.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole.replace("\0", "")  # PostgreSQL takes none

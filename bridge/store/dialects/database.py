@@ -1,0 +1,56 @@
+"""A database as the store needs it, whichever it is."""
+
+import re
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bridge.errors import StoreTrouble
+
+_POSTGRESQL = re.compile(r"(?i)^postgres(?:ql)?(?:\+asyncpg)?://")
+
+
+class Database(Protocol):
+    """One database: how it is opened and closed, and what its errors mean."""
+
+    engine: AsyncEngine
+
+    def in_thread(self, connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
+        """Let a connection do what takes long where it keeps nobody waiting."""
+
+    def trouble(self, doing: str, error: Exception) -> StoreTrouble:
+        """Return what an error of the database means, without people's words."""
+
+    async def wipe_log(self) -> None:
+        """Let nothing that was deleted stay in files beside the tables. Raises SQLAlchemyError."""
+
+    async def close(self) -> None:
+        """Close every connection."""
+
+
+def is_postgresql(address: str) -> bool:
+    """Return whether that is the address of a PostgreSQL database."""
+    return _POSTGRESQL.match(address) is not None
+
+
+def postgresql_address(address: str) -> str:
+    """Return the address as libpq would take it."""
+    return _POSTGRESQL.sub("postgresql://", address)
+
+
+def checked(address: str) -> str:
+    """Return the address of a database. Raises ValueError, worded for the operator and without a password."""
+    if is_postgresql(address):
+        return postgresql_address(address)
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise ValueError(
+            "is not a database URL, e.g. sqlite+aiosqlite:///bridge.db or postgresql://user@host/bridge"
+        ) from None
+    if url.drivername not in ("sqlite", "sqlite+aiosqlite"):
+        raise ValueError("must begin with sqlite+aiosqlite:/// or postgresql://")
+    return url.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)

@@ -1,0 +1,99 @@
+"""Open PostgreSQL (14 or newer) with asyncpg, at any address that libpq takes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from bridge.errors import StoreTrouble, Unstorable
+
+if TYPE_CHECKING:
+    import asyncpg
+
+CURE = "Check DATABASE_URL, and the server: that it runs, takes connections and has disk space."
+CONNECT_SECONDS = 10.0
+STATEMENT_SECONDS = 60.0
+CLOSE_SECONDS = 5.0
+"""A link that was cut in silence would keep an ending process waiting."""
+_SERVER_SETTINGS = {
+    "application_name": "bridge",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+_NO_RIGHT = "42501"
+_OF_THE_DATA = ("22", "23", "42")
+"""Classes of SQLSTATE: what is wrong with the values, their uniqueness, or the statement."""
+
+
+async def connect(address: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open a connection outside of any pool. Raises StoreTrouble."""
+    doing = "Connecting to the database"
+    try:
+        import asyncpg  # only those install it who use it
+    except ModuleNotFoundError:
+        cure = "Install the bridge with its extra: pip install 'coze-telegram-bridge[postgres]'"
+        raise StoreTrouble(doing, "asyncpg is not installed", cure=cure) from None
+    try:
+        return await asyncpg.connect(
+            address,
+            timeout=CONNECT_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+            server_settings=_SERVER_SETTINGS,
+        )
+    except TimeoutError:
+        what = f"no answer within {CONNECT_SECONDS:.0f} s"
+        raise StoreTrouble(doing, what, cure=CURE) from None
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StoreTrouble(doing, _words(error), cure=CURE) from None
+
+
+class PostgresqlDatabase:
+    """A database on a server; the server looks after files, threads and logs."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self.engine = create_async_engine(
+            "postgresql+asyncpg://",
+            pool_size=8,
+            max_overflow=4,
+            pool_timeout=CONNECT_SECONDS,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"async_creator_fn": self._connect},
+        )
+
+    async def _connect(self, *_: Any, **__: Any) -> "asyncpg.Connection[asyncpg.Record]":
+        return await connect(self._address)
+
+    @asynccontextmanager
+    async def in_thread(self, connection: AsyncConnection) -> AsyncIterator[None]:
+        """Change nothing: whoever waits for the server keeps nobody waiting."""
+        yield
+
+    def trouble(self, doing: str, error: Exception) -> StoreTrouble:
+        """Return what an error means, by its SQLSTATE; PostgreSQL's details quote rows."""
+        cause = error.orig if isinstance(error, DBAPIError) else None
+        state = str(getattr(cause, "sqlstate", None) or "")
+        original = (cause.__cause__ or cause) if cause is not None else error
+        if state.startswith(_OF_THE_DATA) and state != _NO_RIGHT:
+            return Unstorable(doing, f"{type(original).__name__} ({state})")
+        return StoreTrouble(doing, _words(original), cure=CURE)
+
+    async def wipe_log(self) -> None:
+        """Do nothing: what was deleted leaves the server's log by the server's own rules."""
+
+    async def close(self) -> None:
+        """Close every connection, also those whose server does not answer any more."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.engine.dispose()
+        except TimeoutError:
+            await self.engine.dispose(close=False)
+
+
+def _words(error: BaseException) -> str:
+    """Return the first line of an error: details behind it quote rows."""
+    return str(error).partition("\n")[0] or type(error).__name__

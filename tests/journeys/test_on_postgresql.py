@@ -1,0 +1,93 @@
+"""The same bridge on PostgreSQL: what people see, and what a restart leaves."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import postgres
+import pytest
+from worlds import World, a_world, eventually
+
+from bridge.sandbox.coze import Pace, saying
+
+ANSWER = "So many words. " * 40
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """Both emulators, and a database on a server."""
+    async with a_world(tmp_path) as there:
+        there.variables["DATABASE_URL"] = await postgres.server().new_database()
+        yield there
+
+
+async def test_a_first_message_is_answered_by_an_edited_reply(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(0.05, 0.02)
+    world.coze.use(saying(ANSWER))
+    async with world.bridge():
+        world.telegram.send(ann, "hello")
+        post = await world.settled(ann, 1, timeout=30)
+    assert post.text == ANSWER.strip()
+    assert len(post.history) > 2
+    assert [one.question for one in world.coze.asked] == ["hello"]
+
+
+async def test_an_answer_is_finished_by_the_next_process(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(0.05, 0.05)
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(BRIDGE_GRACE_SECONDS="0"):
+        world.telegram.send(ann, "hello")
+        await world.telegram.until(lambda: bool(world.posts(ann)))
+    async with world.bridge():
+        await eventually(lambda: [one.text for one in world.posts(ann)] == [ANSWER.strip()], 30)
+    assert len(world.coze.asked) == 1
+
+
+async def test_many_people_and_a_group_at_once(world: World) -> None:
+    people = [world.telegram.add_person(f"P{number}") for number in range(10)]
+    group = world.telegram.add_group("Group", people, forum=True)
+    world.coze.use(saying("An answer."))
+    async with world.bridge():
+        for one in people:
+            world.telegram.send(one, "hello")
+        world.telegram.send(people[0], "@sandbox_bot and here?", chat=group)
+        for one in people:
+            assert (await world.settled(one, 1, timeout=30)).text == "An answer."
+        assert "An answer." in (await world.settled(group, 1, timeout=30)).text
+    assert len(world.coze.asked) == 11
+
+
+async def test_commands_and_operators(world: World) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    world.coze.use(saying("An answer."))
+    async with world.bridge(BRIDGE_OPERATORS=str(ann.id)):
+        for number, (who, text) in enumerate(
+            [(bo, "hello"), (bo, "/new"), (bo, "/settings"), (bo, "/privacy")], start=1
+        ):
+            world.telegram.send(who, text)
+            await world.settled(who, number, timeout=30)
+        for number, text in enumerate(
+            ["/status", "/stats", "/errors", "/users", f"/block {bo.id}", "/audit"], start=1
+        ):
+            world.telegram.send(ann, text)
+            await eventually(lambda it=number: len(world.posts(ann)) >= it, 30)
+        world.telegram.send(bo, "/forget")
+        await eventually(lambda: len(world.posts(bo)) >= 4, 30)
+
+
+async def test_lost_connections_cost_no_message(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(0.05, 0.05)
+    world.coze.use(saying(ANSWER))
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bridge'"
+    async with world.bridge():
+        world.telegram.send(ann, "hello")
+        await world.telegram.until(lambda: bool(world.posts(ann)))
+        await postgres.server().run(end)
+        world.telegram.send(ann, "more")
+        await postgres.server().run(end)
+        await eventually(lambda: len(world.posts(ann)) == 2, 60)
+        await world.settled(ann, 2, timeout=30)
+    assert [post.text for post in world.posts(ann)] == [ANSWER.strip()] * 2
+    assert [one.question for one in world.coze.asked] == ["hello", "more"]

@@ -1,0 +1,119 @@
+"""PostgreSQL: migrations, errors by what they mean, connections that go, one process at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import postgres
+import pytest
+
+from bridge.errors import StoreTrouble, Unstorable
+from bridge.store import chats, migrate, ownership
+from bridge.store.dialects.database import checked
+from bridge.store.engine import Store
+
+
+@pytest.fixture
+async def address() -> str:
+    """The address of a new database with the newest schema."""
+    return await postgres.server().new_database()
+
+
+@pytest.fixture
+async def store(address: str) -> AsyncIterator[Store]:
+    """The store on it."""
+    made = Store(address)
+    yield made
+    await made.close()
+
+
+async def test_all_migrations_make_the_tables_of_this_program() -> None:
+    store = Store(await postgres.server().new_database(migrated=False))
+    await migrate.upgrade(store)
+    found = await migrate.schema(store)
+    assert (found.ready, found.differences) == (True, 0)
+    await store.close()
+
+
+async def test_two_that_start_at_once_migrate_one_after_the_other() -> None:
+    address = await postgres.server().new_database(migrated=False)
+    one, two = Store(address), Store(address)
+    await asyncio.gather(migrate.upgrade(one), migrate.upgrade(two))
+    assert (await migrate.schema(two)).ready
+    await one.close()
+    await two.close()
+
+
+async def test_a_connection_that_is_ended_is_no_fault_of_the_data(store: Store) -> None:
+    with pytest.raises(StoreTrouble) as raised:
+        async with store.writing() as tx:
+            await chats.remember(tx, "a", "b")
+            pid = (await tx.exec_driver_sql("SELECT pg_backend_pid()")).scalar()
+            await postgres.server().run(f"SELECT pg_terminate_backend({pid})")
+            await chats.remember(tx, "a", "c")
+    assert not isinstance(raised.value, Unstorable)
+    assert store.fault is raised.value
+    async with store.writing() as tx:
+        assert await chats.fact(tx, "a") is None
+        await chats.remember(tx, "a", "d")
+    assert store.fault is None
+
+
+async def test_idle_connections_that_were_ended_are_replaced(store: Store) -> None:
+    async with store.writing() as tx:
+        await chats.remember(tx, "a", "b")
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bridge'"
+    await postgres.server().run(end)
+    async with store.writing() as tx:
+        assert await chats.fact(tx, "a") == "b"
+
+
+async def test_what_the_database_does_not_take_is_not_tried_again(store: Store) -> None:
+    with pytest.raises(Unstorable) as raised:
+        async with store.writing() as tx:
+            await chats.remember(tx, "a", "my secret\0words")
+    assert "secret" not in str(raised.value)
+    assert store.fault is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://bridge:p%40ss-word@127.0.0.1:1/bridge",
+        "postgresql+asyncpg://bridge:p%40ss-word@127.0.0.1:1/bridge",
+        "postgres://bridge:p%40ss-word@/bridge?host=/nowhere/at/all",
+        "postgresql://bridge:p%40ss-word@127.0.0.1:1,127.0.0.1:2/bridge?sslmode=disable",
+        "postgresql://bridge:p%40ss-word@127.0.0.1:port/bridge",
+    ],
+)
+async def test_a_server_that_cannot_be_reached_is_a_trouble_with_a_cure(address: str) -> None:
+    store = Store(checked(address))
+    for door in (store.writing, store.reading):
+        with pytest.raises(StoreTrouble) as raised:
+            async with door():
+                pass
+        assert not isinstance(raised.value, Unstorable)
+        assert "ss-word" not in str(raised.value)
+        assert "DATABASE_URL" in str(raised.value)
+    assert store.fault is not None
+    await store.close()
+
+
+async def test_a_second_process_is_refused_and_told_who_works_there(
+    address: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ownership, "DYING_SECONDS", 0.1)
+    second = Store(address)
+    async with ownership.alone(store):
+        async with store.writing() as tx:
+            await ownership.note_process(tx)
+        with pytest.raises(StoreTrouble, match=r"another bridge works .* \(process \d+ on "):
+            async with ownership.alone(second):
+                pass
+    async with ownership.alone(second):
+        pass
+    await second.close()
+
+
+async def test_a_backup_names_the_tool_that_makes_it(store: Store) -> None:
+    with pytest.raises(StoreTrouble, match="pg_dump"):
+        await migrate.backup(store, postgres.server().folder / "copy")
