@@ -20,6 +20,8 @@ from bridge.ops import logs
 from bridge.redaction import redacted
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from bridge.settings import Settings
     from bridge.store.engine import Store
 
@@ -178,6 +180,40 @@ def backup(
         typer.echo(f"Copied to {path}.")
 
     _with_store(work)
+
+
+@db.command()
+def copy(
+    source: Annotated[Path, typer.Argument(help="A file of SQLite, e.g. bridge.db.")],
+) -> None:
+    """Take a SQLite database over into the one of DATABASE_URL, which must be empty."""
+    from bridge.store.copy import copy as copied
+    from bridge.store.engine import Store
+
+    if not source.exists():
+        cure = "Name the file that DATABASE_URL named before."
+        raise StoreTrouble("Copying the database", f"there is none at {source}", cure=cure)
+
+    def progress(table: str, done: int, total: int) -> None:
+        typer.echo(f"{table}: {done} of {total}")
+
+    async def work(target: "Store") -> None:
+        old = Store(f"sqlite+aiosqlite:///{source.resolve()}")
+        try:
+            async with _alone(old), _alone(target):
+                rows = await copied(old, target, progress)
+        finally:
+            await old.close()
+        typer.echo(f"Copied {rows} rows.")
+
+    _with_store(work, may_create=True)
+
+
+def _alone(store: "Store") -> "AbstractAsyncContextManager[None]":
+    """Keep any bridge away from a database."""
+    from bridge.store.ownership import alone
+
+    return alone(store)
 
 
 def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool = False) -> None:

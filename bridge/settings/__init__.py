@@ -83,7 +83,11 @@ class Settings(BaseModel):
     )
     coze_proxy: str | None = Field(None, description="The same towards Coze.")
     database_url: str = Field(
-        "sqlite+aiosqlite:///bridge.db", description="Where chats and turns are kept."
+        "sqlite+aiosqlite:///bridge.db",
+        description=(
+            "Where chats and turns are kept: a file of SQLite, or PostgreSQL, such as "
+            "`postgresql://user@host/name`."
+        ),
     )
     bridge_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."

@@ -2,14 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import postgres
 import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+from worlds import put_database
 
 from bridge.errors import StoreTrouble, Unstorable
+from bridge.model import ChatKey, Message, Outcome, ReplyState, Sender, State
+from bridge.ops.cli import app
 from bridge.store import chats, migrate, ownership
+from bridge.store.copy import copy
 from bridge.store.dialects.database import checked
 from bridge.store.engine import Store
+from bridge.store.schema import metadata
+from bridge.store.turns import lifecycle, queue
 
 
 @pytest.fixture
@@ -117,3 +126,56 @@ async def test_a_second_process_is_refused_and_told_who_works_there(
 async def test_a_backup_names_the_tool_that_makes_it(store: Store) -> None:
     with pytest.raises(StoreTrouble, match="pg_dump"):
         await migrate.backup(store, postgres.server().folder / "copy")
+
+
+async def test_a_database_of_sqlite_is_taken_over_whole(address: str, tmp_path: Path) -> None:
+    await put_database(tmp_path / "old.db")
+    old, new = Store(f"sqlite+aiosqlite:///{tmp_path}/old.db"), Store(address)
+    here, ann = ChatKey(5), Sender(5, "Ann 👩‍👩‍👧", "en")
+    async with old.writing() as tx:
+        await chats.ensure_chat(tx, here)
+        await chats.remember(tx, "name", "value")
+        for number in range(1, 1201):
+            await queue.wait(tx, Message(here, number, ann, f"question {number}"))
+            turn = await lifecycle.claim(tx, here)
+            assert turn is not None
+            await lifecycle.settle(tx, turn.id, Outcome(State.ANSWERED, ReplyState(("Yes.",))))
+    seen: list[tuple[str, int, int]] = []
+    rows = await copy(old, new, lambda *one: seen.append(one))
+    assert rows >= 1202
+    assert [one for one in seen if one[0] == "turns"][-1] == ("turns", 1200, 1200)
+    async with old.reading() as one, new.reading() as other:
+        for table in metadata.sorted_tables:
+            query = select(table).order_by(*table.primary_key.columns)
+            theirs = [tuple(row) for row in (await one.execute(query)).all()]
+            assert [tuple(row) for row in (await other.execute(query)).all()] == theirs
+    async with new.writing() as tx:
+        await queue.wait(tx, Message(here, 1201, ann, "one more"))
+        turn = await lifecycle.claim(tx, here)
+        assert turn is not None
+        assert turn.id > 1200
+    with pytest.raises(StoreTrouble, match="the target holds rows"):
+        await copy(old, new, lambda *_: None)
+    await old.close()
+    await new.close()
+
+
+def test_the_command_that_takes_a_database_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ready() -> str:
+        await put_database(tmp_path / "old.db")
+        store = Store(f"sqlite+aiosqlite:///{tmp_path}/old.db")
+        async with store.writing() as tx:
+            await chats.remember(tx, "name", "value")
+        await store.close()
+        return await postgres.server().new_database(migrated=False)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", asyncio.run(ready()))
+    run = CliRunner().invoke
+    assert "facts: 1 of 1\nCopied " in run(app, ["db", "copy", "old.db"]).output
+    assert "holds rows" in str(run(app, ["db", "copy", "old.db"]).exception)
+    assert "there is none at" in str(run(app, ["db", "copy", "other.db"]).exception)
+    assert "up to date" in run(app, ["db", "check"]).output
+    assert "pg_dump" in str(run(app, ["db", "backup"]).exception)

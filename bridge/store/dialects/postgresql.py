@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import asyncpg
 
 CURE = "Check DATABASE_URL, and the server: that it runs, takes connections and has disk space."
+OLDEST = 14
+"""Major version of the server."""
 CONNECT_SECONDS = 10.0
 STATEMENT_SECONDS = 60.0
 CLOSE_SECONDS = 5.0
@@ -37,7 +39,7 @@ async def connect(address: str) -> "asyncpg.Connection[asyncpg.Record]":
         cure = "Install the bridge with its extra: pip install 'coze-telegram-bridge[postgres]'"
         raise StoreTrouble(doing, "asyncpg is not installed", cure=cure) from None
     try:
-        return await asyncpg.connect(
+        session = await asyncpg.connect(
             address,
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
@@ -48,6 +50,12 @@ async def connect(address: str) -> "asyncpg.Connection[asyncpg.Record]":
         raise StoreTrouble(doing, what, cure=CURE) from None
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StoreTrouble(doing, _words(error), cure=CURE) from None
+    version = session.get_server_version()
+    if version.major < OLDEST:
+        await session.close(timeout=CLOSE_SECONDS)
+        what = f"the server is PostgreSQL {version.major}"
+        raise StoreTrouble(doing, what, cure=f"Use PostgreSQL {OLDEST} or newer.")
+    return session
 
 
 class PostgresqlDatabase:

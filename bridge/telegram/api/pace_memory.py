@@ -7,7 +7,7 @@ import structlog
 
 from bridge.errors import StoreTrouble
 from bridge.model import LearnedLimit
-from bridge.store import flood_waits, learned_limits
+from bridge.store import pace
 from bridge.store.engine import Store
 from bridge.telegram.pace.budget import BudgetKind
 from bridge.telegram.pace.scheduler import Pacer
@@ -30,7 +30,7 @@ class PaceMemory:
         Raises StoreTrouble.
         """
         async with self._store.writing() as tx:
-            left, learned = await flood_waits.left(tx), await learned_limits.known(tx)
+            left, learned = await pace.waits_left(tx), await pace.known_limits(tx)
         for chat_id, wait in left.items():
             self._pacer.silenced(chat_id, wait)
         self._kept = dict(learned)
@@ -41,7 +41,7 @@ class PaceMemory:
         self._pacer.refused(chat_id, retry_after, kind)
         with suppress(StoreTrouble):  # then it only counts for this process
             async with self._store.writing() as tx:
-                await flood_waits.keep(tx, chat_id, retry_after)
+                await pace.keep_wait(tx, chat_id, retry_after)
 
     async def keep(self) -> None:
         """Write down what was learned, each minute and at the end."""
@@ -59,7 +59,7 @@ class PaceMemory:
             return
         try:
             async with self._store.writing() as tx:
-                await learned_limits.keep(tx, changed)
+                await pace.keep_limits(tx, changed)
         except StoreTrouble as trouble:
             log.warning("learned limits not kept", trouble=str(trouble))
         else:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from bridge.model import LearnedLimit
-from bridge.store import learned_limits, migrate
+from bridge.store import migrate, pace
 from bridge.store.engine import Store
 from bridge.telegram.api.pace_memory import PaceMemory
 from bridge.telegram.pace.budget import BudgetKind
@@ -28,7 +28,7 @@ async def test_learned_limits_and_silences_are_recalled(tmp_path: Path) -> None:
         assert second.silence(5) > 29
         assert not second.silence(6)
         async with store.reading() as tx:
-            kept = await learned_limits.known(tx)
+            kept = await pace.known_limits(tx)
         assert kept["all calls"] == LearnedLimit(OVERALL.rate, OVERALL.burst, float("inf"))
     finally:
         await store.close()
