@@ -1,5 +1,6 @@
 """The same bridge on PostgreSQL: what people see, and what a restart leaves."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -91,3 +92,26 @@ async def test_lost_connections_cost_no_message(world: World) -> None:
         await world.settled(ann, 2, timeout=30)
     assert [post.text for post in world.posts(ann)] == [ANSWER.strip()] * 2
     assert [one.question for one in world.coze.asked] == ["hello", "more"]
+
+
+async def test_a_restart_of_the_database_costs_no_message(tmp_path: Path) -> None:
+    server = postgres.Server()
+    try:
+        async with a_world(tmp_path) as world:
+            world.variables["DATABASE_URL"] = await server.new_database()
+            ann = world.telegram.add_person("Ann")
+            world.coze.use(saying(ANSWER))
+            async with world.bridge() as app:
+                world.telegram.send(ann, "hello")
+                await world.settled(ann, 1, timeout=30)
+                await asyncio.to_thread(server.pause)
+                world.telegram.send(ann, "more")
+                await eventually(lambda: app.store.fault is not None, 30)
+                assert app.health.faults
+                await asyncio.to_thread(server.go_on)
+                await world.settled(ann, 2, timeout=60)
+                assert app.store.fault is None
+        assert [post.text for post in world.posts(ann)] == [ANSWER.strip()] * 2
+        assert [one.question for one in world.coze.asked] == ["hello", "more"]
+    finally:
+        server.stop()

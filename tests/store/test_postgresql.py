@@ -92,6 +92,7 @@ async def test_what_the_database_does_not_take_is_not_tried_again(store: Store) 
         "postgres://bridge:p%40ss-word@/bridge?host=/nowhere/at/all",
         "postgresql://bridge:p%40ss-word@127.0.0.1:1,127.0.0.1:2/bridge?sslmode=disable",
         "postgresql://bridge:p%40ss-word@127.0.0.1:port/bridge",
+        "postgresql://bridge:12/ss-word@127.0.0.1:5432/bridge",
     ],
 )
 async def test_a_server_that_cannot_be_reached_is_a_trouble_with_a_cure(address: str) -> None:

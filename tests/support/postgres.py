@@ -65,6 +65,14 @@ class Server:
         await store.close()
         _migrated.append(True)
 
+    def pause(self) -> None:
+        """End it, so that nobody answers."""
+        self._own.stop()
+
+    def go_on(self) -> None:
+        """Start it again."""
+        self._own.start()
+
     def stop(self) -> None:
         """End it and delete its files."""
         self._own.cleanup()

@@ -49,7 +49,7 @@ def checked(address: str) -> str:
         url = make_url(address)
     except ArgumentError:
         raise ValueError(
-            "is not a database URL, e.g. sqlite+aiosqlite:///bridge.db or postgresql://user@host/bridge"
+            "is not a database URL, e.g. sqlite+aiosqlite:///bridge.db or postgresql://host/bridge"
         ) from None
     if url.drivername not in ("sqlite", "sqlite+aiosqlite"):
         raise ValueError("must begin with sqlite+aiosqlite:/// or postgresql://")

@@ -48,7 +48,11 @@ async def connect(address: str) -> "asyncpg.Connection[asyncpg.Record]":
     except TimeoutError:
         what = f"no answer within {CONNECT_SECONDS:.0f} s"
         raise StoreTrouble(doing, what, cure=CURE) from None
-    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except ValueError:  # it quotes the address, perhaps the password
+        what = "its address cannot be read"
+        cure = "In a password in DATABASE_URL, write other signs than letters and digits as %2F etc."
+        raise StoreTrouble(doing, what, cure=cure) from None
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StoreTrouble(doing, _words(error), cure=CURE) from None
     version = session.get_server_version()
     if version.major < OLDEST:
