@@ -127,7 +127,7 @@ class Asking:
         await self._carry(run)
         while True:
             left: Sequence[Turn] = ()
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=run.turn.chat.chat_id) as tx:
                 home = await self._home(tx, run.turn)
                 chat = await chats.chat(tx, run.turn.chat, run.turn.member_id)
                 if chat.conversation_id and chat.home == home:
@@ -166,7 +166,7 @@ class Asking:
         ended = [
             await end_lingering_run(self._coze, self._of(run, turn), turn.run_id) for turn in left
         ]
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=run.turn.chat.chat_id) as tx:
             for turn in left:
                 await lifecycle.mark_run_over(tx, turn.id)
             if not all(ended):
@@ -180,14 +180,14 @@ class Asking:
         except CozeTrouble as trouble:
             # nothing happened to the question; an empty conversation harms nobody
             raise trouble.with_(happened=Happened.NO) from trouble.__cause__
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=chat.key.chat_id) as tx:
             await chats.set_conversation(tx, chat, made.id, home)
 
     async def _forget_asking(self, run: RunInProgress, trouble: CozeTrouble) -> None:
         """Coze certainly did not take the question: it may be asked again."""
         leaves = isinstance(trouble, Busy) and run.renewed
         moves = leaves or isinstance(trouble, ConversationLost)
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=run.turn.chat.chat_id) as tx:
             await lifecycle.not_asked(tx, run.turn.id)
             if moves:
                 await chats.clear_conversation(tx, run.turn.chat, run.turn.member_id)
@@ -204,7 +204,7 @@ class Asking:
         ):  # should it be lost, the run is found by its mark
             self._store.soon(lambda tx: lifecycle.began(tx, turn.id, began.id, conversation_id))
         else:
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=turn.chat.chat_id) as tx:
                 await lifecycle.began(tx, turn.id, began.id, conversation_id)
                 chat = await chats.chat(tx, turn.chat, turn.member_id)
                 if chat.conversation_id == turn.conversation_id:  # else /new came meanwhile

@@ -91,7 +91,7 @@ class Attachments:
 
     async def forget(self, carried: PreparedAttachments) -> None:
         """Coze refused a question with uploads of before: they may be gone."""
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=()) as tx:
             await uploads.forget(tx, self._place, carried.known)
 
     async def _carry_all(self, files: list[Attachment], carried: PreparedAttachments) -> None:
@@ -139,7 +139,7 @@ class Attachments:
                     "Passing on a file", "Coze does not take its type", sentence="file.type"
                 )
             file_id = await self._patiently(lambda: upload(self._coze, path, attachment.name))
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=()) as tx:
             await uploads.uploaded(tx, self._place, attachment.key, file_id)
         carried.uploads[attachment.key] = (attachment.kind, file_id)
 
@@ -163,7 +163,7 @@ class Attachments:
             said = await self._patiently(lambda: transcribe(self._coze, path, attachment.name))
         if not said:
             raise FileGone("Writing down a voice message", "no word", sentence="speech.empty")
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=carried.turn.chat.chat_id) as tx:
             carried.turn = await lifecycle.written_down(tx, carried.turn.id, attachment.key, said)
 
 

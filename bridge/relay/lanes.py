@@ -253,7 +253,7 @@ class Lanes:
         if self._closing:
             return None
         lane.more = False
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=key.chat_id) as tx:
             found = await lifecycle.running_or_claimed(tx, key)
             turn = found.turn
             if turn is not None:

@@ -234,7 +234,7 @@ class Answering:
     async def conclude(self, turn: Turn, end: Outcome, reply: Reply) -> bool:
         """Write the end down, show it, and settle the turn; an edited one begins anew: then False."""
         if turn.final is None:
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=turn.chat.chat_id) as tx:
                 if not await lifecycle.concluded(tx, turn.id, end):
                     await lifecycle.ask_anew(tx, turn.id, end.tokens_in, end.tokens_out)
                     return False
@@ -243,7 +243,7 @@ class Answering:
         except ReplyImpossible as impossible:  # nobody is there to read it
             end = _never_shown(turn, end, impossible)
         end = await costs.with_cost(self._coze, turn, end)
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=turn.chat.chat_id) as tx:
             if not await lifecycle.settle(tx, turn.id, end):
                 cost = (end.tokens_in, end.tokens_out)
                 await lifecycle.ask_anew(tx, turn.id, *cost, estimated=end.estimated)
@@ -267,7 +267,7 @@ class Answering:
     async def _begin_anew(self, run: RunInProgress) -> None:
         """Let the turn be asked again; what the run cost that was broken off counts."""
         cost = await costs.broken_off(self._coze, run.turn, run.progress.text)
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=run.turn.chat.chat_id) as tx:
             await lifecycle.ask_anew(
                 tx, run.turn.id, cost.tokens_in, cost.tokens_out, estimated=cost.estimated
             )

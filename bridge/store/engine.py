@@ -16,6 +16,8 @@ from bridge.store.dialects.sqlite import SqliteDatabase
 log = structlog.get_logger(__name__)
 Change = Callable[[AsyncConnection], Awaitable[object]]
 """Changes something within a transaction."""
+Chats = int | tuple[int, ...] | None
+"""The ids of chats that a transaction is about."""
 SOON_SECONDS = 1.0
 
 
@@ -39,18 +41,23 @@ class Store:
         """When that was, on the loop's clock."""
 
     @asynccontextmanager
-    async def writing(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def writing(
+        self, *, of: Chats = None, long: bool = False
+    ) -> AsyncIterator[AsyncConnection]:
         """Give a transaction that commits at its end; a `long` one works in a thread.
 
-        Raises StoreTrouble when the database fails.
+        It decides by what it reads `of` a chat, or of several, and nobody else changes that meanwhile;
+        () for one that decides by nothing; None for one that may read anything, beside which no other
+        goes on. Raises StoreTrouble when the database fails.
         """
         try:
             async with (
-                self._line,
+                self._waiting_in_line(),
                 self.engine.begin() as connection,
                 self._in_thread(connection, long),
                 self._with_soon(connection),
             ):
+                await self._database.enter(connection, (of,) if isinstance(of, int) else of)
                 yield connection
         except SQLAlchemyError as error:
             trouble = self._database.trouble("Writing to the database", error)
@@ -87,6 +94,15 @@ class Store:
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush(), name="late changes")
 
+    @asynccontextmanager
+    async def _waiting_in_line(self) -> AsyncIterator[None]:
+        """Let one writer in at a time, where the database would."""
+        if not self._database.one_writer:
+            yield
+            return
+        async with self._line:
+            yield
+
     async def _flush(self) -> None:
         """Make the changes that no transaction has taken along."""
         await asyncio.sleep(SOON_SECONDS)
@@ -96,15 +112,23 @@ class Store:
     async def _write_soon(self) -> None:
         try:
             if self._soon:
-                async with self.writing():
-                    pass
+                async with self.writing(of=()) as tx:
+                    changes, self._soon = self._soon, []  # none left, where they went with it
+                    for change in changes:
+                        await change(tx)
         except StoreTrouble as trouble:
             log.warning("late changes not written", trouble=str(trouble))
             self._soon.clear()
 
     @asynccontextmanager
     async def _with_soon(self, connection: AsyncConnection) -> AsyncIterator[None]:
-        """Make the changes that wait, too; they wait on if the transaction comes to nothing."""
+        """Make the changes that wait, too; they wait on if the transaction comes to nothing.
+
+        Where several write at once, they go by themselves: two would wait for each other's rows.
+        """
+        if not self._database.one_writer:
+            yield
+            return
         changes, self._soon = self._soon, []
         if self._flushing is not None:
             self._flushing.cancel()
@@ -129,7 +153,7 @@ class Store:
     async def wipe_log(self) -> None:
         """Let nothing that was deleted stay in files beside the tables. Raises StoreTrouble."""
         try:
-            async with self._line:
+            async with self._waiting_in_line():
                 await self._database.wipe_log()
         except SQLAlchemyError as error:
             raise self._database.trouble("Emptying the database's log", error) from error

@@ -12,11 +12,9 @@ from pathlib import Path
 from sqlalchemy import Connection, func, inspect, select, text
 
 from bridge.errors import StoreTrouble
+from bridge.store.dialects.postgresql import UPGRADE_LOCK
 from bridge.store.dialects.sqlite import database_file
 from bridge.store.engine import Store
-
-UPGRADE_LOCK = 0x627269646765
-"""Key of PostgreSQL's advisory lock: one process at a time migrates."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver begins for changes of rows only
     else:
-        connection.execute(select(func.pg_advisory_xact_lock(UPGRADE_LOCK)))
+        connection.execute(select(func.pg_advisory_xact_lock(*UPGRADE_LOCK)))
     current, known = _current(connection), known_revisions()
     if current is not None and current not in known:
         raise StoreTrouble(

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.errors import StoreTrouble
 from bridge.store import chats
 from bridge.store.dialects.database import is_postgresql
+from bridge.store.dialects.postgresql import PROCESS_LOCK
 from bridge.store.dialects.session_lock import SessionLock
 from bridge.store.dialects.sqlite import database_file
 from bridge.store.engine import Store
@@ -28,8 +29,6 @@ _BOT = "bot"
 _PROCESS = "process"
 """The fact that says who works with it."""
 _DOING = "Opening the database"
-PROCESS_LOCK = 0x6272696467
-"""Key of PostgreSQL's advisory lock: one process at a time works with the database."""
 DYING_SECONDS = 3.0
 """How long one that was killed a moment ago may take to be gone."""
 

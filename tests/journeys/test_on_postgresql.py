@@ -10,7 +10,7 @@ from worlds import World, a_world, eventually
 
 from bridge.sandbox.coze import Pace, saying
 
-ANSWER = "So many words. " * 40
+ANSWER = "So many words. " * 20
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def test_a_first_message_is_answered_by_an_edited_reply(world: World) -> N
 
 async def test_an_answer_is_finished_by_the_next_process(world: World) -> None:
     ann = world.telegram.add_person("Ann")
-    world.coze.pace = Pace(0.05, 0.05)
+    world.coze.pace = Pace(0.05, 0.03)
     world.coze.use(saying(ANSWER))
     async with world.bridge(BRIDGE_GRACE_SECONDS="0"):
         world.telegram.send(ann, "hello")
@@ -79,7 +79,7 @@ async def test_commands_and_operators(world: World) -> None:
 
 async def test_lost_connections_cost_no_message(world: World) -> None:
     ann = world.telegram.add_person("Ann")
-    world.coze.pace = Pace(0.05, 0.05)
+    world.coze.pace = Pace(0.05, 0.03)
     world.coze.use(saying(ANSWER))
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bridge'"
     async with world.bridge():

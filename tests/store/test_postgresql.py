@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import postgres
@@ -16,7 +17,7 @@ from bridge.ops.cli import app
 from bridge.store import chats, migrate, ownership
 from bridge.store.copy import copy
 from bridge.store.dialects.database import checked
-from bridge.store.engine import Store
+from bridge.store.engine import Chats, Store
 from bridge.store.schema import metadata
 from bridge.store.turns import lifecycle, queue
 
@@ -180,3 +181,73 @@ def test_the_command_that_takes_a_database_over(
     assert "there is none at" in str(run(app, ["db", "copy", "other.db"]).exception)
     assert "up to date" in run(app, ["db", "check"]).output
     assert "pg_dump" in str(run(app, ["db", "backup"]).exception)
+
+
+async def _begins_meanwhile(store: Store, first: Chats, second: Chats) -> bool:
+    """Whether a transaction gets in while another one goes on."""
+    inside, over, entered = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        async with store.writing(of=first):
+            inside.set()
+            await over.wait()
+
+    async def come() -> None:
+        async with store.writing(of=second):
+            entered.set()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(hold())
+        await inside.wait()
+        group.create_task(come())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await entered.wait()
+        meanwhile = entered.is_set()
+        over.set()
+    assert entered.is_set()
+    return meanwhile
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "meanwhile"),
+    [
+        (5, 6, True),
+        (5, (), True),
+        ((), (), True),
+        (5, 5, False),
+        ((5, 6), 6, False),
+        ((6, 5), (5, 6), False),
+        (5, None, False),
+        (None, 5, False),
+        (None, (), False),
+    ],
+)
+async def test_who_waits_for_whom(
+    store: Store, first: Chats, second: Chats, meanwhile: bool
+) -> None:
+    assert await _begins_meanwhile(store, first, second) is meanwhile
+
+
+async def test_a_message_that_comes_while_a_turn_is_claimed_is_in_one_turn(store: Store) -> None:
+    here, ann = ChatKey(5), Sender(5, "Ann", "en")
+    claimed: list[str] = []
+
+    async def say(number: int) -> None:
+        async with store.writing(of=here.chat_id) as tx:
+            await queue.wait(tx, Message(here, number, ann, f"<{number}>"))
+
+    async def answer() -> None:
+        async with store.writing(of=here.chat_id) as tx:
+            turn = await lifecycle.claim(tx, here)
+        if turn is not None:
+            claimed.extend(part.text for part in turn.parts)
+            async with store.writing(of=here.chat_id) as tx:
+                await lifecycle.settle(tx, turn.id, Outcome(State.ANSWERED, ReplyState()))
+
+    for start in range(0, 60, 6):
+        numbers = range(start + 1, start + 7)
+        await asyncio.gather(*(say(number) for number in numbers), answer(), answer())
+    while len(claimed) < 60:
+        await answer()
+    assert sorted(claimed) == sorted(f"<{number}>" for number in range(1, 61))

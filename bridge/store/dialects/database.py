@@ -17,6 +17,11 @@ class Database(Protocol):
     """One database: how it is opened and closed, and what its errors mean."""
 
     engine: AsyncEngine
+    one_writer: bool
+    """Whether it lets one transaction at a time write."""
+
+    async def enter(self, connection: AsyncConnection, chats: tuple[int, ...] | None) -> None:
+        """Keep others from the chats until the transaction ends; from everything for None."""
 
     def in_thread(self, connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
         """Let a connection do what takes long where it keeps nobody waiting."""

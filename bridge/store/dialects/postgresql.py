@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -25,6 +26,9 @@ _SERVER_SETTINGS = {
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
 }
+_SPACE = 0x62726467
+PROCESS_LOCK, UPGRADE_LOCK, ALL_CHATS = (_SPACE, 1), (_SPACE, 2), (_SPACE, 3)
+"""Keys of advisory locks; chats have keys of the other kind, their ids."""
 _NO_RIGHT = "42501"
 _OF_THE_DATA = ("22", "23", "42")
 """Classes of SQLSTATE: what is wrong with the values, their uniqueness, or the statement."""
@@ -50,7 +54,9 @@ async def connect(address: str) -> "asyncpg.Connection[asyncpg.Record]":
         raise StoreTrouble(doing, what, cure=CURE) from None
     except ValueError:  # it quotes the address, perhaps the password
         what = "its address cannot be read"
-        cure = "In a password in DATABASE_URL, write other signs than letters and digits as %2F etc."
+        cure = (
+            "In a password in DATABASE_URL, write other signs than letters and digits as %2F etc."
+        )
         raise StoreTrouble(doing, what, cure=cure) from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StoreTrouble(doing, _words(error), cure=CURE) from None
@@ -63,7 +69,13 @@ async def connect(address: str) -> "asyncpg.Connection[asyncpg.Record]":
 
 
 class PostgresqlDatabase:
-    """A database on a server; the server looks after files, threads and logs."""
+    """A database on a server; the server looks after files, threads and logs.
+
+    Transactions about different chats go on beside each other: each holds a lock of its chats, and
+    one for all in common. Who does not say of which chats it is has that one for itself.
+    """
+
+    one_writer = False
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -84,6 +96,14 @@ class PostgresqlDatabase:
     async def in_thread(self, connection: AsyncConnection) -> AsyncIterator[None]:
         """Change nothing: whoever waits for the server keeps nobody waiting."""
         yield
+
+    async def enter(self, connection: AsyncConnection, chats: tuple[int, ...] | None) -> None:
+        """Keep others from the chats until the transaction ends; from everything for None."""
+        if chats is None:
+            await connection.execute(select(func.pg_advisory_xact_lock(*ALL_CHATS)))
+            return
+        locks = [func.pg_advisory_xact_lock(chat_id) for chat_id in sorted(set(chats))]
+        await connection.execute(select(func.pg_advisory_xact_lock_shared(*ALL_CHATS), *locks))
 
     def trouble(self, doing: str, error: Exception) -> StoreTrouble:
         """Return what an error means, by its SQLSTATE; PostgreSQL's details quote rows."""

@@ -22,7 +22,7 @@ _TRY_SECONDS = 0.2
 class SessionLock:
     """An advisory lock: the server gives it back when the session ends, however it ends."""
 
-    def __init__(self, address: str, key: int) -> None:
+    def __init__(self, address: str, key: tuple[int, int]) -> None:
         self._address = address
         self._key = key
         self._session: asyncpg.Connection[asyncpg.Record] | None = None
@@ -32,7 +32,7 @@ class SessionLock:
         latest = time.monotonic() + seconds
         session = await connect(self._address)
         try:
-            while not await session.fetchval("SELECT pg_try_advisory_lock($1)", self._key):
+            while not await session.fetchval("SELECT pg_try_advisory_lock($1, $2)", *self._key):
                 if time.monotonic() >= latest:
                     return False
                 await asyncio.sleep(_TRY_SECONDS)

@@ -40,6 +40,8 @@ _OF_THE_DATA = (DataError, IntegrityError, InterfaceError, ProgrammingError)
 class SqliteDatabase:
     """A database in a file of this machine."""
 
+    one_writer = True
+
     def __init__(self, address: str) -> None:
         """Raises StoreTrouble if the file cannot be opened."""
         path = database_file(address)
@@ -55,6 +57,9 @@ class SqliteDatabase:
             connect_args={"async_creator_fn": self._connect},
         )
         event.listen(self.engine.sync_engine, "connect", _prepare)
+
+    async def enter(self, connection: AsyncConnection, chats: tuple[int, ...] | None) -> None:
+        """Do nothing: no other transaction writes meanwhile."""
 
     def trouble(self, doing: str, error: Exception) -> StoreTrouble:
         """Return what an error means; the statement's parameters hold people's words."""

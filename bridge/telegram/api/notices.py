@@ -68,7 +68,7 @@ class NoticeQueue:
         name = f"bot {self._bot_id} {cause.name}"
         content = _dump(frame)
         notice = Notice(name, key, cause.message_id, cause.asker_id, priority, content)
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=key.chat_id) as tx:
             fresh = await outbox.put(tx, notice)
         if fresh:
             self._line_up(notice, then)
@@ -145,7 +145,7 @@ class NoticeQueue:
             post = None
         for pause in pauses():
             try:
-                async with self._store.writing() as tx:
+                async with self._store.writing(of=notice.chat.chat_id) as tx:
                     if post is None:
                         await outbox.not_sent(tx, notice.cause)
                     else:
@@ -201,12 +201,12 @@ class _Sending:
                 return self._failed_search.post
             self._unconfirmed = None
         async with lock, self._calls.pacer.slot(key.chat_id, priority, new=True):
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=key.chat_id) as tx:
                 if not await outbox.begin(tx, notice.cause):
                     return None
             post = await self._send(frame)
         if self._failed_search is not None and self._failed_search.copied_by(post):
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=key.chat_id) as tx:
                 await outbox.lost(tx, notice.cause, key.chat_id)
         return post
 

@@ -126,7 +126,7 @@ class OrphanSearch:
             content = Rendered(translate(orphan.language, "reply.copied"))
             cause = Cause(f"copy of {orphan.cause}", 0)
             await self._notices.send(orphan.chat, PostContent(content), cause)
-        async with self._calls.store.writing() as tx:
+        async with self._calls.store.writing(of=orphan.chat.chat_id) as tx:
             await orphans.forget(tx, orphan.cause)
         return True
 

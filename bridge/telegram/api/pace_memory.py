@@ -29,7 +29,7 @@ class PaceMemory:
 
         Raises StoreTrouble.
         """
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=()) as tx:
             left, learned = await pace.waits_left(tx), await pace.known_limits(tx)
         for chat_id, wait in left.items():
             self._pacer.silenced(chat_id, wait)
@@ -40,7 +40,7 @@ class PaceMemory:
         """Keep silent in a chat for so many seconds, as Telegram asks, also after a restart."""
         self._pacer.refused(chat_id, retry_after, kind)
         with suppress(StoreTrouble):  # then it only counts for this process
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=()) as tx:
                 await pace.keep_wait(tx, chat_id, retry_after)
 
     async def keep(self) -> None:
@@ -58,7 +58,7 @@ class PaceMemory:
         if not changed:
             return
         try:
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=()) as tx:
                 await pace.keep_limits(tx, changed)
         except StoreTrouble as trouble:
             log.warning("learned limits not kept", trouble=str(trouble))

@@ -51,7 +51,7 @@ class UnwritableChats:
         log.info("chat not writable", chat=key.chat_id, thread=key.thread_id, why=why)
         self._places[key] = (why, since)
         with suppress(StoreTrouble):  # then only this process knows
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=key.chat_id) as tx:
                 await chat_state.close(tx, key, why, since)
 
     async def close_topic(self, key: ChatKey, why: str, seconds: float = TRY_AGAIN_SECONDS) -> None:
@@ -72,7 +72,7 @@ class UnwritableChats:
         if self._places.pop(key, None) is not None:
             log.info("chat writable again", chat=key.chat_id, thread=key.thread_id)
             with suppress(StoreTrouble):
-                async with self._store.writing() as tx:
+                async with self._store.writing(of=key.chat_id) as tx:
                     await chat_state.reopen(tx, key)
 
 

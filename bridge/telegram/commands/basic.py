@@ -17,7 +17,7 @@ async def start(context: BotContext, call: CommandCall) -> None:
     A group is told how to address us, too, and what privacy mode keeps from us.
     """
     message = call.message
-    async with context.store.writing() as tx:
+    async with context.store.writing(of=message.chat.chat_id) as tx:
         await chats.ensure_chat(tx, message.chat)
         chosen = (await chats.counting(tx, message.chat)).agent
         agent_id = await agents.counting(tx, chosen, context.agent_id)
@@ -31,7 +31,7 @@ async def start(context: BotContext, call: CommandCall) -> None:
     if agent is None or not agent.prologue.strip():
         await context.answer(call, "start.welcome")
         return
-    async with context.store.writing() as tx:
+    async with context.store.writing(of=message.chat.chat_id) as tx:
         token = await suggestions.offer(tx, message.chat, agent.suggestions)
     greeting = agent.prologue.replace("{{user_name}}", message.sender.name)
     keyboard = question_buttons(agent.suggestions, token) if agent.suggestions else ()
@@ -51,7 +51,7 @@ async def new(context: BotContext, call: CommandCall) -> None:
     running, may = await _may_end_running(context, key, sender)
     if running is not None and may:
         await stop_running(context, key, running)
-    async with context.store.writing() as tx:
+    async with context.store.writing(of=key.chat_id) as tx:
         chosen = (await chats.counting(tx, key)).over(context.deployment.default)
         own = chosen.conversation_owner(sender.id, private=key.private)
         await chats.ensure_chat(tx, key)
@@ -100,7 +100,7 @@ async def _may_end_running(
 
 async def stop_running(context: BotContext, key: ChatKey, turn_id: int | None = None) -> bool:
     """Have the running turn stopped, also by a later process; False when none runs."""
-    async with context.store.writing() as tx:
+    async with context.store.writing(of=key.chat_id) as tx:
         wished = await lifecycle.stopping(tx, key, turn_id)
     told = context.lanes.stop(key, turn_id)
     if wished and not told:

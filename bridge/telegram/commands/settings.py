@@ -26,7 +26,7 @@ async def settings(context: BotContext, call: CommandCall) -> None:
         await context.answer(call, "settings.not_yours")
         return
     what, _space, word = call.argument.partition(" ")
-    async with context.store.writing() as tx:
+    async with context.store.writing(of=key.chat_id) as tx:
         chosen = await chats.preferences(tx, key)
         if what == "wake" and word.strip() and not key.private:
             word = " ".join(word.split())[: settings_menu.MOST_WORD]
@@ -61,7 +61,7 @@ async def change(context: BotContext, press: CallbackPress, data: ChangeSetting)
     if not await context.rights.leads(press.chat, press.sender):
         return "settings.not_yours"
     name, value = data.name, data.value
-    async with context.store.writing() as tx:
+    async with context.store.writing(of=press.chat.chat_id) as tx:
         before = await chats.preferences(tx, press.chat)
         offered = await agents.offered(tx, context.agent_id)
         chosen = settings_menu.changed(before, name, value, press.chat, offered)

@@ -152,14 +152,14 @@ class FileDelivery:
 
     async def note(self, batch: Batch, file_ids: Sequence[str]) -> None:
         """Remember by what Telegram knows the files now."""
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=()) as tx:
             for one, file_id in zip(batch, file_ids, strict=True):
                 if file_id and one.known_as:
                     await uploads.sent(tx, self._bot_id, one.known_as, one.shape, file_id)
 
     async def forget(self, batch: Batch) -> None:
         """Telegram refused what it was said to have."""
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=()) as tx:
             for one in batch:
                 await uploads.not_there(tx, self._bot_id, one.known_as)
 

@@ -69,7 +69,7 @@ class FileSender:
         StoreTrouble.
         """
         cause = self._lead + ",".join(one.key for one in batch)
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=self._turn.chat.chat_id) as tx:
             await outbox.sending(tx, cause, self._turn.chat.chat_id)
         return await self._until_done(cause, lambda: self._send(batch, cause))
 
@@ -127,11 +127,11 @@ class FileSender:
         return True
 
     async def _note(self, cause: str, post: int) -> None:
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=self._turn.chat.chat_id) as tx:
             await outbox.sent(tx, cause, post)
 
     async def _not_sent(self, cause: str) -> None:
         """Write down that files certainly do not stand there, unless they may all the same."""
         if self._unconfirmed is None:
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=self._turn.chat.chat_id) as tx:
                 await outbox.not_sent(tx, cause)

@@ -94,7 +94,7 @@ class Dispatcher:
         routes = {number: route_of(one) for number, one in updates.items()}
         ignored = {number for number, route in routes.items() if self._ignored.ignores(route)}
         try:
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=()) as tx:
                 fresh = await inbox.put(tx, self._bot_id, updates, ignored)
         except inbox.NumberTaken as error:
             raise TelegramUnreachable(DOING, "a number was given to two updates") from error

@@ -47,7 +47,7 @@ async def change(context: BotContext, standing: MembershipChange) -> None:
             await _end(context, key)
         return
     if standing.title:
-        async with context.store.writing() as tx:
+        async with context.store.writing(of=key.chat_id) as tx:
             await chats.set_title(tx, key, standing.title)
     await context.calls.unwritable.reopen(key)
     if standing.is_admin:
@@ -83,7 +83,7 @@ async def _go_on(context: BotContext, key: ChatKey) -> None:
 async def _end(context: BotContext, key: ChatKey) -> None:
     """Nobody can read an answer any more: what runs is stopped, what waits is dropped."""
     context.questions.overheard.forget(key.chat_id)
-    async with context.store.writing() as tx:
+    async with context.store.writing(of=key.chat_id) as tx:
         open_ = [one for one in await lifecycle.open_chats(tx) if one.chat_id == key.chat_id]
         for one in open_:
             await queue.drop_waiting(tx, one)
@@ -94,7 +94,7 @@ async def _end(context: BotContext, key: ChatKey) -> None:
 
 async def _introduce(context: BotContext, standing: MembershipChange) -> None:
     """Say once how to address us, and what privacy mode keeps from us."""
-    async with context.store.writing() as tx:
+    async with context.store.writing(of=standing.chat.chat_id) as tx:
         await chats.ensure_chat(tx, standing.chat)
     if not await context.approval.group_opens(standing):
         return

@@ -86,7 +86,7 @@ class Questions:
     async def ask(self, arrived: Arrived, message: Message, chosen: Preferences) -> None:
         """Let the turn wait and settle the update: both or neither. Raises StoreTrouble."""
         if self._stale(message) or self._notices.calls.unwritable.why(message.chat) is not None:
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=message.chat.chat_id) as tx:
                 await inbox.skip(tx, arrived)
             log.info("message skipped", chat=message.chat.chat_id, update=arrived.update_id)
             return
@@ -126,7 +126,7 @@ class Questions:
             return
         refusal = self._limits.too_fast(message.chat, message.sender) if anew else None
         what, running = queue.Edited.NOTHING, None
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=message.chat.chat_id) as tx:
             if refusal is None and await queue.anew(tx, message):
                 refusal = await self._limits.refuses(tx, message.chat, message.sender)
             if refusal is None and await inbox.settle(tx, arrived):
@@ -157,7 +157,7 @@ class Questions:
             return refusal
         if not await self._lanes.ended(key, MOMENT_SECONDS) and key.private:
             return Refusal("retry.busy")
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=key.chat_id) as tx:
             charged = await queue.asker(tx, key, turn_id, asker)
             for one in {sender, charged or sender}:  # whoever tries again, it is the asker's turn
                 refusal = await self._limits.refuses(tx, key, one)
@@ -183,7 +183,7 @@ class Questions:
         if self._limits.too_fast(key, press.sender) is not None:
             return "button.not_now"
         chosen = chosen.over(self._default)
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=key.chat_id) as tx:
             question = await suggestions.chosen(tx, key, data.token, data.number)
             if question is not None and await inbox.is_new(tx, arrived):
                 if await self._limits.refuses(tx, key, press.sender) is not None:
@@ -206,7 +206,7 @@ class Questions:
 
         Raises StoreTrouble.
         """
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=key.chat_id) as tx:
             dropped = await queue.drop_waiting(tx, key, asker)
         self._reactions.clear(key, dropped)
         return bool(dropped)
@@ -225,7 +225,7 @@ class Questions:
         chosen = chosen.over(self._default)
         heard = self.overheard.newest(message.chat, chosen.context or 0)
         try:
-            async with self._store.writing() as tx:
+            async with self._store.writing(of=message.chat.chat_id) as tx:
                 refusal = await self._limits.refuses(tx, message.chat, message.sender)
                 if refusal is not None:
                     return refusal
@@ -271,7 +271,7 @@ class Questions:
 
         Raises StoreTrouble.
         """
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=message.chat.chat_id) as tx:
             fresh = await inbox.is_new(tx, arrived)
             joined = fresh and await queue.join(tx, message, self._most_waiting)
             if joined:
@@ -292,7 +292,7 @@ class Questions:
         await self._notices.send(message.chat, frame, cause)
 
     async def _done(self, arrived: Arrived) -> None:
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=()) as tx:
             await inbox.settle(tx, arrived)
 
 

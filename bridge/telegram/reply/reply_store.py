@@ -16,6 +16,7 @@ class ReplyStore:
     def __init__(self, store: Store, turn: Turn, language: str) -> None:
         self._store = store
         self._turn = turn
+        self._chat_id = turn.chat.chat_id
         self._language = language
         self._copied: set[int] = set()
         """The places of posts of which a copy may stand."""
@@ -26,7 +27,7 @@ class ReplyStore:
         If it was begun before, and nobody knows whether it stands, it may be a copy.
         """
         cause, chat = self.cause(place), self._turn.chat
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=self._chat_id) as tx:
             earlier = await outbox.sending(tx, cause, chat.chat_id)
             if earlier is not None:
                 self._copied.add(place)
@@ -38,19 +39,19 @@ class ReplyStore:
         """Note that nobody knows whether the post at that place stands: another one will."""
         cause, chat = self.cause(place), self._turn.chat
         self._copied.add(place)
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=self._chat_id) as tx:
             await outbox.not_sent(tx, cause)
             await orphans.add(tx, Orphan(cause, chat, self._language, after, time.time()))
 
     async def not_sent(self, place: int) -> None:
         """It certainly does not stand there."""
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=self._chat_id) as tx:
             await outbox.not_sent(tx, self.cause(place))
 
     async def sent(self, posts: Sequence[int]) -> bool:
         """Note that the last of these posts stands there; returns whether a copy of it may stand."""
         cause = self.cause(len(posts) - 1)
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=self._chat_id) as tx:
             await outbox.sent(tx, cause, posts[-1])
             await lifecycle.posted(tx, self._turn.id, posts)
             copied = len(posts) - 1 in self._copied
@@ -58,12 +59,12 @@ class ReplyStore:
 
     async def changed(self, posts: Sequence[int]) -> None:
         """Note which posts are left."""
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=self._chat_id) as tx:
             await lifecycle.posted(tx, self._turn.id, posts)
 
     async def offer(self, questions: Sequence[str]) -> str:
         """Keep questions that go out as buttons; returns the token that stands for them."""
-        async with self._store.writing() as tx:
+        async with self._store.writing(of=self._chat_id) as tx:
             return await suggestions.offer(
                 tx, self._turn.chat, questions, token=self._turn.correlation_id
             )
