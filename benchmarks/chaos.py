@@ -22,6 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.postgresql import Server, server
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Steps, ending, say
 from bridge.sandbox.telegram import Message, Person, TelegramEmulator
@@ -65,8 +66,14 @@ class Chaos:
     """Both emulators, and a bridge between them that is killed again and again."""
 
     def __init__(
-        self, telegram: TelegramEmulator, coze: CozeEmulator, variables: dict[str, str], seed: int
+        self,
+        telegram: TelegramEmulator,
+        coze: CozeEmulator,
+        variables: dict[str, str],
+        seed: int,
+        database: Server | None,
     ) -> None:
+        self._database = database
         self._dice = random.Random(seed)  # noqa: S311  # not a secret
         self.telegram = telegram
         self.coze = coze
@@ -114,12 +121,17 @@ class Chaos:
             "Coze: 5000": lambda: coze.fail("/v3/chat/retrieve", 5000, http=500, times=2),
             "Coze: 4013": lambda: coze.fail("/v3/chat", 4013),
         }
+        ended = "database: connections ended"
+        names = [*faults, ended] if self._database else list(faults)
         while True:
             await asyncio.sleep(self._dice.expovariate(1 / FAULT_SECONDS))
-            name = self._dice.choice(list(faults))
+            name = self._dice.choice(names)
             telegram.mend()  # what did not come yet would pile up while the bridge is down
             coze.mend()
-            faults[name]()
+            if self._database and name == ended:
+                await self._database.end_connections()
+            else:
+                faults[name]()
             self.account.faults[name] += 1
 
     def _flood(self, people: list[Person]) -> None:
@@ -181,7 +193,7 @@ def _can_retry(post: Message) -> bool:
 
 
 @asynccontextmanager
-async def chaos(seed: int) -> AsyncIterator[Chaos]:
+async def chaos(seed: int, database: Server | None) -> AsyncIterator[Chaos]:
     """The neighbours, and a folder for the database."""
     telegram, coze = TelegramEmulator(), CozeEmulator()
     telegram.add_bot(BOT_TOKEN)
@@ -201,21 +213,25 @@ async def chaos(seed: int) -> AsyncIterator[Chaos]:
             "COZE_API_BASE": coze_address,
             "COZE_API_TOKEN": COZE_TOKEN,
             "COZE_BOT_ID": DEFAULT_BOT_ID,
-            "DATABASE_URL": f"sqlite+aiosqlite:///{Path(folder) / 'chaos.db'}",
+            "DATABASE_URL": database.address
+            if database
+            else f"sqlite+aiosqlite:///{Path(folder) / 'chaos.db'}",
             "BRIDGE_LOG_LEVEL": "ERROR",
             "BRIDGE_ACCESS": "open",
             "BRIDGE_FLOOD": "100000,0.001",
         }
-        made = Chaos(telegram, coze, variables, seed)
+        made = Chaos(telegram, coze, variables, seed, database)
         stack.push_async_callback(made.kill)
         yield made
 
 
-async def main(chats: int, questions: int, kills: int, seed: int) -> None:
+async def main(
+    chats: int, questions: int, kills: int, seed: int, database: Server | None = None
+) -> None:
     """Ask, break, and print the account."""
     console = Console(width=120)
     begun = time.monotonic()
-    async with chaos(seed) as world:
+    async with chaos(seed, database) as world:
         people = [world.telegram.add_person(f"P{number}") for number in range(chats)]
         each = questions // chats
         await world.start()
@@ -246,6 +262,12 @@ async def main(chats: int, questions: int, kills: int, seed: int) -> None:
         _print(console, world.account, seed, time.monotonic() - begun)
 
 
+async def on_postgresql(chats: int, questions: int, kills: int, seed: int) -> None:
+    """Do the same on PostgreSQL, whose connections are ended, too."""
+    async with server() as database:
+        await main(chats, questions, kills, seed, database)
+
+
 def _print(console: Console, account: Account, seed: int, seconds: float) -> None:
     table = Table(title=f"What became of the questions (seed {seed}, {seconds:.0f} s)")
     ends = ("once", "twice", "lost", "told why")
@@ -267,5 +289,7 @@ if __name__ == "__main__":
     parser.add_argument("--questions", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
+    parser.add_argument("--postgresql", action="store_true", help="on a server from a wheel")
     given = parser.parse_args()
-    asyncio.run(main(given.chats, given.questions, given.kills, given.seed))
+    asked = (given.chats, given.questions, given.kills, given.seed)
+    asyncio.run(on_postgresql(*asked) if given.postgresql else main(*asked))

