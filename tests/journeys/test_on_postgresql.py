@@ -1,6 +1,7 @@
 """The same bridge on PostgreSQL: what people see, and what a restart leaves."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -81,13 +82,13 @@ async def test_lost_connections_cost_no_message(world: World) -> None:
     ann = world.telegram.add_person("Ann")
     world.coze.pace = Pace(0.05, 0.03)
     world.coze.use(saying(ANSWER))
-    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bridge'"
+    address = world.variables["DATABASE_URL"]
     async with world.bridge():
         world.telegram.send(ann, "hello")
         await world.telegram.until(lambda: bool(world.posts(ann)))
-        await postgres.server().run(end)
+        await postgres.server().end_sessions(address)
         world.telegram.send(ann, "more")
-        await postgres.server().run(end)
+        await postgres.server().end_sessions(address)
         await eventually(lambda: len(world.posts(ann)) == 2, 60)
         await world.settled(ann, 2, timeout=30)
     assert [post.text for post in world.posts(ann)] == [ANSWER.strip()] * 2
@@ -95,7 +96,7 @@ async def test_lost_connections_cost_no_message(world: World) -> None:
 
 
 async def test_a_restart_of_the_database_costs_no_message(tmp_path: Path) -> None:
-    server = postgres.Server()
+    server = postgres.Server(Path(tempfile.mkdtemp(prefix="pg-")))
     try:
         async with a_world(tmp_path) as world:
             world.variables["DATABASE_URL"] = await server.new_database()

