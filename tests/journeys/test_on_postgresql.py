@@ -17,8 +17,8 @@ ANSWER = "So many words. " * 20
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """Both emulators, and a database on a server."""
-    async with a_world(tmp_path) as there:
-        there.variables["DATABASE_URL"] = await postgres.server().new_database()
+    async with postgres.server().database() as address, a_world(tmp_path) as there:
+        there.variables["DATABASE_URL"] = address
         yield there
 
 

@@ -11,13 +11,15 @@ from bridge.store.engine import Store
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a new database with the newest schema."""
+async def address(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of an empty database with the newest schema."""
     if request.param == "postgresql":
-        return await postgres.server().new_database()
+        async with postgres.server().database() as address:
+            yield address
+        return
     path = tmp_path / "test.db"
     await put_database(path)
-    return f"sqlite+aiosqlite:///{path}"
+    yield f"sqlite+aiosqlite:///{path}"
 
 
 @pytest.fixture

