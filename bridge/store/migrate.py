@@ -57,8 +57,8 @@ async def backup(store: Store, target: Path) -> None:
     source = database_file(store.address)
     doing = "Backing up the database"
     if source is None:
-        cure = "Copy it with PostgreSQL's own tool: pg_dump -Fc"
-        raise StoreTrouble(doing, "it is not a file", cure=cure)
+        cure = "Copy a PostgreSQL database with its own tool: pg_dump -Fc DATABASE_URL"
+        raise StoreTrouble(doing, "it is no file of SQLite", cure=cure)
     try:
         await asyncio.to_thread(_copy, source, target)
     except FileExistsError as error:
