@@ -193,7 +193,7 @@ def _can_retry(post: Message) -> bool:
 
 
 @asynccontextmanager
-async def chaos(seed: int, database: Server | None) -> AsyncIterator[Chaos]:
+async def chaos(seed: int, *, postgresql: bool) -> AsyncIterator[Chaos]:
     """The neighbours, and a folder for the database."""
     telegram, coze = TelegramEmulator(), CozeEmulator()
     telegram.add_bot(BOT_TOKEN)
@@ -207,6 +207,7 @@ async def chaos(seed: int, database: Server | None) -> AsyncIterator[Chaos]:
         coze_address = await stack.enter_async_context(serving(coze.app))
         stack.push_async_callback(telegram.close)
         stack.push_async_callback(coze.close)
+        database = await stack.enter_async_context(server()) if postgresql else None
         variables = {
             "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
             "TELEGRAM_API_BASE_URL": address,
@@ -225,13 +226,11 @@ async def chaos(seed: int, database: Server | None) -> AsyncIterator[Chaos]:
         yield made
 
 
-async def main(
-    chats: int, questions: int, kills: int, seed: int, database: Server | None = None
-) -> None:
+async def main(chats: int, questions: int, kills: int, seed: int, *, postgresql: bool) -> None:
     """Ask, break, and print the account."""
     console = Console(width=120)
     begun = time.monotonic()
-    async with chaos(seed, database) as world:
+    async with chaos(seed, postgresql=postgresql) as world:
         people = [world.telegram.add_person(f"P{number}") for number in range(chats)]
         each = questions // chats
         await world.start()
@@ -262,12 +261,6 @@ async def main(
         _print(console, world.account, seed, time.monotonic() - begun)
 
 
-async def on_postgresql(chats: int, questions: int, kills: int, seed: int) -> None:
-    """Do the same on PostgreSQL, whose connections are ended, too."""
-    async with server() as database:
-        await main(chats, questions, kills, seed, database)
-
-
 def _print(console: Console, account: Account, seed: int, seconds: float) -> None:
     table = Table(title=f"What became of the questions (seed {seed}, {seconds:.0f} s)")
     ends = ("once", "twice", "lost", "told why")
@@ -291,5 +284,6 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     parser.add_argument("--postgresql", action="store_true", help="on a server from a wheel")
     given = parser.parse_args()
-    asked = (given.chats, given.questions, given.kills, given.seed)
-    asyncio.run(on_postgresql(*asked) if given.postgresql else main(*asked))
+    asyncio.run(
+        main(given.chats, given.questions, given.kills, given.seed, postgresql=given.postgresql)
+    )

@@ -20,8 +20,6 @@ from bridge.ops import logs
 from bridge.redaction import redacted
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
     from bridge.settings import Settings
     from bridge.store.engine import Store
 
@@ -189,6 +187,7 @@ def copy(
     """Take a SQLite database over into the one of DATABASE_URL, which must be empty."""
     from bridge.store.copy import copy as copied
     from bridge.store.engine import Store
+    from bridge.store.ownership import alone
 
     if not source.exists():
         cure = "Name the file that DATABASE_URL named before."
@@ -200,20 +199,13 @@ def copy(
     async def work(target: "Store") -> None:
         old = Store(f"sqlite+aiosqlite:///{source.resolve()}")
         try:
-            async with _alone(old), _alone(target):
+            async with alone(old), alone(target):
                 rows = await copied(old, target, progress)
         finally:
             await old.close()
         typer.echo(f"Copied {rows} rows.")
 
     _with_store(work, may_create=True)
-
-
-def _alone(store: "Store") -> "AbstractAsyncContextManager[None]":
-    """Keep any bridge away from a database."""
-    from bridge.store.ownership import alone
-
-    return alone(store)
 
 
 def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool = False) -> None:

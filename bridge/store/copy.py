@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import BigInteger, Integer, Table, func, insert, select, text
+from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import StoreTrouble
@@ -61,8 +61,6 @@ async def _go_on_counting(there: AsyncConnection, table: Table) -> None:
     """Let ids that PostgreSQL makes begin behind those that were copied."""
     column = table.autoincrement_column
     if there.dialect.name != "postgresql" or column is None:
-        return
-    if not isinstance(column.type, Integer | BigInteger):
         return
     sequence = text("SELECT pg_get_serial_sequence(:table, :column)")
     named = {"table": table.name, "column": column.name}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -27,11 +27,15 @@ class Store:
     def __init__(self, address: str) -> None:
         """Raises ValueError for no address of a database, and StoreTrouble."""
         self.address = checked(address)
-        self._database = opened(self.address)
+        self._database: Database = (
+            PostgresqlDatabase(self.address)
+            if is_postgresql(self.address)
+            else SqliteDatabase(self.address)
+        )
         self.engine = self._database.engine
         # SQLite lets one writer in and the others sleep and try again; our own wait here in
         # line instead. Other processes are still kept apart by SQLite itself.
-        self._line = asyncio.Lock()
+        self._line = asyncio.Lock() if self._database.one_writer else nullcontext()
         self._soon: list[Change] = []
         """Changes that go with the next transaction."""
         self._flushing: asyncio.Task[None] | None = None
@@ -52,10 +56,12 @@ class Store:
         """
         try:
             async with (
-                self._waiting_in_line(),
+                self._line,
                 self.engine.begin() as connection,
-                self._in_thread(connection, long),
-                self._with_soon(connection),
+                self._database.in_thread(connection) if long else nullcontext(),
+                # Where several write at once, late changes go by themselves: two transactions that
+                # take some along would wait for each other's rows.
+                self._with_soon(connection) if self._database.one_writer else nullcontext(),
             ):
                 await self._database.enter(connection, (of,) if isinstance(of, int) else of)
                 yield connection
@@ -80,7 +86,10 @@ class Store:
         Raises StoreTrouble.
         """
         try:
-            async with self.engine.connect() as connection, self._in_thread(connection, long):
+            async with (
+                self.engine.connect() as connection,
+                self._database.in_thread(connection) if long else nullcontext(),
+            ):
                 yield connection
         except SQLAlchemyError as error:
             raise self._database.trouble("Reading the database", error) from error
@@ -94,15 +103,6 @@ class Store:
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush(), name="late changes")
 
-    @asynccontextmanager
-    async def _waiting_in_line(self) -> AsyncIterator[None]:
-        """Let one writer in at a time, where the database would."""
-        if not self._database.one_writer:
-            yield
-            return
-        async with self._line:
-            yield
-
     async def _flush(self) -> None:
         """Make the changes that no transaction has taken along."""
         await asyncio.sleep(SOON_SECONDS)
@@ -112,23 +112,15 @@ class Store:
     async def _write_soon(self) -> None:
         try:
             if self._soon:
-                async with self.writing(of=()) as tx:
-                    changes, self._soon = self._soon, []  # none left, where they went with it
-                    for change in changes:
-                        await change(tx)
+                async with self.writing(of=()) as tx, self._with_soon(tx):
+                    pass
         except StoreTrouble as trouble:
             log.warning("late changes not written", trouble=str(trouble))
             self._soon.clear()
 
     @asynccontextmanager
     async def _with_soon(self, connection: AsyncConnection) -> AsyncIterator[None]:
-        """Make the changes that wait, too; they wait on if the transaction comes to nothing.
-
-        Where several write at once, they go by themselves: two would wait for each other's rows.
-        """
-        if not self._database.one_writer:
-            yield
-            return
+        """Make the changes that wait, too; they wait on if the transaction comes to nothing."""
         changes, self._soon = self._soon, []
         if self._flushing is not None:
             self._flushing.cancel()
@@ -142,18 +134,10 @@ class Store:
                 self.soon(change)
             raise
 
-    @asynccontextmanager
-    async def _in_thread(self, connection: AsyncConnection, long: bool) -> AsyncIterator[None]:
-        if not long:
-            yield
-            return
-        async with self._database.in_thread(connection):
-            yield
-
     async def wipe_log(self) -> None:
         """Let nothing that was deleted stay in files beside the tables. Raises StoreTrouble."""
         try:
-            async with self._waiting_in_line():
+            async with self._line:
                 await self._database.wipe_log()
         except SQLAlchemyError as error:
             raise self._database.trouble("Emptying the database's log", error) from error
@@ -166,8 +150,3 @@ class Store:
             self._flushing = None
             await self._write_soon()
         await self._database.close()
-
-
-def opened(address: str) -> Database:
-    """Return the database at a checked address. Raises StoreTrouble."""
-    return PostgresqlDatabase(address) if is_postgresql(address) else SqliteDatabase(address)

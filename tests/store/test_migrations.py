@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from bridge.errors import StoreTrouble
@@ -164,7 +165,7 @@ ROWS: dict[str, list[Row]] = {
 def at(revision: str) -> Callable[[Connection], None]:
     def upgrade(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        command.upgrade(migration_scripts._config(connection), revision)
+        command.upgrade(migration_scripts.config(connection), revision)
 
     return upgrade
 
@@ -241,7 +242,8 @@ def assert_sound(path: Path) -> None:
 
 
 def test_the_files_are_numbered_in_the_order_that_alembic_knows() -> None:
-    assert migration_scripts.revisions() == REVISIONS
+    scripts = ScriptDirectory.from_config(migration_scripts.config())
+    assert [found.revision for found in scripts.walk_revisions()][::-1] == REVISIONS
 
 
 def test_starting_on_a_current_database_does_not_load_alembic(tmp_path: Path) -> None:

@@ -41,15 +41,10 @@ def is_postgresql(address: str) -> bool:
     return _POSTGRESQL.match(address) is not None
 
 
-def postgresql_address(address: str) -> str:
-    """Return the address as libpq would take it."""
-    return _POSTGRESQL.sub("postgresql://", address)
-
-
 def checked(address: str) -> str:
     """Return the address of a database. Raises ValueError, worded for the operator and without a password."""
     if is_postgresql(address):
-        return postgresql_address(address)
+        return _POSTGRESQL.sub("postgresql://", address)  # as libpq takes it
     try:
         url = make_url(address)
     except ArgumentError:

@@ -1,8 +1,7 @@
 """Open PostgreSQL (14 or newer) with asyncpg, at any address that libpq takes."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
@@ -61,7 +60,7 @@ async def connect(address: str) -> "asyncpg.Connection[asyncpg.Record]":
             "In a password in DATABASE_URL, write other signs than letters and digits as %2F etc."
         )
         raise StoreTrouble(doing, what, cure=cure) from None
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except driver_errors() as error:
         raise StoreTrouble(doing, _words(error), cure=CURE) from None
     version = session.get_server_version()
     if version.major < OLDEST:
@@ -69,6 +68,13 @@ async def connect(address: str) -> "asyncpg.Connection[asyncpg.Record]":
         what = f"the server is PostgreSQL {version.major}"
         raise StoreTrouble(doing, what, cure=f"Use PostgreSQL {OLDEST} or newer.")
     return session
+
+
+def driver_errors() -> tuple[type[Exception], ...]:
+    """Return what asyncpg raises where it is used without SQLAlchemy, and the network below it."""
+    import asyncpg
+
+    return OSError, asyncpg.PostgresError, asyncpg.InterfaceError
 
 
 def trouble_of(doing: str, error: BaseException) -> StoreTrouble:
@@ -105,10 +111,9 @@ class PostgresqlDatabase:
     async def _connect(self, *_: Any, **__: Any) -> "asyncpg.Connection[asyncpg.Record]":
         return await connect(self._address)
 
-    @asynccontextmanager
-    async def in_thread(self, connection: AsyncConnection) -> AsyncIterator[None]:
+    def in_thread(self, connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
         """Change nothing: whoever waits for the server keeps nobody waiting."""
-        yield
+        return nullcontext()
 
     async def enter(self, connection: AsyncConnection, chats: tuple[int, ...] | None) -> None:
         """Keep others from the chats until the transaction ends; from everything for None."""

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bridge.errors import StoreTrouble
-from bridge.store.dialects.postgresql import CLOSE_SECONDS, POOLER_CURE, connect, trouble_of
+from bridge.store.dialects.postgresql import (
+    CLOSE_SECONDS,
+    POOLER_CURE,
+    connect,
+    driver_errors,
+    trouble_of,
+)
 
 if TYPE_CHECKING:
     import asyncpg
@@ -35,8 +41,6 @@ class SessionLock:
         """
         latest = time.monotonic() + seconds
         session = await connect(self._address)
-        import asyncpg  # it is there: `connect` says so otherwise
-
         try:
             while not await session.fetchval("SELECT pg_try_advisory_lock($1, $2)", *self._key):
                 if time.monotonic() >= latest:
@@ -44,7 +48,7 @@ class SessionLock:
                 await asyncio.sleep(_TRY_SECONDS)
             await self._refuse_pooler(session)
             self._session = session
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except driver_errors() as error:
             raise trouble_of(_DOING, error) from None
         finally:
             if self._session is not session:
@@ -73,12 +77,11 @@ class SessionLock:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
             if self._session is not None:
-                with suppress(Exception):
+                with suppress(*driver_errors()):
                     await self._session.close(timeout=CLOSE_SECONDS)
 
     async def _keep(self) -> None:
-        import asyncpg
-
+        lost: tuple[type[Exception], ...] = (*driver_errors(), StoreTrouble)
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
@@ -89,6 +92,6 @@ class SessionLock:
                         log.error("database lock held by another process")
                 else:
                     await self._session.fetchval("SELECT 1")
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, StoreTrouble) as error:
+            except lost as error:
                 log.warning("database lock lost", error=type(error).__name__)
                 self._session = None

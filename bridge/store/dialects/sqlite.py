@@ -199,9 +199,10 @@ class _Connection:
 
 def database_file(address: str) -> Path | None:
     """Return the file of a SQLite database; None for one in memory, and for any other."""
-    url = make_url(address) if address.startswith("sqlite") else None
-    named = url is not None and url.database and url.database != ":memory:"
-    return Path(url.database) if url is not None and named and url.database else None
+    if not address.startswith("sqlite"):
+        return None
+    name = make_url(address).database
+    return Path(name) if name and name != ":memory:" else None
 
 
 def _make_private(path: Path) -> None:
