@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from telegram import Bot
@@ -16,6 +17,9 @@ from bridge.metrics import Metrics
 from bridge.parts import Components, Connections, bot_client, opened_store, parts
 from bridge.relay.lanes import Lanes
 from bridge.settings import Settings
+from bridge.shard_work import ShardWork
+from bridge.sharing.coordinator import Work
+from bridge.sharing.shards import Duty
 from bridge.store import ownership
 from bridge.store.engine import Store
 from bridge.telegram.alarms import Alarms
@@ -74,36 +78,39 @@ async def running(
     Raises SettingsTrouble, StoreTrouble and TokenRevoked when it cannot start.
     """
     async with AsyncExitStack() as stack:
-        store = await opened_store(stack, settings)
-        metrics, clock, polling = Metrics(__version__), TelegramClock(), PollingHealth()
+        store, sharing = await opened_store(stack, settings)
+        metrics, clock = Metrics(__version__), TelegramClock()
         coze = await stack.enter_async_context(coze_client(settings, metrics))
-        bot = telegram_bot(settings, metrics, clock)
-        stack.push_async_callback(bot.shutdown)
-        await meet_telegram(bot)
+        bot = await _met_bot(stack, settings, metrics, clock)
         async with store.writing() as tx:
             await ownership.claim(tx, bot.id, bot.username)
         files = await stack.enter_async_context(downloads(settings, bot))
-        calls = await bot_client(settings, bot, store, metrics)
-        sides = Connections(coze=coze, calls=calls, downloads=files, polling=polling)
+        calls = await bot_client(settings, bot, store, metrics, sharing)
+        sides = Connections(coze=coze, calls=calls, downloads=files, polling=PollingHealth())
         has = await parts(settings, sides, controls or ProcessControls())
-        context = has.context
-        stack.push_async_callback(context.lanes.close, settings.bridge_grace_seconds)
-        stack.push_async_callback(context.notices.close, LAST_NOTICES_SECONDS)
-        await context.notices.recall()
-        await context.lanes.resume_open()
+        context, polling = has.context, sides.polling
         updates = await stack.enter_async_context(telegram_updates(settings, metrics, clock))
         router = UpdateRouter(context, has.admission, clock)
-        dispatcher = Dispatcher(bot.id, store, router, has.ignored, metrics)
+        dispatcher = Dispatcher(bot.id, store, router, has.ignored, metrics, sharing)
         poller = UpdatePoller(updates, dispatcher, polling, context.lanes.retry_now)
+        orphans = OrphanSearch(calls, context.notices, sharing.owns)
+        shards = ShardWork(sharing, context, dispatcher, orphans, has.looks)
+        await stack.enter_async_context(sharing.working(shards))
+        stack.push_async_callback(context.lanes.close, settings.bridge_grace_seconds)
+        stack.push_async_callback(context.notices.close, LAST_NOTICES_SECONDS)
+        stack.push_async_callback(sharing.leave)
         stack.push_async_callback(dispatcher.close)
-        polling_task = await stack.enter_async_context(_owned(poller.run, "polling"))
+        polling.rests()
+        polling_task = await stack.enter_async_context(
+            _owned(lambda: sharing.perform(Duty.POLLING, poller.run), "polling")
+        )
         health = Health(store, polling, poller, ownership.opened(store.address), clock)
-        for name, work in _works(has, health).items():
+        works = _works(has, health) | {"orphans": orphans.run}
+        if sharing.shared:
+            works |= {"updates of others": dispatcher.follow, "bells": shards.follow}
+        for name, work in works.items():
             await stack.enter_async_context(_owned(work, name))
-        code, home = context.approval.code.code, context.deployment.home
-        if code:
-            log.warning("no operator yet: send the bot this code within an hour", code=code)
-        log.info("ready", bot=bot.username, agent=home.agent_id, coze=home.api_base)
+        _say_ready(context)
         yield App(
             context=context,
             polling=polling,
@@ -115,22 +122,41 @@ async def running(
         )
 
 
+async def _met_bot(
+    stack: AsyncExitStack, settings: Settings, metrics: Metrics, clock: TelegramClock
+) -> Bot:
+    """Return the bot, known by its name. Raises TokenRevoked."""
+    bot = telegram_bot(settings, metrics, clock)
+    stack.push_async_callback(bot.shutdown)
+    await meet_telegram(bot)
+    return bot
+
+
+def _say_ready(context: BotContext) -> None:
+    code, home = context.approval.code.code, context.deployment.home
+    if code:
+        log.warning("no operator yet: send the bot this code within an hour", code=code)
+    log.info("ready", bot=context.calls.bot.username, agent=home.agent_id, coze=home.api_base)
+
+
 def _works(has: Components, health: Health) -> dict[str, Callable[[], Coroutine[None, None, None]]]:
     """Return what goes on beside the polling until the bridge ends, by its name."""
     context, alarms = has.context, has.alarms
-    store, pacer = context.store, context.calls.pacer
+    store, pacer, sharing = context.store, context.calls.pacer, context.calls.sharing
+    days = context.deployment.retention_days
+    duties: dict[Duty, Work] = {
+        Duty.MENUS: Menus(context.calls.bot, pacer, store, context.rights).keep,
+        Duty.HOUSEKEEPING: lambda: keep_clean(store, days, begin=sharing.shared),
+        Duty.ALARMS: lambda: alarms.watch(health.alarming),
+        Duty.BROADCASTS: lambda: Broadcasting(context).run(),
+    }
     return {
         "chat migrations": lambda: follow_migrations(context),
         "approval cards": has.cards.run,
-        "menus": Menus(context.calls.bot, pacer, store, context.rights).keep,
-        "orphans": OrphanSearch(context.calls, context.notices).run,
         "learned limits": context.calls.pace_memory.keep,
-        "housekeeping": lambda: keep_clean(store, context.deployment.retention_days),
         "alarms of runs": alarms.follow_runs,
-        "alarms": lambda: alarms.watch(health.alarming),
-        "broadcasts": Broadcasting(context).run,
         "reload": lambda: tell_reloaded(context),
-    }
+    } | {duty.name.lower(): partial(sharing.perform, duty, work) for duty, work in duties.items()}
 
 
 @asynccontextmanager

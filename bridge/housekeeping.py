@@ -36,8 +36,10 @@ async def clean_up(store: Store, days: float) -> None:
         log.warning("cleanup failed", trouble=str(trouble))
 
 
-async def keep_clean(store: Store, days: float) -> None:
-    """Forget words within a minute of their time, the rest each hour; for ever."""
+async def keep_clean(store: Store, days: float, *, begin: bool = False) -> None:
+    """Forget words within a minute of their time, the rest each hour, perhaps to `begin` with; for ever."""
+    if begin:
+        await clean_up(store, days)
     while True:
         for _ in range(round(CLEANUP_SECONDS / WORDS_SECONDS)):
             await asyncio.sleep(WORDS_SECONDS)

@@ -16,7 +16,12 @@ from bridge.relay.lanes import Lanes
 from bridge.relay.speech import SpeechMaker
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
+from bridge.shard_work import Look
+from bridge.sharing.coordinator import Bell, Coordinator
+from bridge.sharing.postgresql import PostgresqlCoordinator
+from bridge.sharing.solo import SoloCoordinator
 from bridge.store import migrate, ownership
+from bridge.store.dialects.database import is_postgresql
 from bridge.store.engine import Store
 from bridge.telegram.access.admission import AdmissionControl
 from bridge.telegram.access.approval import Approval, all_operators
@@ -63,21 +68,26 @@ class Components:
     ignored: IgnoredPeople
     admission: AdmissionControl
     """What every update passes first."""
+    looks: Mapping[Bell, Look]
+    """What is read again when another process rings."""
 
 
-async def opened_store(stack: AsyncExitStack, settings: Settings) -> Store:
-    """Return the database, ours alone and of this program's schema, cleaned up.
+async def opened_store(stack: AsyncExitStack, settings: Settings) -> tuple[Store, Coordinator]:
+    """Return the database, of this program's schema and cleaned up, and who shares its work.
 
-    Raises StoreTrouble.
+    A file is ours alone; a server may be worked with by several processes. Raises StoreTrouble.
     """
     store = Store(settings.database_url)
     stack.push_async_callback(store.close)
-    await stack.enter_async_context(ownership.alone(store))
+    if is_postgresql(store.address):
+        await migrate.upgrade(store)
+        return store, PostgresqlCoordinator(store)
+    stack.enter_context(ownership.alone(store))
     await migrate.upgrade(store)
     async with store.writing() as tx:
         await ownership.note_process(tx)
     await clean_up(store, settings.bridge_retention_days)
-    return store
+    return store, SoloCoordinator()
 
 
 def _fixed(limits: Limits, given: Mapping[str, float]) -> Limits | None:
@@ -85,14 +95,16 @@ def _fixed(limits: Limits, given: Mapping[str, float]) -> Limits | None:
     return replace(limits, **given) if given else None
 
 
-async def bot_client(settings: Settings, bot: Bot, store: Store, metrics: Metrics) -> BotClient:
+async def bot_client(
+    settings: Settings, bot: Bot, store: Store, metrics: Metrics, sharing: Coordinator
+) -> BotClient:
     """Return the calls of the Bot API, with what an earlier process knew of where they may go."""
     pacer = Pacer(
         _fixed(PRIVATE, settings.bridge_pace_private), _fixed(GROUP, settings.bridge_pace_group)
     )
-    unwritable = UnwritableChats(store)
+    unwritable = UnwritableChats(store, sharing)
     await unwritable.recall()
-    calls = BotClient(bot, pacer, store, unwritable, metrics)
+    calls = BotClient(bot, pacer, store, unwritable, metrics, sharing)
     await calls.pace_memory.recall()
     return calls
 
@@ -100,7 +112,7 @@ async def bot_client(settings: Settings, bot: Bot, store: Store, metrics: Metric
 async def parts(settings: Settings, sides: Connections, controls: ProcessControls) -> Components:
     """Return everything that settles updates and answers turns. Raises StoreTrouble."""
     calls, store = sides.calls, sides.calls.store
-    notices = NoticeQueue(calls.bot.id, calls, store)
+    notices = NoticeQueue(calls.bot.id, calls, store, calls.sharing)
     operators = await all_operators(store, settings.bridge_operators)
     rights, people = Rights(calls.bot, calls.pacer, operators), People(store)
     alarms, reactions = Alarms(calls, notices, store, rights, people), Reactions(notices)
@@ -121,11 +133,7 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         ignored,
         by_approval=deployment.by_approval,
     )
-    options = QuestionOptions(
-        default=deployment.default,
-        most_waiting=settings.bridge_waiting_messages,
-        stale_seconds=settings.bridge_group_stale_seconds,
-    )
+    await approval.code.publish()
     context = BotContext(
         notices=notices,
         store=store,
@@ -134,7 +142,9 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         rights=rights,
         approval=approval,
         people=people,
-        questions=Questions(notices, store, lanes, limits, reactions, options),
+        questions=Questions(
+            notices, store, lanes, limits, reactions, _question_options(settings, deployment)
+        ),
         status=StatusReader(store, sides.coze, lanes, calls.pacer, sides.polling),
         agent_profiles=AgentProfiles(sides.coze),
         deployment=deployment,
@@ -146,7 +156,32 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         cards=cards,
         ignored=ignored,
         admission=AdmissionControl(store, rights, limits, ignored, by_approval=by_approval),
+        looks=_looks(settings, context, alarms),
     )
+
+
+def _question_options(settings: Settings, deployment: DeploymentConfig) -> QuestionOptions:
+    return QuestionOptions(
+        default=deployment.default,
+        most_waiting=settings.bridge_waiting_messages,
+        stale_seconds=settings.bridge_group_stale_seconds,
+    )
+
+
+def _looks(settings: Settings, context: BotContext, alarms: Alarms) -> Mapping[Bell, Look]:
+    """Return what is read again when another process rings, and now and then."""
+
+    async def operators() -> None:
+        named = settings.bridge_operators
+        context.rights.become(await all_operators(context.store, named, warn=False))
+
+    async def broadcast() -> None:
+        context.broadcast_due.set()
+
+    async def alarm() -> None:
+        alarms.listen()
+
+    return {Bell.OPERATORS: operators, Bell.BROADCAST: broadcast, Bell.ALARM: alarm}
 
 
 def _deployment(settings: Settings, bot: Bot, controls: ProcessControls) -> DeploymentConfig:
@@ -206,4 +241,5 @@ def _lanes(
         replies.open,
         quiet_seconds=settings.bridge_quiet_seconds,
         most=settings.bridge_open_chats,
+        owns=sides.calls.sharing.owns,
     )

@@ -142,6 +142,12 @@ class Unstorable(StoreTrouble):
     cure = "Report this with the log lines around it."
 
 
+class LeaseLost(StoreTrouble):
+    """Another process may work for this chat now: whoever hears it does nothing more for it."""
+
+    cure = "Nothing is to be done: another process goes on, or this one when it has the chat again."
+
+
 class TelegramTrouble(Trouble):
     """Telegram refused or could not be reached."""
 

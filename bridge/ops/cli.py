@@ -199,7 +199,7 @@ def copy(
     async def work(target: "Store") -> None:
         old = Store(f"sqlite+aiosqlite:///{source.resolve()}")
         try:
-            async with alone(old), alone(target):
+            with alone(old), alone(target):
                 rows = await copied(old, target, progress)
         finally:
             await old.close()

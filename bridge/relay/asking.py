@@ -95,6 +95,7 @@ class Asking:
         if run.turn.asked:
             return rejoin(self._coze, self._of(run), run.turn.run_id)
         question = await self._question(run)
+        self._store.check_lease()
         return follow(self._coze, question, stream=self._stream)
 
     def _of(self, run: RunInProgress, turn: Turn | None = None, user_id: str = "") -> RunRequest:
@@ -202,7 +203,10 @@ class Asking:
         if (
             conversation_id == turn.conversation_id
         ):  # should it be lost, the run is found by its mark
-            self._store.soon(lambda tx: lifecycle.began(tx, turn.id, began.id, conversation_id))
+            self._store.soon(
+                lambda tx: lifecycle.began(tx, turn.id, began.id, conversation_id),
+                of=turn.chat.chat_id,
+            )
         else:
             async with self._store.writing(of=turn.chat.chat_id) as tx:
                 await lifecycle.began(tx, turn.id, began.id, conversation_id)

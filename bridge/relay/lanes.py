@@ -1,13 +1,15 @@
 """Order inside a chat, freedom between chats: a lane answers the turns of one chat, one by one."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.errors import StoreTrouble, Trouble
+from bridge.errors import LeaseLost, StoreTrouble, Trouble
 from bridge.model import ChatKey, Outcome, State, Turn
 from bridge.relay.progress import Progress
 from bridge.relay.protocols import Reply, ReplyLater, StopReason
@@ -28,6 +30,8 @@ AFTER_TROUBLE_SECONDS = 5.0
 AFTER_DEFECT_SECONDS = 60.0
 LAST_WORDS_SECONDS = 3.5
 """How long a shutdown waits for the closing edits of interrupted replies."""
+MOST_TAKEN = 3
+"""So many processes in a row may end soon after they took a turn up; then it is given up."""
 
 OpenReply = Callable[[Turn], AbstractAsyncContextManager[Reply]]
 
@@ -65,18 +69,23 @@ class Lanes:
         *,
         quiet_seconds: float = QUIET_SECONDS,
         most: int = MOST_LANES,
+        owns: Callable[[int], bool] = lambda chat_id: True,
     ) -> None:
+        """`owns` says of a chat's id whether it is this process's: no lane works for another's."""
         self._store = store
         self._answering = answering
         self._open_reply = open_reply
         self._quiet_seconds = quiet_seconds
         self._most = most
+        self._owns = owns
         self._lanes: dict[ChatKey, _Lane] = {}
         self._later: dict[ChatKey, asyncio.TimerHandle] = {}
         """Chats with something that has to wait."""
         self._making: asyncio.Task[None] | None = None
         self._crowded = False
         """Whether more chats wait in the store than were woken."""
+        self._taken = deque[int](maxlen=2 * most)
+        """Turns that this process has taken up."""
         self._closing = False
 
     def __len__(self) -> int:
@@ -89,8 +98,8 @@ class Lanes:
         `quiet_seconds` is a longer pause than the usual one that its messages need. False when too
         many chats are being answered: it waits in the store until one of them ends.
         """
-        if self._closing:
-            return True  # it waits in the store for the next start
+        if self._closing or not self._owns(key.chat_id):
+            return True  # it waits in the store, for the next start or its own process
         lane = self._lanes.get(key)
         if lane is None:
             if len(self._lanes) >= self._most:
@@ -135,6 +144,10 @@ class Lanes:
             if not waits and not self.wake(key):
                 break
 
+    def chats(self) -> set[int]:
+        """Return the ids of chats in which something is answered, or waits for its time."""
+        return {key.chat_id for key in (*self._lanes, *self._later)}
+
     def stop(
         self, key: ChatKey, turn_id: int | None = None, why: StopReason = StopReason.STOP
     ) -> bool:
@@ -168,7 +181,13 @@ class Lanes:
 
     async def drop(self, chat_id: int) -> None:
         """Break off all that runs in a group and its topics; it stays open in the store."""
-        here = {key: lane for key, lane in self._lanes.items() if key.chat_id == chat_id}
+        await self.drop_chats(lambda each: each == chat_id)
+
+    async def drop_chats(self, dropped: Callable[[int], bool]) -> None:
+        """Break off all that runs in chats that are `dropped`; it stays open in the store."""
+        for key in [key for key in self._later if dropped(key.chat_id)]:
+            self._later.pop(key).cancel()
+        here = {key: lane for key, lane in self._lanes.items() if dropped(key.chat_id)}
         tasks = [lane.task for lane in here.values() if lane.task is not None]
         for task in tasks:
             task.cancel()
@@ -218,6 +237,8 @@ class Lanes:
         except ReplyLater as wait:
             log.warning("final reply deferred", chat=key.chat_id, seconds=wait.seconds)
             self.wake_later(key, wait.seconds)
+        except LeaseLost as lost:
+            log.info("chat left to another process", chat=key.chat_id, why=lost.what)
         except Trouble as trouble:  # the turn stays open in the store
             log.error("chat worker ended", chat=key.chat_id, trouble=str(trouble))
             self.wake_later(key, AFTER_TROUBLE_SECONDS)
@@ -225,7 +246,8 @@ class Lanes:
             log.exception("unhandled error in chat worker", chat=key.chat_id)
             self.wake_later(key, AFTER_DEFECT_SECONDS)
         finally:
-            del self._lanes[key]
+            if self._lanes.get(key) is lane:
+                del self._lanes[key]
             if self._crowded:
                 self._make_room_soon(0.0)
 
@@ -256,12 +278,30 @@ class Lanes:
         async with self._store.writing(of=key.chat_id) as tx:
             found = await lifecycle.running_or_claimed(tx, key)
             turn = found.turn
+            if turn is not None and not found.resumed:
+                self._taken.append(turn.id)
+            if turn is not None and found.resumed:
+                turn = await self._resumed(tx, turn)
             if turn is not None:
                 await self._answering.claimed(tx, turn, found.lingering)
         lane.more = lane.more or found.more
         if turn is not None and (turn.asked or turn.final):
             log.info("resuming turn", turn=turn.id, run=turn.run_id)
         return turn
+
+    async def _resumed(self, tx: AsyncConnection, turn: Turn) -> Turn:
+        """Return a turn that an earlier process had: with its end, if it has ended too many of them."""
+        if turn.id in self._taken or turn.final is not None:
+            return turn
+        self._taken.append(turn.id)
+        if await lifecycle.take_up(tx, turn.id) < MOST_TAKEN:
+            return turn
+        log.error("turn given up", turn=turn.id, processes=MOST_TAKEN)
+        shown = replace(Progress().broken_off("trouble.inside"), keeps=len(turn.posts))
+        why = f"{MOST_TAKEN} processes ended soon after they had begun to answer this"
+        return replace(
+            turn, final=Outcome(State.FAILED, shown, run_may_continue=turn.asked, trouble=why)
+        )
 
     async def _quiet(self, lane: _Lane) -> None:
         """Wait for a pause in the messages, so that a burst becomes one question."""

@@ -1,15 +1,15 @@
 """Open the database: two doors to it, with writers that queue instead of failing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.errors import StoreTrouble, Unstorable
-from bridge.store.dialects.database import Database, checked, is_postgresql
+from bridge.errors import LeaseLost, StoreTrouble, Unstorable
+from bridge.store.dialects.database import Database, Fence, checked, is_postgresql
 from bridge.store.dialects.postgresql import PostgresqlDatabase
 from bridge.store.dialects.sqlite import SqliteDatabase
 
@@ -36,9 +36,11 @@ class Store:
         # SQLite lets one writer in and the others sleep and try again; our own wait here in
         # line instead. Other processes are still kept apart by SQLite itself.
         self._line = asyncio.Lock() if self._database.one_writer else nullcontext()
-        self._soon: list[Change] = []
-        """Changes that go with the next transaction."""
+        self._soon: list[tuple[int, Change]] = []
+        """Changes that go with the next transaction, each with its chat."""
         self._flushing: asyncio.Task[None] | None = None
+        self.fence: Fence | None = None
+        """What this process may write for, where others work with the database, too."""
         self.fault: StoreTrouble | None = None
         """Why nothing could be written at the last try; None when it could."""
         self.fault_at = 0.0
@@ -52,8 +54,11 @@ class Store:
 
         It decides by what it reads `of` a chat, or of several, and nobody else changes that meanwhile;
         () for one that decides by nothing; None for one that may read anything, beside which no other
-        goes on. Raises StoreTrouble when the database fails.
+        goes on. Raises StoreTrouble when the database fails, and LeaseLost when another process works
+        for the chat.
         """
+        chats = (of,) if isinstance(of, int) else of
+        leases = self._leases(chats)
         try:
             async with (
                 self._line,
@@ -63,7 +68,7 @@ class Store:
                 # take some along would wait for each other's rows.
                 self._with_soon(connection) if self._database.one_writer else nullcontext(),
             ):
-                await self._database.enter(connection, (of,) if isinstance(of, int) else of)
+                await self._database.enter(connection, chats, leases)
                 yield connection
         except SQLAlchemyError as error:
             trouble = self._database.trouble("Writing to the database", error)
@@ -75,8 +80,22 @@ class Store:
         else:
             self.fault = None
 
+    def _leases(self, chats: tuple[int, ...] | None) -> Mapping[int, int]:
+        if self.fence is None or chats == ():
+            return {}
+        self.fence.check()
+        return self.fence.epochs(chats or ())
+
+    def check_lease(self) -> None:
+        """Raise LeaseLost when another process may work in this one's place, as after a freeze.
+
+        It is asked right before an outside act that cannot be repeated.
+        """
+        if self.fence is not None:
+            self.fence.check()
+
     def _note(self, trouble: StoreTrouble) -> None:
-        if not isinstance(trouble, Unstorable):
+        if not isinstance(trouble, (Unstorable, LeaseLost)):
             self.fault, self.fault_at = trouble, asyncio.get_running_loop().time()
 
     @asynccontextmanager
@@ -94,12 +113,12 @@ class Store:
         except SQLAlchemyError as error:
             raise self._database.trouble("Reading the database", error) from error
 
-    def soon(self, change: Change) -> None:
-        """Make a change with the next transaction, within a moment.
+    def soon(self, change: Change, *, of: int) -> None:
+        """Make a change to a chat with the next transaction, within a moment.
 
         It is for what costs a search, and loses nothing, should the process die before that.
         """
-        self._soon.append(change)
+        self._soon.append((of, change))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush(), name="late changes")
 
@@ -110,28 +129,36 @@ class Store:
         await self._write_soon()
 
     async def _write_soon(self) -> None:
-        try:
-            if self._soon:
-                async with self.writing(of=()) as tx, self._with_soon(tx):
+        """Make the changes that wait: those of one chat, and all others with them on SQLite."""
+        while self._soon:
+            chat_id = self._soon[0][0]
+            try:
+                async with self.writing(of=chat_id) as tx, self._with_soon(tx, of=chat_id):
                     pass
-        except StoreTrouble as trouble:
-            log.warning("late changes not written", trouble=str(trouble))
-            self._soon.clear()
+            except StoreTrouble as trouble:
+                log.warning("late changes not written", trouble=str(trouble))
+                self._soon = [one for one in self._soon if one[0] != chat_id]
+        if self._flushing is not None:  # it was planned for what failed
+            self._flushing.cancel()
+            self._flushing = None
 
     @asynccontextmanager
-    async def _with_soon(self, connection: AsyncConnection) -> AsyncIterator[None]:
-        """Make the changes that wait, too; they wait on if the transaction comes to nothing."""
-        changes, self._soon = self._soon, []
-        if self._flushing is not None:
+    async def _with_soon(
+        self, connection: AsyncConnection, of: int | None = None
+    ) -> AsyncIterator[None]:
+        """Make the changes that wait, too, or a chat's; they wait on if the transaction comes to nothing."""
+        changes = [one for one in self._soon if of in (None, one[0])]
+        self._soon = [one for one in self._soon if one not in changes]
+        if self._flushing is not None and not self._soon:
             self._flushing.cancel()
             self._flushing = None
         try:
-            for change in changes:
+            for _, change in changes:
                 await change(connection)
             yield
         except BaseException:
-            for change in changes:
-                self.soon(change)
+            for chat_id, change in changes:
+                self.soon(change, of=chat_id)
             raise
 
     async def wipe_log(self) -> None:
@@ -141,6 +168,10 @@ class Store:
                 await self._database.wipe_log()
         except SQLAlchemyError as error:
             raise self._database.trouble("Emptying the database's log", error) from error
+
+    def cut(self) -> None:
+        """End every connection at once: what waits for one fails now."""
+        self._database.cut()
 
     async def close(self) -> None:
         """Make the changes that wait, and close every connection."""

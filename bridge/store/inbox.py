@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, or_, select, update
@@ -15,6 +15,9 @@ from bridge.store.tables import inbox, outbox
 
 ASIDE_SECONDS = 7 * 86400.0
 """How long an update that could not be settled is kept for a look by the operator."""
+READ_AT_ONCE = 500
+_SERVER_TIME = func.extract("epoch", func.clock_timestamp())
+"""The clocks of several hosts would not keep the order in which updates came."""
 KEEP_SECONDS = 3 * 86400.0
 """Telegram redelivers for 24 hours at most; after that an id need not be remembered."""
 
@@ -30,6 +33,8 @@ class Arrived:
     bot_id: int
     update_id: int
     payload: str
+    chat_id: int = 0
+    """The chat in whose order it is settled; 0 where that is not known."""
 
     def __repr__(self) -> str:
         return f"Arrived(update_id={self.update_id})"
@@ -40,8 +45,11 @@ async def put(
     bot_id: int,
     updates: Mapping[int, Mapping[str, object]],
     ignored: Collection[int] = (),
+    chats: Mapping[int, int] | None = None,
 ) -> Sequence[Arrived]:
     """Keep updates by their id and return those that are new, in order, without the `ignored`.
+
+    `chats` says of each in the order of which chat it is settled.
 
     One that was delivered before is not taken twice. But numbers begin anew (after a week without
     updates, or on a new Bot API server), so one that is known may be given to another update: that
@@ -49,7 +57,7 @@ async def put(
     """
     if not updates:
         return []
-    now = time.time()
+    now = time.time() if tx.dialect.name == "sqlite" else _SERVER_TIME
     payloads = {update_id: _payload(content) for update_id, content in updates.items()}
     identities = {update_id: _identity(content) for update_id, content in updates.items()}
     rows = [
@@ -60,6 +68,7 @@ async def put(
             "payload": None if update_id in ignored else payload,
             "received_at": now,
             "identity": identities[update_id],
+            "chat_id": (chats or {}).get(update_id, 0),
         }
         for update_id, payload in payloads.items()
     ]
@@ -141,14 +150,27 @@ def _payload(content: Mapping[str, object]) -> str:
         return "{}"
 
 
-async def waiting(tx: AsyncConnection, bot_id: int) -> Sequence[Arrived]:
-    """Updates that wait to be settled, oldest first."""
-    found = await tx.execute(
-        select(inbox.c.update_id, inbox.c.payload)
-        .where(inbox.c.bot_id == bot_id, inbox.c.state == "new")
-        .order_by(inbox.c.received_at, inbox.c.update_id)
-    )
-    return [Arrived(bot_id, row.update_id, row.payload) for row in found]
+async def waiting(
+    tx: AsyncConnection, bot_id: int, wanted: Callable[[int, int], bool] = lambda number, chat: True
+) -> Sequence[Arrived]:
+    """Return the updates that wait to be settled, oldest first.
+
+    Those that are `wanted`, by their numbers and chats.
+    """
+    new = (inbox.c.bot_id == bot_id, inbox.c.state == "new")
+    order = (inbox.c.received_at, inbox.c.update_id)
+    rows = await tx.execute(select(inbox.c.update_id, inbox.c.chat_id).where(*new).order_by(*order))
+    numbers = [row.update_id for row in rows if wanted(row.update_id, row.chat_id)]
+    found = []
+    for begin in range(0, len(numbers), READ_AT_ONCE):
+        which = inbox.c.update_id.in_(numbers[begin : begin + READ_AT_ONCE])
+        columns = (inbox.c.update_id, inbox.c.payload, inbox.c.chat_id)
+        query = select(*columns).where(*new, which).order_by(*order)
+        found += [
+            Arrived(bot_id, row.update_id, row.payload, row.chat_id)
+            for row in await tx.execute(query)
+        ]
+    return found
 
 
 async def is_new(tx: AsyncConnection, arrived: Arrived) -> bool:

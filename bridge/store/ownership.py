@@ -1,12 +1,12 @@
-"""Whose a database is: one process at a time works with it, for one bot, in the file that it opened."""
+"""Whose a database is: of one bot, and a file of one process, which is the one that was opened."""
 
 import json
 import os
 import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import StoreTrouble
 from bridge.store import chats
-from bridge.store.dialects.database import is_postgresql
-from bridge.store.dialects.postgresql import PROCESS_LOCK
-from bridge.store.dialects.session_lock import SessionLock
 from bridge.store.dialects.sqlite import database_file
 from bridge.store.engine import Store
 
@@ -33,41 +30,16 @@ DYING_SECONDS = 3.0
 """How long one that was killed a moment ago may take to be gone."""
 
 
-@asynccontextmanager
-async def alone(store: Store) -> AsyncIterator[None]:
-    """Be the only process that works with the database. Raises StoreTrouble when another does.
+@contextmanager
+def alone(store: Store) -> Iterator[None]:
+    """Be the only process that works with a file. Raises StoreTrouble when another does.
 
-    The system, or the server, gives the lock back when a process ends, however it ends.
+    The system gives the lock beside it back when a process ends, however it ends.
     """
     path = database_file(store.address)
-    if path is not None:
-        with _file_locked(path):
-            yield
-    elif is_postgresql(store.address):
-        lock = SessionLock(store.address, PROCESS_LOCK)
-        if not await lock.taken_within(DYING_SECONDS):
-            raise await _refused(store)
-        async with lock.kept():
-            yield
-    else:
+    if path is None:
         yield
-
-
-async def _refused(store: Store) -> StoreTrouble:
-    """Return why the server's database is not ours."""
-    try:
-        async with store.reading() as tx:
-            who = _known(await chats.fact(tx, _PROCESS))
-    except StoreTrouble:  # such as one without tables yet
-        who = ""
-    what = f"another bridge works with that database{who}"
-    cure = "Stop that one, or give this one a DATABASE_URL of its own."
-    return StoreTrouble(_DOING, what, cure=cure)
-
-
-@contextmanager
-def _file_locked(path: Path) -> Iterator[None]:
-    """Hold the lock beside a file. Raises StoreTrouble when another process does."""
+        return
     path = path.resolve()  # by whatever name it is opened
     lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=DYING_SECONDS, mode=0o600)
     try:

@@ -38,11 +38,12 @@ inbox = Table(
     Column("error", Text),
     Column("received_at", Float, nullable=False),
     Column("identity", Text),
+    Column("chat_id", BigInteger, nullable=False, server_default=text("0")),
     Index(None, "state"),
 )
 """Raw updates: `new` until they are settled; then `done`, `skipped` (both without payload), or
 `aside`, which an operator should look at. `identity` is a digest of what each is about, since their
-numbers begin anew."""
+numbers begin anew; `chat_id` is the chat in whose order it is settled, 0 for none."""
 
 chats = Table(
     "chats",
@@ -162,6 +163,8 @@ turns = Table(
     Column("tokens_out", Integer, nullable=False, server_default=text("0")),
     Column("estimated", Boolean, nullable=False, server_default=false()),
     Column("trouble", Text),
+    Column("taken", Integer, nullable=False, server_default=text("0")),
+    Column("taken_at", Float),
     Column("created_at", Float, nullable=False),
     Column("shown_at", Float),
     Column("settled_at", Float),
@@ -210,6 +213,7 @@ run may be going all the same. `heard` is what was said in the group before it; 
 it belongs to, 0 for the one that all share. What it cost are Coze's own numbers, or `estimated`
 ones where Coze does not say what a run cost that was broken off; `shown_at` is when
 its first text stood in front of the person, `trouble` what the operator reads of its failure.
+`taken` counts the processes that took it up soon after each other, the last one at `taken_at`.
 """
 
 outbox = Table(
@@ -283,3 +287,34 @@ facts = Table(
     Column("value", Text, nullable=False),
 )
 """Small things to remember across starts, such as the menu that was last set."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+)
+"""What one process at a time holds where several work with the database: shards of chats, and
+duties. The epoch rises with every change of owner, so that an earlier owner writes no more."""
+
+processes = Table(
+    "processes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("began_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Column("state", JSON, nullable=False),
+)
+"""The processes that work with the database, and how each of them is; those that ended well are
+deleted, the others are seen no more."""
+
+operator_codes = Table(
+    "operator_codes",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("until", Float, nullable=False),
+)
+"""Digests of the one-time codes that make somebody the first operator: each process has its own."""

@@ -10,6 +10,7 @@ from telegram.error import TelegramError
 from bridge.errors import StoreTrouble, Trouble
 from bridge.errors.coze import AgentUnavailable, Forbidden, QuotaGone, Unauthorized, WrongAddress
 from bridge.model import ChatKey, Outcome, State
+from bridge.sharing.coordinator import Bell
 from bridge.store.engine import Store
 from bridge.store.operators import alarms
 from bridge.telegram.access.people import People
@@ -61,6 +62,10 @@ class Alarms:
         if trouble is None or _kind(trouble) is not None:
             self._heard.put_nowait(trouble)
 
+    def listen(self) -> None:
+        """Let the next answer say that all is well: another process may have begun an alarm."""
+        self._quiet = False
+
     async def follow_runs(self) -> None:
         """Tell, for ever, what runs ended in; first, what an earlier process did not come to tell."""
         try:
@@ -111,6 +116,8 @@ class Alarms:
         """Something is wrong: the operators hear of it once. Raises StoreTrouble."""
         async with self._store.writing() as tx:
             fresh = await alarms.begin(tx, kind, what)
+            if fresh:
+                await self._calls.sharing.ring(tx, Bell.ALARM)
         if fresh:
             log.error("alarm", kind=kind, what=what)
             await self._tell_again()

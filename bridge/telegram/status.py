@@ -23,8 +23,18 @@ class PollingHealth:
 
     def __init__(self) -> None:
         self.fault: str | None = "Polling has not started."
-        """Why no updates are taken now; None when they are."""
+        """Why no updates are taken now; None when they are, or when another process takes them."""
         self._heard = asyncio.get_running_loop().time()
+        self._rests = False
+
+    def begins(self) -> None:
+        """Polling begins."""
+        self._rests, self.fault = False, None
+        self.heard()
+
+    def rests(self) -> None:
+        """Another process polls, if any does."""
+        self._rests, self.fault = True, None
 
     def heard(self) -> None:
         """Telegram has answered a poll."""
@@ -33,7 +43,7 @@ class PollingHealth:
     @property
     def silent_seconds(self) -> float:
         """How long Telegram has not been heard, though it answers a poll after 50 s at most."""
-        return asyncio.get_running_loop().time() - self._heard
+        return 0.0 if self._rests else asyncio.get_running_loop().time() - self._heard
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
 """What the commands do, as the person sees it and as Coze hears it."""
 
+import asyncio
 import time
 
 from worlds import World, buttons, is_running
 
 from bridge.sandbox.coze import Pace, saying
+from bridge.store import chats
+from bridge.store.engine import Store
 from bridge.telegram.commands.table import COMMANDS
 
 
@@ -96,11 +99,20 @@ async def test_help_and_unknown_commands(world: World) -> None:
 
 async def test_the_menu_is_set_once_in_both_languages(world: World) -> None:
     for _ in range(2):
-        async with world.bridge():
+        async with world.bridge() as app:
             await world.telegram.until(lambda: ("default", "zh") in world.telegram.commands)
+            async with asyncio.timeout(10):
+                while not await _kept(app.store):  # noqa: ASYNC110  # there is no event of the store
+                    await asyncio.sleep(0.05)
     names = [one["command"] for one in world.telegram.commands["default", ""]]
     assert names == [*COMMANDS]
     assert len([one for one in world.telegram.calls if one.method == "setMyCommands"]) == 2
+
+
+async def _kept(store: Store) -> bool:
+    """Whether it is written down which menu was set."""
+    async with store.reading() as tx:
+        return await chats.fact(tx, "telegram menu") is not None
 
 
 async def test_forged_buttons_do_nothing(world: World) -> None:

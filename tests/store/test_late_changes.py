@@ -30,7 +30,7 @@ async def noted(store: Store) -> str | None:
 
 async def test_a_late_change_goes_with_the_next_transaction(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        store.soon(lambda tx: chats.remember(tx, "late", "yes"))
+        store.soon(lambda tx: chats.remember(tx, "late", "yes"), of=1)
         assert await noted(store) is None
         async with store.writing():
             pass
@@ -39,7 +39,7 @@ async def test_a_late_change_goes_with_the_next_transaction(tmp_path: Path) -> N
 
 async def test_it_waits_on_when_that_transaction_comes_to_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        store.soon(lambda tx: chats.remember(tx, "late", "yes"))
+        store.soon(lambda tx: chats.remember(tx, "late", "yes"), of=1)
         try:
             async with store.writing() as tx:
                 await chats.remember(tx, "other", "x")
@@ -55,7 +55,7 @@ async def test_it_waits_on_when_that_transaction_comes_to_nothing(tmp_path: Path
 def test_without_another_transaction_it_is_made_after_a_moment(tmp_path: Path) -> None:
     async def journey() -> None:
         async with opened(tmp_path) as store:
-            store.soon(lambda tx: chats.remember(tx, "late", "yes"))
+            store.soon(lambda tx: chats.remember(tx, "late", "yes"), of=1)
             await asyncio.sleep(SOON_SECONDS * 3)
             assert await noted(store) == "yes"
 
@@ -64,7 +64,7 @@ def test_without_another_transaction_it_is_made_after_a_moment(tmp_path: Path) -
 
 async def test_the_end_of_the_store_makes_it(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        store.soon(lambda tx: chats.remember(tx, "late", "yes"))
+        store.soon(lambda tx: chats.remember(tx, "late", "yes"), of=1)
     async with opened(tmp_path) as store:
         assert await noted(store) == "yes"
 

@@ -154,6 +154,12 @@ ROWS: dict[str, list[Row]] = {
         {"cause": "turn 1 post 0", "chat_id": 5, "thread_id": 0, "language": "en", "after_id": 40,
          "before_id": 42, "copies": 1, "heard_at": NOW},
     ],
+    "leases": [{"number": 0, "epoch": 7}],
+    "processes": [
+        {"id": "ab12", "host": "one", "pid": 7, "version": "0.1.0", "began_at": NOW, "seen_at": NOW,
+         "state": "{}"},
+    ],
+    "operator_codes": [{"digest": "0" * 64, "until": NOW + 60}],
     "learned_limits": [{"name": "private", "rate": 0.9, "burst": 10.0, "near": None}],
     "outbox": [
         {"id": 1, "cause": "update 2", "chat_id": 5, "message_id": 41, "created_at": NOW},

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import postgres
 import pytest
-from pooler import pooler
 from sqlalchemy import select
 from typer.testing import CliRunner
 from worlds import put_database
@@ -15,7 +14,7 @@ from worlds import put_database
 from bridge.errors import StoreTrouble, Unstorable
 from bridge.model import ChatKey, Message, Outcome, ReplyState, Sender, State
 from bridge.ops.cli import app
-from bridge.store import chats, migrate, ownership
+from bridge.store import chats, migrate
 from bridge.store.copy import copy
 from bridge.store.dialects.database import checked
 from bridge.store.engine import Chats, Store
@@ -108,33 +107,6 @@ async def test_a_server_that_cannot_be_reached_is_a_trouble_with_a_cure(address:
         assert "DATABASE_URL" in str(raised.value)
     assert store.fault is not None
     await store.close()
-
-
-async def test_a_second_process_is_refused_and_told_who_works_there(
-    address: str, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ownership, "DYING_SECONDS", 0.1)
-    second = Store(address)
-    async with ownership.alone(store):
-        async with store.writing() as tx:
-            await ownership.note_process(tx)
-        with pytest.raises(StoreTrouble, match=r"another bridge works .* \(process \d+ on "):
-            async with ownership.alone(second):
-                pass
-    async with ownership.alone(second):
-        pass
-    await second.close()
-
-
-async def test_a_pooler_that_keeps_no_sessions_is_refused(address: str) -> None:
-    socket = str(postgres.server().folder / ".s.PGSQL.5432")
-    name = address.partition("@/")[2].partition("?")[0]
-    async with pooler(socket) as port:
-        store = Store(f"postgresql://postgres@127.0.0.1:{port}/{name}")
-        with pytest.raises(StoreTrouble, match="a pooler stands in between"):
-            async with ownership.alone(store):
-                pass
-        await store.close()
 
 
 async def test_a_backup_names_the_tool_that_makes_it(store: Store) -> None:

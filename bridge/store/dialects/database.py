@@ -1,6 +1,7 @@
 """A database as the store needs it, whichever it is."""
 
 import re
+from collections.abc import Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -13,6 +14,16 @@ from bridge.errors import StoreTrouble
 _POSTGRESQL = re.compile(r"(?i)^postgres(?:ql)?(?:\+asyncpg)?://")
 
 
+class Fence(Protocol):
+    """What this process holds, where several work with one database."""
+
+    def check(self) -> None:
+        """Raise LeaseLost when it is not sure that it still holds what it held."""
+
+    def epochs(self, chats: Collection[int]) -> Mapping[int, int]:
+        """Return the leases of chats, and their epochs. Raises LeaseLost for another's chat."""
+
+
 class Database(Protocol):
     """One database: how it is opened and closed, and what its errors mean."""
 
@@ -20,8 +31,13 @@ class Database(Protocol):
     one_writer: bool
     """Whether it lets one transaction at a time write."""
 
-    async def enter(self, connection: AsyncConnection, chats: tuple[int, ...] | None) -> None:
-        """Keep others from the chats until the transaction ends; from everything for None."""
+    async def enter(
+        self, connection: AsyncConnection, chats: tuple[int, ...] | None, leases: Mapping[int, int]
+    ) -> None:
+        """Keep others from the chats until the transaction ends; from everything for None.
+
+        Raises LeaseLost if a lease is not in that epoch any more.
+        """
 
     def in_thread(self, connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
         """Let a connection do what takes long where it keeps nobody waiting."""
@@ -31,6 +47,9 @@ class Database(Protocol):
 
     async def wipe_log(self) -> None:
         """Let nothing that was deleted stay in files beside the tables. Raises SQLAlchemyError."""
+
+    def cut(self) -> None:
+        """End every connection at once: what waits for one fails now."""
 
     async def close(self) -> None:
         """Close every connection."""

@@ -1,14 +1,17 @@
 """Open PostgreSQL (14 or newer) with asyncpg, at any address that libpq takes."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from bridge.errors import StoreTrouble, Unstorable
+from bridge.errors import LeaseLost, StoreTrouble, Unstorable
+from bridge.store.tables import leases as lease_table
 
 if TYPE_CHECKING:
     import asyncpg
@@ -24,11 +27,15 @@ CLOSE_SECONDS = 5.0
 _SERVER_SETTINGS = {
     "application_name": "bridge",
     "lock_timeout": "10s",
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": "4s",  # of a process that is frozen in the middle
 }
 _SPACE = 0x62726467
-PROCESS_LOCK, UPGRADE_LOCK, ALL_CHATS = (_SPACE, 1), (_SPACE, 2), (_SPACE, 3)
+UPGRADE_LOCK, ALL_CHATS = (_SPACE, 2), (_SPACE, 3)
 """Keys of advisory locks; chats have keys of the other kind, their ids."""
+LEASE_LOCKS, MEMBER_LOCKS = _SPACE + 1, _SPACE + 2
+"""First halves of such keys: of leases by their numbers, and of the processes that share them."""
+BELL_CHANNEL = "bridge"
+"""On which processes tell each other that something is to be looked at."""
 _NO_RIGHT = "42501"
 _OF_A_POOLER = ("26000", "42P05")
 """A prepared statement is not there, or is there already: another session was lent."""
@@ -36,8 +43,10 @@ _OF_THE_DATA = ("22", "23", "42")
 """Classes of SQLSTATE: what is wrong with the values, their uniqueness, or the statement."""
 
 
-async def connect(address: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """Open a connection outside of any pool. Raises StoreTrouble."""
+async def connect(
+    address: str, settings: Mapping[str, str] | None = None
+) -> "asyncpg.Connection[asyncpg.Record]":
+    """Open a connection outside of any pool, perhaps with settings of its own. Raises StoreTrouble."""
     doing = "Connecting to the database"
     try:
         import asyncpg  # only those install it who use it
@@ -49,7 +58,7 @@ async def connect(address: str) -> "asyncpg.Connection[asyncpg.Record]":
             address,
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
-            server_settings=_SERVER_SETTINGS,
+            server_settings={**_SERVER_SETTINGS, **(settings or {})},
         )
     except TimeoutError:
         what = f"no answer within {CONNECT_SECONDS:.0f} s"
@@ -98,6 +107,7 @@ class PostgresqlDatabase:
 
     def __init__(self, address: str) -> None:
         self._address = address
+        self._connections = WeakSet["asyncpg.Connection[asyncpg.Record]"]()
         self.engine = create_async_engine(
             "postgresql+asyncpg://",
             pool_size=8,
@@ -109,19 +119,37 @@ class PostgresqlDatabase:
         )
 
     async def _connect(self, *_: Any, **__: Any) -> "asyncpg.Connection[asyncpg.Record]":
-        return await connect(self._address)
+        made = await connect(self._address)
+        self._connections.add(made)
+        return made
 
     def in_thread(self, connection: AsyncConnection) -> AbstractAsyncContextManager[None]:
         """Change nothing: whoever waits for the server keeps nobody waiting."""
         return nullcontext()
 
-    async def enter(self, connection: AsyncConnection, chats: tuple[int, ...] | None) -> None:
-        """Keep others from the chats until the transaction ends; from everything for None."""
+    async def enter(
+        self, connection: AsyncConnection, chats: tuple[int, ...] | None, leases: Mapping[int, int]
+    ) -> None:
+        """Keep others from the chats until the transaction ends; from everything for None.
+
+        A new owner of a lease waits until the transaction has ended. Raises LeaseLost if there is
+        a new owner already.
+        """
         if chats is None:
             await connection.execute(select(func.pg_advisory_xact_lock(*ALL_CHATS)))
             return
         locks = [func.pg_advisory_xact_lock(chat_id) for chat_id in sorted(set(chats))]
-        await connection.execute(select(func.pg_advisory_xact_lock_shared(*ALL_CHATS), *locks))
+        epochs = [
+            select(lease_table.c.epoch)
+            .where(lease_table.c.number == number)
+            .with_for_update(read=True)
+            .scalar_subquery()
+            for number in leases
+        ]
+        shared = func.pg_advisory_xact_lock_shared(*ALL_CHATS)
+        row = (await connection.execute(select(shared, *locks, *epochs))).one()
+        if [*row][1 + len(locks) :] != [*leases.values()]:
+            raise LeaseLost("Writing to the database", "another process has taken the chat over")
 
     def trouble(self, doing: str, error: Exception) -> StoreTrouble:
         """Return what an error means, without people's words."""
@@ -130,6 +158,11 @@ class PostgresqlDatabase:
 
     async def wipe_log(self) -> None:
         """Do nothing: what was deleted leaves the server's log by the server's own rules."""
+
+    def cut(self) -> None:
+        """End every connection at once: what waits for one fails now."""
+        for connection in [*self._connections]:
+            connection.terminate()
 
     async def close(self) -> None:
         """Close every connection, also those whose server does not answer any more."""

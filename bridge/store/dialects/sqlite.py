@@ -5,7 +5,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,9 @@ class SqliteDatabase:
         )
         event.listen(self.engine.sync_engine, "connect", _prepare)
 
-    async def enter(self, connection: AsyncConnection, chats: tuple[int, ...] | None) -> None:
+    async def enter(
+        self, connection: AsyncConnection, chats: tuple[int, ...] | None, leases: Mapping[int, int]
+    ) -> None:
         """Do nothing: no other transaction writes meanwhile."""
 
     def trouble(self, doing: str, error: Exception) -> StoreTrouble:
@@ -66,6 +68,9 @@ class SqliteDatabase:
         cause = getattr(error, "orig", None)
         kind = Unstorable if isinstance(error, _OF_THE_DATA) else StoreTrouble
         return kind(doing, str(cause) if cause else type(error).__name__)
+
+    def cut(self) -> None:
+        """Do nothing: nobody waits for a file's answer."""
 
     async def wipe_log(self) -> None:
         """Put the write-ahead log into the database and empty it: it holds what was deleted.

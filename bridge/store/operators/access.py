@@ -4,11 +4,12 @@ import time
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
 from bridge.store.operators.tables import access, operators
+from bridge.store.tables import operator_codes
 
 
 class Access(StrEnum):
@@ -93,3 +94,23 @@ async def remove_operator(tx: AsyncConnection, person_id: int, name: str) -> Non
 async def _set_operator(tx: AsyncConnection, person_id: int, name: str, *, removed: bool) -> None:
     values = {"removed": removed, "since": time.time(), "name": name}
     await tx.execute(insert_or_update(tx, operators, {"person_id": person_id, **values}, values))
+
+
+async def add_code(tx: AsyncConnection, digest: str, until: float) -> None:
+    """Let a one-time code count until then (Unix seconds)."""
+    await tx.execute(insert_or_ignore(tx, operator_codes, {"digest": digest, "until": until}))
+
+
+async def use_code(tx: AsyncConnection, digest: str) -> bool:
+    """Return whether a code counts; then none counts any more."""
+    counts = (operator_codes.c.digest == digest, operator_codes.c.until > time.time())
+    if (await tx.execute(delete(operator_codes).where(*counts))).rowcount == 0:
+        return False
+    await forget_codes(tx, all_=True)
+    return True
+
+
+async def forget_codes(tx: AsyncConnection, *, all_: bool) -> None:
+    """Forget codes: those whose time is over, or all."""
+    over = () if all_ else (operator_codes.c.until < time.time(),)
+    await tx.execute(delete(operator_codes).where(*over))

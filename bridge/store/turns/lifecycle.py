@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Text, func, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Text, case, func, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Outcome, State, Turn, before
@@ -20,6 +20,8 @@ EDIT_SECONDS = 600.0
 OPEN = text("turns.state IN ('waiting', 'running')")
 _RUN_MAY_CONTINUE = text("turns.run_may_continue")
 """As in the indexes: SQLite uses those for these very words only."""
+TAKEN_SECONDS = 10.0
+"""A process that takes a turn up so soon after another one did finds what may have ended that one."""
 RECENT_TURNS = 100
 """How far back in a chat words are looked for; older ones are forgotten already."""
 
@@ -50,6 +52,8 @@ class NextTurn:
     """Whether others are open there, too."""
     lingering: Sequence[Turn]
     """Settled turns of the chat whose runs may still be going on."""
+    resumed: bool = False
+    """Whether the turn ran already."""
 
 
 async def running_or_claimed(tx: AsyncConnection, key: ChatKey) -> NextTurn:
@@ -59,8 +63,23 @@ async def running_or_claimed(tx: AsyncConnection, key: ChatKey) -> NextTurn:
     there = [turn_of(row) for row in rows]
     settled = [one for one in reversed(there) if one.state.settled]
     found = {turn.state: turn for turn in there if not turn.state.settled}
-    turn = found.get(State.RUNNING) or await _claim(tx, found)
-    return NextTurn(turn, len(there) - len(settled) > 1, settled)
+    running = found.get(State.RUNNING)
+    turn = running or await _claim(tx, found)
+    return NextTurn(turn, len(there) - len(settled) > 1, settled, running is not None)
+
+
+async def take_up(tx: AsyncConnection, turn_id: int) -> int:
+    """Count a process that takes a running turn up; returns how many did so soon after each other."""
+    now = time.time()
+    soon = turns.c.taken_at > now - TAKEN_SECONDS
+    taken = case((soon, turns.c.taken + 1), else_=1)
+    written = await tx.execute(
+        update(turns)
+        .where(turns.c.id == turn_id)
+        .values(taken=taken, taken_at=now)
+        .returning(turns.c.taken)
+    )
+    return int(written.scalar_one())
 
 
 async def _claim(tx: AsyncConnection, found: Mapping[State, Turn]) -> Turn | None:
@@ -276,6 +295,12 @@ async def open_chats(tx: AsyncConnection, asker: int | None = None) -> Sequence[
         .order_by(func.min(turns.c.id))
     )
     return [ChatKey(row.chat_id, row.thread_id) for row in (await tx.execute(query)).all()]
+
+
+async def chats_of_late(tx: AsyncConnection, seconds: float = 60.0) -> Sequence[int]:
+    """Return the ids of chats with an open turn, or with one that was settled within so many seconds."""
+    lately = or_(OPEN, turns.c.settled_at > time.time() - seconds)
+    return (await tx.execute(select(turns.c.chat_id).where(lately).distinct())).scalars().all()
 
 
 async def _become(

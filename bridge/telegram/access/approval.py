@@ -61,7 +61,7 @@ class Approval:
     ) -> None:
         self.introduction = introduction
         self.by_approval = by_approval
-        self.code = OperatorCode(store, rights)
+        self.code = OperatorCode(store, rights, notices.sharing)
         self._notices = notices
         self._store = store
         self._rights = rights
@@ -205,7 +205,7 @@ class Approval:
         await self._notices.send(key, PostContent(Rendered(text)), cause)
 
 
-async def all_operators(store: Store, named: Collection[int]) -> set[int]:
+async def all_operators(store: Store, named: Collection[int], *, warn: bool = True) -> set[int]:
     """Return who is an operator: those whom the settings name and who became one, but not who was removed.
 
     Raises StoreTrouble.
@@ -213,7 +213,7 @@ async def all_operators(store: Store, named: Collection[int]) -> set[int]:
     async with store.reading() as tx:
         known = await access.known_operators(tx)
         removed = await access.removed_operators(tx)
-    for person in sorted({*named} & {*removed}):
+    for person in sorted({*named} & {*removed}) if warn else ():
         log.warning(
             "in BRIDGE_OPERATORS, but an operator has removed them: /operators add gives it back",
             person=person,

@@ -1,13 +1,14 @@
 """The one-time code that makes the first person who sends it an operator."""
 
-import asyncio
-import hmac
+import hashlib
 import re
 import secrets
+import time
 
 import structlog
 
-from bridge.model import Message, Sender
+from bridge.model import Message
+from bridge.sharing.coordinator import Bell, Coordinator
 from bridge.store.engine import Store
 from bridge.store.operators import access, audit
 from bridge.telegram.access.rights import Rights
@@ -18,39 +19,53 @@ _CODE = re.compile(r"[0-9a-f]{6}-[0-9a-f]{6}")
 
 
 class OperatorCode:
-    """A code that counts for an hour and once; there is none once there is an operator."""
+    """A code that counts for an hour and once; there is none once there is an operator.
 
-    def __init__(self, store: Store, rights: Rights) -> None:
+    Each process prints its own, and any of them takes it: digests of them stand in the store.
+    """
+
+    def __init__(self, store: Store, rights: Rights, sharing: Coordinator) -> None:
         self._store = store
         self._rights = rights
-        self.code = "" if rights.operators else f"{secrets.token_hex(3)}-{secrets.token_hex(3)}"
-        """Empty when it was used or there is none."""
-        self._until = asyncio.get_running_loop().time() + CODE_SECONDS
+        self._sharing = sharing
+        self._code = ""
+
+    @property
+    def code(self) -> str:
+        """The code of this process; empty when there is none, or an operator."""
+        return "" if self._rights.operators else self._code
+
+    async def publish(self) -> None:
+        """Make a code that counts, if there is no operator. Raises StoreTrouble."""
+        if self._rights.operators:
+            return
+        code = f"{secrets.token_hex(3)}-{secrets.token_hex(3)}"
+        async with self._store.writing(of=()) as tx:
+            await access.forget_codes(tx, all_=not self._sharing.shared)
+            await access.add_code(tx, _digest(code), time.time() + CODE_SECONDS)
+        self._code = code
 
     async def accepts(self, message: Message) -> bool:
-        """Return whether a message is the code; then its sender is an operator from now on.
+        """Return whether a message is a code; then its sender is an operator from now on.
 
         Raises StoreTrouble.
         """
-        sent = message.text.strip().lower().encode()  # phones like capitals
-        again = message.sender.id in self._rights.operators and _CODE.fullmatch(sent.decode())
-        fresh = self.code and asyncio.get_running_loop().time() < self._until
-        if not again and (not fresh or not hmac.compare_digest(sent, self.code.encode())):
-            return False  # who is operator already sent it before a crash, or is curious
-        if not again:
-            await self._use_up(message.sender)
+        sent = message.text.strip().lower()  # phones like capitals
+        if _CODE.fullmatch(sent) is None:
+            return False
+        if self._rights.operators:  # who is one sent it before a crash, or is curious
+            return message.sender.id in self._rights.operators
+        sender = message.sender
+        async with self._store.writing() as tx:
+            if not await access.use_code(tx, _digest(sent)):
+                return False
+            await access.make_operator(tx, sender.id, sender.name)
+            await audit.note(tx, sender.id, "operator", sender.id, sender.name)
+            await self._sharing.ring(tx, Bell.OPERATORS)
+        self._rights.become({sender.id, *self._rights.operators})
+        log.warning("new operator", person=sender.id)
         return True
 
-    async def _use_up(self, sender: Sender) -> None:
-        """Whoever sent it is an operator, and nobody else by it."""
-        code, self.code = self.code, ""  # others may send it while this is written down
-        try:
-            async with self._store.writing() as tx:
-                await access.make_operator(tx, sender.id, sender.name)
-                await audit.note(tx, sender.id, "operator", sender.id, sender.name)
-        except BaseException:
-            self.code = code
-            raise
-        self._rights.operators.add(sender.id)
-        self._rights.changed.set()
-        log.warning("new operator", person=sender.id)
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(code.encode()).hexdigest()

@@ -71,6 +71,13 @@ class Rights:
         self._known[place] = (now, leading)
         return leading
 
+    def become(self, operators: Collection[int]) -> None:
+        """Let these be the operators: another process may have made one."""
+        if {*operators} != self.operators:
+            self.operators.clear()
+            self.operators.update(operators)
+            self.changed.set()
+
     def forget(self, chat_id: int) -> None:
         """Ask again who leads a group: something was changed there."""
         self._known = {place: known for place, known in self._known.items() if place[0] != chat_id}

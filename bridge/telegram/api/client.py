@@ -23,6 +23,8 @@ from telegram.error import (
 from bridge.errors import TelegramUnreachable
 from bridge.metrics import Metrics
 from bridge.model import ChatKey
+from bridge.sharing.coordinator import Coordinator
+from bridge.sharing.solo import SoloCoordinator
 from bridge.store.engine import Store
 from bridge.telegram.api.errors import (
     ChatClosed,
@@ -64,12 +66,14 @@ class BotClient:
         store: Store,
         shut: UnwritableChats,
         metrics: Metrics | None = None,
+        sharing: Coordinator | None = None,
     ) -> None:
+        self.sharing = sharing or SoloCoordinator()
         self.bot = bot
         self.store = store
         self.unwritable = shut
         self.pacer = pacer
-        self.pace_memory = PaceMemory(store, pacer)
+        self.pace_memory = PaceMemory(store, pacer, self.sharing)
         self.placement = Placement(self.raw)
         self.metrics = metrics or Metrics()
         self.moved: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
@@ -246,11 +250,13 @@ class BotClient:
     ) -> Result:
         """Make a call where something can be written, and remember where that is over.
 
-        Raises ChatClosed, ChatMoved, FloodWait, ContentRejected, PostGone and TelegramUnreachable.
+        Raises ChatClosed, ChatMoved, FloodWait, ContentRejected, PostGone and TelegramUnreachable;
+        LeaseLost when another process may work in this one's place.
         """
         why = self.unwritable.why(key)
         if why is not None:
             raise ChatClosed(why)
+        self.store.check_lease()
         try:
             note = partial(self.pace_memory.refused, kind=kind)
             return await with_error_mapping(note, key, doing, call)

@@ -16,8 +16,10 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
+from bridge.errors import Happened, LeaseLost, StoreTrouble, TelegramUnreachable
 from bridge.model import ChatKey
+from bridge.sharing.coordinator import Bell, Coordinator
+from bridge.sharing.solo import SoloCoordinator
 from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Notice
@@ -31,27 +33,53 @@ from bridge.telegram.post import Button, Cause, Entity, Keyboard, PostContent, R
 
 log = structlog.get_logger(__name__)
 _Act = Callable[[], Awaitable[None]]
+BREAK_OFF_SECONDS = 5.0
+"""How long what is cancelled may take to end."""
 
 
 class NoticeQueue:
     """Sends what is written down, and makes small changes of what stands, each in its turn."""
 
-    def __init__(self, bot_id: int, calls: BotClient, store: Store) -> None:
+    def __init__(
+        self, bot_id: int, calls: BotClient, store: Store, sharing: Coordinator | None = None
+    ) -> None:
+        """A chat's notices are sent by the process that works for it, whoever wrote them down."""
+        self.sharing = sharing or SoloCoordinator()
+        self._lined_up: dict[str, int] = {}
+        """The causes of notices that wait here, and their chats."""
         self._bot_id = bot_id
         self.calls = calls
         self._store = store
-        self._waiting: dict[Hashable, deque[_Act]] = {}
+        self._waiting: dict[tuple[int, Hashable], deque[_Act]] = {}
         """What is to be done, by the lines in which one goes after another."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], int] = {}
+        """What works off a line, and for which chat."""
         self._sending = WeakValueDictionary[int, asyncio.Lock]()
 
     async def recall(self) -> None:
-        """Send what an earlier process wrote down and did not send. Raises StoreTrouble."""
+        """Send what another process wrote down and did not send. Raises StoreTrouble."""
         async with self._store.reading() as tx:
             left = await outbox.notices(tx)
         for notice in left:
-            if notice.cause.startswith(f"bot {self._bot_id} "):
+            ours = notice.cause.startswith(f"bot {self._bot_id} ")
+            here = notice.cause in self._lined_up or not self.sharing.owns(notice.chat.chat_id)
+            if ours and not here:
                 self._line_up(notice)
+
+    def chats(self) -> set[int]:
+        """Return the ids of chats for which something is being done."""
+        return {*self._tasks.values()}
+
+    async def drop_chats(self, dropped: Callable[[int], bool]) -> None:
+        """Break off what is done for chats that are `dropped`; it stays in the store."""
+        tasks = [task for task, chat_id in self._tasks.items() if dropped(chat_id)]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=BREAK_OFF_SECONDS)
+        self._lined_up = {
+            cause: chat_id for cause, chat_id in self._lined_up.items() if not dropped(chat_id)
+        }
 
     async def send(
         self,
@@ -68,9 +96,19 @@ class NoticeQueue:
         name = f"bot {self._bot_id} {cause.name}"
         content = _dump(frame)
         notice = Notice(name, key, cause.message_id, cause.asker_id, priority, content)
-        async with self._store.writing(of=key.chat_id) as tx:
-            fresh = await outbox.put(tx, notice)
-        if fresh:
+        known = name in self._lined_up  # a recall reads it as soon as it is written
+        self._lined_up[name] = key.chat_id
+        fresh = False
+        try:
+            async with self._store.writing(of=()) as tx:
+                fresh = await outbox.put(tx, notice)
+                if fresh and not self.sharing.owns(key.chat_id):
+                    await self.sharing.ring(tx, Bell.NOTICE, key.chat_id)
+        finally:
+            ours = fresh and self.sharing.owns(key.chat_id)
+            if not ours and not known:
+                self._lined_up.pop(name, None)
+        if ours:
             self._line_up(notice, then)
         else:
             then()
@@ -91,7 +129,7 @@ class NoticeQueue:
     def react(self, key: ChatKey, message_id: int, emoji: str) -> None:
         """Put our reaction under somebody's message, or take it away."""
         act = partial(self.calls.react, key, message_id, emoji)
-        self._do(("reaction", key.chat_id, message_id), act)
+        self._do((key.chat_id, ("reaction", message_id)), act)
 
     async def close(self, seconds: float) -> None:
         """Send what goes out within so many seconds; the rest waits for the next start."""
@@ -102,12 +140,13 @@ class NoticeQueue:
             await asyncio.gather(*late, return_exceptions=True)
 
     def _line_up(self, notice: Notice, then: Callable[[], object] = lambda: None) -> None:
+        self._lined_up[notice.cause] = notice.chat.chat_id
         act = partial(self._send, notice, then)
         chat_id, asker_id = notice.chat.chat_id, notice.asker_id
         of_strangers = notice.priority == Priority.STRANGER
         self._do((chat_id, "strangers" if of_strangers else asker_id), act)
 
-    def _do(self, line: Hashable, act: _Act) -> None:
+    def _do(self, line: tuple[int, Hashable], act: _Act) -> None:
         """Do something after all else in its line."""
         waiting = self._waiting.get(line)
         if waiting is not None:
@@ -115,10 +154,10 @@ class NoticeQueue:
             return
         self._waiting[line] = deque([act])
         task = asyncio.create_task(self._work(line), name=f"notices {line}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = line[0]
+        task.add_done_callback(self._tasks.__delitem__)
 
-    async def _work(self, line: Hashable) -> None:
+    async def _work(self, line: tuple[int, Hashable]) -> None:
         waiting = self._waiting[line]
         try:
             while waiting:
@@ -151,9 +190,12 @@ class NoticeQueue:
                     else:
                         await outbox.sent(tx, notice.cause, post)
                 break
+            except LeaseLost:
+                return  # whoever has the chat now looks for it
             except StoreTrouble as trouble:
                 log.error("notice not recorded", trouble=str(trouble))
                 await asyncio.sleep(pause)
+        self._lined_up.pop(notice.cause, None)
         then()
 
     async def _sent(self, notice: Notice) -> int | None:

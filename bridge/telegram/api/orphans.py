@@ -8,7 +8,7 @@ look is an edit of the buttons, which changes no words, at the lowest priority; 
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
 
@@ -20,7 +20,7 @@ from bridge.store.orphans import Orphan
 from bridge.store.outbox import Sent
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, FloodWait
-from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.api.notices import BREAK_OFF_SECONDS, NoticeQueue
 from bridge.telegram.api.unconfirmed import AMBIGUOUS_SECONDS, MOST_LOOKS
 from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import Cause, PostContent, Rendered
@@ -62,12 +62,19 @@ def _chat_of(orphan: Orphan) -> int:
 class OrphanSearch:
     """Looks for orphans while there are any."""
 
-    def __init__(self, calls: BotClient, notices: NoticeQueue) -> None:
+    def __init__(
+        self,
+        calls: BotClient,
+        notices: NoticeQueue,
+        owns: Callable[[int], bool] = lambda chat: True,
+    ) -> None:
+        """It looks for those of chats that this process `owns`."""
         self._calls = calls
         self._notices = notices
+        self._owns = owns
         self._times: dict[Orphan, float] = {}
         """When each one is to be looked for, on the loop's clock."""
-        self._searched: set[int] = set()
+        self._searching: dict[int, asyncio.Task[None]] = {}
         """The chats in which a search goes on."""
 
     async def run(self) -> None:
@@ -90,26 +97,41 @@ class OrphanSearch:
         async with self._calls.store.reading() as tx:
             waiting = await orphans.waiting(tx)
         now = asyncio.get_running_loop().time()
+        waiting = [one for one in waiting if self._owns(_chat_of(one))]
         self._times = {one: self._times.get(one) or _time_of(one) for one in waiting}
         due = [one for one, at in self._times.items() if at <= now]
         for chat_id, those in groupby(sorted(due, key=_chat_of), _chat_of):
-            if chat_id not in self._searched:
-                self._searched.add(chat_id)
-                group.create_task(self._search_chat(chat_id, list(those)), name="copies of posts")
+            if chat_id not in self._searching:
+                searching = self._search_chat(chat_id, list(those))
+                self._searching[chat_id] = group.create_task(searching, name="copies of posts")
         return min((at - now for at in self._times.values() if at > now), default=None)
 
     async def _search_chat(self, chat_id: int, due: Sequence[Orphan]) -> None:
         """Look for those of one chat, one after the other."""
-        for one in due:
-            try:
-                done = await self._search(one)
-            except StoreTrouble as trouble:
-                log.warning("copies not looked for", trouble=str(trouble))
-                done = False
-            if not done:
-                self._times[one] = asyncio.get_running_loop().time() + AGAIN_SECONDS
-        self._searched.discard(chat_id)
-        self._calls.orphaned.set()
+        try:
+            for one in due:
+                try:
+                    done = await self._search(one)
+                except StoreTrouble as trouble:
+                    log.warning("copies not looked for", trouble=str(trouble))
+                    done = False
+                if not done:
+                    self._times[one] = asyncio.get_running_loop().time() + AGAIN_SECONDS
+        finally:
+            del self._searching[chat_id]
+            self._calls.orphaned.set()
+
+    def chats(self) -> set[int]:
+        """Return the ids of chats in which a search goes on."""
+        return {*self._searching}
+
+    async def drop_chats(self, dropped: Callable[[int], bool]) -> None:
+        """Break off the searches in chats that are `dropped`; they stay in the store."""
+        tasks = [task for chat_id, task in self._searching.items() if dropped(chat_id)]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=BREAK_OFF_SECONDS)
 
     async def _search(self, orphan: Orphan) -> bool:
         """Look for the copies of a post; False when that is to be tried again."""

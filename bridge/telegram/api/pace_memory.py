@@ -7,6 +7,8 @@ import structlog
 
 from bridge.errors import StoreTrouble
 from bridge.model import LearnedLimit
+from bridge.sharing.coordinator import Bell, Coordinator
+from bridge.sharing.solo import SoloCoordinator
 from bridge.store import pace
 from bridge.store.engine import Store
 from bridge.telegram.pace.budget import BudgetKind
@@ -19,8 +21,9 @@ KEEP_SECONDS = 60.0
 class PaceMemory:
     """Keeps what a pacer knows."""
 
-    def __init__(self, store: Store, pacer: Pacer) -> None:
+    def __init__(self, store: Store, pacer: Pacer, sharing: Coordinator | None = None) -> None:
         self._store = store
+        self._sharing = sharing or SoloCoordinator()
         self._pacer = pacer
         self._kept: dict[str, LearnedLimit] = {}
 
@@ -29,12 +32,18 @@ class PaceMemory:
 
         Raises StoreTrouble.
         """
-        async with self._store.writing(of=()) as tx:
-            left, learned = await pace.waits_left(tx), await pace.known_limits(tx)
-        for chat_id, wait in left.items():
-            self._pacer.silenced(chat_id, wait)
+        await self.recall_silences()
+        async with self._store.reading() as tx:
+            learned = await pace.known_limits(tx)
         self._kept = dict(learned)
         self._pacer.recall(learned)
+
+    async def recall_silences(self) -> None:
+        """Take up the silences that another process was asked for. Raises StoreTrouble."""
+        async with self._store.writing(of=()) as tx:
+            left = await pace.waits_left(tx)
+        for chat_id, wait in left.items():
+            self._pacer.silenced(chat_id, wait)
 
     async def refused(self, chat_id: int, retry_after: float, kind: BudgetKind) -> None:
         """Keep silent in a chat for so many seconds, as Telegram asks, also after a restart."""
@@ -42,6 +51,7 @@ class PaceMemory:
         with suppress(StoreTrouble):  # then it only counts for this process
             async with self._store.writing(of=()) as tx:
                 await pace.keep_wait(tx, chat_id, retry_after)
+                await self._sharing.ring(tx, Bell.SILENCE, chat_id)
 
     async def keep(self) -> None:
         """Write down what was learned, each minute and at the end."""

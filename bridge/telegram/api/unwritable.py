@@ -11,6 +11,8 @@ import structlog
 
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
+from bridge.sharing.coordinator import Bell, Coordinator
+from bridge.sharing.solo import SoloCoordinator
 from bridge.store import chat_state
 from bridge.store.engine import Store
 
@@ -25,12 +27,13 @@ GENERAL = 1
 class UnwritableChats:
     """The places that are shut, in memory and in the store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, sharing: Coordinator | None = None) -> None:
         self._store = store
+        self._sharing = sharing or SoloCoordinator()
         self._places: dict[ChatKey, tuple[str, float]] = {}
 
     async def recall(self) -> None:
-        """Take up what an earlier process learned. Raises StoreTrouble."""
+        """Take up what another process learned. Raises StoreTrouble."""
         async with self._store.reading() as tx:
             self._places = dict(await chat_state.unwritable(tx))
 
@@ -51,8 +54,9 @@ class UnwritableChats:
         log.info("chat not writable", chat=key.chat_id, thread=key.thread_id, why=why)
         self._places[key] = (why, since)
         with suppress(StoreTrouble):  # then only this process knows
-            async with self._store.writing(of=key.chat_id) as tx:
+            async with self._store.writing(of=()) as tx:
                 await chat_state.close(tx, key, why, since)
+                await self._sharing.ring(tx, Bell.PLACE, key.chat_id)
 
     async def close_topic(self, key: ChatKey, why: str, seconds: float = TRY_AGAIN_SECONDS) -> None:
         """Nothing can be written into this topic; the rest of its forum is open."""
@@ -72,8 +76,9 @@ class UnwritableChats:
         if self._places.pop(key, None) is not None:
             log.info("chat writable again", chat=key.chat_id, thread=key.thread_id)
             with suppress(StoreTrouble):
-                async with self._store.writing(of=key.chat_id) as tx:
+                async with self._store.writing(of=()) as tx:
                     await chat_state.reopen(tx, key)
+                    await self._sharing.ring(tx, Bell.PLACE, key.chat_id)
 
 
 def _topic(key: ChatKey) -> ChatKey:

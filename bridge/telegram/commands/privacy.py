@@ -8,6 +8,7 @@ from bridge.coze.client import Coze
 from bridge.coze.conversations import delete_conversation
 from bridge.errors.coze import CozeTrouble
 from bridge.model import Turn
+from bridge.sharing.coordinator import Bell
 from bridge.store import erasure
 from bridge.store.turns import lifecycle, queue
 from bridge.telegram.callback_data import ForgetPerson, KeepPerson, encode
@@ -19,6 +20,7 @@ from bridge.texts import translate
 log = structlog.get_logger(__name__)
 STOP_SECONDS = 10.0
 """How long an answer that is being written has to end."""
+LOOK_SECONDS = 0.2
 
 
 async def privacy(context: BotContext, call: CommandCall) -> None:
@@ -67,10 +69,25 @@ async def _stop(context: BotContext, press: CallbackPress) -> None:
             running = await lifecycle.running(tx, key)
             if running is not None and running.sender.id == press.sender.id:
                 await lifecycle.stopping(tx, key, running.id)
+                about = f"{key.chat_id} {key.thread_id} {running.id}"
+                await context.calls.sharing.ring(tx, Bell.STOP, about)
                 theirs.append(running)
     for turn in theirs:
         context.lanes.stop(turn.chat, turn.id)
     await asyncio.gather(*(context.lanes.ended(turn.chat, STOP_SECONDS) for turn in theirs))
+    if context.calls.sharing.shared and theirs:
+        await _ended_elsewhere(context, press.sender.id)
+
+
+async def _ended_elsewhere(context: BotContext, who: int) -> None:
+    """Wait until other processes have ended somebody's turns, but not for ever."""
+    loop = asyncio.get_running_loop()
+    latest = loop.time() + STOP_SECONDS
+    while loop.time() < latest:
+        async with context.store.reading() as tx:
+            if not await lifecycle.open_chats(tx, who):
+                return
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _delete(coze: Coze, conversation_id: str) -> bool:

@@ -7,6 +7,7 @@ from telegram.error import ChatMigrated, TelegramError
 
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
+from bridge.sharing.coordinator import Bell
 from bridge.store import chat_state, chats
 from bridge.store.turns import lifecycle, queue
 from bridge.telegram.api.errors import moved_to
@@ -116,6 +117,7 @@ async def move(context: BotContext, old: int, new: int) -> None:
     await context.lanes.drop(old)
     async with context.store.writing() as tx:
         keys = await chat_state.move(tx, old, new)
+        await context.calls.sharing.ring(tx, Bell.CHAT, new)
     await context.lanes.drop(old)  # what was begun meanwhile under the old id
     context.rights.forget(old)
     context.questions.overheard.forget(old)

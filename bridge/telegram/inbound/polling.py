@@ -62,8 +62,14 @@ class UpdatePoller:
         Raises TokenRevoked when Telegram no longer knows us, and SecondPoller when another
         program takes the updates for good.
         """
-        await self._dispatcher.resume()
-        self._health.fault = None
+        self._health.begins()
+        self._offset = None
+        try:
+            await self._take_for_ever()
+        finally:
+            self._health.rests()
+
+    async def _take_for_ever(self) -> None:
         tries = pauses()
         conflict_since: float | None = None
         revoked_since: float | None = None

@@ -288,6 +288,13 @@ class Budget(FloodWaitState):
             passed / since if exact else 0.0,
         )
 
+    def begin_empty(self, now: float) -> None:
+        """Take what may be called at once as used up, and half of what is allowed in any minute."""
+        self._stock.drain(now)
+        self._quick.drain(now)
+        for most, _ in self._limits.tops:
+            self._recent.add(now, most // 2)
+
     def left(self, now: float) -> float:
         """Return how many calls may be made now, as a part of all that it can hold."""
         return max(0.0, self._stock.level(now) / self._limits.estimate.burst)

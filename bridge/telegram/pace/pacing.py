@@ -225,6 +225,12 @@ class Pacing:
             if budget is not None:
                 budget.silenced(now, seconds)
 
+    def begin_empty(self, now: float, chat_id: int) -> None:
+        """Take a chat's budget as used up: another process has called there a moment ago."""
+        budget = self._chat(now, (chat_id, BudgetKind.MESSAGE)).budget
+        if budget is not None:
+            budget.begin_empty(now)
+
     def silence(self, now: float, chat_id: int) -> float:
         """Return for how many seconds Telegram still wants silence in the chat; 0 for none."""
         budget = self._chat(now, (chat_id, BudgetKind.MESSAGE)).budget

@@ -103,6 +103,10 @@ class Pacer:
         """Keep silent in the chat for so many seconds more, as an earlier process was told."""
         self._pacing.silenced(asyncio.get_running_loop().time(), chat_id, seconds)
 
+    def begin_empty(self, chat_id: int) -> None:
+        """Take a chat's budget as used up: another process has called there a moment ago."""
+        self._pacing.begin_empty(asyncio.get_running_loop().time(), chat_id)
+
     def silence(self, chat_id: int) -> float:
         """Return for how many seconds Telegram still wants silence in the chat; 0 for none."""
         return self._pacing.silence(asyncio.get_running_loop().time(), chat_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from bridge.errors import StoreTrouble
 from bridge.model import Turn
 from bridge.preferences import Preferences
 from bridge.relay.protocols import ReplyImpossible
@@ -57,6 +58,15 @@ class ReplyFactory:
                 async with reply.quiet():
                     task.cancel()
                     (gone,) = await asyncio.gather(task, return_exceptions=True)
-                expected = (ReplyImpossible, asyncio.CancelledError)
-                if isinstance(gone, BaseException) and not isinstance(gone, expected):
-                    log.error("reply stopped growing", turn=turn.id, exc_info=gone)
+                _note_end(turn, gone)
+
+
+def _note_end(turn: Turn, gone: BaseException | None) -> None:
+    """Log why a reply grew no more, if that was not to be expected."""
+    if gone is None or isinstance(gone, (ReplyImpossible, asyncio.CancelledError)):
+        return
+    only_store = isinstance(gone, BaseExceptionGroup) and gone.split(StoreTrouble)[1] is None
+    if only_store or isinstance(gone, StoreTrouble):  # the turn meets it, too, and says what
+        log.warning("reply stopped growing", turn=turn.id)
+    else:
+        log.error("reply stopped growing", turn=turn.id, exc_info=gone)

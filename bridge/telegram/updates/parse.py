@@ -117,6 +117,15 @@ def chat_of(content: Mapping[str, object]) -> int:
     return 0
 
 
+def owner_chat_of(content: Mapping[str, object]) -> int:
+    """Return the chat whose owner settles a raw update: of a move to a supergroup, the group that it was."""
+    chat_id = chat_of(content)
+    message = content.get("message")
+    if isinstance(message, dict) and isinstance(message.get("migrate_from_chat_id"), int):
+        chat_id = message["migrate_from_chat_id"]
+    return chat_id if abs(chat_id) < 1 << 63 else 0
+
+
 def kind_of(content: Mapping[str, object]) -> str:
     """Return which of the kinds that we ask for a raw update is; `other` for none of them."""
     return next((name for name in WANTED if name in content), "other")

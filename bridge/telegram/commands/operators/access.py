@@ -7,6 +7,7 @@ import structlog
 from telegram.error import TelegramError
 
 from bridge.model import ChatKey
+from bridge.sharing.coordinator import Bell
 from bridge.store.operators import access, people
 from bridge.store.operators.access import Access
 from bridge.store.operators.people import Group, Known
@@ -105,6 +106,7 @@ async def _change_operator(
             await access.remove_operator(tx, who, name)
         if not refused:
             await context.audit(tx, call, f"operator {'added' if wanted else 'removed'}", who, name)
+            await context.calls.sharing.ring(tx, Bell.OPERATORS)
     if unknown:
         await context.answer(call, "users.who")
         return

@@ -7,6 +7,7 @@ from contextlib import suppress
 import structlog
 
 from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
+from bridge.sharing.coordinator import Bell
 from bridge.store import outbox
 from bridge.store.operators import broadcasts, people
 from bridge.store.operators.broadcasts import Broadcast, Delivery
@@ -70,6 +71,7 @@ async def control(context: BotContext, press: CallbackPress, data: ControlBroadc
             done = await broadcasts.begin(tx, number, who, to, press.post_id)
         if done:
             await context.audit(tx, press, f"broadcast {verb}", number)
+            await context.calls.sharing.ring(tx, Bell.BROADCAST)
         report = await broadcasts.report(tx, number)
     context.broadcast_due.set()
     if not done:
