@@ -3,7 +3,7 @@
 import logging
 import tempfile
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,22 @@ class Server:
     """Of an empty database on it."""
     owner: str
     """Of the database that its owner's statements go to."""
+    folder: Path
+    """In which its files and its socket are."""
+    restart: Callable[[], None]
+    """Ends it, and starts it again."""
+    name: str = NAME
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / ".s.PGSQL.5432"
+
+    def pids(self) -> list[int]:
+        """Return its processes."""
+        main = int((self.folder / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        return [main, *map(int, children)]
 
     async def end_connections(self) -> None:
         """End every connection of a bridge, as a restart or a broken network would."""
@@ -46,7 +62,12 @@ async def server() -> AsyncIterator[Server]:
     with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as folder:
         own = PostgresServer(Path(folder), cleanup_mode="stop")
         own.start()
-        made = Server(own.get_uri(NAME), own.get_uri("postgres"))
+
+        def restart() -> None:
+            own.stop()
+            own.start()
+
+        made = Server(own.get_uri(NAME), own.get_uri("postgres"), Path(folder), restart)
         try:
             await made.run(f"CREATE DATABASE {NAME}")
             yield made

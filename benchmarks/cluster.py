@@ -1,0 +1,435 @@
+"""Several bridges on one PostgreSQL: how fast they start a turn, and what becomes of it when they fail.
+
+Run with `python -m benchmarks.cluster`, or with `--only` for some of its parts. Bridges of their own
+processes stand between both emulators; each reaches the server through a relay of its own, which can
+fall silent. Only what the neighbours saw counts; take-overs are read from the database.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measures import share
+from benchmarks.postgresql import Server, server
+from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
+from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps, ending
+from bridge.sandbox.telegram import Person, TelegramEmulator
+from bridge.serving import serving
+from bridge.store.dialects.postgresql import LEASE_LOCKS
+
+BOT_TOKEN = "42:SANDBOX"  # the emulator's own
+COZE_TOKEN = "pat_sandbox"
+FROZEN_SECONDS = 12.0
+CHURN_SECONDS, CHURNS = 70.0, 20
+IDLE_SECONDS = 20.0
+END_SECONDS = 120.0
+"""How long a question may take until it counts as lost."""
+SHORT, LONG = 6, 100
+"""Deltas of an answer: of half a second, and of ten."""
+
+
+class Link:
+    """A relay between one bridge and the server's socket; it can fall silent."""
+
+    def __init__(self, socket: str) -> None:
+        self._socket = socket
+        self.silent = False
+        self._open = asyncio.Event()
+        self._open.set()
+        self._listener: asyncio.Server | None = None
+
+    async def start(self) -> int:
+        """Listen; returns the port."""
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._listener is not None:
+            self._listener.close()
+
+    def cut(self) -> None:
+        """Let nothing through, and close nothing."""
+        self.silent = True
+        self._open.clear()
+
+    def heal(self) -> None:
+        """Let new connections through; what was lost stays lost."""
+        self.silent = False
+        self._open.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._open.wait()
+        there, back = await asyncio.open_unix_connection(self._socket)
+        try:
+            await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+        finally:
+            for one in (writer, back):
+                one.close()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lost = False
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                lost = lost or self.silent
+                if not lost:
+                    writer.write(data)
+                    await writer.drain()
+            writer.close()
+
+
+@dataclass
+class Bridge:
+    """One process."""
+
+    link: Link
+    process: asyncio.subprocess.Process
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it lives."""
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+
+@dataclass
+class Account:
+    """What became of the questions of one part."""
+
+    sent: dict[str, float] = field(default_factory=dict)
+    free: set[str] = field(default_factory=set)
+    """Questions whose chat had nothing open."""
+    asked: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """When each question came to Coze."""
+    answered: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    strange: list[str] = field(default_factory=list)
+
+
+class Cluster:
+    """Both emulators, the server, and the bridges between them."""
+
+    def __init__(
+        self, telegram: TelegramEmulator, coze: CozeEmulator, database: Server, chats: int
+    ) -> None:
+        self.telegram = telegram
+        self.coze = coze
+        self.database = database
+        self.people = [telegram.add_person(f"P{number}") for number in range(chats)]
+        self.variables: dict[str, str] = {}
+        self.bridges: list[Bridge] = []
+        self.deltas = SHORT
+        self.account = Account()
+        self._open: Counter[int] = Counter()
+        self._numbers: Counter[int] = Counter()
+        self._running: dict[str, str] = {}
+        """The question of the run that goes on in a conversation."""
+        coze.use(self._script)
+
+    def _script(self, turn: Turn) -> Steps:
+        self.account.asked[turn.question].append(asyncio.get_running_loop().time())
+        return self._steps(turn.question, self.deltas)
+
+    def _steps(self, question: str, deltas: int) -> Steps:
+        person = question.partition(" ")[0]
+        if person in self._running:
+            self.account.strange.append(f"{question}: beside {self._running[person]}")
+        self._running[person] = question
+        text = f"To {question}: " + "word " * deltas + f"End of {question}."
+        try:
+            for word in text.split(" "):
+                yield Delta("answer", f"{word} ")
+            yield Completed("answer", text)
+            yield from ending()
+        finally:
+            self._running.pop(person, None)
+
+    async def start(self) -> None:
+        """Start one bridge more."""
+        link = Link(str(self.database.socket))
+        port = await link.start()
+        variables = {
+            **os.environ,
+            **self.variables,
+            "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{port}/{self.database.name}",
+        }
+        self.bridges.append(
+            Bridge(
+                link,
+                await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "bridge", "run", env=variables
+                ),
+            )
+        )
+
+    async def end(self, bridge: Bridge, number: signal.Signals) -> None:
+        """End one bridge, and wait until it is gone."""
+        self.bridges.remove(bridge)
+        bridge.signal(number)
+        await bridge.process.wait()
+        bridge.link.close()
+
+    async def close(self) -> None:
+        """End all bridges."""
+        for bridge in [*self.bridges]:
+            bridge.signal(signal.SIGCONT)
+            await self.end(bridge, signal.SIGKILL)
+
+    async def rows(self, statement: str, *values: object) -> list[asyncpg.Record]:
+        """Return what the database says."""
+        session = await asyncpg.connect(self.database.address)
+        try:
+            return list(await session.fetch(statement, *values))
+        finally:
+            await session.close()
+
+    async def shared(self) -> None:
+        """Wait until every bridge holds its shards."""
+        wanted = len(self.bridges)
+        held = (
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+            "AND classid = $1 AND objid < 64 GROUP BY pid"
+        )
+        for _ in range(600):
+            counts = sorted(row[0] for row in await self.rows(held, LEASE_LOCKS))
+            if len(counts) == wanted and sum(counts) == 64 and max(counts) <= -(-64 // wanted):
+                return
+            await asyncio.sleep(0.1)
+        raise TimeoutError
+
+    async def ask(self, person: Person) -> None:
+        """Ask one question, and wait for its end."""
+        self._numbers[person.id] += 1
+        question = f"{person.first_name} question {self._numbers[person.id]}"
+        account = self.account
+        if not self._open[person.id]:
+            account.free.add(question)
+        self._open[person.id] += 1
+        account.sent[question] = asyncio.get_running_loop().time()
+        self.telegram.send(person, question)
+        end = f"End of {question}."
+        try:
+            await self.telegram.until(
+                lambda: any(post.text.endswith(end) for post in self.telegram.posts(person)[-8:]),
+                timeout=END_SECONDS,
+            )
+            account.answered.add(question)
+        except TimeoutError:
+            account.lost.add(question)
+        finally:
+            self._open[person.id] -= 1
+
+    async def load(self, rate: float, seconds: float) -> set[asyncio.Task[None]]:
+        """Ask so many questions a second, at random times in chats where none is open."""
+        loop = asyncio.get_running_loop()
+        until, asking = loop.time() + seconds, set[asyncio.Task[None]]()
+        dice = random.Random(1)  # noqa: S311  # not a secret
+        while loop.time() < until:
+            await asyncio.sleep(dice.expovariate(rate))
+            free = [one for one in self.people if not self._open[one.id]]
+            asking.add(asyncio.create_task(self.ask(dice.choice(free or self.people))))
+        return asking
+
+    def judge(self) -> None:
+        """Look at all questions of the part, now that nothing changes any more."""
+        account = self.account
+        for question, times in account.asked.items():
+            if len(times) > 1:
+                account.strange.append(f"{question}: asked {len(times)} times")
+        by_person = defaultdict(list)
+        for question, (first, *_) in account.asked.items():
+            name, _, number = question.partition(" question ")
+            by_person[name].append((first, int(number)))
+        for name, runs in by_person.items():
+            numbers = [number for _, number in sorted(runs)]
+            if numbers != sorted(numbers):
+                account.strange.append(f"{name}: out of order: {numbers}")
+        for person in self.people:
+            texts = [post.text for post in self.telegram.posts(person)]
+            ends = Counter(text.partition("End of ")[2] for text in texts if "End of " in text)
+            account.strange += [
+                f"{question} stands {times} times" for question, times in ends.items() if times > 1
+            ]
+
+
+@asynccontextmanager
+async def cluster(chats: int, processes: int) -> AsyncIterator[Cluster]:
+    """The neighbours, the server, and so many bridges that share the work."""
+    telegram, coze = TelegramEmulator(), CozeEmulator()
+    telegram.add_bot(BOT_TOKEN)
+    coze.add_agent()
+    coze.add_token(COZE_TOKEN)
+    coze.pace = Pace(0.05, 0.1)
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(serving(telegram.app))
+        coze_address = await stack.enter_async_context(serving(coze.app))
+        stack.push_async_callback(telegram.close)
+        stack.push_async_callback(coze.close)
+        database = await stack.enter_async_context(server())
+        made = Cluster(telegram, coze, database, chats)
+        made.variables = {
+            "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+            "TELEGRAM_API_BASE_URL": address,
+            "COZE_API_BASE": coze_address,
+            "COZE_API_TOKEN": COZE_TOKEN,
+            "COZE_BOT_ID": DEFAULT_BOT_ID,
+            "BRIDGE_LOG_LEVEL": "ERROR",
+            "BRIDGE_ACCESS": "open",
+            "BRIDGE_FLOOD": "100000,0.001",
+            "BRIDGE_QUIET_SECONDS": "0",
+        }
+        stack.push_async_callback(made.close)
+        for _ in range(processes):
+            await made.start()
+        await made.shared()
+        yield made
+
+
+async def _kill(world: Cluster) -> None:
+    await world.end(world.bridges[0], signal.SIGKILL)
+
+
+async def _freeze(world: Cluster) -> None:
+    world.bridges[0].signal(signal.SIGSTOP)
+    await asyncio.sleep(FROZEN_SECONDS)
+    world.bridges[0].signal(signal.SIGCONT)
+
+
+async def _cut(world: Cluster) -> None:
+    world.bridges[0].link.cut()
+    await asyncio.sleep(FROZEN_SECONDS)
+    world.bridges[0].link.heal()
+
+
+async def _restart(world: Cluster) -> None:
+    await asyncio.to_thread(world.database.restart)
+
+
+async def _churn(world: Cluster) -> None:
+    dice = random.Random(2)  # noqa: S311  # not a secret
+    for _ in range(CHURNS):
+        await asyncio.sleep(dice.uniform(0, 2 * CHURN_SECONDS / CHURNS))
+        count = len(world.bridges)
+        if count < 3 or (count < 5 and dice.random() < 0.5):
+            await world.start()
+        else:
+            how = dice.choice([signal.SIGTERM, signal.SIGKILL])
+            await world.end(dice.choice(world.bridges), how)
+
+
+FAULTS: dict[str, Callable[[Cluster], Awaitable[None]]] = {
+    "kill": _kill,
+    "freeze": _freeze,
+    "cut": _cut,
+    "restart": _restart,
+    "churn": _churn,
+}
+
+
+def _cpu(pids: list[int]) -> float:
+    """Seconds of processor time that processes have used."""
+    used = 0.0
+    for pid in pids:
+        with suppress(FileNotFoundError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            used += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
+async def _part(world: Cluster, name: str, rate: float, seconds: float) -> list[str]:
+    """Run one part; returns its row."""
+    account = world.account = Account()
+    world.deltas = SHORT if name == "steady" else LONG
+    bridges, database = [one.process.pid for one in world.bridges], world.database.pids()
+    before, begun = (_cpu(bridges), _cpu(database)), time.monotonic()
+    loading = asyncio.create_task(world.load(rate, seconds))
+    taken = ""
+    if name in FAULTS:
+        await asyncio.sleep(1.5 * LONG * 0.1)  # as many turns are open as ever will be
+        at = time.time()
+        await FAULTS[name](world)
+        await asyncio.sleep(1.0)
+        found = await world.rows(
+            "SELECT count(*), max(taken_at) FROM turns WHERE taken_at > $1", at
+        )
+        count, last = found[0]
+        taken = f"{count} in {last - at:.1f} s" if count else "none"
+    asking = await loading
+    used = (_cpu(bridges) - before[0], _cpu(database) - before[1])
+    took = time.monotonic() - begun
+    await asyncio.gather(*asking)
+    await asyncio.sleep(15.0)  # copies of posts are looked for
+    world.judge()
+    starts = [
+        1000 * (times[0] - account.sent[question])
+        for question, times in account.asked.items()
+        if question in account.free
+    ]
+    refused = sum(1 for call in world.telegram.calls if "Too Many" in (call.description or ""))
+    return [
+        name,
+        str(len(account.sent)),
+        str(len(account.answered)),
+        str(len(account.lost)),
+        str(len(account.strange)),
+        f"{share(starts, 0.5):.0f} / {share(starts, 0.99):.0f}" if starts else "",
+        taken,
+        str(refused),
+        f"{100 * used[0] / took:.0f} + {100 * used[1] / took:.0f}" if name == "steady" else "",
+    ]
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    """Run the parts, and print what became of the questions."""
+    console = Console(width=130)
+    table = Table(title=f"{arguments.processes} bridges on one PostgreSQL")
+    for column in (
+        "part", "asked", "answered", "lost", "strange", "start p50 / p99 ms", "taken over",
+        "429", "% of a core: bridges + server",
+    ):  # fmt: skip
+        table.add_column(column, justify="left" if column == "part" else "right")
+    async with cluster(arguments.chats, arguments.processes) as world:
+        for name in arguments.only:
+            if name == "idle":
+                pids = [one.process.pid for one in world.bridges], world.database.pids()
+                before = [_cpu(each) for each in pids]
+                await asyncio.sleep(IDLE_SECONDS)
+                used = [_cpu(each) - was for each, was in zip(pids, before, strict=True)]
+                shown = " + ".join(f"{100 * one / IDLE_SECONDS:.1f}" for one in used)
+                table.add_row(name, *[""] * 7, shown)
+                continue
+            while len(world.bridges) < arguments.processes:
+                await world.start()
+            await world.shared()
+            rate = arguments.rate if name == "steady" else arguments.turns / (LONG * 0.1)
+            seconds = {"steady": arguments.seconds, "churn": 1.5 * CHURN_SECONDS}.get(name, 40.0)
+            row = await _part(world, name, rate, seconds)
+            table.add_row(*row)
+            console.print(" · ".join(row))
+            for line in world.account.strange:
+                console.print(f"  ! {line}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    parts = ["idle", "steady", *FAULTS]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--processes", type=int, default=3)
+    parser.add_argument("--chats", type=int, default=1000)
+    parser.add_argument("--rate", type=float, default=60.0, help="questions a second, steady")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long that is")
+    parser.add_argument("--turns", type=float, default=300.0, help="open turns while things fail")
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts)
+    asyncio.run(main(parser.parse_args()))
