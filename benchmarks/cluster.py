@@ -242,6 +242,17 @@ class Cluster:
             asking.add(asyncio.create_task(self.ask(dice.choice(free or self.people))))
         return asking
 
+    async def meet(self, at_once: int = 20) -> None:
+        """Let every chat ask once, so that each has its conversation."""
+        self.deltas = 1
+        few = asyncio.Semaphore(at_once)
+
+        async def greet(person: Person) -> None:
+            async with few:
+                await self.ask(person)
+
+        await asyncio.gather(*map(greet, self.people))
+
     def judge(self) -> None:
         """Look at all questions of the part, now that nothing changes any more."""
         account = self.account
@@ -271,7 +282,7 @@ async def cluster(chats: int, processes: int) -> AsyncIterator[Cluster]:
     telegram.add_bot(BOT_TOKEN)
     coze.add_agent()
     coze.add_token(COZE_TOKEN)
-    coze.pace = Pace(0.05, 0.1)
+    coze.pace = Pace(0.0, 0.1)
     async with AsyncExitStack() as stack:
         address = await stack.enter_async_context(serving(telegram.app))
         coze_address = await stack.enter_async_context(serving(coze.app))
@@ -294,6 +305,7 @@ async def cluster(chats: int, processes: int) -> AsyncIterator[Cluster]:
         for _ in range(processes):
             await made.start()
         await made.shared()
+        await made.meet()
         yield made
 
 

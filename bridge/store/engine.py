@@ -106,7 +106,7 @@ class Store:
         """
         try:
             async with (
-                self.engine.connect() as connection,
+                self._database.reader.connect() as connection,
                 self._database.in_thread(connection) if long else nullcontext(),
             ):
                 yield connection

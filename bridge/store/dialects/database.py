@@ -28,6 +28,8 @@ class Database(Protocol):
     """One database: how it is opened and closed, and what its errors mean."""
 
     engine: AsyncEngine
+    reader: AsyncEngine
+    """The same for transactions that only read."""
     one_writer: bool
     """Whether it lets one transaction at a time write."""
 

@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import event, func, select
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from bridge.errors import LeaseLost, StoreTrouble, Unstorable
@@ -113,10 +113,12 @@ class PostgresqlDatabase:
             pool_size=8,
             max_overflow=4,
             pool_timeout=CONNECT_SECONDS,
-            pool_pre_ping=True,
             hide_parameters=True,
             connect_args={"async_creator_fn": self._connect},
         )
+        # One statement sees one moment, and so does each of a transaction here: none is begun.
+        self.reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
 
     async def _connect(self, *_: Any, **__: Any) -> "asyncpg.Connection[asyncpg.Record]":
         made = await connect(self._address)
@@ -171,6 +173,12 @@ class PostgresqlDatabase:
                 await self.engine.dispose()
         except TimeoutError:
             await self.engine.dispose(close=False)
+
+
+def _refuse_closed(connection: Any, *_: object) -> None:
+    """Have the pool open another connection in place of one that was closed, without asking the server."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def _words(error: BaseException) -> str:

@@ -56,6 +56,7 @@ class SqliteDatabase:
             hide_parameters=True,
             connect_args={"async_creator_fn": self._connect},
         )
+        self.reader = self.engine
         event.listen(self.engine.sync_engine, "connect", _prepare)
 
     async def enter(
