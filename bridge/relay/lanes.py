@@ -1,18 +1,17 @@
 """Order inside a chat, freedom between chats: a lane answers the turns of one chat, one by one."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import LeaseLost, StoreTrouble, Trouble
 from bridge.model import ChatKey, Outcome, State, Turn
 from bridge.relay.progress import Progress
 from bridge.relay.protocols import Reply, ReplyLater, StopReason
+from bridge.relay.taken_turns import TakenTurns
 from bridge.relay.turn import Answering
 from bridge.store.engine import Store
 from bridge.store.turns import lifecycle
@@ -30,8 +29,6 @@ AFTER_TROUBLE_SECONDS = 5.0
 AFTER_DEFECT_SECONDS = 60.0
 LAST_WORDS_SECONDS = 3.5
 """How long a shutdown waits for the closing edits of interrupted replies."""
-MOST_TAKEN = 3
-"""So many processes in a row may end soon after they took a turn up; then it is given up."""
 
 OpenReply = Callable[[Turn], AbstractAsyncContextManager[Reply]]
 
@@ -84,8 +81,7 @@ class Lanes:
         self._making: asyncio.Task[None] | None = None
         self._crowded = False
         """Whether more chats wait in the store than were woken."""
-        self._taken = deque[int](maxlen=2 * most)
-        """Turns that this process has taken up."""
+        self._taken = TakenTurns(2 * most)
         self._closing = False
 
     def __len__(self) -> int:
@@ -222,6 +218,7 @@ class Lanes:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=LAST_WORDS_SECONDS)
+        await self._taken.put_down(self._store)
 
     async def _work(self, key: ChatKey, lane: _Lane) -> None:
         try:
@@ -278,30 +275,16 @@ class Lanes:
         async with self._store.writing(of=key.chat_id) as tx:
             found = await lifecycle.running_or_claimed(tx, key)
             turn = found.turn
-            if turn is not None and not found.resumed:
-                self._taken.append(turn.id)
-            if turn is not None and found.resumed:
-                turn = await self._resumed(tx, turn)
             if turn is not None:
+                if found.resumed:
+                    turn = await self._taken.resumed(tx, turn)
+                else:
+                    self._taken.claimed(turn)
                 await self._answering.claimed(tx, turn, found.lingering)
         lane.more = lane.more or found.more
         if turn is not None and (turn.asked or turn.final):
             log.info("resuming turn", turn=turn.id, run=turn.run_id)
         return turn
-
-    async def _resumed(self, tx: AsyncConnection, turn: Turn) -> Turn:
-        """Return a turn that an earlier process had: with its end, if it has ended too many of them."""
-        if turn.id in self._taken or turn.final is not None:
-            return turn
-        self._taken.append(turn.id)
-        if await lifecycle.take_up(tx, turn.id) < MOST_TAKEN:
-            return turn
-        log.error("turn given up", turn=turn.id, processes=MOST_TAKEN)
-        shown = replace(Progress().broken_off("trouble.inside"), keeps=len(turn.posts))
-        why = f"{MOST_TAKEN} processes ended soon after they had begun to answer this"
-        return replace(
-            turn, final=Outcome(State.FAILED, shown, run_may_continue=turn.asked, trouble=why)
-        )
 
     async def _quiet(self, lane: _Lane) -> None:
         """Wait for a pause in the messages, so that a burst becomes one question."""

@@ -106,6 +106,69 @@ async def test_a_burst_is_answered_as_one(stage: Stage) -> None:
 
 
 @staged()
+async def test_a_turn_that_ends_process_after_process_is_given_up(stage: Stage) -> None:
+    """Each of them dies with it; none writes anything down any more."""
+    store, taken = stage.store, []
+
+    async def hangs(turn: Turn, _: object) -> None:
+        taken.append(turn.final)
+        if turn.final is None:
+            await asyncio.Event().wait()
+
+    stage.answers.does = hangs
+    await stage.ask(1, "poison")
+    for number in range(1, 5):
+        await eventually(lambda it=number: len(taken) == it, 50)
+        await stage.lanes.drop(HERE.chat_id)  # a process that dies closes nothing
+        stage.lanes = Lanes(store, stage.answers, opened)  # type: ignore[arg-type]
+        stage.lanes.wake(HERE)
+        if taken[-1] is not None:
+            break
+    await stage.done()
+    assert [one and one.state for one in taken] == [None, None, None, State.FAILED]
+    assert "3 processes" in (taken[-1].trouble or "")
+
+
+@staged()
+async def test_who_ends_by_itself_was_not_ended_by_its_turns(stage: Stage) -> None:
+    store, taken = stage.store, []
+
+    async def waits(turn: Turn, halt: asyncio.Future[StopReason]) -> None:
+        taken.append(turn.final)
+        await halt
+
+    stage.answers.does = waits
+    await stage.ask(1, "long")
+    for number in range(1, 8):
+        await eventually(lambda it=number: len(taken) == it, 50)
+        await stage.lanes.close(0.1)
+        stage.lanes = Lanes(store, stage.answers, opened)  # type: ignore[arg-type]
+        stage.lanes.wake(HERE)
+    await eventually(lambda: len(taken) == 8, 50)
+    assert taken == [None] * 8
+
+
+@staged()
+async def test_no_lane_works_for_a_chat_of_another_process(stage: Stage) -> None:
+    mine = {HERE.chat_id}
+    lanes = stage.lanes = Lanes(
+        stage.store,
+        stage.answers,  # type: ignore[arg-type]
+        opened,
+        owns=lambda chat_id: chat_id in mine,
+    )
+    assert await stage.ask(1, "theirs", THERE)
+    await stage.ask(2, "mine")
+    await lanes.resume_open()
+    await stage.done()
+    assert stage.answers.order == ["begin mine", "end mine"]
+    mine.add(THERE.chat_id)
+    await lanes.resume_open()
+    await stage.done()
+    assert stage.answers.order[2:] == ["begin theirs", "end theirs"]
+
+
+@staged()
 async def test_a_chat_keeps_its_order_and_holds_up_no_other(stage: Stage) -> None:
     gate = asyncio.Event()
 

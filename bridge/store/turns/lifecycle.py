@@ -82,6 +82,13 @@ async def take_up(tx: AsyncConnection, turn_id: int) -> int:
     return int(written.scalar_one())
 
 
+async def put_down(tx: AsyncConnection, turn_ids: Sequence[int]) -> None:
+    """Count nothing for running turns of a process that ends by itself."""
+    if turn_ids:
+        these = (turns.c.id.in_(turn_ids), turns.c.state == State.RUNNING)
+        await tx.execute(update(turns).where(*these).values(taken=0, taken_at=None))
+
+
 async def _claim(tx: AsyncConnection, found: Mapping[State, Turn]) -> Turn | None:
     waiting = found.get(State.WAITING)
     if State.RUNNING in found or waiting is None:

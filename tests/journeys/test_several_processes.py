@@ -1,0 +1,278 @@
+"""Several bridges on one PostgreSQL: people see one bot, whichever process answers them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import postgres
+import pytest
+from structlog.testing import capture_logs
+from worlds import World, a_world, buttons, eventually
+
+from bridge.app import App
+from bridge.sandbox.coze import Pace, saying
+from bridge.sandbox.telegram import Group, Person
+from bridge.sharing.postgresql import PostgresqlCoordinator
+from bridge.sharing.shards import ALL_SHARDS, Duty
+from bridge.store.turns import lifecycle
+
+ANSWER = "So many words. " * 20
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """Both emulators, and a database on a server."""
+    async with postgres.server().database() as address, a_world(tmp_path) as there:
+        there.variables["DATABASE_URL"] = address
+        yield there
+
+
+def sharing(app: App) -> PostgresqlCoordinator:
+    """What divides the work for one of them."""
+    found = app.context.calls.sharing
+    assert isinstance(found, PostgresqlCoordinator)
+    return found
+
+
+def shards(app: App) -> frozenset[int]:
+    """Its shards."""
+    return sharing(app).leases.held & ALL_SHARDS
+
+
+async def shared(*apps: App) -> None:
+    """Wait until each has its fair share, and all is taken."""
+    most = -(-len(ALL_SHARDS) // len(apps))
+    await eventually(
+        lambda: (
+            sum(len(shards(app)) for app in apps) == 64
+            and all(len(shards(app)) <= most for app in apps)
+        ),
+        20,
+    )
+
+
+@asynccontextmanager
+async def bridges(world: World, count: int = 2, **variables: str) -> AsyncIterator[list[App]]:
+    """So many of them, which share the work."""
+    async with AsyncExitStack() as stack:
+        apps = [await stack.enter_async_context(world.bridge(**variables)) for _ in range(count)]
+        await shared(*apps)
+        yield apps
+
+
+def somebody_of(world: World, app: App, name: str) -> Person:
+    """Somebody whose private chat is that one's."""
+    for _ in range(100):
+        person = world.telegram.add_person(name)
+        if sharing(app).owns(person.id):
+            return person
+    raise LookupError
+
+
+def group_of(world: World, app: App, people: list[Person]) -> Group:
+    """A group that is that one's."""
+    for _ in range(100):
+        group = world.telegram.add_group("Group", people)
+        if sharing(app).owns(group.id):
+            return group
+    raise LookupError
+
+
+def holder(apps: list[App], duty: Duty) -> App | None:
+    """Who has a duty now."""
+    found = [app for app in apps if duty in sharing(app).leases]
+    assert len(found) < 2
+    return found[0] if found else None
+
+
+async def test_many_people_are_answered_once_by_either(world: World) -> None:
+    people = [world.telegram.add_person(f"P{number}") for number in range(12)]
+    world.coze.use(saying("An answer."))
+    async with bridges(world) as apps:
+        for number in range(2):
+            for one in people:
+                world.telegram.send(one, f"question {number}")
+            for one in people:
+                await world.settled(one, number + 1, timeout=30)
+        owners = {sharing(apps[0]).owns(one.id) for one in people}
+        assert owners == {True, False}
+        assert holder(apps, Duty.POLLING) is not None
+        assert [len(app.health.unready()) for app in apps] == [0, 0]
+        assert [app.health.faults() for app in apps] == [[], []]
+    assert (
+        sorted(one.question for one in world.coze.asked)
+        == ["question 0"] * 12 + ["question 1"] * 12
+    )
+    assert [len(world.posts(one)) for one in people] == [2] * 12
+
+
+async def test_what_one_leaves_the_other_finishes(world: World) -> None:
+    """Also the polling, and what comes meanwhile."""
+    world.coze.pace = Pace(0.05, 0.05)
+    world.coze.use(saying(ANSWER))
+    async with world.bridge() as stays:
+        async with world.bridge(BRIDGE_GRACE_SECONDS="0") as goes:
+            await shared(stays, goes)
+            people = [somebody_of(world, app, "Ann") for app in (stays, goes)]
+            for one in people:
+                world.telegram.send(one, "hello")
+            for one in people:
+                await world.telegram.until(lambda it=one: bool(world.posts(it)))
+        for one in people:
+            world.telegram.send(one, "more")
+        for one in people:
+            await eventually(
+                lambda it=one: [post.text for post in world.posts(it)] == [ANSWER.strip()] * 2, 40
+            )
+    assert sorted(one.question for one in world.coze.asked) == ["hello"] * 2 + ["more"] * 2
+
+
+async def test_a_session_that_is_lost_costs_nothing(world: World) -> None:
+    """Every lease is lost at once, and each turn goes on with whoever has its chat then."""
+    world.coze.pace = Pace(0.05, 0.05)
+    world.coze.use(saying(ANSWER))
+    async with bridges(world) as apps:
+        people = [somebody_of(world, app, "Ann") for app in apps for _ in range(2)]
+        for one in people:
+            world.telegram.send(one, "hello")
+        for one in people:
+            await world.telegram.until(lambda it=one: bool(world.posts(it)))
+        await postgres.server().end_sessions(world.variables["DATABASE_URL"])
+        for one in people:
+            await eventually(
+                lambda it=one: [post.text for post in world.posts(it)] == [ANSWER.strip()], 60
+            )
+    assert len(world.coze.asked) == len(people)
+
+
+async def test_the_code_of_one_is_taken_by_the_other(world: World) -> None:
+    with capture_logs() as logs:
+        async with bridges(world) as apps:
+            codes = [entry["code"] for entry in logs if "code" in entry]
+            assert len(codes) == 2
+            ann = somebody_of(world, apps[0], "Ann")
+            world.telegram.send(ann, codes[1])
+            assert "operator of this bot" in (await world.settled(ann, 1)).text
+            await eventually(lambda: apps[1].context.rights.operators == {ann.id}, 10)
+            bo = somebody_of(world, apps[1], "Bo")
+            world.telegram.send(bo, codes[0])  # it counts for nobody any more
+            await world.settled(bo, 1)
+            assert apps[1].context.rights.operators == {ann.id}
+
+
+async def test_an_operator_who_is_added_is_one_everywhere(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with bridges(world, BRIDGE_OPERATORS=str(ann.id)) as apps:
+        other = apps[1] if sharing(apps[0]).owns(ann.id) else apps[0]
+        bo = somebody_of(world, other, "Bo")
+        world.telegram.send(bo, "hello")
+        await world.settled(bo, 1)
+        world.telegram.send(ann, f"/operators add {bo.id}")
+        await eventually(lambda: all(bo.id in app.context.rights.operators for app in apps), 10)
+
+
+async def test_a_broadcast_reaches_everybody_once(world: World) -> None:
+    """Whoever has the duty sends it, also when it is confirmed elsewhere."""
+    ann = world.telegram.add_person("Ann")
+    async with bridges(world, BRIDGE_OPERATORS=str(ann.id)) as apps:
+        await eventually(lambda: holder(apps, Duty.BROADCASTS), 10)
+        people = [somebody_of(world, app, "Bo") for app in apps for _ in range(3)]
+        for one in (ann, *people):
+            world.telegram.send(one, "hello")
+            await world.settled(one, 1)
+        world.telegram.send(ann, "/broadcast News for all.")
+        await eventually(lambda: _button(world, ann, "op:broadcast:send"), 10)
+        _press(world, ann, "op:broadcast:send")
+        for one in people:
+            await eventually(lambda it=one: _count(world, it, "News for all.") == 1, 20)
+        await eventually(lambda: _count(world, ann, "News for all.") == 2, 20)  # with the preview
+
+
+async def test_somebody_is_forgotten_while_another_process_answers_them(world: World) -> None:
+    world.coze.pace = Pace(0.05, 0.2)
+    world.coze.use(saying(ANSWER))
+    async with bridges(world) as apps:
+        ann = somebody_of(world, apps[0], "Ann")
+        group = group_of(world, apps[1], [ann])
+        world.telegram.send(ann, "@sandbox_bot hello", chat=group)
+        await world.telegram.until(lambda: bool(world.posts(group)))
+        world.telegram.send(ann, "/forget")
+        await world.settled(ann, 1)
+        _press(world, ann, "forget:")
+        await eventually(lambda: "eleted" in world.posts(ann)[-1].text, 20)
+        assert "stopped" in world.posts(group)[-1].text.casefold()
+        async with apps[0].store.reading() as tx:
+            assert await lifecycle.open_chats(tx, ann.id) == []
+
+
+async def test_a_group_that_becomes_a_supergroup_of_the_other(world: World) -> None:
+    world.coze.use(saying("An answer."))
+    async with bridges(world) as apps:
+        ann = world.telegram.add_person("Ann")
+        moved = 0
+        for number in range(8):
+            group = world.telegram.add_group("Group", [ann], basic=True)
+            old = group.id
+            world.telegram.send(ann, f"@sandbox_bot before {number}", chat=group)
+            await eventually(lambda it=group: _count(world, it, "An answer.") == 1, 20)
+            group = world.telegram.migrate(group)
+            moved += sharing(apps[0]).owns(old) != sharing(apps[0]).owns(group.id)
+            world.telegram.send(ann, f"@sandbox_bot after {number}", chat=group)
+            await eventually(lambda it=group: _count(world, it, "An answer.") == 1, 20)
+        assert moved
+    places = {one.question.rpartition(": ")[2]: one.conversation_id for one in world.coze.asked}
+    assert len(world.coze.asked) == 16
+    for number in range(8):  # its memory goes along
+        assert places[f"before {number}"] == places[f"after {number}"]
+
+
+async def test_an_alarm_of_one_is_ended_by_an_answer_of_the_other(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("An answer."))
+    async with bridges(world, BRIDGE_OPERATORS=str(ann.id)) as apps:
+        people = [somebody_of(world, app, "Bo") for app in apps]
+        for one in (ann, *people):
+            world.telegram.send(one, "hello")
+            await world.settled(one, 1)
+        world.coze.fail("/v3/chat", 4011)  # the quota is used up
+        world.telegram.send(people[0], "hello")
+        await eventually(lambda: len(world.posts(ann)) == 2, 20)
+        world.telegram.send(people[1], "hello")
+        await eventually(lambda: len(world.posts(ann)) == 3, 20)
+        assert "over" in world.posts(ann)[2].text.casefold()
+
+
+async def test_only_one_polls_and_the_next_takes_over(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("An answer."))
+    async with AsyncExitStack() as stack:
+        stays = await stack.enter_async_context(world.bridge())
+        async with world.bridge() as goes:
+            await shared(stays, goes)
+            sharing(stays)._duties.pop(Duty.POLLING)  # it would not poll
+            await eventually(lambda: holder([stays, goes], Duty.POLLING) is goes, 10)
+            world.telegram.send(ann, "hello")
+            await world.settled(ann, 1)
+            sharing(stays)._duties[Duty.POLLING] = asyncio.Event()
+        assert not stays.polling_task.done()
+    conflicts = [one for one in world.telegram.calls if "onflict" in (one.description or "")]
+    assert conflicts == []
+
+
+def _count(world: World, place: Person | Group, text: str) -> int:
+    return sum(text in post.text for post in world.posts(place))
+
+
+def _button(world: World, person: Person, lead: str) -> tuple[int, str] | None:
+    for post in reversed(world.posts(person)):
+        for data in buttons(post).values():
+            if data.startswith(lead):
+                return post.message_id, data
+    return None
+
+
+def _press(world: World, person: Person, lead: str) -> None:
+    found = _button(world, person, lead)
+    assert found is not None
+    world.telegram.press(person, found[0], data=found[1])
