@@ -15,6 +15,7 @@ from bridge.health import Health
 from bridge.housekeeping import keep_clean
 from bridge.metrics import Metrics
 from bridge.parts import Components, Connections, bot_client, opened_store, parts
+from bridge.process_report import ProcessReport
 from bridge.relay.lanes import Lanes
 from bridge.settings import Settings
 from bridge.shard_work import ShardWork
@@ -28,7 +29,7 @@ from bridge.telegram.api.orphans import OrphanSearch
 from bridge.telegram.commands.context import BotContext, ProcessControls
 from bridge.telegram.commands.menus import Menus
 from bridge.telegram.commands.operators.broadcast import Broadcasting
-from bridge.telegram.commands.operators.control import tell_reloaded
+from bridge.telegram.commands.operators.control import follow_reloads, tell_reloaded
 from bridge.telegram.inbound.dispatch import Dispatcher
 from bridge.telegram.inbound.membership import follow_migrations
 from bridge.telegram.inbound.polling import UpdatePoller
@@ -96,10 +97,7 @@ async def running(
         orphans = OrphanSearch(calls, context.notices, sharing.owns)
         shards = ShardWork(sharing, context, dispatcher, orphans, has.looks)
         await stack.enter_async_context(sharing.working(shards))
-        stack.push_async_callback(context.lanes.close, settings.bridge_grace_seconds)
-        stack.push_async_callback(context.notices.close, LAST_NOTICES_SECONDS)
-        stack.push_async_callback(sharing.leave)
-        stack.push_async_callback(dispatcher.close)
+        _close_in_order(stack, context, dispatcher, settings.bridge_grace_seconds)
         polling.rests()
         polling_task = await stack.enter_async_context(
             _owned(lambda: sharing.perform(Duty.POLLING, poller.run), "polling")
@@ -107,7 +105,7 @@ async def running(
         health = Health(store, polling, poller, ownership.opened(store.address), clock)
         works = _works(has, health) | {"orphans": orphans.run}
         if sharing.shared:
-            works |= {"updates of others": dispatcher.follow, "bells": shards.follow}
+            works |= _shared_works(context, health, dispatcher, shards)
         for name, work in works.items():
             await stack.enter_async_context(_owned(work, name))
         _say_ready(context)
@@ -120,6 +118,16 @@ async def running(
             alarms=has.alarms,
             metrics=metrics,
         )
+
+
+def _close_in_order(
+    stack: AsyncExitStack, context: BotContext, dispatcher: Dispatcher, grace_seconds: float
+) -> None:
+    """Have the end begin with what takes updates, and let answers end last."""
+    stack.push_async_callback(context.lanes.close, grace_seconds)
+    stack.push_async_callback(context.notices.close, LAST_NOTICES_SECONDS)
+    stack.push_async_callback(context.calls.sharing.leave)
+    stack.push_async_callback(dispatcher.close)
 
 
 async def _met_bot(
@@ -157,6 +165,18 @@ def _works(has: Components, health: Health) -> dict[str, Callable[[], Coroutine[
         "alarms of runs": alarms.follow_runs,
         "reload": lambda: tell_reloaded(context),
     } | {duty.name.lower(): partial(sharing.perform, duty, work) for duty, work in duties.items()}
+
+
+def _shared_works(
+    context: BotContext, health: Health, dispatcher: Dispatcher, shards: ShardWork
+) -> dict[str, Callable[[], Coroutine[None, None, None]]]:
+    """Return what goes on besides where several processes share the work."""
+    return {
+        "updates of others": dispatcher.follow,
+        "bells": shards.follow,
+        "reloads": partial(follow_reloads, context),
+        "process report": ProcessReport(context.calls.sharing, context.status, health).keep,
+    }
 
 
 @asynccontextmanager

@@ -44,6 +44,10 @@ class Gauged:
     """Of each kind of call the rate (calls a second) and the burst that Telegram allows."""
     alarms: Iterable[str] | None = None
     """The kinds of those that are active."""
+    processes: Mapping[str, int] | None = None
+    """How many share the work, and how many are lost."""
+    shards: int | None = None
+    """How many shards this process holds."""
 
 
 class Metrics:
@@ -101,6 +105,8 @@ class Metrics:
             "Calls at once that Telegram allows, as far as it was found out.",
             "calls",
         )
+        self._shards = self._gauge("shards_held", "Shards of chats that this process holds.")
+        self._processes = self._gauge("processes", "Processes that share the work.", "state")
         self._alarms = self._gauge("alarms_active", "Alarms that are not over.", "kind")
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
@@ -159,6 +165,7 @@ class Metrics:
             (self._updates_waiting, now.updates_waiting),
             (self._telegram_silence, now.telegram_silence),
             (self._token_left, now.token_left),
+            (self._shards, now.shards),
         ):
             gauge.set(math.nan if value is None else value)
         for calls, (rate, burst) in (now.allowed or {}).items():
@@ -168,6 +175,8 @@ class Metrics:
             self._alarms.clear()
             for kind in now.alarms:
                 self._alarms.labels(kind).set(1)
+        for state, count in (now.processes or {}).items():
+            self._processes.labels(state).set(count)
         return generate_latest(self.registry)
 
 

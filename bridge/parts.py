@@ -149,6 +149,7 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         agent_profiles=AgentProfiles(sides.coze),
         deployment=deployment,
     )
+    calls.sharing.on(Bell.LOG_LEVEL, controls.set_level)
     by_approval = deployment.by_approval
     return Components(
         context=context,

@@ -180,7 +180,8 @@ def _with_every_label() -> str:
     metrics.settled("failed", None, (1, 1), 1.0)
     metrics.called("sendmessage", 429)
     metrics.coze_failed(4011)
-    return metrics.exposed(Gauged(alarms=["token"], allowed={"private": (0.4, 10.0)})).decode()
+    there = Gauged(alarms=["token"], allowed={"private": (0.4, 10.0)}, processes={"working": 2})
+    return metrics.exposed(there).decode()
 
 
 def test_the_table_lists_every_metric() -> None:

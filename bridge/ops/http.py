@@ -21,6 +21,7 @@ from bridge.model import State
 from bridge.redaction import redacted
 from bridge.serving import serving
 from bridge.settings import Settings
+from bridge.sharing.shards import ALL_SHARDS
 from bridge.store.operators import alarms, stats
 
 MOST_CONNECTIONS = 100
@@ -78,6 +79,7 @@ async def gauged(app: App) -> Gauged:
         chats_answering=len(app.lanes),
         telegram_silence=status.polling.silent_seconds,
         token_left=status.coze.token_seconds_left,
+        shards=sum(app.context.calls.sharing.holds(shard) for shard in ALL_SHARDS),
         allowed={
             name.replace(" ", "_"): (one.rate, one.burst)
             for name, one in status.pacer.learned().items()
@@ -95,4 +97,8 @@ async def gauged(app: App) -> Gauged:
         turns_waiting=sum(one.state is State.WAITING for one in live),
         updates_waiting=now.updates_waiting,
         alarms=[one.kind for one in wrong],
+        processes={
+            "working": sum(not one.lost for one in now.processes) or 1,
+            "lost": sum(one.lost for one in now.processes),
+        },
     )

@@ -57,9 +57,14 @@ class Coordinator(Protocol):
 
     shared: bool
     """Whether there may be other processes."""
+    name: str
+    """Of this process, among those that share the work."""
 
     def owns(self, chat_id: int) -> bool:
         """Return whether the chat is this process's."""
+
+    def holds(self, number: int) -> bool:
+        """Return whether a shard or a duty is this process's."""
 
     def working(self, worker: ShardWorker) -> AbstractAsyncContextManager[None]:
         """Have the worker take up and break off shards until the context ends. Raises StoreTrouble."""

@@ -59,6 +59,10 @@ class PostgresqlCoordinator:
         """Return whether the chat is this process's."""
         return self.leases.owns(chat_id)
 
+    def holds(self, number: int) -> bool:
+        """Return whether a shard or a duty is this process's."""
+        return number in self.leases
+
     @asynccontextmanager
     async def working(self, worker: ShardWorker) -> AsyncIterator[None]:
         """Have the worker take up and break off shards until the context ends. Raises StoreTrouble."""

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.store.dialects import clock
 from bridge.store.dialects.upsert import insert_or_ignore
 from bridge.store.tables import inbox, outbox
 
 ASIDE_SECONDS = 7 * 86400.0
 """How long an update that could not be settled is kept for a look by the operator."""
 READ_AT_ONCE = 500
-_SERVER_TIME = func.extract("epoch", func.clock_timestamp())
-"""The clocks of several hosts would not keep the order in which updates came."""
 KEEP_SECONDS = 3 * 86400.0
 """Telegram redelivers for 24 hours at most; after that an id need not be remembered."""
 
@@ -57,7 +56,7 @@ async def put(
     """
     if not updates:
         return []
-    now = time.time() if tx.dialect.name == "sqlite" else _SERVER_TIME
+    received_at = clock.now(tx)
     payloads = {update_id: _payload(content) for update_id, content in updates.items()}
     identities = {update_id: _identity(content) for update_id, content in updates.items()}
     rows = [
@@ -66,7 +65,7 @@ async def put(
             "update_id": update_id,
             "state": "skipped" if update_id in ignored else "new",
             "payload": None if update_id in ignored else payload,
-            "received_at": now,
+            "received_at": received_at,
             "identity": identities[update_id],
             "chat_id": (chats or {}).get(update_id, 0),
         }

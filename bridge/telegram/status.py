@@ -2,12 +2,15 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bridge import __version__
 from bridge.coze.client import Coze
 from bridge.model import LearnedLimit
 from bridge.relay.lanes import Lanes
+from bridge.sharing import processes
+from bridge.sharing.processes import Process
 from bridge.store import inbox
 from bridge.store.engine import Store
 from bridge.telegram.pace.scheduler import Pacer
@@ -25,16 +28,17 @@ class PollingHealth:
         self.fault: str | None = "Polling has not started."
         """Why no updates are taken now; None when they are, or when another process takes them."""
         self._heard = asyncio.get_running_loop().time()
-        self._rests = False
+        self.resting = False
+        """Whether another process polls."""
 
     def begins(self) -> None:
         """Polling begins."""
-        self._rests, self.fault = False, None
+        self.resting, self.fault = False, None
         self.heard()
 
     def rests(self) -> None:
         """Another process polls, if any does."""
-        self._rests, self.fault = True, None
+        self.resting, self.fault = True, None
 
     def heard(self) -> None:
         """Telegram has answered a poll."""
@@ -43,7 +47,7 @@ class PollingHealth:
     @property
     def silent_seconds(self) -> float:
         """How long Telegram has not been heard, though it answers a poll after 50 s at most."""
-        return 0.0 if self._rests else asyncio.get_running_loop().time() - self._heard
+        return 0.0 if self.resting else asyncio.get_running_loop().time() - self._heard
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class BridgeStatus:
     """What Telegram allows of each kind of call, as far as it was found out."""
     token_left: float | None
     """Seconds that Coze's token is still good for; None where that is not known."""
+    processes: Sequence[Process] = ()
+    """All that share the work; empty where there is but one."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,7 @@ class StatusReader:
         """Return how it is now. Raises StoreTrouble."""
         async with self.store.reading() as tx:
             waiting = await inbox.count(tx, "new")
+            sharing = await processes.all_of(tx)
         loop = asyncio.get_running_loop()
         return BridgeStatus(
             __version__,
@@ -95,4 +102,5 @@ class StatusReader:
             self.pacer.left(loop.time()),
             self.pacer.learned(),
             self.coze.token_seconds_left,
+            sharing,
         )

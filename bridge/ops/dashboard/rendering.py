@@ -14,7 +14,7 @@ from bridge.ops.dashboard.snapshot import Snapshot
 from bridge.store.operators.access import Access
 from bridge.texts import age
 
-SECTIONS = ("alarms", "pulse", "numbers", "live", "pace", "errors", "people", "audit")
+SECTIONS = ("alarms", "pulse", "processes", "numbers", "live", "pace", "errors", "people", "audit")
 """The templates of the page, from above; each is the inside of the element with its name."""
 _REFUSALS = {
     "ended": "This page opens with the link that “bridge run” prints when it starts. It is good for "

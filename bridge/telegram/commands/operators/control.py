@@ -1,7 +1,13 @@
 """`/pause`, `/resume`, `/loglevel` and `/reload`."""
 
+import asyncio
 import time
 
+import structlog
+
+from bridge.errors import StoreTrouble
+from bridge.sharing import processes
+from bridge.sharing.coordinator import Bell
 from bridge.store import chats
 from bridge.telegram.access.limits import PAUSED
 from bridge.telegram.callback_data import Reload
@@ -15,6 +21,9 @@ from bridge.telegram.post import Cause, PostContent, Rendered
 from bridge.telegram.updates.events import CallbackPress, CommandCall
 from bridge.texts import translate
 
+log = structlog.get_logger(__name__)
+RELOAD_SECONDS = 60.0
+"""How long one process may take for its restart until the next one begins its own."""
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 RELOADED = "reloaded by"
 """The fact that says who is told, after a reload, that it is done."""
@@ -47,6 +56,7 @@ async def loglevel(context: BotContext, call: CommandCall) -> None:
         return
     async with context.store.writing() as tx:
         await context.audit(tx, call, "loglevel", level)
+        await context.calls.sharing.ring(tx, Bell.LOG_LEVEL, level)
     context.deployment.controls.set_level(level)
     await context.answer(call, "loglevel.done", level=level)
 
@@ -74,7 +84,48 @@ async def reload_now(context: BotContext, press: CallbackPress) -> None:
         await context.audit(tx, press, "reload")
         await chats.remember(tx, RELOADED, str(press.sender.id))
         await chats.remember(tx, _PRESSED, press.query_id)
+        await context.calls.sharing.ring(tx, Bell.RELOAD, context.calls.sharing.name)
     context.edit(press, translate(language, "reload.begins"))
+
+
+async def follow_reloads(context: BotContext) -> None:
+    """Restart, when an operator wants that of another process: one process after the other; for ever.
+
+    A process whose settings have faults says so in its log, and goes on as before.
+    """
+    wanted, controls = asyncio.Queue[str](), context.deployment.controls
+    context.calls.sharing.on(Bell.RELOAD, wanted.put_nowait)
+    while True:
+        first = await wanted.get()
+        if controls.reload is None:
+            continue
+        await _our_turn(context, first)
+        faults = controls.reload()
+        if faults:
+            log.error("settings not reloaded", faults=list(faults))
+
+
+async def _our_turn(context: BotContext, first: str) -> None:
+    """Wait until the first one and those before this one have restarted; not for ever."""
+    name = context.calls.sharing.name
+    loop = asyncio.get_running_loop()
+    there = await _living(context)
+    before = {one for one in there if one < name or one == first}
+    latest = loop.time() + RELOAD_SECONDS * (1 + len(before))
+    while loop.time() < latest:
+        await asyncio.sleep(1.0)
+        now = await _living(context)
+        if not before & now and len(now) >= len(there):
+            return
+
+
+async def _living(context: BotContext) -> set[str]:
+    """Return the names of the processes that share the work."""
+    try:
+        async with context.store.reading() as tx:
+            return {one.id for one in await processes.all_of(tx) if not one.lost}
+    except StoreTrouble:
+        return set()
 
 
 async def tell_reloaded(context: BotContext) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bridge.coze.codes import meaning
 from bridge.errors import TelegramUnreachable
 from bridge.model import State
+from bridge.sharing.processes import Process
 from bridge.store import chats
 from bridge.store.operators import alarms, audit, stats
 from bridge.store.operators.audit import Act
@@ -49,6 +51,7 @@ async def status(context: BotContext, call: CommandCall) -> None:
         *_load(language, now, waiting=len(live) - running, running=running),
     ]
     lines.append(_pace(language, now))
+    lines += _processes(language, now.processes)
     if left is not None:
         lines.append(translate(language, "status.token", age=age(max(1.0, left), language)))
     if paused:
@@ -70,6 +73,29 @@ def _load(language: str, now: BridgeStatus, *, waiting: int, running: int) -> li
     }
     lines = [translate(language, key, count=count) for key, count in counts.items() if count]
     return lines or [translate(language, "status.idle")]
+
+
+def _processes(language: str, processes: Sequence[Process]) -> list[str]:
+    """Return who shares the work, if it is more than one process."""
+    if len(processes) < 2:
+        return []
+    lines = []
+    for one in processes:
+        lost, load = one.lost, one.load
+        lines.append(
+            translate(
+                language,
+                "status.process_lost" if lost else "status.process",
+                host=one.host,
+                pid=one.pid,
+                version=one.version,
+                age=age(max(1.0, one.seen if lost else one.uptime), language),
+                shards=load.shards,
+                chats=load.chats,
+            )
+        )
+        lines += [f"⚠️ {fault}" for fault in load.faults]
+    return lines
 
 
 def _pace(language: str, now: BridgeStatus) -> str:
