@@ -1,21 +1,29 @@
 """Several bridges on one PostgreSQL: people see one bot, whichever process answers them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import postgres
 import pytest
+from sqlalchemy import update
 from structlog.testing import capture_logs
 from worlds import World, a_world, buttons, eventually
 
+from bridge import process_report
 from bridge.app import App
+from bridge.ops.http import gauged
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Group, Person
+from bridge.sharing import processes
 from bridge.sharing.postgresql import PostgresqlCoordinator
+from bridge.sharing.processes import Process
 from bridge.sharing.shards import ALL_SHARDS, Duty
+from bridge.store.engine import Store
+from bridge.store.tables import processes as table
 from bridge.store.turns import lifecycle
+from bridge.telegram.commands.context import ProcessControls
 
 ANSWER = "So many words. " * 20
 
@@ -258,6 +266,80 @@ async def test_only_one_polls_and_the_next_takes_over(world: World) -> None:
         assert not stays.polling_task.done()
     conflicts = [one for one in world.telegram.calls if "onflict" in (one.description or "")]
     assert conflicts == []
+
+
+async def reported(app: App) -> None:
+    """Wait until each has written down that it holds its share."""
+    async with asyncio.timeout(20):
+        while True:
+            async with app.store.reading() as tx:
+                if sorted(one.load.shards for one in await processes.all_of(tx)) == [32, 32]:
+                    return
+            await asyncio.sleep(0.1)
+
+
+async def test_status_shows_all_of_them_and_those_that_were_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_report, "REPORT_SECONDS", 0.2)
+    ann = world.telegram.add_person("Ann")
+    async with bridges(world, BRIDGE_OPERATORS=str(ann.id)) as apps:
+        await reported(apps[0])
+        world.telegram.send(ann, "/status")
+        await eventually(lambda: _count(world, ann, "holds 32 of 64 shards") == 1, 10)
+        assert world.posts(ann)[-1].text.count("holds 32 of 64 shards") == 2
+        async with apps[0].store.writing() as tx:
+            gone = Process("gone", "elsewhere", 7, "0.1.0", 100.0)
+            await processes.write(tx, gone)
+            await tx.execute(
+                update(table).where(table.c.id == "gone").values(seen_at=table.c.seen_at - 60)
+            )
+        world.telegram.send(ann, "/status")
+        await eventually(lambda: len(world.posts(ann)) == 2, 10)
+        assert "elsewhere (7): lost" in world.posts(ann)[-1].text
+        told = (await gauged(apps[1])).processes
+        assert told == {"working": 2, "lost": 1}
+    store = Store(world.variables["DATABASE_URL"])
+    async with store.reading() as tx:  # who ends by itself is no more
+        assert [one.id for one in await processes.all_of(tx)] == ["gone"]
+    await store.close()
+
+
+async def test_a_log_level_counts_for_all_and_a_restart_goes_one_by_one(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    levels: list[tuple[int, str]] = []
+    restarts: list[int] = []
+
+    def controls(number: int) -> ProcessControls:
+        def reload() -> Sequence[str]:
+            restarts.append(number)
+            return ()
+
+        return ProcessControls(lambda level: levels.append((number, level)), reload)
+
+    async with AsyncExitStack() as stack:
+        apps = [
+            await stack.enter_async_context(
+                world.bridge(controls=controls(number), BRIDGE_OPERATORS=str(ann.id))
+            )
+            for number in range(2)
+        ]
+        await shared(*apps)
+        world.telegram.send(ann, "/loglevel debug")
+        await eventually(lambda: sorted(levels) == [(0, "DEBUG"), (1, "DEBUG")], 10)
+        world.telegram.send(ann, "/reload")
+        await eventually(lambda: _button(world, ann, "op:reload"), 10)
+        _press(world, ann, "op:reload")
+        await eventually(lambda: len(restarts) == 1, 10)
+        first = apps[restarts[0]]
+        assert sharing(first).owns(ann.id)
+        await asyncio.wait_for(asyncio.sleep(2.0), 5)  # it has not restarted yet
+        assert len(restarts) == 1
+        async with first.store.writing() as tx:  # as when it ends and comes back
+            await processes.forget(tx, sharing(first).name)
+            sharing(first).name = "zz another start"
+        await eventually(lambda: len(restarts) == 2, 20)
+        assert sorted(restarts) == [0, 1]
 
 
 def _count(world: World, place: Person | Group, text: str) -> int:
