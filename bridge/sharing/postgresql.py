@@ -72,6 +72,7 @@ class PostgresqlCoordinator:
         try:
             yield
         finally:
+            await self._store.flush()  # it needs the leases
             for task in (living, *self._tasks):
                 task.cancel()
             await asyncio.gather(living, *self._tasks, return_exceptions=True)

@@ -173,11 +173,15 @@ class Store:
         """End every connection at once: what waits for one fails now."""
         self._database.cut()
 
-    async def close(self) -> None:
-        """Make the changes that wait, and close every connection."""
+    async def flush(self) -> None:
+        """Make the changes that wait."""
         if self._flushing is not None:
             self._flushing.cancel()
             await asyncio.gather(self._flushing, return_exceptions=True)
             self._flushing = None
             await self._write_soon()
+
+    async def close(self) -> None:
+        """Make the changes that wait, and close every connection."""
+        await self.flush()
         await self._database.close()

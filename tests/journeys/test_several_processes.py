@@ -223,11 +223,12 @@ async def test_a_group_that_becomes_a_supergroup_of_the_other(world: World) -> N
             group = world.telegram.add_group("Group", [ann], basic=True)
             old = group.id
             world.telegram.send(ann, f"@sandbox_bot before {number}", chat=group)
-            await eventually(lambda it=group: _count(world, it, "An answer.") == 1, 20)
+            await answered(world, apps, 2 * number + 1)
             group = world.telegram.migrate(group)
             moved += sharing(apps[0]).owns(old) != sharing(apps[0]).owns(group.id)
             world.telegram.send(ann, f"@sandbox_bot after {number}", chat=group)
-            await eventually(lambda it=group: _count(world, it, "An answer.") == 1, 20)
+            await answered(world, apps, 2 * number + 2)
+            assert _count(world, group, "An answer.") == 1
         assert moved
     places = {one.question.rpartition(": ")[2]: one.conversation_id for one in world.coze.asked}
     assert len(world.coze.asked) == 16
@@ -266,6 +267,17 @@ async def test_only_one_polls_and_the_next_takes_over(world: World) -> None:
         assert not stays.polling_task.done()
     conflicts = [one for one in world.telegram.calls if "onflict" in (one.description or "")]
     assert conflicts == []
+
+
+async def answered(world: World, apps: list[App], questions: int) -> None:
+    """Wait until so many questions were asked, and nothing is being answered any more."""
+    await eventually(
+        lambda: (
+            len(world.coze.asked) == questions
+            and not any(app.lanes.chats() | app.context.notices.chats() for app in apps)
+        ),
+        20,
+    )
 
 
 async def reported(app: App) -> None:
