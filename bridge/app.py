@@ -87,6 +87,7 @@ async def running(
             await ownership.claim(tx, bot.id, bot.username)
         files = await stack.enter_async_context(downloads(settings, bot))
         calls = await bot_client(settings, bot, store, metrics, sharing)
+        stack.push_async_callback(calls.pacer.close)
         sides = Connections(coze=coze, calls=calls, downloads=files, polling=PollingHealth())
         has = await parts(settings, sides, controls or ProcessControls())
         context, polling = has.context, sides.polling

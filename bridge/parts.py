@@ -106,6 +106,8 @@ async def bot_client(
     await unwritable.recall()
     calls = BotClient(bot, pacer, store, unwritable, metrics, sharing)
     await calls.pace_memory.recall()
+    if sharing.shared:
+        calls.pace_memory.share(bot.id)
     return calls
 
 

@@ -59,6 +59,8 @@ class Coordinator(Protocol):
     """Whether there may be other processes."""
     name: str
     """Of this process, among those that share the work."""
+    processes: int
+    """How many share it now."""
 
     def owns(self, chat_id: int) -> bool:
         """Return whether the chat is this process's."""

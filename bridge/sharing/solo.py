@@ -14,6 +14,7 @@ class SoloCoordinator:
 
     shared = False
     name = "alone"
+    processes = 1
 
     def owns(self, chat_id: int) -> bool:
         """Return True: there is nobody else."""

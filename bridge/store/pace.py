@@ -2,14 +2,49 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import inf, isfinite
 
-from sqlalchemy import delete, select
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import LearnedLimit
-from bridge.store.dialects.upsert import insert_or_update
-from bridge.store.tables import flood_waits, learned_limits
+from bridge.store.dialects import clock
+from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
+from bridge.store.tables import flood_waits, learned_limits, send_budgets
+
+AT_ONCE = 4.0
+"""Calls of a bot that may go at once where several processes call: in no second many more than its rate."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a process asks of the budget that all processes of a bot share."""
+
+    calls: int
+    """That it would make now."""
+    new_messages: int
+    """That it has sent since it asked last."""
+    limit: LearnedLimit
+    """What it has found out of all calls."""
+    version: int
+    """Of the limit that it was told last: if it is the newest, its own counts."""
+    pause: float = 0.0
+    """Seconds for which Telegram wants silence of the whole bot."""
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """What it gets."""
+
+    wait: float
+    """Seconds until the first of its calls may go; the others follow at the limit's rate."""
+    calls: int
+    """How many were reserved so far, by all."""
+    new_messages: int
+    """How many were sent so far, by all."""
+    limit: LearnedLimit
+    version: int
 
 
 async def keep_wait(tx: AsyncConnection, chat_id: int, seconds: float) -> None:
@@ -41,3 +76,36 @@ async def known_limits(tx: AsyncConnection) -> Mapping[str, LearnedLimit]:
         row.name: LearnedLimit(row.rate, row.burst, inf if row.near is None else row.near)
         for row in (await tx.execute(select(learned_limits))).all()
     }
+
+
+async def reserve(tx: AsyncConnection, bot_id: int, wanted: Wanted) -> Reserved:
+    """Reserve calls of a bot, one after the other for all its processes, in the server's time."""
+    table, limit, time_ = send_budgets, wanted.limit, clock.now(tx)
+    near = limit.near if isfinite(limit.near) else None
+    first = {"free_at": 0.0, "calls": 0, "new_messages": 0, "version": 0}
+    learned = {"rate": limit.rate, "burst": limit.burst, "near": near}
+    newest = table.c.version == wanted.version
+    kept = {name: case((newest, value), else_=table.c[name]) for name, value in learned.items()}
+    changed = newest & (table.c.rate != limit.rate)
+    rate = case((newest, limit.rate), else_=table.c.rate)
+    earliest = time_ + wanted.pause if wanted.pause else time_ - AT_ONCE / rate
+    begin = case((table.c.free_at > earliest, table.c.free_at), else_=earliest)
+    change = (
+        update(table)
+        .where(table.c.bot_id == bot_id)
+        .values(
+            free_at=begin + wanted.calls / rate,
+            calls=table.c.calls + wanted.calls,
+            new_messages=table.c.new_messages + wanted.new_messages,
+            version=table.c.version + case((changed, 1), else_=0),
+            **kept,
+        )
+        .returning(table, (table.c.free_at - clock.now(tx)).label("ahead"))
+    )
+    row = (await tx.execute(change)).one_or_none()
+    if row is None:
+        await tx.execute(insert_or_ignore(tx, table, {"bot_id": bot_id, **first, **learned}))
+        row = (await tx.execute(change)).one()
+    found = LearnedLimit(row.rate, row.burst, inf if row.near is None else row.near)
+    wait = max(0.0, float(row.ahead) - wanted.calls / row.rate)
+    return Reserved(wait, row.calls, row.new_messages, found, row.version)

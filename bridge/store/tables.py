@@ -318,3 +318,18 @@ operator_codes = Table(
     Column("until", Float, nullable=False),
 )
 """Digests of the one-time codes that make somebody the first operator: each process has its own."""
+
+send_budgets = Table(
+    "send_budgets",
+    metadata,
+    Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("free_at", Float, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("new_messages", BigInteger, nullable=False),
+    Column("rate", Float, nullable=False),
+    Column("burst", Float, nullable=False),
+    Column("near", Float),
+    Column("version", BigInteger, nullable=False),
+)
+"""How fast a bot may call Telegram where several processes do it: when the next call is free, how
+many there were, and the limit that was found out, whose version rises with each change."""

@@ -1,7 +1,7 @@
 """many processes: what several of them need to work with one database
 
-What changes: `inbox.chat_id`, `turns.taken` and `turns.taken_at`; tables `leases`, `processes` and
-`operator_codes`.
+What changes: `inbox.chat_id`, `turns.taken` and `turns.taken_at`; tables `leases`, `processes`,
+`operator_codes` and `send_budgets`.
 Which older release still runs on the result: the one before; updates that it stores are of no chat,
 and are settled by whoever holds the first shard.
 How long a lock is held, on the largest table it touches: three columns are added to `inbox` and
@@ -52,9 +52,22 @@ def upgrade() -> None:
         sa.Column("until", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_operator_codes")),
     )
+    op.create_table(
+        "send_budgets",
+        sa.Column("bot_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("free_at", sa.Float(), nullable=False),
+        sa.Column("calls", sa.BigInteger(), nullable=False),
+        sa.Column("new_messages", sa.BigInteger(), nullable=False),
+        sa.Column("rate", sa.Float(), nullable=False),
+        sa.Column("burst", sa.Float(), nullable=False),
+        sa.Column("near", sa.Float(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("bot_id", name=op.f("pk_send_budgets")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("send_budgets")
     op.drop_table("operator_codes")
     op.drop_table("processes")
     op.drop_table("leases")

@@ -159,6 +159,10 @@ ROWS: dict[str, list[Row]] = {
         {"id": "ab12", "host": "one", "pid": 7, "version": "0.1.0", "began_at": NOW, "seen_at": NOW,
          "state": "{}"},
     ],
+    "send_budgets": [
+        {"bot_id": 42, "free_at": NOW, "calls": 7, "new_messages": 3, "rate": 25.0, "burst": 20.0,
+         "near": None, "version": 2},
+    ],
     "operator_codes": [{"digest": "0" * 64, "until": NOW + 60}],
     "learned_limits": [{"name": "private", "rate": 0.9, "burst": 10.0, "near": None}],
     "outbox": [

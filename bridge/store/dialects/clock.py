@@ -3,12 +3,12 @@
 import time
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal
+from sqlalchemy import ColumnElement, Float, cast, func, literal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 def now(tx: AsyncConnection) -> ColumnElement[Any]:
     """Return the time in Unix seconds; the clocks of several hosts would not agree."""
     if tx.dialect.name == "postgresql":
-        return func.extract("epoch", func.clock_timestamp())
+        return cast(func.extract("epoch", func.clock_timestamp()), Float)
     return literal(time.time())

@@ -11,6 +11,7 @@ from bridge.sharing.coordinator import Bell, Coordinator
 from bridge.sharing.solo import SoloCoordinator
 from bridge.store import pace
 from bridge.store.engine import Store
+from bridge.store.pace import Reserved, Wanted
 from bridge.telegram.pace.budget import BudgetKind
 from bridge.telegram.pace.scheduler import Pacer
 
@@ -37,6 +38,15 @@ class PaceMemory:
             learned = await pace.known_limits(tx)
         self._kept = dict(learned)
         self._pacer.recall(learned)
+
+    def share(self, bot_id: int) -> None:
+        """Let all processes of the bot call within one budget."""
+
+        async def reserve(wanted: Wanted) -> Reserved:
+            async with self._store.writing(of=()) as tx:
+                return await pace.reserve(tx, bot_id, wanted)
+
+        self._pacer.share(reserve, lambda: self._sharing.processes > 1)
 
     async def recall_silences(self) -> None:
         """Take up the silences that another process was asked for. Raises StoreTrouble."""

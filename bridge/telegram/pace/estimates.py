@@ -188,6 +188,17 @@ class Estimate:
         """What the next process begins with."""
         return LearnedLimit(self.rate, self.burst, self._near)
 
+    def adopt(self, now: float, learned: LearnedLimit) -> None:
+        """Go on with what another process has found out meanwhile."""
+        if self._fixed:
+            return
+        if learned.rate < self.rate:  # it was refused: what was sent here counted, too
+            self.lowered_at = self._fell_at = now
+        if learned.near != self._near:
+            self._near, self._refused_at = learned.near, now
+        self.rate = self._ahead = learned.rate
+        self.burst = learned.burst
+
     def recall(self, now: float, learned: LearnedLimit) -> None:
         """Begin with what an earlier process learned."""
         if self._fixed:

@@ -74,6 +74,17 @@ class Pacing:
         found = {"all calls": self._all.estimate, "new messages": self._new.estimate}
         return found | {name: limits.estimate for name, limits in self._limits.items()}
 
+    @property
+    def silent_until(self) -> float:
+        """Until when Telegram wants silence of the whole bot."""
+        return self._bot.closed_until
+
+    def others_called(self, now: float, calls: int, new: int) -> None:
+        """Count what other processes of the bot have called of late."""
+        most = int(self._all.tokens.rate)
+        self._all.take(now, max(0, min(calls, most)))
+        self._new.take(now, max(0, min(new, most)))
+
     def recall(self, now: float, learned: Mapping[str, LearnedLimit]) -> None:
         """Begin with what an earlier process learned."""
         for name, estimate in self.estimates.items():
@@ -107,19 +118,27 @@ class Pacing:
 
     def next(self, now: float) -> Ticket | float | None:
         """Return the ticket whose call goes out now; else the seconds to wait; None: nobody waits."""
+        while (wait := self.wait(now)) == 0.0:
+            line = self._best(now)
+            if line is not None:
+                _, place, key = heappop(line)
+                ticket = self._take(now, key, place)
+                if ticket is not None:
+                    return ticket
+        return wait
+
+    def wait(self, now: float) -> float | None:
+        """Return seconds until a call may go; None: nobody waits, or the end of a call asks again."""
         self._watch(now)
         if self.in_flight >= MOST_AT_ONCE:
-            return None  # the end of a call asks again
+            return None
         if now < self._bot.closed_until:
             return self._bot.closed_until - now
         while self._later and self._later[0][0] <= now:
             _, _, place, key = heappop(self._later)
             self._line_up(now, key, place)
-        while (line := self._best(now)) is not None:
-            _, place, key = heappop(line)
-            ticket = self._take(now, key, place)
-            if ticket is not None:
-                return ticket
+        if self._best(now) is not None:
+            return 0.0
         waits = [self._later[0][0] - now] if self._later else []
         waits += [self._bot_wait(now, line[0][0]) for line in self._ready if line]
         return max(INSTANT, min(waits)) if waits else None

@@ -6,7 +6,7 @@ that nothing stale is ever queued. `Pacing` decides and is pure (time in seconds
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from math import ceil
 
@@ -17,6 +17,7 @@ from bridge.telegram.pace.budget import (
     Priority,
 )
 from bridge.telegram.pace.pacing import Pacing
+from bridge.telegram.pace.shared import Reserve, SharedBudget
 from bridge.telegram.pace.ticket import Ticket
 
 TICK = 0.001
@@ -42,6 +43,16 @@ class Pacer:
         self._pacing = Pacing(private, group)
         self._granted: dict[int, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._shared: SharedBudget | None = None
+
+    def share(self, reserve: Reserve, others: Callable[[], bool]) -> None:
+        """Reserve calls in a budget of several processes, while there are `others`."""
+        self._shared = SharedBudget(self._pacing, reserve, others, self._pump)
+
+    async def close(self) -> None:
+        """Reserve nothing more."""
+        if self._shared is not None:
+            await self._shared.close()
 
     @asynccontextmanager
     async def slot(
@@ -97,6 +108,8 @@ class Pacer:
     ) -> None:
         """Telegram answered 429 in the chat: keep silent there for `retry_after` seconds."""
         self._pacing.refused(asyncio.get_running_loop().time(), chat_id, retry_after, family)
+        if self._shared is not None:
+            self._shared.pause(self._pacing.silent_until)
         self._pump()
 
     def silenced(self, chat_id: int, seconds: float) -> None:
@@ -148,13 +161,27 @@ class Pacer:
             self._pacing.unused(asyncio.get_running_loop().time(), ticket)
         self._pump()
 
+    def _next(self, now: float) -> Ticket | float | None:
+        """Return the ticket whose call goes out now; else the seconds to wait; None: something else pumps."""
+        if self._shared is None:
+            return self._pacing.next(now)
+        wait = self._pacing.wait(now)
+        if wait == 0.0:
+            wait = self._shared.wait(now, len(self._granted))
+        if wait != 0.0:
+            return wait
+        found = self._pacing.next(now)
+        if isinstance(found, Ticket):
+            self._shared.use(new=found.new)
+        return found
+
     def _pump(self) -> None:
         """Grant what may go now, and come back when the next one may."""
         loop = asyncio.get_running_loop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while isinstance(found := self._pacing.next(loop.time()), Ticket):
+        while isinstance(found := self._next(loop.time()), Ticket):
             granted = self._granted.pop(found.number)
             if granted.cancelled():  # its task is about to hear of it
                 self._pacing.done()
