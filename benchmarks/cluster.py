@@ -139,7 +139,8 @@ class Cluster:
         coze.use(self._script)
 
     def _script(self, turn: Turn) -> Steps:
-        self.account.asked[turn.question].append(asyncio.get_running_loop().time())
+        for question in turn.question.split("\n\n"):  # what waited together is asked together
+            self.account.asked[question].append(asyncio.get_running_loop().time())
         return self._steps(turn.question, self.deltas)
 
     def _steps(self, question: str, deltas: int) -> Steps:
@@ -147,7 +148,8 @@ class Cluster:
         if person in self._running:
             self.account.strange.append(f"{question}: beside {self._running[person]}")
         self._running[person] = question
-        text = f"To {question}: " + "word " * deltas + f"End of {question}."
+        asked = question.split("\n\n")
+        text = f"To {asked[0]}: " + "word " * deltas + " ".join(f"End of {one}." for one in asked)
         try:
             for word in text.split(" "):
                 yield Delta("answer", f"{word} ")
@@ -222,7 +224,7 @@ class Cluster:
         end = f"End of {question}."
         try:
             await self.telegram.until(
-                lambda: any(post.text.endswith(end) for post in self.telegram.posts(person)[-8:]),
+                lambda: any(end in post.text for post in self.telegram.posts(person)[-8:]),
                 timeout=END_SECONDS,
             )
             account.answered.add(question)
@@ -269,7 +271,7 @@ class Cluster:
                 account.strange.append(f"{name}: out of order: {numbers}")
         for person in self.people:
             texts = [post.text for post in self.telegram.posts(person)]
-            ends = Counter(text.partition("End of ")[2] for text in texts if "End of " in text)
+            ends = Counter(end for text in texts for end in text.split("End of ")[1:])
             account.strange += [
                 f"{question} stands {times} times" for question, times in ends.items() if times > 1
             ]

@@ -23,10 +23,8 @@ class Wanted:
 
     calls: int
     """That it would make now."""
-    new_messages: int
-    """That it has sent since it asked last."""
     limit: LearnedLimit
-    """What it has found out of all calls."""
+    """What it has found out."""
     version: int
     """Of the limit that it was told last: if it is the newest, its own counts."""
     pause: float = 0.0
@@ -41,8 +39,6 @@ class Reserved:
     """Seconds until the first of its calls may go; the others follow at the limit's rate."""
     calls: int
     """How many were reserved so far, by all."""
-    new_messages: int
-    """How many were sent so far, by all."""
     limit: LearnedLimit
     version: int
 
@@ -78,11 +74,11 @@ async def known_limits(tx: AsyncConnection) -> Mapping[str, LearnedLimit]:
     }
 
 
-async def reserve(tx: AsyncConnection, bot_id: int, wanted: Wanted) -> Reserved:
-    """Reserve calls of a bot, one after the other for all its processes, in the server's time."""
+async def reserve(tx: AsyncConnection, bot_id: int, kind: str, wanted: Wanted) -> Reserved:
+    """Reserve calls of a kind, one after the other for all processes of a bot, in the server's time."""
     table, limit, time_ = send_budgets, wanted.limit, clock.now(tx)
     near = limit.near if isfinite(limit.near) else None
-    first = {"free_at": 0.0, "calls": 0, "new_messages": 0, "version": 0}
+    first = {"bot_id": bot_id, "kind": kind, "free_at": 0.0, "calls": 0, "version": 0}
     learned = {"rate": limit.rate, "burst": limit.burst, "near": near}
     newest = table.c.version == wanted.version
     kept = {name: case((newest, value), else_=table.c[name]) for name, value in learned.items()}
@@ -92,11 +88,10 @@ async def reserve(tx: AsyncConnection, bot_id: int, wanted: Wanted) -> Reserved:
     begin = case((table.c.free_at > earliest, table.c.free_at), else_=earliest)
     change = (
         update(table)
-        .where(table.c.bot_id == bot_id)
+        .where(table.c.bot_id == bot_id, table.c.kind == kind)
         .values(
             free_at=begin + wanted.calls / rate,
             calls=table.c.calls + wanted.calls,
-            new_messages=table.c.new_messages + wanted.new_messages,
             version=table.c.version + case((changed, 1), else_=0),
             **kept,
         )
@@ -104,8 +99,8 @@ async def reserve(tx: AsyncConnection, bot_id: int, wanted: Wanted) -> Reserved:
     )
     row = (await tx.execute(change)).one_or_none()
     if row is None:
-        await tx.execute(insert_or_ignore(tx, table, {"bot_id": bot_id, **first, **learned}))
+        await tx.execute(insert_or_ignore(tx, table, first | learned))
         row = (await tx.execute(change)).one()
     found = LearnedLimit(row.rate, row.burst, inf if row.near is None else row.near)
     wait = max(0.0, float(row.ahead) - wanted.calls / row.rate)
-    return Reserved(wait, row.calls, row.new_messages, found, row.version)
+    return Reserved(wait, row.calls, found, row.version)

@@ -323,13 +323,13 @@ send_budgets = Table(
     "send_budgets",
     metadata,
     Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
     Column("free_at", Float, nullable=False),
     Column("calls", BigInteger, nullable=False),
-    Column("new_messages", BigInteger, nullable=False),
     Column("rate", Float, nullable=False),
     Column("burst", Float, nullable=False),
     Column("near", Float),
     Column("version", BigInteger, nullable=False),
 )
-"""How fast a bot may call Telegram where several processes do it: when the next call is free, how
-many there were, and the limit that was found out, whose version rises with each change."""
+"""How fast a bot may call Telegram where several processes do it, by kinds of calls: when the next one
+is free, how many there were, and the limit that was found out, whose version rises with each change."""

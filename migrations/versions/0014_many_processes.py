@@ -55,14 +55,14 @@ def upgrade() -> None:
     op.create_table(
         "send_budgets",
         sa.Column("bot_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("free_at", sa.Float(), nullable=False),
         sa.Column("calls", sa.BigInteger(), nullable=False),
-        sa.Column("new_messages", sa.BigInteger(), nullable=False),
         sa.Column("rate", sa.Float(), nullable=False),
         sa.Column("burst", sa.Float(), nullable=False),
         sa.Column("near", sa.Float(), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("bot_id", name=op.f("pk_send_budgets")),
+        sa.PrimaryKeyConstraint("bot_id", "kind", name=op.f("pk_send_budgets")),
     )
 
 

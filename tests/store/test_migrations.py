@@ -160,7 +160,7 @@ ROWS: dict[str, list[Row]] = {
          "state": "{}"},
     ],
     "send_budgets": [
-        {"bot_id": 42, "free_at": NOW, "calls": 7, "new_messages": 3, "rate": 25.0, "burst": 20.0,
+        {"bot_id": 42, "kind": "all calls", "free_at": NOW, "calls": 7, "rate": 25.0, "burst": 20.0,
          "near": None, "version": 2},
     ],
     "operator_codes": [{"digest": "0" * 64, "until": NOW + 60}],

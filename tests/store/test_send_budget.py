@@ -17,9 +17,9 @@ LIMIT = LearnedLimit(25.0, 20.0)
 
 
 async def reserve(store: Store, calls: int = 1, **more: object) -> Reserved:
-    wanted = Wanted(calls, 0, LIMIT, 0)
+    wanted = Wanted(calls, LIMIT, 0)
     async with store.writing(of=()) as tx:
-        return await pace.reserve(tx, BOT, Wanted(**{**wanted.__dict__, **more}))  # type: ignore[arg-type]
+        return await pace.reserve(tx, BOT, "all calls", Wanted(**{**wanted.__dict__, **more}))  # type: ignore[arg-type]
 
 
 async def test_a_few_go_at_once_and_the_others_at_the_rate(store: Store) -> None:
@@ -32,9 +32,8 @@ async def test_a_few_go_at_once_and_the_others_at_the_rate(store: Store) -> None
 
 
 async def test_each_knows_how_many_all_have_called(store: Store) -> None:
-    found = [await reserve(store, calls=3, new_messages=number) for number in range(4)]
+    found = [await reserve(store, calls=3) for _ in range(4)]
     assert [one.calls for one in found] == [3, 6, 9, 12]
-    assert [one.new_messages for one in found] == [0, 1, 3, 6]
 
 
 async def test_the_limit_of_who_knows_the_newest_counts(store: Store) -> None:

@@ -42,9 +42,9 @@ class PaceMemory:
     def share(self, bot_id: int) -> None:
         """Let all processes of the bot call within one budget."""
 
-        async def reserve(wanted: Wanted) -> Reserved:
+        async def reserve(kind: str, wanted: Wanted) -> Reserved:
             async with self._store.writing(of=()) as tx:
-                return await pace.reserve(tx, bot_id, wanted)
+                return await pace.reserve(tx, bot_id, kind, wanted)
 
         self._pacer.share(reserve, lambda: self._sharing.processes > 1)
 

@@ -194,6 +194,8 @@ class Estimate:
             return
         if learned.rate < self.rate:  # it was refused: what was sent here counted, too
             self.lowered_at = self._fell_at = now
+        if learned.rate > self.rate:  # together they rise no faster than one
+            self._rose_at = now
         if learned.near != self._near:
             self._near, self._refused_at = learned.near, now
         self.rate = self._ahead = learned.rate

@@ -26,9 +26,15 @@ class Overall:
         self.estimate = Estimate(range_)
         self.tokens = Tokens(self.estimate, BOT, float("-inf"))
         self.recent = Recent(1024)
+        self.opens_at = 0.0
+        """From when on this process may call, where others do, too."""
 
     def wait(self, now: float, count: int, kept: float) -> float:
         """Return seconds until so many calls may go, and leave so many `kept` for others."""
+        return max(self.opens_at - now, self.own_wait(now, count, kept))
+
+    def own_wait(self, now: float, count: int, kept: float) -> float:
+        """Return the same for a process that shares with nobody."""
         most = int(self.tokens.rate) + 1  # in any second, however much had been saved
         wait = max(self.tokens.wait(now, count + kept), self.recent.wait(now, most, SECOND))
         return wait if wait > INSTANT else 0.0
@@ -37,6 +43,11 @@ class Overall:
         """Count a call that goes out."""
         self.tokens.take(now, count)
         self.recent.add(now, count)
+
+    def others_called(self, begin: float, now: float, count: int) -> None:
+        """Count what other processes have called since then."""
+        self.tokens.take(now, count)
+        self.recent.spread(begin, now, count)
 
     def give_back(self, count: int) -> None:
         """Undo the last count."""

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from heapq import heappop, heappush
 from itertools import count
+from math import inf
 
 from bridge.model import LearnedLimit
 from bridge.telegram.pace.budget import (
@@ -71,7 +72,7 @@ class Pacing:
     @property
     def estimates(self) -> dict[str, Estimate]:
         """All that is learned, by name."""
-        found = {"all calls": self._all.estimate, "new messages": self._new.estimate}
+        found = {name: overall.estimate for name, overall in self.overall.items()}
         return found | {name: limits.estimate for name, limits in self._limits.items()}
 
     @property
@@ -79,11 +80,16 @@ class Pacing:
         """Until when Telegram wants silence of the whole bot."""
         return self._bot.closed_until
 
-    def others_called(self, now: float, calls: int, new: int) -> None:
-        """Count what other processes of the bot have called of late."""
-        most = int(self._all.tokens.rate)
-        self._all.take(now, max(0, min(calls, most)))
-        self._new.take(now, max(0, min(new, most)))
+    @property
+    def overall(self) -> dict[str, Overall]:
+        """What all chats together may call, by name."""
+        return {"all calls": self._all, "new messages": self._new}
+
+    @property
+    def ready(self) -> dict[str, int]:
+        """How many calls of each of these kinds may go as far as their chats are concerned."""
+        edits, new = map(len, self._ready)
+        return {"all calls": edits + new, "new messages": new}
 
     def recall(self, now: float, learned: Mapping[str, LearnedLimit]) -> None:
         """Begin with what an earlier process learned."""
@@ -118,30 +124,23 @@ class Pacing:
 
     def next(self, now: float) -> Ticket | float | None:
         """Return the ticket whose call goes out now; else the seconds to wait; None: nobody waits."""
-        while (wait := self.wait(now)) == 0.0:
-            line = self._best(now)
-            if line is not None:
-                _, place, key = heappop(line)
-                ticket = self._take(now, key, place)
-                if ticket is not None:
-                    return ticket
-        return wait
-
-    def wait(self, now: float) -> float | None:
-        """Return seconds until a call may go; None: nobody waits, or the end of a call asks again."""
         self._watch(now)
         if self.in_flight >= MOST_AT_ONCE:
-            return None
+            return None  # the end of a call asks again
         if now < self._bot.closed_until:
             return self._bot.closed_until - now
         while self._later and self._later[0][0] <= now:
             _, _, place, key = heappop(self._later)
             self._line_up(now, key, place)
-        if self._best(now) is not None:
-            return 0.0
+        while (line := self._best(now)) is not None:
+            _, place, key = heappop(line)
+            ticket = self._take(now, key, place)
+            if ticket is not None:
+                return ticket
         waits = [self._later[0][0] - now] if self._later else []
         waits += [self._bot_wait(now, line[0][0]) for line in self._ready if line]
-        return max(INSTANT, min(waits)) if waits else None
+        soonest = min(waits, default=inf)
+        return max(INSTANT, soonest) if soonest < inf else None
 
     def at_once(self, now: float, chat_id: int, priority: Priority, family: BudgetKind) -> bool:
         """Count a call that goes out now, if it may; it never waits."""
@@ -149,7 +148,7 @@ class Pacing:
         if self.silence(now, chat_id) or chat.first() or chat.budget is None:
             return False
         kept = KEPT_BACK.get(priority, 0)
-        if chat.budget.wait(now, priority) > 0 or self._all.wait(now, 1, kept) > 0:
+        if chat.budget.wait(now, priority) > 0 or self._all.own_wait(now, 1, kept) > 0:
             return False
         chat.budget.spend(now)
         self._all.take(now, 1)

@@ -47,7 +47,7 @@ class Pacer:
 
     def share(self, reserve: Reserve, others: Callable[[], bool]) -> None:
         """Reserve calls in a budget of several processes, while there are `others`."""
-        self._shared = SharedBudget(self._pacing, reserve, others, self._pump)
+        self._shared = SharedBudget(self._pacing.overall, reserve, others, self._pump)
 
     async def close(self) -> None:
         """Reserve nothing more."""
@@ -165,14 +165,12 @@ class Pacer:
         """Return the ticket whose call goes out now; else the seconds to wait; None: something else pumps."""
         if self._shared is None:
             return self._pacing.next(now)
-        wait = self._pacing.wait(now)
-        if wait == 0.0:
-            wait = self._shared.wait(now, len(self._granted))
-        if wait != 0.0:
-            return wait
+        self._shared.fill(now, self._pacing.ready)
         found = self._pacing.next(now)
         if isinstance(found, Ticket):
-            self._shared.use(new=found.new)
+            self._shared.use("all calls", *(("new messages",) if found.new else ()))
+        else:
+            self._shared.fill(now, self._pacing.ready)  # its time may have come meanwhile
         return found
 
     def _pump(self) -> None:

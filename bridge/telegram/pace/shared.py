@@ -1,21 +1,24 @@
 """The part of a bot's calls that this process may make, where several processes call Telegram."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 
 import structlog
 
 from bridge.errors import StoreTrouble
 from bridge.store.pace import Reserved, Wanted
-from bridge.telegram.pace.pacing import Pacing
+from bridge.telegram.pace.overall import Overall
 from bridge.telegram.pace.slots import MOST_AT_ONCE, Slots
 
 log = structlog.get_logger(__name__)
 AGAIN_SECONDS = 0.5
 """How long it takes until slots are asked for again that could not be had."""
+LATELY_SECONDS = 2.0
+"""What others called before is of no account any more."""
 
-Reserve = Callable[[Wanted], Awaitable[Reserved]]
-"""Reserves calls in the budget that all processes share. Raises StoreTrouble."""
+Reserve = Callable[[str, Wanted], Awaitable[Reserved]]
+"""Reserves calls of a kind in the budget that all processes share. Raises StoreTrouble."""
 
 
 class SharedBudget:
@@ -23,80 +26,106 @@ class SharedBudget:
 
     def __init__(
         self,
-        pacing: Pacing,
+        limits: Mapping[str, Overall],
         reserve: Reserve,
         others: Callable[[], bool],
         ready: Callable[[], None],
     ) -> None:
         """`others` says whether there is another process; `ready` is called when slots have come."""
-        self._pacing = pacing
-        self._reserve = reserve
         self._others = others
+        self._limits = {
+            name: _SharedLimit(name, overall, reserve, ready) for name, overall in limits.items()
+        }
+
+    def fill(self, now: float, ready: Mapping[str, int]) -> None:
+        """Ask for slots of each kind of which some calls are `ready` to go, and none is in hand."""
+        for name, limit in self._limits.items():
+            if self._others():
+                limit.fill(now, ready[name])
+            else:
+                limit.open()
+
+    def use(self, *names: str) -> None:
+        """Count a call of these kinds that goes out now."""
+        for name in names:
+            self._limits[name].use()
+
+    def pause(self, until: float) -> None:
+        """Let no process call before a time (on the loop's clock): Telegram wants silence of the bot."""
+        if self._others():
+            for limit in self._limits.values():
+                limit.pause(until)
+
+    async def close(self) -> None:
+        """Ask for nothing more."""
+        await asyncio.gather(*(limit.close() for limit in self._limits.values()))
+
+
+class _SharedLimit:
+    """One kind of calls."""
+
+    def __init__(
+        self, name: str, overall: Overall, reserve: Reserve, ready: Callable[[], None]
+    ) -> None:
+        self._name = name
+        self._overall = overall
+        self._reserve = reserve
         self._ready = ready
         self._slots = Slots()
-        self._new = 0
-        """New messages that were not told yet."""
         self._pause_until = 0.0
         self._last: Reserved | None = None
-        self._asked_at = float("-inf")
+        self._asked_at = -inf
         self._asking: asyncio.Task[None] | None = None
 
-    def wait(self, now: float, wanted: int) -> float | None:
-        """Return seconds until the next call may go; None: that is being asked, for so many calls."""
-        if not self._others():
-            return 0.0
-        wait = self._slots.wait(now)
-        if wait is None:
-            self._ask(min(MOST_AT_ONCE, wanted))
-        return wait
+    def open(self) -> None:
+        """Leave it to this process alone."""
+        self._overall.opens_at = 0.0
 
-    def use(self, *, new: bool) -> None:
-        """Count a call that goes out now, perhaps one that makes a message."""
-        self._new += new
+    def fill(self, now: float, ready: int) -> None:
+        wait = self._slots.wait(now)
+        self._overall.opens_at = inf if wait is None else now + wait
+        if wait is None and ready:
+            self._ask(min(MOST_AT_ONCE, ready))
+
+    def use(self) -> None:
         if len(self._slots):
             self._slots.use()
 
     def pause(self, until: float) -> None:
-        """Let no process call before a time (on the loop's clock): Telegram wants silence of the bot."""
-        if self._others() and until > self._pause_until:
+        if until > self._pause_until:
             self._pause_until = until
             self._ask(0)
 
     async def close(self) -> None:
-        """Ask for nothing more."""
         if self._asking is not None:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
 
     def _ask(self, calls: int) -> None:
         if self._asking is None:
-            self._asking = asyncio.create_task(self._asked(calls), name="slots for calls")
+            self._asking = asyncio.create_task(self._asked(calls), name=f"slots: {self._name}")
 
     async def _asked(self, calls: int) -> None:
         loop = asyncio.get_running_loop()
-        new, self._new = self._new, 0
         pause = max(0.0, self._pause_until - loop.time())
         version = self._last.version if self._last else -1
-        wanted = Wanted(calls, new, self._pacing.estimates["all calls"].learned, version, pause)
         try:
-            found = await self._reserve(wanted)
+            wanted = Wanted(calls, self._overall.estimate.learned, version, pause)
+            found = await self._reserve(self._name, wanted)
         except StoreTrouble as trouble:
-            self._new += new
             log.warning("no slots for calls", trouble=str(trouble))
             await asyncio.sleep(AGAIN_SECONDS)
         else:
-            self._take(loop.time(), wanted, found)
+            self._take(loop.time(), calls, found)
         finally:
             self._asking = None
         self._ready()
 
-    def _take(self, now: float, wanted: Wanted, found: Reserved) -> None:
-        if wanted.calls:
-            self._slots.add(now, found.wait, wanted.calls, found.limit.rate)
-        if self._last is not None and now - self._asked_at < 2.0:
-            calls = found.calls - self._last.calls - wanted.calls
-            new = found.new_messages - self._last.new_messages - wanted.new_messages
-            self._pacing.others_called(now, calls, new)
-        if self._last is None or found.version != self._last.version:
-            self._pacing.estimates["all calls"].adopt(now, found.limit)
-        self._last, self._asked_at = found, now
+    def _take(self, now: float, calls: int, found: Reserved) -> None:
+        self._slots.add(now, found.wait, calls, found.limit.rate)
+        last, self._last = self._last, found
+        if last is None or found.version != last.version:
+            self._overall.estimate.adopt(now, found.limit)
+        if last is not None and now - self._asked_at < LATELY_SECONDS:
+            self._overall.others_called(self._asked_at, now, found.calls - last.calls - calls)
+        self._asked_at = now

@@ -80,6 +80,12 @@ class Recent:
         """Count calls that go out now."""
         self.times.extend([now] * count)
 
+    def spread(self, begin: float, end: float, count: int) -> None:
+        """Count calls that went out some time between then and then."""
+        gap = (end - begin) / max(1, count)
+        others = (begin + (number + 0.5) * gap for number in range(count))
+        self.times = deque(sorted([*self.times, *others]), self.times.maxlen)
+
     def take_back(self, count: int = 1) -> None:
         """Undo the last count."""
         for _ in range(min(count, len(self.times))):

@@ -12,37 +12,34 @@ from bridge.store.pace import AT_ONCE, Reserved, Wanted
 from bridge.telegram.pace.budget import Priority
 from bridge.telegram.pace.scheduler import Pacer
 
+KINDS = ("all calls", "new messages")
+
 
 class Row:
-    """The row in the database, in the seconds of the test."""
+    """The rows in the database, in the seconds of the test."""
 
     def __init__(self) -> None:
-        self.found = Reserved(0.0, 0, 0, LearnedLimit(25.0, 20.0), 0)
-        self._free_at = 0.0
+        self.found = dict.fromkeys(KINDS, Reserved(0.0, 0, LearnedLimit(25.0, 20.0), 0))
+        self._free_at = dict.fromkeys(KINDS, 0.0)
         self.asked = 0
         self.fails = 0
 
-    async def reserve(self, wanted: Wanted) -> Reserved:
+    async def reserve(self, kind: str, wanted: Wanted) -> Reserved:
         await asyncio.sleep(0.001)
         self.asked += 1
         if self.fails:
             self.fails -= 1
             raise StoreTrouble("Writing", "it is away")
-        now, known = asyncio.get_running_loop().time(), self.found
+        now, known = asyncio.get_running_loop().time(), self.found[kind]
         version, limit = known.version, known.limit
         if wanted.version == known.version and wanted.limit.rate != limit.rate:
             version, limit = version + 1, wanted.limit
         earliest = now + wanted.pause if wanted.pause else now - AT_ONCE / limit.rate
-        begin = max(self._free_at, earliest)
-        self._free_at = begin + wanted.calls / limit.rate
-        self.found = Reserved(
-            max(0.0, begin - now),
-            known.calls + wanted.calls,
-            known.new_messages + wanted.new_messages,
-            limit,
-            version,
-        )
-        return self.found
+        begin = max(self._free_at[kind], earliest)
+        self._free_at[kind] = begin + wanted.calls / limit.rate
+        wait = max(0.0, begin - now)
+        self.found[kind] = Reserved(wait, known.calls + wanted.calls, limit, version)
+        return self.found[kind]
 
 
 class Callers:
@@ -55,8 +52,10 @@ class Callers:
             pacer.share(self.row.reserve, lambda: others)
         self.times: list[tuple[float, int, Priority]] = []
 
-    async def call(self, process: int, chat_id: int, priority: Priority) -> None:
-        async with self.pacers[process].slot(chat_id, priority):
+    async def call(
+        self, process: int, chat_id: int, priority: Priority, *, new: bool = False
+    ) -> None:
+        async with self.pacers[process].slot(chat_id, priority, new=new):
             now = asyncio.get_running_loop().time()
             self.times.append((now, process, priority))
 
@@ -91,6 +90,28 @@ def test_three_processes_call_no_faster_than_one(tmp_path: Path) -> None:
         await callers.close()
 
     run_fast(journey(), speed=20)
+
+
+def test_new_messages_have_a_budget_of_their_own_and_hold_up_no_edit() -> None:
+    async def journey() -> None:
+        callers = Callers(2)
+        callers.row.found["all calls"] = Reserved(0.0, 0, LearnedLimit(200.0, 20.0), 0)
+        new = [
+            asyncio.create_task(
+                callers.call(process, 1 + 100 * process + number, Priority.FIRST, new=True)
+            )
+            for process in range(2)
+            for number in range(50)
+        ]
+        await asyncio.sleep(0.5)
+        begun = asyncio.get_running_loop().time()
+        await callers.call(0, 1000, Priority.INTERIM)
+        assert asyncio.get_running_loop().time() - begun < 0.2
+        await asyncio.gather(*new)
+        assert callers.most_in(1.0) <= 25 + AT_ONCE + 2
+        await callers.close()
+
+    run_fast(journey(), speed=10)
 
 
 def test_a_process_alone_asks_nobody() -> None:
