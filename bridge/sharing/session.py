@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from bridge.errors import StoreTrouble
 from bridge.sharing.shards import LEASES
 from bridge.store.dialects.postgresql import (
+    ALONE_LOCK,
     BELL_CHANNEL,
     CLOSE_SECONDS,
     LEASE_LOCKS,
@@ -35,6 +36,7 @@ SELECT classid::int8 AS space, objid::int8 AS number FROM pg_locks
 WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid IN ($1, $2)
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+_SHARE = "SELECT pg_try_advisory_lock_shared($1, $2)"
 _TRY = "SELECT n FROM unnest($2::int[]) AS n WHERE pg_try_advisory_lock($1, n)"
 _FREE = "SELECT pg_advisory_unlock($1, n) FROM unnest($2::int[]) AS n"
 _RAISE_EPOCHS = """
@@ -80,6 +82,9 @@ class LeaseSession:
         return made
 
     async def _begin(self, address: str, heard: Callable[[str], None]) -> None:
+        if not await self._session.fetchval(_SHARE, *ALONE_LOCK):
+            what = "a bridge works with it that is too old to share"
+            raise StoreTrouble(_DOING, what, cure="Stop that one first.")
         await self._session.execute("SELECT pg_advisory_lock($1, $2)", MEMBER_LOCKS, self._member)
         await self._refuse_pooler(address)
         await self._session.execute(_NUMBERS, [*LEASES])

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import Table, func, insert, select, text
+from sqlalchemy import Table, delete, func, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import StoreTrouble
 from bridge.store import migrate
 from bridge.store.engine import Store
 from bridge.store.schema import metadata
+from bridge.store.tables import facts
 
 ROWS_AT_ONCE = 500
 _DOING = "Copying the database"
@@ -28,6 +29,7 @@ async def copy(source: Store, target: Store, progress: Progress) -> int:
     await migrate.upgrade(target)
     copied = 0
     async with source.reading(long=True) as here, target.writing(long=True) as there:
+        await there.execute(delete(facts).where(facts.c.name == migrate.MADE_FOR_FACT))
         for table in metadata.sorted_tables:
             if await _count(there, table):
                 cure = "Name an empty database in DATABASE_URL."

@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from sqlalchemy import Connection, func, inspect, select, text
+from sqlalchemy import Connection, delete, func, insert, inspect, select, text
 
 from bridge.errors import StoreTrouble
 from bridge.store.dialects.postgresql import UPGRADE_LOCK
 from bridge.store.dialects.sqlite import database_file
 from bridge.store.engine import Store
+from bridge.store.tables import facts
+
+MADE_FOR = "0014"
+"""Programs that know this revision work with the schema, also beside this one. A migration only adds
+what they need not know; if one ever cannot, its own number is to stand here, and all must stop for it."""
+MADE_FOR_FACT = "schema made for"
+"""The fact that says so to programs that are older than the schema."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,9 @@ def _upgrade(connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(*UPGRADE_LOCK)))
     current, known = _current(connection), known_revisions()
     if current is not None and current not in known:
+        made_for = _made_for(connection)
+        if made_for is not None and made_for <= known[-1]:
+            return  # a newer release works with it, too, and has changed nothing that this one needs
         raise StoreTrouble(
             "Upgrading the database",
             f"its schema {current} is newer than this program",
@@ -127,6 +137,16 @@ def _upgrade(connection: Connection) -> None:
         from bridge.store.migration_scripts import upgrade_to_newest  # seldom needed, and large
 
         upgrade_to_newest(connection)
+        connection.execute(delete(facts).where(facts.c.name == MADE_FOR_FACT))
+        connection.execute(insert(facts).values(name=MADE_FOR_FACT, value=MADE_FOR))
+
+
+def _made_for(connection: Connection) -> str | None:
+    """Return the newest revision that a program must know to work with the database."""
+    found: str | None = connection.scalar(
+        select(facts.c.value).where(facts.c.name == MADE_FOR_FACT)
+    )
+    return found
 
 
 def _schema(connection: Connection) -> Schema:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import postgres
 import pytest
 from sqlalchemy import update
@@ -13,6 +14,7 @@ from worlds import World, a_world, buttons, eventually
 
 from bridge import process_report
 from bridge.app import App
+from bridge.errors import StoreTrouble
 from bridge.ops.http import gauged
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Group, Person
@@ -20,6 +22,7 @@ from bridge.sharing import processes
 from bridge.sharing.postgresql import PostgresqlCoordinator
 from bridge.sharing.processes import Process
 from bridge.sharing.shards import ALL_SHARDS, Duty
+from bridge.store.dialects.postgresql import ALONE_LOCK
 from bridge.store.engine import Store
 from bridge.store.tables import processes as table
 from bridge.store.turns import lifecycle
@@ -278,6 +281,55 @@ async def answered(world: World, apps: list[App], questions: int) -> None:
         ),
         20,
     )
+
+
+NEWER = (
+    "ALTER TABLE turns ADD COLUMN of_a_newer_release TEXT NOT NULL DEFAULT 'so'",
+    "ALTER TABLE chats ADD COLUMN of_a_newer_release INTEGER",
+    "CREATE TABLE of_a_newer_release (id INTEGER PRIMARY KEY)",
+    "UPDATE alembic_version SET version_num = '9999'",
+)
+"""What a newer release may do to the schema, as CONTRIBUTING.md says."""
+
+
+async def test_a_newer_release_beside_this_one(world: World) -> None:
+    """It is started on the running database, and this one goes on, also when it starts again."""
+    world.variables["DATABASE_URL"] = await postgres.server().new_database()
+    world.coze.use(saying("An answer."))
+    people = [world.telegram.add_person(f"P{number}") for number in range(4)]
+
+    async def ask_all(count: int) -> None:
+        for one in people:
+            world.telegram.send(one, f"question {count}")
+        for one in people:
+            await world.settled(one, count, timeout=30)
+
+    async with world.bridge() as before:
+        await shared(before)
+        await ask_all(1)
+        async with before.store.writing() as tx:  # as its first process does
+            for statement in NEWER:
+                await tx.exec_driver_sql(statement)
+        await ask_all(2)
+        async with world.bridge() as again:  # one of this release that died meanwhile
+            await shared(before, again)
+            await ask_all(3)
+    assert len(world.coze.asked) == 12
+
+
+async def test_a_release_that_shares_with_nobody_keeps_others_away(world: World) -> None:
+    session = await asyncpg.connect(world.variables["DATABASE_URL"])
+    await session.execute("SELECT pg_advisory_lock($1, $2)", *ALONE_LOCK)
+    with pytest.raises(StoreTrouble, match="too old to share"):
+        async with world.bridge():
+            pass
+    await session.close()
+    async with world.bridge() as app:
+        await shared(app)
+        other = await asyncpg.connect(world.variables["DATABASE_URL"])
+        took = await other.fetchval("SELECT pg_try_advisory_lock($1, $2)", *ALONE_LOCK)
+        await other.close()
+    assert took is False
 
 
 async def reported(app: App) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +241,11 @@ def assert_nothing_is_lost(before: dict[str, list[Row]], after: dict[str, list[R
             for row in rows:
                 if row.get("final"):
                     row["final"] = with_names_of_now(str(row["final"]))
-            kept = [{name: row[name] for name in rows[0]} for row in after[now(table)]]
+            kept = [
+                {name: row[name] for name in rows[0]}
+                for row in after[now(table)]
+                if row.get("name") != migrate.MADE_FOR_FACT
+            ]
             assert kept == rows, table
 
 
@@ -424,6 +428,26 @@ async def test_an_unknown_revision_is_refused_with_a_cure(
         with pytest.raises(StoreTrouble, match="newer than this program") as trouble:
             await migrate.upgrade(store)
     assert "Install the newer release" in trouble.value.cure
+    assert content(path) == before
+
+
+@pytest.mark.parametrize(("made_for", "works"), [(migrate.MADE_FOR, True), ("9998", False)])
+async def test_a_newer_schema_is_worked_with_if_it_was_made_for_this_program(
+    made_for: str, works: bool, tmp_path: Path
+) -> None:
+    """As it is while a newer release is rolled out beside this one."""
+    path = tmp_path / "new.db"
+    async with opened(path) as store:
+        await migrate.upgrade(store)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        changed = "UPDATE facts SET value = ? WHERE name = ?"
+        assert connection.execute(changed, (made_for, migrate.MADE_FOR_FACT)).rowcount == 1
+        connection.commit()
+    before = content(path)
+    async with opened(path) as store:
+        with nullcontext() if works else pytest.raises(StoreTrouble, match="newer than this"):
+            await migrate.upgrade(store)
     assert content(path) == before
 
 

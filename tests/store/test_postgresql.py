@@ -160,7 +160,7 @@ def test_the_command_that_takes_a_database_over(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DATABASE_URL", asyncio.run(ready()))
     run = CliRunner().invoke
-    assert "facts: 1 of 1\nCopied " in run(app, ["db", "copy", "old.db"]).output
+    assert "facts: 2 of 2\nCopied " in run(app, ["db", "copy", "old.db"]).output
     assert "holds rows" in str(run(app, ["db", "copy", "old.db"]).exception)
     assert "there is none at" in str(run(app, ["db", "copy", "other.db"]).exception)
     assert "up to date" in run(app, ["db", "check"]).output

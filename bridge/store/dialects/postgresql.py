@@ -32,6 +32,8 @@ _SERVER_SETTINGS = {
 _SPACE = 0x62726467
 UPGRADE_LOCK, ALL_CHATS = (_SPACE, 2), (_SPACE, 3)
 """Keys of advisory locks; chats have keys of the other kind, their ids."""
+ALONE_LOCK = (_SPACE, 1)
+"""Held by a process of a release that shared with nobody; those that share hold it in common."""
 LEASE_LOCKS, MEMBER_LOCKS = _SPACE + 1, _SPACE + 2
 """First halves of such keys: of leases by their numbers, and of the processes that share them."""
 BELL_CHANNEL = "bridge"
