@@ -1,34 +1,43 @@
 """The dashboard in a real browser, of the real app between both emulators.
 
-With BRIDGE_TEST_DASHBOARD_PICTURE=path the picture of the README is saved there.
+With BRIDGE_TEST_DASHBOARD_PICTURE=path the picture of the README is saved there, with
+BRIDGE_TEST_PROCESSES_PICTURE=path that of docs/scaling.md.
 """
 
 import math
 import os
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import postgres
+import pytest
 from browser import CHROMIUM, QUIET, needs_chromium
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import FloatRect, Page, async_playwright, expect
 from sqlalchemy import insert, update
 from worlds import World, a_world, kept_port
 
+from bridge import process_report
 from bridge.app import App
 from bridge.model import ChatKey, Sender
 from bridge.ops.dashboard import dashboard, link
 from bridge.sandbox.coze import Pace, saying
 from bridge.settings.environment import settings_from
+from bridge.sharing import processes
+from bridge.sharing.processes import Process
 from bridge.store import chats
 from bridge.store.operators import access, people
 from bridge.store.operators.access import Access
 from bridge.store.operators.tables import people as people_table
+from bridge.store.tables import processes as processes_table
 from bridge.store.tables import turns
 
 pytestmark = needs_chromium
 TOKEN = "a-token-of-the-test"
 HOUR = 3600.0
+ABOVE = FloatRect(x=0.0, y=0.0, width=1280.0, height=372.0)
 
 
 @asynccontextmanager
@@ -184,3 +193,35 @@ def a_turn(chat: int, name: str, came: float, number: int) -> dict[str, object]:
         "trouble": "Asking the agent: too many requests (code 4013). Wait a minute; ask fewer "
         "questions at once, or raise the limit in Coze." if failed else None,
     }  # fmt: skip
+
+
+async def test_the_dashboards_of_two_processes_show_both_and_one_that_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_report, "REPORT_SECONDS", 0.2)
+    hosts = iter(["alpha.example", "beta.example"] * 1000)
+    monkeypatch.setattr(socket, "gethostname", lambda: next(hosts))
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(a_world(tmp_path))
+        database = await stack.enter_async_context(postgres.server().database())
+        world.variables["DATABASE_URL"] = database
+        ports = [stack.enter_context(kept_port()) for _ in range(2)]
+        served_ = [await stack.enter_async_context(served(world, port)) for port in ports]
+        app = served_[0][0]
+        async with app.store.writing() as tx:
+            gone = Process("gone", "gamma.example", 4711, "0.1.0", 86_000.0)
+            await processes.write(tx, gone)
+            old = processes_table.c.seen_at - 75.0
+            which = processes_table.c.id == "gone"
+            await tx.execute(update(processes_table).where(which).values(seen_at=old))
+        for number, (_, address) in enumerate(served_):
+            async with browser_page(address) as page:
+                rows = page.locator("#processes li")
+                await expect(rows).to_have_count(3, timeout=20_000)
+                await expect(page.locator("#processes")).to_contain_text("lost", timeout=20_000)
+                shared = rows.filter(has_text="32 of 64 shards")
+                await expect(shared).to_have_count(2, timeout=20_000)
+                await expect(page.locator("#processes")).to_contain_text("polling")
+                picture = os.environ.get("BRIDGE_TEST_PROCESSES_PICTURE")
+                if picture and number == 0:
+                    await page.screenshot(path=picture, clip=ABOVE)
