@@ -88,7 +88,7 @@ class Link:
                 if not lost:
                     writer.write(data)
                     await writer.drain()
-            writer.close()
+        writer.close()
 
 
 @dataclass

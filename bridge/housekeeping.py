@@ -21,7 +21,7 @@ async def clean_up(store: Store, days: float) -> None:
     """Forget what is too old; finished turns after so many days."""
     await asyncio.to_thread(tempfiles.sweep)
     try:
-        async with store.writing(long=True) as tx:
+        async with store.writing(of=(), long=True) as tx:
             await inbox.prune(tx)
             await lifecycle.forget_all_words(tx)
             await outbox.prune(tx)
@@ -30,6 +30,7 @@ async def clean_up(store: Store, days: float) -> None:
             await uploads.prune(tx)
             await audit.prune(tx)
             await broadcasts.prune(tx)
+        async with store.writing(long=True) as tx:  # it counts what it deletes
             await erasure.retire(tx, days)
         await store.wipe_log()
     except StoreTrouble as trouble:
@@ -44,7 +45,7 @@ async def keep_clean(store: Store, days: float, *, begin: bool = False) -> None:
         for _ in range(round(CLEANUP_SECONDS / WORDS_SECONDS)):
             await asyncio.sleep(WORDS_SECONDS)
             try:
-                async with store.writing(long=True) as tx:
+                async with store.writing(of=(), long=True) as tx:
                     await lifecycle.forget_all_words(tx, since=time.time() - 86400)
                 await store.wipe_log()
             except StoreTrouble as trouble:

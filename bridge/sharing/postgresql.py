@@ -140,6 +140,8 @@ class PostgresqlCoordinator:
                 await self._beat_on(session, worker)
             except lost as error:
                 log.warning("database session lost", error=type(error).__name__)
+                if session is not None:
+                    session.terminate()  # it may live, and hold what nobody works for
                 self._session = None
                 if isinstance(error, StoreTrouble):
                     self._store.fault = error

@@ -18,7 +18,6 @@ class Duty(IntEnum):
     BROADCASTS = 66
     ALARMS = 67
     MENUS = 68
-    RELOADING = 69
 
 
 LEASES = (*range(SHARDS), *Duty)

@@ -136,7 +136,8 @@ class Store:
                 async with self.writing(of=chat_id) as tx, self._with_soon(tx, of=chat_id):
                     pass
             except StoreTrouble as trouble:
-                log.warning("late changes not written", trouble=str(trouble))
+                if not isinstance(trouble, LeaseLost):  # else the new owner needs none of them
+                    log.warning("late changes not written", trouble=str(trouble))
                 self._soon = [one for one in self._soon if one[0] != chat_id]
         if self._flushing is not None:  # it was planned for what failed
             self._flushing.cancel()

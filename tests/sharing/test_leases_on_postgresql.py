@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import asyncpg
 import postgres
 import pytest
 from pooler import pooler
@@ -205,6 +206,22 @@ async def test_a_process_that_is_cut_off_gives_up_before_the_server_does(address
         await eventually(lambda: two.held >= held - one.held and len(two.held) > 32, 10)
         assert 2.0 < lost < 3.5
         await shared(one, two)
+
+
+async def test_an_error_within_the_session_ends_it_with_all_its_locks(address: str) -> None:
+    """As where somebody holds the table for longer than is waited for."""
+    blocking = await asyncpg.connect(address)
+    async with process(address) as one:
+        await eventually(lambda: one.worker.shards == ALL_SHARDS, 10)
+        async with blocking.transaction():
+            await blocking.execute("LOCK TABLE leases IN ACCESS EXCLUSIVE MODE")
+            one.sharing.leases.give_up({5})
+            one.sharing._to_release.add(5)  # it is taken again with the next beat
+            await eventually(lambda: bool(one.worker.broken_off), 10)
+        await eventually(lambda: one.worker.shards == ALL_SHARDS, 10)
+        found = await one.sharing._session.look()  # type: ignore[union-attr]
+        assert found.processes == 1
+    await blocking.close()
 
 
 async def test_a_duty_is_done_by_one_at_a_time(address: str) -> None:

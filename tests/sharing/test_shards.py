@@ -47,7 +47,6 @@ def test_duties_have_leases_of_their_own() -> None:
         "BROADCASTS": 66,
         "ALARMS": 67,
         "MENUS": 68,
-        "RELOADING": 69,
     }
 
 

@@ -58,12 +58,13 @@ class NoticeQueue:
 
     async def recall(self) -> None:
         """Send what another process wrote down and did not send. Raises StoreTrouble."""
+        before = {*self._lined_up}  # one that is sent meanwhile is read as if it were not
         async with self._store.reading() as tx:
             left = await outbox.notices(tx)
         for notice in left:
             ours = notice.cause.startswith(f"bot {self._bot_id} ")
-            here = notice.cause in self._lined_up or not self.sharing.owns(notice.chat.chat_id)
-            if ours and not here:
+            here = notice.cause in before or notice.cause in self._lined_up
+            if ours and not here and self.sharing.owns(notice.chat.chat_id):
                 self._line_up(notice)
 
     def chats(self) -> set[int]:

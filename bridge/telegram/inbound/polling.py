@@ -63,7 +63,7 @@ class UpdatePoller:
         program takes the updates for good.
         """
         self._health.begins()
-        self._offset = None
+        self._offset, self._vain, self._vain_since = None, 0, None
         try:
             await self._take_for_ever()
         finally:
