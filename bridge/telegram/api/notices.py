@@ -76,6 +76,8 @@ class NoticeQueue:
         tasks = [task for task, chat_id in self._tasks.items() if dropped(chat_id)]
         for task in tasks:
             task.cancel()
+        for line in [line for line in self._waiting if dropped(line[0])]:
+            del self._waiting[line]  # a task that has not even begun clears nothing away
         if tasks:
             await asyncio.wait(tasks, timeout=BREAK_OFF_SECONDS)
         self._lined_up = {
@@ -159,7 +161,7 @@ class NoticeQueue:
         task.add_done_callback(self._tasks.__delitem__)
 
     async def _work(self, line: tuple[int, Hashable]) -> None:
-        waiting = self._waiting[line]
+        waiting = self._waiting.get(line, deque())
         try:
             while waiting:
                 try:
@@ -168,7 +170,8 @@ class NoticeQueue:
                     log.exception("notice not sent")
                 waiting.popleft()
         finally:
-            del self._waiting[line]
+            if self._waiting.get(line) is waiting:
+                del self._waiting[line]
 
     async def _show(self, key: ChatKey, post: int, frame: PostContent) -> None:
         try:

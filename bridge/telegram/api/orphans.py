@@ -118,7 +118,7 @@ class OrphanSearch:
                 if not done:
                     self._times[one] = asyncio.get_running_loop().time() + AGAIN_SECONDS
         finally:
-            del self._searching[chat_id]
+            self._searching.pop(chat_id, None)
             self._calls.orphaned.set()
 
     def chats(self) -> set[int]:
@@ -127,8 +127,9 @@ class OrphanSearch:
 
     async def drop_chats(self, dropped: Callable[[int], bool]) -> None:
         """Break off the searches in chats that are `dropped`; they stay in the store."""
-        tasks = [task for chat_id, task in self._searching.items() if dropped(chat_id)]
-        for task in tasks:
+        gone = [chat_id for chat_id in self._searching if dropped(chat_id)]
+        tasks = [self._searching.pop(chat_id) for chat_id in gone]
+        for task in tasks:  # one that has not even begun clears nothing away
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=BREAK_OFF_SECONDS)
