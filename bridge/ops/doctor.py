@@ -27,9 +27,11 @@ from bridge.errors.coze import (
 )
 from bridge.ops.doctor_files import check_files
 from bridge.ops.doctor_result import Finding, Severity, bad, good, note, said_by
+from bridge.ops.doctor_server import examine_server
 from bridge.redaction import redacted
 from bridge.settings import Settings
 from bridge.store import inbox, migrate
+from bridge.store.dialects.database import is_postgresql
 from bridge.store.engine import Store
 from bridge.store.operators import access
 from bridge.transport import http_client
@@ -45,7 +47,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield finding
     async for finding in _coze(settings):
         yield finding
-    yield await _database(settings)
+    async for finding in _database(settings):
+        yield finding
     if not settings.bridge_operators and not await _operators(settings):
         yield note(
             "Access",
@@ -242,19 +245,31 @@ async def _permitted(call: Coroutine[None, None, object]) -> bool:
     return True
 
 
-async def _database(settings: Settings) -> Finding:
+async def _database(settings: Settings) -> AsyncIterator[Finding]:
     try:
         store = Store(settings.database_url)
     except StoreTrouble as trouble:
-        return bad("Database", trouble.what, trouble.cure)
+        yield bad("Database", trouble.what, trouble.cure)
+        return
+    try:
+        if is_postgresql(store.address):
+            async for finding in examine_server(store):
+                yield finding
+        else:
+            yield await _file(store)
+    except StoreTrouble as trouble:
+        yield bad("Database", trouble.what, trouble.cure)
+    finally:
+        await store.close()
+
+
+async def _file(store: Store) -> Finding:
     try:
         await migrate.upgrade(store)
         async with store.reading() as tx:
             aside = await inbox.count(tx, "aside")
     except StoreTrouble as trouble:
         return bad("Database", trouble.what, trouble.cure)
-    finally:
-        await store.close()
     if aside:
         return note(
             "Database",

@@ -15,6 +15,7 @@ from bridge.store.dialects.postgresql import (
     LEASE_LOCKS,
     MEMBER_LOCKS,
     POOLER_CURE,
+    PROBE_LOCKS,
     connect,
     driver_errors,
     trouble_of,
@@ -86,25 +87,11 @@ class LeaseSession:
             what = "a bridge works with it that is too old to share"
             raise StoreTrouble(_DOING, what, cure="Stop that one first.")
         await self._session.execute("SELECT pg_advisory_lock($1, $2)", MEMBER_LOCKS, self._member)
-        await self._refuse_pooler(address)
+        await refuse_pooler(self._session, address)
         await self._session.execute(_NUMBERS, [*LEASES])
         await self._session.add_listener(
             BELL_CHANNEL, lambda _session, _pid, _channel, said: heard(str(said))
         )
-
-    async def _refuse_pooler(self, address: str) -> None:
-        """Raise StoreTrouble if a second session gets the same lock, or the first one changes."""
-        pids = {await self._session.fetchval("SELECT pg_backend_pid()") for _ in range(3)}
-        other = await connect(address)
-        try:
-            taken = await other.fetchval(
-                "SELECT pg_try_advisory_lock($1, $2)", MEMBER_LOCKS, self._member
-            )
-        finally:
-            await other.close(timeout=CLOSE_SECONDS)
-        if taken or len(pids) > 1:
-            what = "a pooler stands in between that gives each transaction another session"
-            raise StoreTrouble(_DOING, what, cure=POOLER_CURE)
 
     async def look(self) -> Holders:
         """Return who holds what."""
@@ -142,3 +129,19 @@ class LeaseSession:
         """End it."""
         with suppress(*driver_errors()):
             await self._session.close(timeout=CLOSE_SECONDS)
+
+
+async def refuse_pooler(session: "asyncpg.Connection[asyncpg.Record]", address: str) -> None:
+    """Raise StoreTrouble if a second session gets the lock of the first, or the first one changes."""
+    key = PROBE_LOCKS, secrets.randbelow(1 << 31)
+    await session.execute("SELECT pg_advisory_lock($1, $2)", *key)
+    pids = {await session.fetchval("SELECT pg_backend_pid()") for _ in range(3)}
+    other = await connect(address)
+    try:
+        taken = await other.fetchval("SELECT pg_try_advisory_lock($1, $2)", *key)
+    finally:
+        await other.close(timeout=CLOSE_SECONDS)
+    if taken or len(pids) > 1:
+        what = "a pooler stands in between that gives each transaction another session"
+        raise StoreTrouble(_DOING, what, cure=POOLER_CURE)
+    await session.execute("SELECT pg_advisory_unlock($1, $2)", *key)

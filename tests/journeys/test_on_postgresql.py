@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import postgres
 import pytest
 from worlds import World, a_world, eventually
@@ -93,6 +94,37 @@ async def test_lost_connections_cost_no_message(world: World) -> None:
         await eventually(
             lambda: [post.text for post in world.posts(ann)] == [ANSWER.strip()] * 2, 60
         )
+    assert [one.question for one in world.coze.asked] == ["hello", "more"]
+
+
+FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE 'could not extend file: no space left on device' USING ERRCODE = '53100'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION full_disk();
+"""
+
+
+@pytest.mark.parametrize("table", ["inbox", "turns", "outbox"])
+async def test_a_full_disk_of_the_server_costs_no_message(world: World, table: str) -> None:
+    """What cannot be kept stays with Telegram, or waits; the operator reads why."""
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying(ANSWER))
+    session = await asyncpg.connect(world.variables["DATABASE_URL"])
+    try:
+        async with world.bridge() as app:
+            world.telegram.send(ann, "hello")
+            await world.settled(ann, 1, timeout=30)
+            await session.execute(FULL.format(table=table))
+            world.telegram.send(ann, "more")
+            await eventually(lambda: app.store.fault is not None, 30)
+            assert "no space left" in str(app.store.fault)
+            assert "disk" in str(app.store.fault)
+            await session.execute("DROP FUNCTION full_disk CASCADE")
+            await eventually(
+                lambda: [one.text for one in world.posts(ann)] == [ANSWER.strip()] * 2, 60
+            )
+    finally:
+        await session.close()
     assert [one.question for one in world.coze.asked] == ["hello", "more"]
 
 

@@ -35,8 +35,9 @@ UPGRADE_LOCK, ALL_CHATS = (_SPACE, 2), (_SPACE, 3)
 """Keys of advisory locks; chats have keys of the other kind, their ids."""
 ALONE_LOCK = (_SPACE, 1)
 """Held by a process of a release that shared with nobody; those that share hold it in common."""
-LEASE_LOCKS, MEMBER_LOCKS = _SPACE + 1, _SPACE + 2
-"""First halves of such keys: of leases by their numbers, and of the processes that share them."""
+LEASE_LOCKS, MEMBER_LOCKS, PROBE_LOCKS = _SPACE + 1, _SPACE + 2, _SPACE + 3
+"""First halves of such keys: of leases by their numbers, of the processes that share them, and of those
+by which it is found out whether locks are kept at all."""
 BELL_CHANNEL = "bridge"
 """On which processes tell each other that something is to be looked at."""
 _NO_RIGHT = "42501"
