@@ -81,7 +81,7 @@ class Lanes:
         self._making: asyncio.Task[None] | None = None
         self._crowded = False
         """Whether more chats wait in the store than were woken."""
-        self._taken = TakenTurns(2 * most)
+        self._taken = TakenTurns(store, 2 * most)
         self._closing = False
 
     def __len__(self) -> int:
@@ -218,7 +218,7 @@ class Lanes:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=LAST_WORDS_SECONDS)
-        await self._taken.put_down(self._store)
+        await self._taken.put_down()
 
     async def _work(self, key: ChatKey, lane: _Lane) -> None:
         try:
@@ -226,7 +226,8 @@ class Lanes:
                 lane.wakeup.clear()
                 turn = await self._next(key, lane)
                 if turn is not None:
-                    settled = await self._answer(lane, turn)
+                    async with self._taken.begun(turn) as begun:
+                        settled = await self._answer(lane, begun)
                     if settled and not lane.more:  # all that comes wakes the lane
                         break
                 elif not lane.wakeup.is_set():
@@ -276,10 +277,10 @@ class Lanes:
             found = await lifecycle.running_or_claimed(tx, key)
             turn = found.turn
             if turn is not None:
-                if found.resumed:
-                    turn = await self._taken.resumed(tx, turn)
-                else:
+                if found.taken is None:
                     self._taken.claimed(turn)
+                else:
+                    await self._taken.resumed(tx, turn, found.taken)
                 await self._answering.claimed(tx, turn, found.lingering)
         lane.more = lane.more or found.more
         if turn is not None and (turn.asked or turn.final):

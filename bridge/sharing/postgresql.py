@@ -121,11 +121,16 @@ class PostgresqlCoordinator:
         self._heard.setdefault(bell, []).append(heard)
 
     def _hear(self, said: str) -> None:
-        who, name, about = said.split(" ", 2)
+        """Pass on what another process says; a newer release may say what is not known here."""
+        who, _, rest = said.partition(" ")
+        name, _, about = rest.partition(" ")
         if who == self.name or name not in Bell.__members__:
-            return  # our own, or one of a newer release
+            return
         for heard in self._heard.get(Bell[name], ()):
-            heard(about)
+            try:
+                heard(about)
+            except ValueError:
+                log.warning("bell not understood", bell=name)
 
     async def _live(self, worker: ShardWorker) -> None:
         """Keep a session, and do what follows from having and losing it; for ever."""

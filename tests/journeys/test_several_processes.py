@@ -8,6 +8,7 @@ from pathlib import Path
 import asyncpg
 import postgres
 import pytest
+from processes import Bridge
 from sqlalchemy import update
 from structlog.testing import capture_logs
 from worlds import World, a_world, buttons, eventually
@@ -137,6 +138,54 @@ async def test_what_one_leaves_the_other_finishes(world: World) -> None:
                 lambda it=one: [post.text for post in world.posts(it)] == [ANSWER.strip()] * 2, 40
             )
     assert sorted(one.question for one in world.coze.asked) == ["hello"] * 2 + ["more"] * 2
+
+
+POINTS = [
+    "after getupdates 2",
+    "before /v3/chat 1",
+    "after /v3/chat 1",
+    "before sendmessage 1",
+    "after sendmessage 1",
+    "after editmessagetext 1",
+]
+"""Where a process dies while another one is there."""
+
+
+async def test_a_process_that_dies_is_replaced_wherever_it_dies(tmp_path: Path) -> None:
+    async def one(number: int, point: str) -> str | None:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with postgres.server().database() as address, a_world(folder) as world:
+            world.variables["DATABASE_URL"] = address
+            world.coze.pace = Pace(0.05, 0.02)
+            world.coze.use(saying(ANSWER))
+            dies = Bridge(world.variables, folder, point)
+            try:
+                await dies.ready()
+                async with world.bridge() as stays:
+                    await eventually(lambda: len(shards(stays)) == 32, 30)
+                    ann = somebody_of_another(world, stays)
+                    world.telegram.send(ann, "hello")
+                    assert await dies.ended() == -9, f"it did not die {point}"
+                    whole = [ANSWER.strip()]
+                    await eventually(lambda: [one.text for one in world.posts(ann)] == whole, 60)
+            except TimeoutError:
+                return f"{point}: {world.telegram.dump()}"
+            finally:
+                dies.kill()
+            return None if len(world.coze.asked) == 1 else f"{point}: {world.coze.asked}"
+
+    found = await asyncio.gather(*(one(number, point) for number, point in enumerate(POINTS)))
+    assert [wrong for wrong in found if wrong] == []
+
+
+def somebody_of_another(world: World, app: App) -> Person:
+    """Somebody whose private chat is not that one's."""
+    for _ in range(100):
+        person = world.telegram.add_person("Ann")
+        if not sharing(app).owns(person.id):
+            return person
+    raise LookupError
 
 
 async def test_a_session_that_is_lost_costs_nothing(world: World) -> None:

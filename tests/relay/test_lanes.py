@@ -15,6 +15,7 @@ from bridge.model import ChatKey, Outcome, ReplyState, State, Turn
 from bridge.relay.lanes import AFTER_TROUBLE_SECONDS, Lanes
 from bridge.relay.prompt import prompt_of
 from bridge.relay.protocols import ReplyLater, StopReason
+from bridge.relay.taken_turns import ALONE_SECONDS
 from bridge.store.engine import Store
 from bridge.store.tables import turns
 from bridge.store.turns import lifecycle, queue
@@ -117,7 +118,7 @@ async def test_a_turn_that_ends_process_after_process_is_given_up(stage: Stage) 
 
     stage.answers.does = hangs
     await stage.ask(1, "poison")
-    for number in range(1, 5):
+    for number in range(1, 8):
         await eventually(lambda it=number: len(taken) == it, 50)
         await stage.lanes.drop(HERE.chat_id)  # a process that dies closes nothing
         stage.lanes = Lanes(store, stage.answers, opened)  # type: ignore[arg-type]
@@ -125,8 +126,66 @@ async def test_a_turn_that_ends_process_after_process_is_given_up(stage: Stage) 
         if taken[-1] is not None:
             break
     await stage.done()
-    assert [one and one.state for one in taken] == [None, None, None, State.FAILED]
-    assert "3 processes" in (taken[-1].trouble or "")
+    assert [one and one.state for one in taken] == [*[None] * 6, State.FAILED]
+    assert "Three processes" in (taken[-1].trouble or "")
+
+
+@staged()
+async def test_suspects_begin_one_at_a_time_and_only_the_one_that_kills_is_given_up(
+    stage: Stage,
+) -> None:
+    """A process that is killed has all its turns killed with it; the others are not to blame."""
+    store, here, ends = stage.store, set[str](), dict[str, State]()
+    killed = asyncio.Event()
+
+    async def kills(turn: Turn, _: object) -> None:
+        text = prompt_of(turn)
+        if turn.final is not None:
+            ends[text] = turn.final.state
+            return
+        here.add(text)
+        if text == "poison":
+            await asyncio.sleep(0.5)
+            killed.set()
+        await asyncio.Event().wait()
+
+    stage.answers.does = kills
+    keys = [ChatKey(number) for number in range(20, 26)]
+    for number, key in enumerate(keys):
+        await stage.ask(number, "poison" if number == 2 else f"fine {number}", key)
+    for _ in range(40):
+        try:
+            async with asyncio.timeout(12):
+                await killed.wait()
+        except TimeoutError:
+            break
+        killed.clear()
+        here.clear()
+        await stage.lanes.drop_chats(lambda chat_id: True)
+        stage.lanes = Lanes(store, stage.answers, opened)  # type: ignore[arg-type]
+        await stage.lanes.resume_open()
+    assert ends == {"poison": State.FAILED}
+    assert here == {f"fine {number}" for number in range(6) if number != 2}
+
+
+@staged()
+async def test_a_turn_that_was_to_blame_for_nothing_is_suspect_no_more(stage: Stage) -> None:
+    stage.answers.does = waiting
+    await stage.ask(1, "long")
+    for _ in range(3):
+        await eventually(lambda: stage.answers.order[-1:] == ["begin long"], 50)
+        stage.answers.order.clear()
+        await stage.lanes.drop(HERE.chat_id)
+        stage.lanes = Lanes(stage.store, stage.answers, opened)  # type: ignore[arg-type]
+        stage.lanes.wake(HERE)
+    await asyncio.sleep(2 * ALONE_SECONDS + 1)
+    async with stage.store.reading() as tx:
+        taken = (await tx.execute(select(turns.c.taken))).scalar_one()
+    assert taken == 0
+
+
+async def waiting(_: Turn, halt: asyncio.Future[StopReason]) -> None:
+    await halt
 
 
 @staged()
@@ -241,7 +300,6 @@ async def test_what_must_wait_is_tried_again_and_a_defect_ends_one_turn(stage: S
     assert times[1] - times[0] >= 30
     assert times[2] - times[1] >= AFTER_TROUBLE_SECONDS
     assert len(times) == 3
-    assert await stage.states() == ["failed"]  # one sentence, since nothing cures a defect
 
 
 @staged()

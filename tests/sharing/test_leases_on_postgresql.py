@@ -283,6 +283,12 @@ async def test_bells_are_heard_by_the_others_when_the_transaction_commits(addres
         async with one.store.writing(of=()) as tx:
             await one.sharing.ring(tx, Bell.SILENCE, "of words and numbers")
         await eventually(lambda: heard == ["2", "of words and numbers"], 10)
+        two.sharing.on(Bell.STOP, lambda about: heard.append(str(int(about))))
+        session = await asyncpg.connect(address)
+        for said in ("", "x", "x STOP", "x STOP no number", "x NEWER 1", "x STOP 7"):
+            await session.execute("SELECT pg_notify('bridge', $1)", said)
+        await session.close()
+        await eventually(lambda: heard[-1] == "7", 10)
     assert own == []
 
 

@@ -20,7 +20,7 @@ EDIT_SECONDS = 600.0
 OPEN = text("turns.state IN ('waiting', 'running')")
 _RUN_MAY_CONTINUE = text("turns.run_may_continue")
 """As in the indexes: SQLite uses those for these very words only."""
-TAKEN_SECONDS = 10.0
+TAKEN_SECONDS = 60.0
 """A process that takes a turn up so soon after another one did finds what may have ended that one."""
 RECENT_TURNS = 100
 """How far back in a chat words are looked for; older ones are forgotten already."""
@@ -52,8 +52,8 @@ class NextTurn:
     """Whether others are open there, too."""
     lingering: Sequence[Turn]
     """Settled turns of the chat whose runs may still be going on."""
-    resumed: bool = False
-    """Whether the turn ran already."""
+    taken: int | None = None
+    """How many processes have taken it up before, if it ran already."""
 
 
 async def running_or_claimed(tx: AsyncConnection, key: ChatKey) -> NextTurn:
@@ -65,7 +65,8 @@ async def running_or_claimed(tx: AsyncConnection, key: ChatKey) -> NextTurn:
     found = {turn.state: turn for turn in there if not turn.state.settled}
     running = found.get(State.RUNNING)
     turn = running or await _claim(tx, found)
-    return NextTurn(turn, len(there) - len(settled) > 1, settled, running is not None)
+    taken = next((row.taken for row in rows if running and row.id == running.id), None)
+    return NextTurn(turn, len(there) - len(settled) > 1, settled, taken)
 
 
 async def take_up(tx: AsyncConnection, turn_id: int) -> int:
