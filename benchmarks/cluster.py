@@ -368,6 +368,7 @@ async def _part(world: Cluster, name: str, rate: float, seconds: float) -> list[
     world.deltas = SHORT if name == "steady" else LONG
     bridges, database = [one.process.pid for one in world.bridges], world.database.pids()
     before, begun = (_cpu(bridges), _cpu(database)), time.monotonic()
+    since = asyncio.get_running_loop().time()
     loading = asyncio.create_task(world.load(rate, seconds))
     taken = ""
     if name in FAULTS:
@@ -391,7 +392,10 @@ async def _part(world: Cluster, name: str, rate: float, seconds: float) -> list[
         for question, times in account.asked.items()
         if question in account.free
     ]
-    refused = sum(1 for call in world.telegram.calls if "Too Many" in (call.description or ""))
+    refused = sum(
+        call.at_loop_time >= since and "Too Many" in (call.description or "")
+        for call in world.telegram.calls
+    )
     return [
         name,
         str(len(account.sent)),
@@ -410,7 +414,7 @@ async def main(arguments: argparse.Namespace) -> None:
     console = Console(width=130)
     table = Table(title=f"{arguments.processes} bridges on one PostgreSQL")
     for column in (
-        "part", "asked", "answered", "lost", "strange", "start p50 / p99 ms", "taken over",
+        "part", "asked", "answered", "lost", "wrong", "start p50 / p99 ms", "taken over",
         "429", "% of a core: bridges + server",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column == "part" else "right")
@@ -441,9 +445,9 @@ if __name__ == "__main__":
     parts = ["idle", "steady", *FAULTS]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--processes", type=int, default=3)
-    parser.add_argument("--chats", type=int, default=1000)
-    parser.add_argument("--rate", type=float, default=60.0, help="questions a second, steady")
+    parser.add_argument("--chats", type=int, default=300)
+    parser.add_argument("--rate", type=float, default=15.0, help="questions a second, steady")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long that is")
-    parser.add_argument("--turns", type=float, default=300.0, help="open turns while things fail")
+    parser.add_argument("--turns", type=float, default=90.0, help="open turns while things fail")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     asyncio.run(main(parser.parse_args()))

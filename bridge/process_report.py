@@ -31,6 +31,7 @@ class ProcessReport:
     status: StatusReader
     health: Health
     began: float = field(default_factory=time.monotonic)
+    host: str = field(default_factory=socket.gethostname)
 
     async def keep(self) -> None:
         """Write it down, for ever; in the end this process is forgotten."""
@@ -50,7 +51,7 @@ class ProcessReport:
         uptime = time.monotonic() - self.began
         named = Process(
             self.sharing.name,
-            socket.gethostname(),
+            self.host,
             os.getpid(),
             __version__,
             uptime,

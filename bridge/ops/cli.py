@@ -154,9 +154,16 @@ def check() -> None:
 
     async def work(store: "Store") -> None:
         found = await migrate.schema(store)
+        if found.made_for_this:
+            typer.echo(
+                f"The database has the schema of a newer release ({found.current}), "
+                f"with which this one ({found.newest}) may work."
+            )
+            return
         if not found.ready:
             what = f"its schema is {found.current or 'missing'}, this version needs {found.newest}"
-            raise StoreTrouble("Checking the database", what, cure="Run: bridge db upgrade")
+            cure = "Install the newer release." if found.newer else "Run: bridge db upgrade"
+            raise StoreTrouble("Checking the database", what, cure=cure)
         typer.echo(f"The database is up to date (schema {found.current}).")
 
     _with_store(work)
@@ -168,7 +175,7 @@ def backup(
         Path | None, typer.Argument(help="File to write; a dated name by default.")
     ] = None,
 ) -> None:
-    """Copy the database, also while the bridge is running."""
+    """Copy a file of SQLite, also while the bridge is running."""
     from bridge.store import migrate
 
     path = target or Path(f"bridge-{datetime.now(UTC):%Y%m%d-%H%M%S}.db")
@@ -203,7 +210,7 @@ def copy(
                 rows = await copied(old, target, progress)
         finally:
             await old.close()
-        typer.echo(f"Copied {rows} rows.")
+        typer.echo(f"Copied {rows} {'row' if rows == 1 else 'rows'}.")
 
     _with_store(work, may_create=True)
 

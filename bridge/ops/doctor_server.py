@@ -20,6 +20,7 @@ _LOOK = text(
     " coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS creates,"
     " (SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
     " AND NOT pg_has_role(tableowner, 'USAGE')) AS foreign_tables,"
+    " current_setting('transaction_read_only') = 'on' AS read_only,"
     " extract(epoch FROM clock_timestamp())::float8 AS now"
 )
 
@@ -31,7 +32,12 @@ async def examine_server(store: Store) -> AsyncIterator[Finding]:
         row = (await tx.execute(_LOOK)).one()
     skew = row.now - (begun + time.time()) / 2
     yield good("Server", f"PostgreSQL {row.version}, as {row.role}")
-    if not row.creates:
+    if row.read_only:
+        cure = (
+            "Name the primary in DATABASE_URL; several hosts want target_session_attrs=read-write."
+        )
+        yield bad("Rights", "the server is read-only, as a standby is", cure)
+    elif not row.creates:
         what = f"{row.role} may not create tables in the schema {row.schema or '(none)'}"
         cure = f"As its owner: GRANT CREATE ON SCHEMA {row.schema or 'public'} TO {row.role};"
         yield bad("Rights", what, cure)
@@ -58,11 +64,16 @@ async def _sessions(address: str) -> Finding:
         return bad("Sessions", lost.what, lost.cure)
     finally:
         await session.close(timeout=CLOSE_SECONDS)
-    return good("Sessions", "they last, and so do the locks in them")
+    return good("Sessions", "no transaction pooler stands in between; locks are kept")
 
 
 async def _schema(store: Store) -> Finding:
     found = await migrate.schema(store)
+    if found.newer:
+        what = f"{found.current}, of a newer release"
+        if found.made_for_this:
+            return good("Schema", f"{what}, with which this one ({found.newest}) may work")
+        return bad("Schema", f"{what}; this one knows {found.newest}", "Install the newer release.")
     if found.current is None:
         return note("Schema", "the database is empty", "bridge run makes the tables.")
     if not found.ready:
@@ -72,5 +83,5 @@ async def _schema(store: Store) -> Finding:
         there = [one for one in await processes.all_of(tx) if not one.lost]
     who = ", ".join(f"{one.host} ({one.pid})" for one in there)
     return good(
-        "Schema", f"{found.current}; {f'at work: {who}' if who else 'nobody works with it now'}"
+        "Schema", f"{found.current}; {f'at work: {who}' if who else 'no bridge is running on it'}"
     )

@@ -34,6 +34,10 @@ class Schema:
     """The revision of this program."""
     differences: int
     """How many things differ from the tables of this program."""
+    newer: bool = False
+    """Whether it is of a newer release."""
+    made_for_this: bool = False
+    """Whether a newer one was made for this program, too."""
 
     @property
     def ready(self) -> bool:
@@ -64,8 +68,8 @@ async def backup(store: Store, target: Path) -> None:
     source = database_file(store.address)
     doing = "Backing up the database"
     if source is None:
-        cure = "Copy a PostgreSQL database with its own tool: pg_dump -Fc DATABASE_URL"
-        raise StoreTrouble(doing, "it is no file of SQLite", cure=cure)
+        cure = 'Use the tool of PostgreSQL: pg_dump -Fc -f bridge.dump "$DATABASE_URL"'
+        raise StoreTrouble(doing, "this is for files of SQLite", cure=cure)
     try:
         await asyncio.to_thread(_copy, source, target)
     except FileExistsError as error:
@@ -152,5 +156,13 @@ def _made_for(connection: Connection) -> str | None:
 def _schema(connection: Connection) -> Schema:
     from bridge.store.migration_scripts import differences  # seldom needed, and large
 
-    current, newest = _current(connection), known_revisions()[-1]
-    return Schema(current, newest, differences(connection) if current == newest else 0)
+    current, known = _current(connection), known_revisions()
+    newer = current is not None and current not in known
+    made_for = _made_for(connection) if newer else None
+    return Schema(
+        current,
+        known[-1],
+        differences(connection) if current == known[-1] else 0,
+        newer,
+        made_for is not None and made_for <= known[-1],
+    )

@@ -17,7 +17,7 @@ import pytest
 from browser import CHROMIUM, QUIET, needs_chromium
 from playwright.async_api import FloatRect, Page, async_playwright, expect
 from sqlalchemy import insert, update
-from worlds import World, a_world, kept_port
+from worlds import World, a_world, eventually, kept_port
 
 from bridge import process_report
 from bridge.app import App
@@ -195,6 +195,12 @@ def a_turn(chat: int, name: str, came: float, number: int) -> dict[str, object]:
     }  # fmt: skip
 
 
+def sharing_evenly(served_: list[tuple[App, str]]) -> bool:
+    """Whether two have their halves."""
+    shards = [sum(map(app.context.calls.sharing.holds, range(64))) for app, _ in served_]
+    return shards == [32, 32]
+
+
 async def test_the_dashboards_of_two_processes_show_both_and_one_that_was_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +214,11 @@ async def test_the_dashboards_of_two_processes_show_both_and_one_that_was_lost(
         ports = [stack.enter_context(kept_port()) for _ in range(2)]
         served_ = [await stack.enter_async_context(served(world, port)) for port in ports]
         app = served_[0][0]
+        await eventually(lambda: sharing_evenly(served_), 20)
         async with app.store.writing() as tx:
+            for number, host in enumerate(("alpha.example", "beta.example")):
+                which = processes_table.c.host == host
+                await tx.execute(update(processes_table).where(which).values(pid=901 + number))
             gone = Process("gone", "gamma.example", 4711, "0.1.0", 86_000.0)
             await processes.write(tx, gone)
             old = processes_table.c.seen_at - 75.0

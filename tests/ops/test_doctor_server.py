@@ -11,6 +11,7 @@ from bridge.ops.doctor_result import Finding, Severity
 from bridge.ops.doctor_server import examine_server
 from bridge.sharing import processes
 from bridge.sharing.processes import Process
+from bridge.store import migrate
 from bridge.store.engine import Store
 
 ROLE = "guest_of_the_doctor"
@@ -49,6 +50,24 @@ async def test_an_empty_database_is_no_fault_and_stays_empty() -> None:
         seen = await found(address)
         assert seen["Schema"].health is Severity.WARNING
         assert "empty" in seen["Schema"].what
+
+
+async def test_a_server_that_only_reads(address: str) -> None:
+    seen = await found(f"{address}&default_transaction_read_only=on")
+    assert seen["Rights"].health is Severity.BAD
+    assert "primary" in seen["Rights"].cure
+
+
+async def test_a_newer_schema_is_good_if_it_was_made_for_this_program(address: str) -> None:
+    session = await asyncpg.connect(address)
+    await session.execute("UPDATE alembic_version SET version_num = '9999'")
+    assert (await found(address))["Schema"].health is Severity.BAD
+    made_for = "INSERT INTO facts VALUES ($1, $2)"
+    await session.execute(made_for, migrate.MADE_FOR_FACT, migrate.MADE_FOR)
+    seen = (await found(address))["Schema"]
+    await session.close()
+    assert seen.health is Severity.GOOD
+    assert "newer release" in seen.what
 
 
 async def test_a_role_without_rights_reads_what_it_lacks(address: str) -> None:

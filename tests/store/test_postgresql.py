@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
+import asyncpg
 import postgres
 import pytest
 from sqlalchemy import select
@@ -17,6 +18,7 @@ from bridge.ops.cli import app
 from bridge.store import chats, migrate
 from bridge.store.copy import copy
 from bridge.store.dialects.database import checked
+from bridge.store.dialects.postgresql import without_options_of_libpq
 from bridge.store.engine import Chats, Store
 from bridge.store.schema import metadata
 from bridge.store.turns import lifecycle, queue
@@ -106,6 +108,63 @@ async def test_a_server_that_cannot_be_reached_is_a_trouble_with_a_cure(address:
         assert "ss-word" not in str(raised.value)
         assert "DATABASE_URL" in str(raised.value)
     assert store.fault is not None
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("postgresql://u@h/n", "postgresql://u@h/n"),
+        ("postgresql://u@h/n?connect_timeout=5", "postgresql://u@h/n"),
+        ("postgresql://u@/n?host=/a/b&keepalives_idle=3", "postgresql://u@/n?host=/a/b"),
+        ("postgresql://u@h,i/n?sslmode=require", "postgresql://u@h,i/n?sslmode=require"),
+    ],
+)
+def test_what_only_libpq_knows_is_not_asked_of_the_server(address: str, kept: str) -> None:
+    assert without_options_of_libpq(address) == kept
+
+
+async def test_an_address_as_psql_takes_it(address: str) -> None:
+    store = Store(f"{address}&connect_timeout=5&keepalives_idle=30")
+    async with store.writing() as tx:
+        await chats.remember(tx, "a", "b")
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("setup", "why", "cure"),
+    [
+        ("", "does not exist", "createdb"),
+        ("CREATE DATABASE {} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+         "encoding is LATIN1", "UTF8"),
+    ],
+)  # fmt: skip
+async def test_a_database_that_will_not_do_is_refused_with_its_own_cure(
+    setup: str, why: str, cure: str
+) -> None:
+    name = f"bridge_odd_{len(setup)}"
+    server = postgres.server()
+    await server.run(f"DROP DATABASE IF EXISTS {name}")
+    if setup:
+        await server.run(setup.format(name))
+    store = Store(server.address(name))
+    with pytest.raises(StoreTrouble, match=why) as raised:
+        async with store.reading():
+            pass
+    assert cure in raised.value.cure
+    await store.close()
+    await server.run(f"DROP DATABASE IF EXISTS {name}")
+
+
+async def test_tables_of_something_else_are_left_alone() -> None:
+    address = await postgres.server().new_database(migrated=False)
+    session = await asyncpg.connect(address)
+    await session.execute("CREATE TABLE chats (mine TEXT)")
+    await session.close()
+    store = Store(address)
+    with pytest.raises(StoreTrouble) as raised:
+        await migrate.upgrade(store)
+    assert "a database of its own" in raised.value.cure
     await store.close()
 
 

@@ -43,6 +43,14 @@ BELL_CHANNEL = "bridge"
 _NO_RIGHT = "42501"
 _OF_A_POOLER = ("26000", "42P05")
 """A prepared statement is not there, or is there already: another session was lent."""
+_CURES = {
+    "3D000": "Create it: createdb --encoding UTF8 --owner ROLE NAME",
+    "25006": "Name the primary in DATABASE_URL; several hosts want target_session_attrs=read-write.",
+    "42501": "The role in DATABASE_URL must own the tables: name their owner.",
+    "42P07": "There are tables of something else in it: use a database of its own.",
+}
+_OPTIONS_OF_LIBPQ = ("connect_timeout=", "keepalives", "tcp_user_timeout=", "channel_binding=",
+                     "gssencmode=", "load_balance_hosts=", "sslcompression=")  # fmt: skip
 _OF_THE_DATA = ("22", "23", "42")
 """Classes of SQLSTATE: what is wrong with the values, their uniqueness, or the statement."""
 
@@ -59,7 +67,7 @@ async def connect(
         raise StoreTrouble(doing, "asyncpg is not installed", cure=cure) from None
     try:
         session = await asyncpg.connect(
-            address,
+            without_options_of_libpq(address),
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
             server_settings={**_SERVER_SETTINGS, **(settings or {})},
@@ -74,13 +82,25 @@ async def connect(
         )
         raise StoreTrouble(doing, what, cure=cure) from None
     except driver_errors() as error:
-        raise StoreTrouble(doing, _words(error), cure=CURE) from None
+        raise trouble_of(doing, error) from None
     version = session.get_server_version()
     if version.major < OLDEST:
         await session.close(timeout=CLOSE_SECONDS)
         what = f"the server is PostgreSQL {version.major}"
         raise StoreTrouble(doing, what, cure=f"Use PostgreSQL {OLDEST} or newer.")
+    encoding = session.get_settings().server_encoding
+    if encoding.upper() != "UTF8":
+        await session.close(timeout=CLOSE_SECONDS)
+        cure = "Make one that holds every language: createdb --encoding UTF8 --template template0"
+        raise StoreTrouble(doing, f"the database's encoding is {encoding}", cure=cure)
     return session
+
+
+def without_options_of_libpq(address: str) -> str:
+    """Return an address without what only libpq itself knows: else the server would be asked to set it."""
+    place, mark, query = address.partition("?")
+    kept = [one for one in query.split("&") if not one.startswith(_OPTIONS_OF_LIBPQ)]
+    return place + mark * bool(kept) + "&".join(kept)
 
 
 def driver_errors() -> tuple[type[Exception], ...]:
@@ -96,8 +116,8 @@ def trouble_of(doing: str, error: BaseException) -> StoreTrouble:
     if state in _OF_A_POOLER:
         return StoreTrouble(doing, "a pooler takes prepared statements away", cure=POOLER_CURE)
     if state.startswith(_OF_THE_DATA) and state != _NO_RIGHT:
-        return Unstorable(doing, f"{type(error).__name__} ({state})")
-    return StoreTrouble(doing, _words(error), cure=CURE)
+        return Unstorable(doing, f"{type(error).__name__} ({state})", cure=_CURES.get(state))
+    return StoreTrouble(doing, _words(error), cure=_CURES.get(state, CURE))
 
 
 class PostgresqlDatabase:
