@@ -6,7 +6,6 @@ BRIDGE_TEST_PROCESSES_PICTURE=path that of docs/scaling.md.
 
 import math
 import os
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +15,7 @@ import postgres
 import pytest
 from browser import CHROMIUM, QUIET, needs_chromium
 from playwright.async_api import FloatRect, Page, async_playwright, expect
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, update
 from worlds import World, a_world, eventually, kept_port
 
 from bridge import process_report
@@ -37,6 +36,7 @@ from bridge.store.tables import turns
 pytestmark = needs_chromium
 TOKEN = "a-token-of-the-test"
 HOUR = 3600.0
+HOSTS = ("alpha.example", "beta.example")
 ABOVE = FloatRect(x=0.0, y=0.0, width=1280.0, height=372.0)
 
 
@@ -205,8 +205,6 @@ async def test_the_dashboards_of_two_processes_show_both_and_one_that_was_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process_report, "REPORT_SECONDS", 0.2)
-    hosts = iter(["alpha.example", "beta.example"] * 1000)
-    monkeypatch.setattr(socket, "gethostname", lambda: next(hosts))
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(a_world(tmp_path))
         database = await stack.enter_async_context(postgres.server().database())
@@ -216,9 +214,10 @@ async def test_the_dashboards_of_two_processes_show_both_and_one_that_was_lost(
         app = served_[0][0]
         await eventually(lambda: sharing_evenly(served_), 20)
         async with app.store.writing() as tx:
-            for number, host in enumerate(("alpha.example", "beta.example")):
-                which = processes_table.c.host == host
-                await tx.execute(update(processes_table).where(which).values(pid=901 + number))
+            for number, (one, _) in enumerate(served_):  # two hosts, as far as the page can tell
+                mine = Process(one.context.calls.sharing.name, HOSTS[number], 901 + number, "0.1.0")
+                await tx.execute(delete(processes_table).where(processes_table.c.id == mine.id))
+                await processes.write(tx, mine)
             gone = Process("gone", "gamma.example", 4711, "0.1.0", 86_000.0)
             await processes.write(tx, gone)
             old = processes_table.c.seen_at - 75.0
