@@ -151,7 +151,6 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         agent_profiles=AgentProfiles(sides.coze),
         deployment=deployment,
     )
-    calls.sharing.on(Bell.LOG_LEVEL, controls.set_level)
     by_approval = deployment.by_approval
     return Components(
         context=context,
@@ -159,7 +158,7 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         cards=cards,
         ignored=ignored,
         admission=AdmissionControl(store, rights, limits, ignored, by_approval=by_approval),
-        looks=_looks(settings, context, alarms),
+        looks=_looks(settings, context, alarms, ignored),
     )
 
 
@@ -171,8 +170,13 @@ def _question_options(settings: Settings, deployment: DeploymentConfig) -> Quest
     )
 
 
-def _looks(settings: Settings, context: BotContext, alarms: Alarms) -> Mapping[Bell, Look]:
+def _looks(
+    settings: Settings, context: BotContext, alarms: Alarms, ignored: IgnoredPeople
+) -> Mapping[Bell, Look]:
     """Return what is read again when another process rings, and now and then."""
+    sharing = context.calls.sharing
+    sharing.on(Bell.LOG_LEVEL, context.deployment.controls.set_level)
+    sharing.on(Bell.ACCESS, lambda about: ignored.forget(int(about)))
 
     async def operators() -> None:
         named = settings.bridge_operators

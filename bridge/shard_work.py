@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import structlog
@@ -97,13 +98,16 @@ class ShardWork:
 
     async def follow(self) -> None:
         """Look at what other processes ring for, and now and then at everything; for ever."""
+        loop = asyncio.get_running_loop()
+        all_at = loop.time() + LOOK_SECONDS
         while True:
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(all_at):
                     await self._wakeup.wait()
-            except TimeoutError:
-                self._due.update(self._looks)
             self._wakeup.clear()
+            if loop.time() >= all_at:  # however much was heard meanwhile
+                self._due.update(self._looks)
+                all_at = loop.time() + LOOK_SECONDS
             due, self._due = self._due, set()
             for bell in due:
                 try:

@@ -188,7 +188,7 @@ class Lanes:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            await asyncio.wait(tasks, timeout=LAST_WORDS_SECONDS)
         for key, lane in here.items():
             if self._lanes.get(key) is lane:  # it had not even begun, and so cleared nothing away
                 del self._lanes[key]

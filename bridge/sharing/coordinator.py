@@ -25,6 +25,8 @@ class Bell(StrEnum):
     """Something is open in this chat that its owner has not put there."""
     OPERATORS = "operators"
     """Somebody became an operator, or is one no more."""
+    ACCESS = "access"
+    """It was decided about this person or group."""
     PLACE = "place"
     """Something can or cannot be written into this chat any more."""
     SILENCE = "silence"

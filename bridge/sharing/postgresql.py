@@ -66,7 +66,10 @@ class PostgresqlCoordinator:
     @asynccontextmanager
     async def working(self, worker: ShardWorker) -> AsyncIterator[None]:
         """Have the worker take up and break off shards until the context ends. Raises StoreTrouble."""
-        self._session = await LeaseSession.open(self._store.address, self._hear)
+        session = self._session = await LeaseSession.open(self._store.address, self._hear)
+        asked_at = self.leases.clock()
+        await session.look()
+        self.leases.confirm(asked_at)
         self._store.fence = self.leases
         living = asyncio.create_task(self._live(worker), name="leases")
         try:
@@ -242,7 +245,7 @@ class PostgresqlCoordinator:
         going |= {duty for duty in Duty if duty in self.leases and duty not in self._duties}
         self.leases.give_up(going)
         now = asyncio.get_running_loop().time()
-        if {*surplus} <= going:
+        if {*surplus} <= going or self._leaving:  # its answers have their grace
             self._surplus_since = None
         elif self._surplus_since is None:
             self._surplus_since = now
@@ -257,8 +260,10 @@ class PostgresqlCoordinator:
     async def _break_off(self, worker: ShardWorker, shards: Collection[int]) -> None:
         """Hand over shards that do not become idle."""
         self.leases.give_up(shards)
-        await worker.break_off(shards)
-        self._to_release |= {*shards}
+        try:
+            await worker.break_off(shards)
+        finally:
+            self._to_release |= {*shards}
 
     async def _take_up(self, worker: ShardWorker, shards: Collection[int]) -> None:
         self._taking |= {*shards}

@@ -129,8 +129,9 @@ async def note(tx: AsyncConnection, cause: str, chat_id: int, message_id: int) -
 
 
 async def not_sent(tx: AsyncConnection, cause: str) -> None:
-    """Write down that it certainly does not."""
-    await tx.execute(delete(outbox).where(outbox.c.cause == cause))
+    """Write down that it certainly does not; one that stands is left."""
+    unsent = outbox.c.message_id.is_(None)
+    await tx.execute(delete(outbox).where(outbox.c.cause == cause, unsent))
 
 
 async def of(tx: AsyncConnection, cause: str) -> Sent | None:

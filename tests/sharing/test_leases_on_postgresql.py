@@ -134,6 +134,32 @@ async def test_a_shard_that_stays_busy_is_broken_off_in_the_end(
             await eventually(lambda: two.worker.shards == two.held, 10)
 
 
+async def test_a_leaving_process_breaks_nothing_off(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its running answers have their grace, however long that is."""
+    monkeypatch.setattr(postgresql, "SURPLUS_SECONDS", 0.2)
+    async with process(address) as one:
+        await eventually(lambda: one.worker.shards == ALL_SHARDS, 10)
+        one.worker.doing = {1, 2}
+        await one.sharing.leave()
+        async with process(address) as two:
+            await eventually(lambda: len(two.held) == 62, 10)
+            await asyncio.wait_for(asyncio.sleep(1.0), 5)
+            assert one.worker.broken_off == []
+            one.worker.doing = set()
+            await eventually(lambda: len(two.held) == 64, 10)
+
+
+async def test_whoever_begins_may_write_at_once(address: str) -> None:
+    one = Process(address)
+    async with one.sharing.working(one.worker):
+        async with one.store.writing() as tx:
+            await chats.remember(tx, "a", "b")
+        one.store.check_lease()
+    await one.store.close()
+
+
 async def test_a_lost_session_loses_everything_and_comes_back(address: str) -> None:
     async with process(address) as one:
         await eventually(lambda: one.worker.shards == ALL_SHARDS, 10)

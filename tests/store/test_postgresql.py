@@ -17,6 +17,7 @@ from bridge.model import ChatKey, Message, Outcome, ReplyState, Sender, State
 from bridge.ops.cli import app
 from bridge.store import chats, migrate
 from bridge.store.copy import copy
+from bridge.store.dialects import postgresql as dialect
 from bridge.store.dialects.database import checked
 from bridge.store.dialects.postgresql import without_options_of_libpq
 from bridge.store.engine import Chats, Store
@@ -77,6 +78,26 @@ async def test_idle_connections_that_were_ended_are_replaced(address: str, store
     await postgres.server().end_sessions(address)
     async with store.writing() as tx:
         assert await chats.fact(tx, "a") == "b"
+
+
+async def test_a_statement_without_an_answer_is_a_trouble_and_its_connection_goes(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver says TimeoutError, as everybody's own time limits do."""
+    monkeypatch.setattr(dialect, "STATEMENT_SECONDS", 0.3)
+    store = Store(address)
+    for door in (store.writing, store.reading):
+        with pytest.raises(StoreTrouble, match="no answer within") as raised:
+            async with door() as tx:
+                await tx.exec_driver_sql("SELECT pg_sleep(5)")
+        assert not isinstance(raised.value, Unstorable)
+    assert store.fault is not None
+    async with store.writing() as tx:
+        await chats.remember(tx, "a", "b")
+    with pytest.raises(TimeoutError):  # one of the caller's is the caller's
+        async with store.writing() as tx, asyncio.timeout(0.05):
+            await asyncio.sleep(1)
+    await store.close()
 
 
 async def test_what_the_database_does_not_take_is_not_tried_again(store: Store) -> None:

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from sqlalchemy import event, func, select
+from sqlalchemy import ExceptionContext, event, func, select
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -143,6 +143,7 @@ class PostgresqlDatabase:
         # One statement sees one moment, and so does each of a transaction here: none is begun.
         self.reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+        event.listen(self.engine.sync_engine, "handle_error", _no_answer, retval=True)
 
     async def _connect(self, *_: Any, **__: Any) -> "asyncpg.Connection[asyncpg.Record]":
         made = await connect(self._address)
@@ -203,6 +204,15 @@ def _refuse_closed(connection: Any, *_: object) -> None:
     """Have the pool open another connection in place of one that was closed, without asking the server."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
+
+
+def _no_answer(context: ExceptionContext) -> BaseException | None:
+    """Return a trouble for a statement without an answer: the driver says TimeoutError as anybody does."""
+    if not isinstance(context.original_exception, TimeoutError):
+        return None
+    context.is_disconnect = True
+    what = f"no answer within {STATEMENT_SECONDS:.0f} s"
+    return StoreTrouble("Asking the database", what, cure=CURE)
 
 
 def _words(error: BaseException) -> str:

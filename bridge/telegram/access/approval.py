@@ -13,6 +13,7 @@ from typing import assert_never
 import structlog
 
 from bridge.model import ChatKey, Message, Sender
+from bridge.sharing.coordinator import Bell
 from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.store.operators import access, audit, people
@@ -183,6 +184,7 @@ class Approval:
             name = await people.name_of(tx, key.chat_id) or await access.name_of(tx, key.chat_id)
             await access.decide(tx, key.chat_id, state, name, by)
             await audit.note(tx, by, state.value, key.chat_id, name)
+            await self._notices.sharing.ring(tx, Bell.ACCESS, key.chat_id)
         self._ignored.forget(key.chat_id)
         log.info("access decided", chat=key.chat_id, state=state.value, by=by)
         self._cards.changed()

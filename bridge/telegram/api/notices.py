@@ -195,6 +195,7 @@ class NoticeQueue:
                         await outbox.sent(tx, notice.cause, post)
                 break
             except LeaseLost:
+                self._lined_up.pop(notice.cause, None)
                 return  # whoever has the chat now looks for it
             except StoreTrouble as trouble:
                 log.error("notice not recorded", trouble=str(trouble))

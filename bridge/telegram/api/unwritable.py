@@ -31,11 +31,18 @@ class UnwritableChats:
         self._store = store
         self._sharing = sharing or SoloCoordinator()
         self._places: dict[ChatKey, tuple[str, float]] = {}
+        self._changes = 0
+        """How often something was changed here, and has been written down."""
 
     async def recall(self) -> None:
         """Take up what another process learned. Raises StoreTrouble."""
-        async with self._store.reading() as tx:
-            self._places = dict(await chat_state.unwritable(tx))
+        while True:
+            changes = self._changes
+            async with self._store.reading() as tx:
+                found = dict(await chat_state.unwritable(tx))
+            if changes == self._changes:  # else what was read may be older than what is known
+                break
+        self._places = found
 
     def why(self, key: ChatKey) -> str | None:
         """Return why nothing can be written there; None when something can."""
@@ -53,10 +60,12 @@ class UnwritableChats:
             return
         log.info("chat not writable", chat=key.chat_id, thread=key.thread_id, why=why)
         self._places[key] = (why, since)
+        self._changes += 1
         with suppress(StoreTrouble):  # then only this process knows
             async with self._store.writing(of=()) as tx:
                 await chat_state.close(tx, key, why, since)
                 await self._sharing.ring(tx, Bell.PLACE, key.chat_id)
+        self._changes += 1
 
     async def close_topic(self, key: ChatKey, why: str, seconds: float = TRY_AGAIN_SECONDS) -> None:
         """Nothing can be written into this topic; the rest of its forum is open."""
@@ -75,10 +84,12 @@ class UnwritableChats:
         """It can be written to again."""
         if self._places.pop(key, None) is not None:
             log.info("chat writable again", chat=key.chat_id, thread=key.thread_id)
+            self._changes += 1
             with suppress(StoreTrouble):
                 async with self._store.writing(of=()) as tx:
                     await chat_state.reopen(tx, key)
                     await self._sharing.ring(tx, Bell.PLACE, key.chat_id)
+            self._changes += 1
 
 
 def _topic(key: ChatKey) -> ChatKey:

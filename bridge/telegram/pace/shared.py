@@ -116,16 +116,19 @@ class _SharedLimit:
             log.warning("no slots for calls", trouble=str(trouble))
             await asyncio.sleep(AGAIN_SECONDS)
         else:
-            self._take(loop.time(), calls, found)
+            self._take(loop.time(), wanted, found)
         finally:
             self._asking = None
         self._ready()
 
-    def _take(self, now: float, calls: int, found: Reserved) -> None:
+    def _take(self, now: float, wanted: Wanted, found: Reserved) -> None:
+        calls, estimate = wanted.calls, self._overall.estimate
         self._slots.add(now, found.wait, calls, found.limit.rate)
         last, self._last = self._last, found
-        if last is None or found.version != last.version:
-            self._overall.estimate.adopt(now, found.limit)
+        of_others = found.limit != wanted.limit and (last is None or found.version != last.version)
+        as_asked = estimate.learned == wanted.limit  # else it has learned something since it asked
+        if of_others and (as_asked or found.limit.rate < estimate.rate):
+            estimate.adopt(now, found.limit)
         if last is not None and now - self._asked_at < LATELY_SECONDS:
             self._overall.others_called(self._asked_at, now, found.calls - last.calls - calls)
         self._asked_at = now

@@ -171,6 +171,33 @@ def test_what_one_process_finds_out_the_others_know() -> None:
     run_fast(journey(), speed=10)
 
 
+def test_a_refusal_while_slots_are_asked_for_is_not_forgotten() -> None:
+    """What comes back then is what was known before it."""
+
+    async def journey() -> None:
+        callers = Callers(2)
+        await callers.all_at_once(2)
+        pacer = callers.pacers[0]
+        estimate = pacer._pacing.estimates["all calls"]
+        estimate.recall(0.0, LearnedLimit(40.0, 20.0))
+        reserve = callers.row.reserve
+
+        async def refused_meanwhile(kind: str, wanted: Wanted) -> Reserved:
+            found = await reserve(kind, wanted)
+            if kind == "all calls" and estimate.rate == 40.0:
+                estimate.adopt(asyncio.get_running_loop().time(), LearnedLimit(20.0, 20.0, 30.0))
+            return found
+
+        pacer.share(refused_meanwhile, lambda: True)
+        for number in range(12):
+            await callers.call(0, 600 + number, Priority.FIRST)
+        assert estimate.rate == 20.0
+        assert callers.row.found["all calls"].limit.rate == 20.0
+        await callers.close()
+
+    run_fast(journey(), speed=10)
+
+
 def test_a_silence_of_the_bot_is_kept_by_all() -> None:
     async def journey() -> None:
         callers = Callers(2)

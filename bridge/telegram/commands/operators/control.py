@@ -10,6 +10,7 @@ from bridge.sharing import processes
 from bridge.sharing.coordinator import Bell
 from bridge.store import chats
 from bridge.telegram.access.limits import PAUSED
+from bridge.telegram.api.deliver import pauses
 from bridge.telegram.callback_data import Reload
 from bridge.telegram.commands.context import (
     BotContext,
@@ -131,9 +132,15 @@ async def _living(context: BotContext) -> set[str]:
 async def tell_reloaded(context: BotContext) -> None:
     """Tell the operator who wished it that the bridge has started anew, or why it went back."""
     failure = await context.deployment.controls.outcome()
-    async with context.store.writing() as tx:
-        who = await chats.fact(tx, RELOADED)
-        await chats.remember(tx, RELOADED, "")
+    for pause in pauses():
+        try:
+            async with context.store.writing() as tx:
+                who = await chats.fact(tx, RELOADED)
+                await chats.remember(tx, RELOADED, "")
+            break
+        except StoreTrouble as trouble:
+            log.warning("reload not told yet", trouble=str(trouble))
+            await asyncio.sleep(pause)
     if who and int(who) in context.rights.operators:
         language = await context.people.language_of(int(who))
         text = translate(
