@@ -1,6 +1,7 @@
 """Several bridges on one PostgreSQL: people see one bot, whichever process answers them."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -152,10 +153,10 @@ POINTS = [
 
 
 async def test_a_process_that_dies_is_replaced_wherever_it_dies(tmp_path: Path) -> None:
-    async def one(number: int, point: str) -> str | None:
+    async def one(number: int, point: str, address: str) -> str | None:
         folder = tmp_path / str(number)
         folder.mkdir()
-        async with postgres.server().database() as address, a_world(folder) as world:
+        async with a_world(folder) as world:
             world.variables["DATABASE_URL"] = address
             world.coze.pace = Pace(0.05, 0.02)
             world.coze.use(saying(ANSWER))
@@ -170,12 +171,15 @@ async def test_a_process_that_dies_is_replaced_wherever_it_dies(tmp_path: Path) 
                     whole = [ANSWER.strip()]
                     await eventually(lambda: [one.text for one in world.posts(ann)] == whole, 60)
             except TimeoutError:
+                print(traceback.format_exc(), dies.output.read_text("utf-8"))
                 return f"{point}: {[one.text[-40:] for one in world.telegram.everything()]}"
             finally:
                 dies.kill()
             return None if len(world.coze.asked) == 1 else f"{point}: {world.coze.asked}"
 
-    found = await asyncio.gather(*(one(number, point) for number, point in enumerate(POINTS)))
+    async with AsyncExitStack() as stack:
+        places = [await stack.enter_async_context(postgres.server().database()) for _ in POINTS]
+        found = await asyncio.gather(*map(one, range(len(POINTS)), POINTS, places))
     assert [wrong for wrong in found if wrong] == []
 
 
