@@ -145,9 +145,7 @@ POINTS = [
     "after getupdates 1",
     "before /v3/chat 1",
     "after /v3/chat 1",
-    "before sendmessage 1",
     "after sendmessage 1",
-    "after editmessagetext 1",
 ]
 """Where a process dies while another one is there."""
 

@@ -178,6 +178,7 @@ async def test_the_schema_is_that_of_the_tables(store: Store) -> None:
 async def test_a_newer_database_is_refused(store: Store) -> None:
     async with store.writing() as tx:
         await tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        await tx.exec_driver_sql("DELETE FROM facts")  # it is made for newer programs only
     with pytest.raises(StoreTrouble, match="newer than this program"):
         await migrate.upgrade(store)
 
