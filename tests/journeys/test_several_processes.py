@@ -161,6 +161,7 @@ async def test_a_process_that_dies_is_replaced_wherever_it_dies(tmp_path: Path) 
             dies = Bridge(world.variables, folder, point)
             try:
                 await dies.ready()
+                await world.telegram.until(lambda: world.telegram.polling)  # it has that duty
                 async with world.bridge() as stays:
                     await eventually(lambda: len(shards(stays)) == 32, 30)
                     ann = somebody_of_another(world, stays)
