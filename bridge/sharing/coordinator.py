@@ -16,7 +16,7 @@ class Bell(StrEnum):
     """What processes tell each other about; what it is about stands in the database."""
 
     UPDATES = "updates"
-    """Updates were stored; of these shards."""
+    """Updates were stored; of these chats."""
     NOTICE = "notice"
     """A short message waits to be sent into this chat."""
     STOP = "stop"

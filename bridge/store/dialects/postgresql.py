@@ -28,7 +28,6 @@ _SERVER_SETTINGS = {
     "application_name": "bridge",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "4s",  # of a process that is frozen in the middle
-    "client_connection_check_interval": "1s",  # one that is dead waits for no lock
 }
 _SPACE = 0x62726467
 UPGRADE_LOCK, ALL_CHATS = (_SPACE, 2), (_SPACE, 3)

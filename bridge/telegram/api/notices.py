@@ -23,6 +23,7 @@ from bridge.sharing.solo import SoloCoordinator
 from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Notice
+from bridge.telegram.api.cancelling import break_off
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.deliver import Patience, deliver, pauses
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected
@@ -33,8 +34,6 @@ from bridge.telegram.post import Button, Cause, Entity, Keyboard, PostContent, R
 
 log = structlog.get_logger(__name__)
 _Act = Callable[[], Awaitable[None]]
-BREAK_OFF_SECONDS = 5.0
-"""How long what is cancelled may take to end."""
 
 
 class NoticeQueue:
@@ -74,12 +73,9 @@ class NoticeQueue:
     async def drop_chats(self, dropped: Callable[[int], bool]) -> None:
         """Break off what is done for chats that are `dropped`; it stays in the store."""
         tasks = [task for task, chat_id in self._tasks.items() if dropped(chat_id)]
-        for task in tasks:
-            task.cancel()
         for line in [line for line in self._waiting if dropped(line[0])]:
             del self._waiting[line]  # a task that has not even begun clears nothing away
-        if tasks:
-            await asyncio.wait(tasks, timeout=BREAK_OFF_SECONDS)
+        await break_off(tasks)
         self._lined_up = {
             cause: chat_id for cause, chat_id in self._lined_up.items() if not dropped(chat_id)
         }

@@ -18,9 +18,10 @@ from bridge.errors import StoreTrouble, TelegramUnreachable
 from bridge.store import orphans, outbox
 from bridge.store.orphans import Orphan
 from bridge.store.outbox import Sent
+from bridge.telegram.api.cancelling import break_off
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, FloodWait
-from bridge.telegram.api.notices import BREAK_OFF_SECONDS, NoticeQueue
+from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.api.unconfirmed import AMBIGUOUS_SECONDS, MOST_LOOKS
 from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import Cause, PostContent, Rendered
@@ -128,11 +129,8 @@ class OrphanSearch:
     async def drop_chats(self, dropped: Callable[[int], bool]) -> None:
         """Break off the searches in chats that are `dropped`; they stay in the store."""
         gone = [chat_id for chat_id in self._searching if dropped(chat_id)]
-        tasks = [self._searching.pop(chat_id) for chat_id in gone]
-        for task in tasks:  # one that has not even begun clears nothing away
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=BREAK_OFF_SECONDS)
+        # A task that has not even begun clears nothing away itself.
+        await break_off([self._searching.pop(chat_id) for chat_id in gone])
 
     async def _search(self, orphan: Orphan) -> bool:
         """Look for the copies of a post; False when that is to be tried again."""

@@ -19,6 +19,7 @@ from bridge.store import inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.telegram.access.limits import IgnoredPeople
+from bridge.telegram.api.cancelling import break_off
 from bridge.telegram.api.deliver import pauses
 from bridge.telegram.inbound.get_updates import DOING, Raw
 from bridge.telegram.inbound.ordering import Ordering
@@ -30,7 +31,6 @@ log = structlog.get_logger(__name__)
 UNKNOWN_AT_ONCE = 2
 LOOK_SECONDS = 1.0
 """How often a process that shares the work looks for updates of which it heard nothing."""
-BREAK_OFF_SECONDS = 5.0
 
 
 def _routes(arrived: Arrived) -> tuple[Route, int]:
@@ -133,10 +133,7 @@ class Dispatcher:
     async def drop_chats(self, dropped: Callable[[int], bool]) -> None:
         """Break off what settles updates of chats that are `dropped`; they stay new in the store."""
         tasks = [task for task, (_, _, owner) in self.tasks.items() if dropped(owner)]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=BREAK_OFF_SECONDS)
+        await break_off(tasks)
 
     async def accept(self, updates: Mapping[int, Raw]) -> bool:
         """Commit updates by their numbers, and begin to settle them; whether any was new.
