@@ -10,11 +10,12 @@ import structlog
 from telegram import Bot
 
 from bridge import __version__
-from bridge.clients import coze_client, downloads, meet_telegram, telegram_bot, telegram_updates
 from bridge.health import Health
 from bridge.housekeeping import keep_clean
 from bridge.metrics import Metrics
-from bridge.parts import Components, Connections, bot_client, opened_store, parts
+from bridge.parts.agents import opened_agents
+from bridge.parts.clients import downloads, meet_telegram, telegram_bot, telegram_updates
+from bridge.parts.components import Components, Connections, bot_client, opened_store, parts
 from bridge.process_report import ProcessReport
 from bridge.relay.lanes import Lanes
 from bridge.settings import Settings
@@ -81,14 +82,16 @@ async def running(
     async with AsyncExitStack() as stack:
         store, sharing = await opened_store(stack, settings)
         metrics, clock = Metrics(__version__), TelegramClock()
-        coze = await stack.enter_async_context(coze_client(settings, metrics))
         bot = await _met_bot(stack, settings, metrics, clock)
         async with store.writing() as tx:
             await ownership.claim(tx, bot.id, bot.username)
         files = await stack.enter_async_context(downloads(settings, bot))
         calls = await bot_client(settings, bot, store, metrics, sharing)
         stack.push_async_callback(calls.pacer.close)
-        sides = Connections(coze=coze, calls=calls, downloads=files, polling=PollingHealth())
+        opened = await opened_agents(stack, settings, store, files, metrics=metrics)
+        sides = Connections(
+            agents=opened.agents, voice=opened.voice, calls=calls, polling=PollingHealth()
+        )
         has = await parts(settings, sides, controls or ProcessControls())
         context, polling = has.context, sides.polling
         updates = await stack.enter_async_context(telegram_updates(settings, metrics, clock))
@@ -142,7 +145,7 @@ async def _met_bot(
 
 
 def _say_ready(context: BotContext) -> None:
-    code, home = context.approval.code.code, context.deployment.home
+    code, home = context.approval.code.code, context.agents.default.home
     if code:
         log.warning("no operator yet: send the bot this code within an hour", code=code)
     log.info("ready", bot=context.calls.bot.username, agent=home.agent_id, coze=home.api_base)

@@ -262,6 +262,8 @@ class Turn:
     """Whose conversation it belongs to; 0 for the one that all share."""
     came_at: float = 0.0
     """When, in Unix seconds."""
+    agent: str | None = None
+    """The key of the agent that was asked; None until one is."""
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:

@@ -8,7 +8,7 @@ from bridge.errors.coze import BadRequest, Forbidden, NotOffered
 
 
 @dataclass(frozen=True)
-class Agent:
+class AgentProfile:
     """An agent as its maker presents it."""
 
     id: str
@@ -17,7 +17,7 @@ class Agent:
     suggestions: tuple[str, ...]
 
 
-async def agent_information(coze: Coze, agent_id: str) -> Agent:
+async def agent_information(coze: Coze, agent_id: str) -> AgentProfile:
     """Return the agent's presentation, from whichever of the two endpoints this deployment has.
 
     Raises AgentUnavailable when Coze does not know the agent or it is not published.
@@ -37,12 +37,12 @@ async def agent_information(coze: Coze, agent_id: str) -> Agent:
     return _agent(agent_id, object_of(answer, "data"))
 
 
-def _agent(agent_id: str, content: Json) -> Agent:
+def _agent(agent_id: str, content: Json) -> AgentProfile:
     """Read either spelling: one endpoint writes its greeting in PascalCase."""
     onboarding = object_of(content, "onboarding_info")
     asked = onboarding.get("suggested_questions") or onboarding.get("SuggestedQuestions")
     suggestions = tuple(str(item) for item in asked if item) if isinstance(asked, list) else ()
-    return Agent(
+    return AgentProfile(
         id=text_of(content, "bot_id") or text_of(content, "id") or agent_id,
         name=text_of(content, "name"),
         prologue=text_of(onboarding, "prologue") or text_of(onboarding, "Prologue"),

@@ -49,6 +49,13 @@ class AgentUnavailable(CozeTrouble):
     cure = "Check COZE_BOT_ID and publish the agent with the channel 'API'."
 
 
+class AgentGone(CozeTrouble):
+    """The agent that was asked is not among the agents any more."""
+
+    sentence = "trouble.agent_gone"
+    cure = "Nothing, if it was taken away on purpose; else declare it again under the same name."
+
+
 class ConversationLost(CozeTrouble):
     """Coze no longer knows the conversation: a new one cures it."""
 

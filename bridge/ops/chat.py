@@ -7,13 +7,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
 
-from bridge.clients import agent_home, coze_client
 from bridge.model import ChatKey, Message, ReplyState, Sender
+from bridge.parts.agents import opened_agents
 from bridge.relay.protocols import StopReason
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
@@ -73,8 +73,10 @@ async def chat(settings: Settings, *, stream: bool) -> bool:
     console = Console(highlight=False)
     lines = _lines()
     answered = True
-    async with _memory() as store, coze_client(settings) as coze:
-        answering = Answering(coze, store, agent_home(settings), stream=stream)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(_memory())
+        opened = await opened_agents(stack, settings, store, None, stream=stream)
+        answering = Answering(store, opened.agents)
         if sys.stdin.isatty():
             console.print(f"[dim]{_HINT}[/dim]")
         number = 0

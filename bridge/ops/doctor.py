@@ -10,7 +10,6 @@ from rich.console import Console
 from telegram import Bot
 from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError
 
-from bridge.clients import coze_client, telegram_bot
 from bridge.coze.agents import account_id, agent_information
 from bridge.coze.client import Coze
 from bridge.coze.conversations import create_conversation
@@ -28,6 +27,7 @@ from bridge.errors.coze import (
 from bridge.ops.doctor_files import check_files
 from bridge.ops.doctor_result import Finding, Severity, bad, good, note, said_by
 from bridge.ops.doctor_server import examine_server
+from bridge.parts.clients import coze_client, telegram_bot
 from bridge.redaction import redacted
 from bridge.settings import Settings
 from bridge.store import inbox, migrate

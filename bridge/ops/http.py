@@ -78,7 +78,7 @@ async def gauged(app: App) -> Gauged:
     told = Gauged(
         chats_answering=len(app.lanes),
         telegram_silence=status.polling.silent_seconds,
-        token_left=status.coze.token_seconds_left,
+        token_left=status.agents.token_seconds_left,
         shards=sum(app.context.calls.sharing.holds(shard) for shard in ALL_SHARDS),
         allowed={
             name.replace(" ", "_"): (one.rate, one.burst)

@@ -3,15 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from functools import partial
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.coze.client import Coze
-from bridge.coze.conversations import create_conversation
 from bridge.coze.events import Event, Run
-from bridge.coze.follow_run import follow, rejoin
 from bridge.coze.runs import RunRequest
 from bridge.errors import Happened, Retry
 from bridge.errors.coze import (
@@ -24,9 +21,8 @@ from bridge.errors.coze import (
     ServerTrouble,
     Unreachable,
 )
-from bridge.model import AgentAccount, CozeIdentity, Turn
-from bridge.relay.attachments import Attachments
-from bridge.relay.lingering_runs import end_lingering_run
+from bridge.model import CozeIdentity, Turn
+from bridge.relay.agents import Agents, OfferedAgent
 from bridge.relay.prompt import prompt_of
 from bridge.relay.run_in_progress import RunInProgress
 from bridge.store import chats
@@ -38,24 +34,12 @@ log = structlog.get_logger(__name__)
 
 
 class Asking:
-    """Asks turns: one Coze deployment, one store."""
+    """Asks turns, each the agent of its chat."""
 
-    def __init__(
-        self,
-        coze: Coze,
-        store: Store,
-        home: AgentAccount,
-        carrying: Attachments | None = None,
-        *,
-        stream: bool = True,
-    ) -> None:
-        self._carrying = carrying
-        self._coze = coze
+    def __init__(self, store: Store, agents: Agents) -> None:
         self._store = store
-        self.home = home
-        """Of chats that have chosen no other agent."""
-        self._stream = stream
-        self._ready: dict[int, tuple[Turn, AgentAccount, str]] = {}
+        self._agents = agents
+        self._ready: dict[int, tuple[Turn, OfferedAgent, str]] = {}
         """Turns that are written down as asked, their agent, and who asks at Coze."""
 
     async def events(self, run: RunInProgress) -> AsyncGenerator[Event, None]:
@@ -93,80 +77,72 @@ class Asking:
 
     async def _attempt(self, run: RunInProgress) -> AsyncGenerator[Event, None]:
         if run.turn.asked:
-            return rejoin(self._coze, self._of(run), run.turn.run_id)
+            return run.agent.client.rejoin(run.question(), run.turn.run_id)
         question = await self._question(run)
         self._store.check_lease()
-        return follow(self._coze, question, stream=self._stream)
-
-    def _of(self, run: RunInProgress, turn: Turn | None = None, user_id: str = "") -> RunRequest:
-        """Return the question of the turn, or of an earlier one in its place."""
-        turn, carried = turn or run.turn, run.attachments
-        place = turn.conversation_id or ""
-        text = prompt_of(turn, carried.texts if carried else None)
-        files = carried.files if carried else ()
-        return RunRequest(run.home.agent_id, user_id, place, text, turn.correlation_id, files)
+        return run.agent.client.ask(question)
 
     async def claimed(self, tx: AsyncConnection, turn: Turn, lingering: Sequence[Turn]) -> None:
         """Write down with the claim of a turn that its question goes out, if nothing is missing for it."""
         self._ready.pop(turn.id, None)
         if turn.asked or turn.final or turn.edited or turn.stopping or turn.attachments:
             return
-        home = await self._home(tx, turn)
+        agent = await self._agent(tx, turn)
         chat = await chats.chat(tx, turn.chat, turn.member_id)
-        if not chat.conversation_id or chat.home != home:
+        if not chat.conversation_id or chat.home != agent.home:
             return
         if not any(one.conversation_id == chat.conversation_id for one in lingering):
-            asked = await lifecycle.asking(tx, turn, chat.conversation_id)
-            self._ready[turn.id] = (asked, home, chat.user_id)
+            asked = await lifecycle.asking(tx, turn, chat.conversation_id, agent.key)
+            self._ready[turn.id] = (asked, agent, chat.user_id)
 
     async def _question(self, run: RunInProgress) -> RunRequest:
         """Return the question for Coze, written down as asked."""
-        ready = self._ready.pop(run.turn.id, None)
-        if ready is not None:
-            run.asked(ready[0], ready[1])
-            return self._of(run, user_id=ready[2])
-        await self._carry(run)
+        known = self._ready.pop(run.turn.id, None)
+        if known is not None:
+            run.asked(known[0], known[1])
+            return run.question(known[2])
         while True:
             left: Sequence[Turn] = ()
             async with self._store.writing(of=run.turn.chat.chat_id) as tx:
-                home = await self._home(tx, run.turn)
+                agent = await self._agent(tx, run.turn)
                 chat = await chats.chat(tx, run.turn.chat, run.turn.member_id)
-                if chat.conversation_id and chat.home == home:
+                ready = run.ready_for(agent)
+                if ready and chat.conversation_id and chat.home == agent.home:
                     left = await lifecycle.lingering(tx, chat.key, chat.conversation_id)
                     if not left:
-                        turn = await lifecycle.asking(tx, run.turn, chat.conversation_id)
+                        where = chat.conversation_id
+                        turn = await lifecycle.asking(tx, run.turn, where, agent.key)
                         break
-            if left:
+            if not ready and agent.attachments is not None:
+                say = partial(run.say, "status.files")
+                run.prepared(await agent.attachments.carry(run.turn, say), agent)
+            elif left:
                 await self._end_lingering_runs(run, left)
             else:
-                await self._take_conversation(chat, home)
-        run.asked(turn, home)
-        return self._of(run, user_id=chat.user_id)
+                await self._take_conversation(chat, agent)
+        run.asked(turn, agent)
+        return run.question(chat.user_id)
 
-    async def _home(self, tx: AsyncConnection, turn: Turn) -> AgentAccount:
-        """Return the agent that the chat has chosen, while it is offered."""
+    async def _agent(self, tx: AsyncConnection, turn: Turn) -> OfferedAgent:
+        """Return the agent that the chat has chosen; a choice that is offered no more is taken back."""
         chosen = turn.preferences.agent
-        agent_id = await agents.counting(tx, chosen, self.home.agent_id)
-        return replace(self.home, agent_id=agent_id)
-
-    async def _carry(self, run: RunInProgress) -> None:
-        """Bring the turn's files to the agent."""
-        if run.turn.attachments and run.attachments is None and self._carrying is not None:
-            run.prepared(await self._carrying.carry(run.turn, lambda: run.say("status.files")))
+        key = await agents.counting(tx, chosen, self._agents.declared)
+        if chosen not in (None, key):
+            await chats.drop_agent(tx, turn.chat, chosen)
+        return self._agents.of(key)
 
     async def _forget_uploads(self, run: RunInProgress) -> bool:
         """Return whether uploads of before were used: then they may be what Coze refuses, and go anew."""
-        if self._carrying is None or run.attachments is None or not run.attachments.known:
+        carrying = run.agent.attachments
+        if carrying is None or run.attachments is None or not run.attachments.known:
             return False
-        await self._carrying.forget(run.attachments)
+        await carrying.forget(run.attachments)
         run.attachments_refused()
         return True
 
     async def _end_lingering_runs(self, run: RunInProgress, left: Sequence[Turn]) -> None:
         """Have runs of earlier turns ended, or leave them alone in their conversation."""
-        ended = [
-            await end_lingering_run(self._coze, self._of(run, turn), turn.run_id) for turn in left
-        ]
+        ended = [await self._ended(turn) for turn in left]
         async with self._store.writing(of=run.turn.chat.chat_id) as tx:
             for turn in left:
                 await lifecycle.mark_run_over(tx, turn.id)
@@ -174,15 +150,22 @@ class Asking:
                 await chats.clear_conversation(tx, run.turn.chat, run.turn.member_id)
                 run.conversation_renewed()
 
-    async def _take_conversation(self, chat: CozeIdentity, home: AgentAccount) -> None:
+    async def _ended(self, turn: Turn) -> bool:
+        """Return whether the run of a settled turn is over, for all that matters."""
+        agent = self._agents.of(turn.agent or self._agents.declared.default)
+        place, text = turn.conversation_id or "", prompt_of(turn)
+        question = RunRequest(agent.home.agent_id, "", place, text, turn.correlation_id)
+        return await agent.client.end_run(question, turn.run_id)
+
+    async def _take_conversation(self, chat: CozeIdentity, agent: OfferedAgent) -> None:
         """A new conversation for a chat that has none, or has it somewhere else."""
         try:
-            made = await create_conversation(self._coze, home.agent_id)
+            made = await agent.client.open_conversation()
         except CozeTrouble as trouble:
             # nothing happened to the question; an empty conversation harms nobody
             raise trouble.with_(happened=Happened.NO) from trouble.__cause__
         async with self._store.writing(of=chat.key.chat_id) as tx:
-            await chats.set_conversation(tx, chat, made.id, home)
+            await chats.set_conversation(tx, chat, made, agent.home)
 
     async def _forget_asking(self, run: RunInProgress, trouble: CozeTrouble) -> None:
         """Coze certainly did not take the question: it may be asked again."""
@@ -212,8 +195,7 @@ class Asking:
                 await lifecycle.began(tx, turn.id, began.id, conversation_id)
                 chat = await chats.chat(tx, turn.chat, turn.member_id)
                 if chat.conversation_id == turn.conversation_id:  # else /new came meanwhile
-                    home = await self._home(tx, turn)
-                    await chats.set_conversation(tx, chat, conversation_id, home)
+                    await chats.set_conversation(tx, chat, conversation_id, run.agent.home)
             run.conversation_renewed()
         run.run_began(began.id, conversation_id)
 

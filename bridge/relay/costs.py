@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bridge.coze.client import Coze
 from bridge.coze.events import Usage
-from bridge.coze.runs import retrieve_run
 from bridge.errors.coze import CozeTrouble
-from bridge.model import Outcome, State, Turn
+from bridge.model import Outcome, State
 from bridge.relay.prompt import prompt_of
+from bridge.relay.run_in_progress import RunInProgress
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 5.0
@@ -43,26 +42,27 @@ def estimated(asked: str, said: str) -> Cost:
     return Cost(asks, says, estimated=True)
 
 
-async def broken_off(coze: Coze, turn: Turn, said: str) -> Cost:
+async def broken_off(run: RunInProgress, said: str) -> Cost:
     """Return what a run cost of which the end was not heard, and that had `said` so much."""
+    turn = run.turn
     if turn.run_id is None or turn.conversation_id is None:
         return Cost(0, 0)
     try:
         async with asyncio.timeout(LOOK_SECONDS):
-            run = await retrieve_run(coze, turn.conversation_id, turn.run_id)
+            usage = await run.agent.client.usage(run.question(), turn.run_id)
     except (CozeTrouble, TimeoutError) as trouble:
         log.info("run cost estimated", turn=turn.id, why=type(trouble).__name__)
     else:
-        if run.usage.total or run.usage.input or run.usage.output:
-            return reported(run.usage)
+        if usage.total or usage.input or usage.output:
+            return reported(usage)
     return estimated(prompt_of(turn), said)
 
 
-async def with_cost(coze: Coze, turn: Turn, end: Outcome) -> Outcome:
+async def with_cost(run: RunInProgress, end: Outcome) -> Outcome:
     """Return the end with what its run cost, where that was not heard."""
     if end.state is State.ANSWERED or end.tokens_in or end.tokens_out:
         return end
-    cost = await broken_off(coze, turn, end.reply_state.text + end.reply_state.reasoning)
+    cost = await broken_off(run, end.reply_state.text + end.reply_state.reasoning)
     return replace(
         end, tokens_in=cost.tokens_in, tokens_out=cost.tokens_out, estimated=cost.estimated
     )

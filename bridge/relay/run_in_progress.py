@@ -4,11 +4,13 @@ import asyncio
 from dataclasses import replace
 
 from bridge.coze.events import Ended, Event
+from bridge.coze.runs import RunRequest
 from bridge.errors import Trouble
-from bridge.model import AgentAccount, Turn
+from bridge.model import Turn
+from bridge.relay.agents import OfferedAgent
 from bridge.relay.attachments import PreparedAttachments
 from bridge.relay.progress import Progress
-from bridge.relay.prompt import transcript
+from bridge.relay.prompt import prompt_of, transcript
 from bridge.relay.protocols import Reply
 
 MOST_CHARACTERS = 200_000
@@ -18,12 +20,12 @@ MOST_CHARACTERS = 200_000
 class RunInProgress:
     """A turn, what its run has said so far, and what was done about it; others only read it."""
 
-    def __init__(self, turn: Turn, reply: Reply, home: AgentAccount) -> None:
-        """`home` is the agent that answers it, and where, as far as is known now."""
+    def __init__(self, turn: Turn, reply: Reply, agent: OfferedAgent) -> None:
+        """`agent` is the one that answers it, as far as is known now."""
         self._reply = reply
         self._later: asyncio.TimerHandle | None = None
         self.turn = turn
-        self.home = home
+        self.agent = agent
         self.rejoined = turn.asked
         """Whether it was asked before this process took it up."""
         self.progress = Progress(transcript=transcript(turn))
@@ -35,10 +37,21 @@ class RunInProgress:
         """Whether its run is known to be over."""
         self.attachments: PreparedAttachments | None = None
         """What became of its files, once they were brought to the agent."""
+        self._brought_to: OfferedAgent | None = None
         self.trouble: Trouble | None = None
         """What ended it."""
         self.renewed = False
         """Whether it got another conversation, since the old one stayed busy."""
+
+    def question(self, user_id: str = "") -> RunRequest:
+        """Return the question of the turn, as it is asked or was asked."""
+        turn, carried = self.turn, self.attachments
+        text = prompt_of(turn, carried.texts if carried else None)
+        files = carried.files if carried else ()
+        place = turn.conversation_id or ""
+        return RunRequest(
+            self.agent.home.agent_id, user_id, place, text, turn.correlation_id, files
+        )
 
     @property
     def too_long(self) -> bool:
@@ -79,9 +92,14 @@ class RunInProgress:
             if event.run.failure is not None:
                 raise event.run.failure
 
-    def prepared(self, attachments: PreparedAttachments) -> None:
-        """Its files were brought to the agent, or it is known why not."""
-        self.attachments = attachments
+    def ready_for(self, agent: OfferedAgent) -> bool:
+        """Return whether its files, if it has any, were brought to that agent."""
+        needed = self.turn.attachments and agent.attachments is not None
+        return not needed or (self.attachments is not None and self._brought_to is agent)
+
+    def prepared(self, attachments: PreparedAttachments, agent: OfferedAgent) -> None:
+        """Its files were brought to an agent, or it is known why not."""
+        self.attachments, self._brought_to = attachments, agent
         self.turn = attachments.turn
         self.progress = replace(
             self.progress,
@@ -94,9 +112,11 @@ class RunInProgress:
         """Coze does not know the files that were uploaded before: they are brought anew."""
         self.attachments = None
 
-    def asked(self, turn: Turn, home: AgentAccount) -> None:
+    def asked(self, turn: Turn, agent: OfferedAgent) -> None:
         """It is written down that the question goes out, to that agent."""
-        self.turn, self.home = turn, home
+        self.turn, self.agent = turn, agent
+        if turn.preferences.agent not in (None, agent.key):
+            self._note("reply.agent_gone")
 
     def not_asked(self) -> None:
         """Coze certainly did not take the question."""
@@ -109,6 +129,10 @@ class RunInProgress:
     def conversation_renewed(self) -> None:
         """It is answered in another conversation: people are told so."""
         self.progress = self.progress.with_notice("reply.renewed")
+
+    def _note(self, sentence: str) -> None:
+        if sentence not in self.progress.notices:
+            self.progress = self.progress.with_notice(sentence)
 
     def run_began(self, run_id: str, conversation_id: str) -> None:
         """Its run is known and written down."""

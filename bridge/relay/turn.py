@@ -16,16 +16,14 @@ from typing import Literal
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.coze.client import Coze
 from bridge.coze.events import Began, Delta, Status
-from bridge.coze.runs import cancel_run
 from bridge.errors import Happened, NotShown, StoreTrouble, Trouble
 from bridge.errors.coze import CozeTrouble, RunFailed
 from bridge.metrics import Metrics
-from bridge.model import AgentAccount, Outcome, ReplyState, State, Turn
+from bridge.model import Outcome, ReplyState, State, Turn
 from bridge.relay import costs
+from bridge.relay.agents import Agents
 from bridge.relay.asking import Asking
-from bridge.relay.attachments import Attachments
 from bridge.relay.prompt import prompt_of
 from bridge.relay.protocols import Reply, ReplyImpossible, StopReason
 from bridge.relay.run_in_progress import RunInProgress
@@ -49,25 +47,22 @@ LAST_MOMENT_SECONDS = 2.0
 
 
 class Answering:
-    """Answers turns: one Coze deployment, one store."""
+    """Answers turns by the agents that there are."""
 
     def __init__(
         self,
-        coze: Coze,
         store: Store,
-        home: AgentAccount,
-        carrying: Attachments | None = None,
+        agents: Agents,
         *,
-        stream: bool = True,
         ended: Callable[[Outcome, Trouble | None], None] = lambda end, trouble: None,
         metrics: Metrics | None = None,
     ) -> None:
         """`ended` hears of every end, with the trouble if there was one."""
         self._heard_end = ended
         self._metrics = metrics or Metrics()
-        self._coze = coze
         self._store = store
-        self._asking = Asking(coze, store, home, carrying, stream=stream)
+        self._agents = agents
+        self._asking = Asking(store, agents)
 
     async def claimed(self, tx: AsyncConnection, turn: Turn, lingering: Sequence[Turn]) -> None:
         """Write down what is about to be done with a turn, in the transaction that claims it.
@@ -83,19 +78,23 @@ class Answering:
         sentence for the person; raises StoreTrouble when nothing can be written down any more, and
         ReplyLater when the end must wait to be shown.
         """
-        run = RunInProgress(turn, reply, self._asking.home)
+        run = self._begun(turn, reply)
         if turn.edited:  # while nobody was there to begin anew
             await self._cancel(run)
             await self._begin_anew(run)
             return False
         end = turn.final or await self._end_of(run, reply, halt)
         if end is not None:
-            settled = await self.conclude(run.turn, end, reply)
+            settled = await self._conclude(run, end, reply)
             self._heard_end(end, run.trouble)
             return settled
         if halt.result() is StopReason.EDIT:
             await self._begin_anew(run)
         return False
+
+    def _begun(self, turn: Turn, reply: Reply) -> RunInProgress:
+        key = turn.agent or self._agents.declared.default
+        return RunInProgress(turn, reply, self._agents.of(key))
 
     async def _end_of(
         self, run: RunInProgress, reply: Reply, halt: asyncio.Future[StopReason]
@@ -221,18 +220,23 @@ class Answering:
     async def _cancel(self, run: RunInProgress) -> None:
         """Cancel the run at Coze; when that fails, the run merely ends by itself."""
         turn = run.turn
-        if turn.run_id is None or turn.conversation_id is None:
+        if not turn.asked or turn.conversation_id is None:
             return
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
-                await cancel_run(self._coze, turn.conversation_id, turn.run_id)
+                over = await run.agent.client.cancel(run.question(), turn.run_id)
         except (CozeTrouble, TimeoutError) as trouble:
             log.warning("cancelling the run failed", turn=turn.id, trouble=str(trouble))
         else:
-            run.cancelled()
+            if over:
+                run.cancelled()
 
     async def conclude(self, turn: Turn, end: Outcome, reply: Reply) -> bool:
         """Write the end down, show it, and settle the turn; an edited one begins anew: then False."""
+        return await self._conclude(self._begun(turn, reply), end, reply)
+
+    async def _conclude(self, run: RunInProgress, end: Outcome, reply: Reply) -> bool:
+        turn = run.turn
         if turn.final is None:
             async with self._store.writing(of=turn.chat.chat_id) as tx:
                 if not await lifecycle.concluded(tx, turn.id, end):
@@ -242,7 +246,7 @@ class Answering:
             await reply.finish(end.reply_state)
         except ReplyImpossible as impossible:  # nobody is there to read it
             end = _never_shown(turn, end, impossible)
-        end = await costs.with_cost(self._coze, turn, end)
+        end = await costs.with_cost(run, end)
         async with self._store.writing(of=turn.chat.chat_id) as tx:
             if not await lifecycle.settle(tx, turn.id, end):
                 cost = (end.tokens_in, end.tokens_out)
@@ -266,7 +270,7 @@ class Answering:
 
     async def _begin_anew(self, run: RunInProgress) -> None:
         """Let the turn be asked again; what the run cost that was broken off counts."""
-        cost = await costs.broken_off(self._coze, run.turn, run.progress.text)
+        cost = await costs.broken_off(run, run.progress.text)
         async with self._store.writing(of=run.turn.chat.chat_id) as tx:
             await lifecycle.ask_anew(
                 tx, run.turn.id, cost.tokens_in, cost.tokens_out, estimated=cost.estimated
@@ -278,6 +282,8 @@ def _end(
 ) -> Outcome:
     """Return how the turn ends, with what the trouble leaves behind."""
     turn, cost = run.turn, costs.reported(run.progress.usage)
+    if not run.agent.client.capabilities.feedback:
+        reply_state = replace(reply_state, answer_id=None)
     happened = trouble is None or trouble.happened is not Happened.NO
     if run.rejoined and not reply_state.answers:  # the posts of an earlier process say more
         reply_state = replace(reply_state, keeps=len(turn.posts))

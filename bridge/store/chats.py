@@ -102,6 +102,12 @@ async def counting(tx: AsyncConnection, key: ChatKey) -> Preferences:
     return own.over(await preferences(tx, key.whole)) if key.thread_id else own
 
 
+async def drop_agent(tx: AsyncConnection, key: ChatKey, agent: str | None) -> None:
+    """Take the choice of an agent back that a chat, or its forum, had made."""
+    here = (chats.c.chat_id == key.chat_id, chats.c.thread_id.in_((key.thread_id, 0)))
+    await tx.execute(update(chats).where(*here, chats.c.agent == agent).values(agent=None))
+
+
 async def set_title(tx: AsyncConnection, key: ChatKey, title: str) -> None:
     """Remember what a group is called."""
     await ensure_chat(tx, key)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Column, ColumnElement, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChatKey, State
+from bridge.model import AgentAccount, ChatKey, State
 from bridge.store import inbox, outbox
 from bridge.store.dialects.upsert import insert_or_update
 from bridge.store.operators.quotas import charged
@@ -23,8 +23,17 @@ class Receipt:
     """What was deleted."""
 
     turns: int
-    conversations: Sequence[str]
-    """The ids of the conversations at Coze that are to be deleted there."""
+    conversations: Sequence["ConversationHeld"]
+    """The conversations that are to be deleted where they are kept."""
+
+
+@dataclass(frozen=True)
+class ConversationHeld:
+    """A conversation and who keeps it: the key of its agent, or what it belongs to."""
+
+    id: str
+    agent: str | None
+    home: AgentAccount | None
 
 
 async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
@@ -57,17 +66,23 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     return Receipt(done.rowcount, conversations)
 
 
-async def _conversations(tx: AsyncConnection, person_id: int) -> Sequence[str]:
+async def _conversations(tx: AsyncConnection, person_id: int) -> Sequence[ConversationHeld]:
     """Return the conversations that are only theirs, also those that `/new` or another agent ended."""
     earlier = or_(turns.c.chat_id == person_id, turns.c.member_id == person_id)
-    found: set[str | None] = set()
-    for column, whose in (
-        (chats.c.conversation_id, chats.c.chat_id == person_id),
-        (members.c.conversation_id, members.c.member_id == person_id),
-        (turns.c.conversation_id, earlier),
+    asked = select(turns.c.conversation_id, turns.c.agent).where(earlier).distinct()
+    found = {
+        row.conversation_id: ConversationHeld(row.conversation_id, row.agent, None)
+        for row in (await tx.execute(asked)).all()
+    }
+    for table, whose in (
+        (chats, chats.c.chat_id == person_id),
+        (members, members.c.member_id == person_id),
     ):
-        found |= {*(await tx.execute(select(column).where(whose))).scalars()}
-    return sorted(one for one in found if one)
+        for row in (await tx.execute(select(table).where(whose))).all():
+            if row.agent_id:
+                home = AgentAccount(row.agent_id, row.api_base, row.account or "")
+                found[row.conversation_id] = ConversationHeld(row.conversation_id, None, home)
+    return [found[one] for one in sorted(one for one in found if one)]
 
 
 async def _forget_name(tx: AsyncConnection, person_id: int) -> None:

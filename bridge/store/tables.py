@@ -144,6 +144,7 @@ turns = Table(
     Column("sender_id", BigInteger, nullable=False),
     Column("sender_name", Text, nullable=False),
     Column("language", Text, nullable=False),
+    Column("agent", Text),
     Column("correlation_id", Text, nullable=False),
     Column("conversation_id", Text),
     Column("asked", Boolean, nullable=False),

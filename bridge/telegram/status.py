@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bridge import __version__
-from bridge.coze.client import Coze
 from bridge.model import LearnedLimit
+from bridge.relay.agents import Agents
 from bridge.relay.lanes import Lanes
 from bridge.sharing import processes
 from bridge.sharing.processes import Process
@@ -79,7 +79,7 @@ class StatusReader:
     """Reads how the parts of the bridge are."""
 
     store: Store
-    coze: Coze
+    agents: Agents
     lanes: Lanes
     pacer: Pacer
     polling: PollingHealth
@@ -101,6 +101,6 @@ class StatusReader:
             self.pacer.silences(loop.time()),
             self.pacer.left(loop.time()),
             self.pacer.learned(),
-            self.coze.token_seconds_left,
+            self.agents.token_seconds_left,
             sharing,
         )

@@ -38,7 +38,8 @@ async def test_an_operator_adds_an_agent_and_a_chat_picks_it(world: World) -> No
         await command(world, bo, "and again")
         assert world.coze.asked[-1].conversation_id == first
         assert await command(world, ann, f"/agents remove {SECOND}") == "Done."
-        await command(world, bo, "who are you now?")
+        assert "no longer offered" in await command(world, bo, "who are you now?")
+        assert "no longer offered" not in await command(world, bo, "and now?")
     assert named(world)[-1] == world.settings.coze_bot_id
     assert world.coze.asked[-1].conversation_id != first
 

@@ -6,9 +6,9 @@ import pytest
 from fast import run_fast
 from worlds import World, a_world, buttons, in_a_fast_world
 
-from bridge.clients import coze_client
 from bridge.coze.agents import account_id
 from bridge.errors.coze import Interrupted
+from bridge.parts.clients import coze_client
 from bridge.sandbox.coze import saying
 
 ANSWER = "An answer of some words."

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from worlds import World, buttons, in_a_fast_world, troubles
 
-from bridge.clients import coze_client
 from bridge.coze.conversations import create_conversation
 from bridge.coze.follow_run import follow
 from bridge.coze.runs import RunRequest
 from bridge.errors.coze import AgentUnavailable
+from bridge.parts.clients import coze_client
 from bridge.relay.progress import Progress
 from bridge.sandbox.coze import fixed, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Fail, Silence, ending, say

@@ -8,20 +8,28 @@ from pathlib import Path
 
 import pytest
 from fast import run_fast
-from scripted import HERE, ScriptedCoze, ScriptedReply, a_store, began, ended, message, says
+from scripted import (
+    HERE,
+    ScriptedCoze,
+    ScriptedReply,
+    a_store,
+    agents_of,
+    began,
+    ended,
+    message,
+    says,
+)
 from sqlalchemy import select
 
 from bridge.coze.events import Status
 from bridge.errors import Happened
 from bridge.errors.coze import Busy, Interrupted, NotTaken, RunFailed, Unreachable
-from bridge.model import AgentAccount, Outcome, State, Turn
+from bridge.model import Outcome, State, Turn
 from bridge.relay.protocols import ReplyImpossible, ReplyLater, StopReason
 from bridge.relay.turn import RUN_SECONDS, Answering
 from bridge.store.engine import Store
 from bridge.store.tables import turns
 from bridge.store.turns import lifecycle, queue
-
-HOME = AgentAccount("42", "https://api.coze.com", "")
 
 
 @dataclass
@@ -42,7 +50,7 @@ class Stage:
     async def answer(self, coze: ScriptedCoze, reply: ScriptedReply | None = None) -> ScriptedReply:
         """Answer what waits, and give the reply."""
         shown = reply or ScriptedReply()
-        await Answering(coze, self.store, HOME).answer(await self.claimed(), shown, self.halt)
+        await Answering(self.store, agents_of(coze)).answer(await self.claimed(), shown, self.halt)
         return shown
 
 
@@ -110,7 +118,7 @@ async def test_a_question_that_was_not_taken_is_asked_once_more(stage: Stage) ->
 async def test_a_question_that_was_asked_before_a_crash_is_rejoined(stage: Stage) -> None:
     turn = await stage.claimed()
     async with stage.store.writing() as tx:
-        await lifecycle.asking(tx, turn, "738")
+        await lifecycle.asking(tx, turn, "738", "42")
         await lifecycle.began(tx, turn.id, "74", "738")
     coze = ScriptedCoze(
         retrieve={"id": "74", "conversation_id": "738", "status": "completed"},
@@ -167,7 +175,7 @@ async def test_a_failure_tells_its_first_cause_and_whether_the_run_goes_on(stage
     heard: list[tuple[Outcome, object]] = []
     coze = ScriptedCoze([began(), RunFailed("Asking the agent", "no luck", code=4028)])
     answering = Answering(
-        coze, stage.store, HOME, ended=lambda end, trouble: heard.append((end, trouble))
+        stage.store, agents_of(coze), ended=lambda end, trouble: heard.append((end, trouble))
     )
     await answering.answer(await stage.claimed(), ScriptedReply(), stage.halt)
     ((end, trouble),) = heard

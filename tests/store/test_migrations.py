@@ -319,7 +319,8 @@ async def test_old_turns_go_on(revision: str, tmp_path: Path) -> None:
             end = Outcome(State.ANSWERED, ReplyState(("Good.",), over=True, answer_id="904"))
             assert await lifecycle.concluded(tx, 4, end)
             assert await lifecycle.settle(tx, 4, end)
-            assert await lifecycle.answer_of(tx, ANN, 4) == ("738" * 6, "904")
+            found = lifecycle.AnswerAtCoze(None, "738" * 6, "904")
+            assert await lifecycle.answer_of(tx, ANN, 4) == found
             await lifecycle.forget_all_words(tx)
             asked = await queue.wait(tx, Message(ANN, 60, Sender(5, "Ann"), "and more"))
             assert (asked.turn_id, asked.taken) == (5, True)

@@ -154,7 +154,7 @@ async def test_what_was_left_open_is_found_again(store: Store) -> None:
         await queue.wait(tx, message(1, "a"))
         turn = await lifecycle.claim(tx, HERE)
         assert turn is not None
-        await lifecycle.asking(tx, turn, "9")
+        await lifecycle.asking(tx, turn, "9", "1")
         await lifecycle.began(tx, turn.id, "8", "9")
         await queue.wait(tx, message(2, "b"))
         await queue.wait(tx, message(3, "c", ChatKey(6)))

@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bridge.coze.events import Began, Delta, Ended, Event, MessageKind, Run, RunMessage, Status
-from bridge.model import ChatKey, Message, ReplyState, Sender
+from bridge.coze.kinds.chat import ChatAgent
+from bridge.model import AgentAccount, ChatKey, Message, ReplyState, Sender
+from bridge.relay.agents import Agents, OfferedAgent
 from bridge.store import migrate
 from bridge.store.engine import Store
 
@@ -82,6 +84,13 @@ async def _played(script: Sequence[Step]) -> AsyncIterator[Event]:
             await step()  # type: ignore[misc]
         else:
             yield step
+
+
+def agents_of(coze: ScriptedCoze) -> Agents:
+    """One agent, spoken to through that Coze."""
+    home = AgentAccount("42", "https://api.coze.com", "")
+    client = ChatAgent(coze, home.agent_id)  # type: ignore[arg-type]
+    return Agents([OfferedAgent(key="42", home=home, client=client)])
 
 
 class ScriptedReply:

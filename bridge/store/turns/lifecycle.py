@@ -106,19 +106,19 @@ async def _open_turns(tx: AsyncConnection, key: ChatKey) -> dict[State, Turn]:
     return {turn.state: turn for turn in found}
 
 
-async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str) -> Turn:
-    """Write down that the question goes out now: from here on it is never asked again.
+async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str, agent: str) -> Turn:
+    """Write down that the question goes out to an agent now: from here on it is never asked again.
 
     Returns the turn as it is asked: its text may have been edited since it was claimed.
     """
     written = await tx.execute(
         update(turns)
         .where(turns.c.id == turn.id)
-        .values(asked=True, conversation_id=conversation_id, edited=False)
+        .values(asked=True, conversation_id=conversation_id, agent=agent, edited=False)
         .returning(turns.c.parts)
     )
     parts = parts_of(written.scalar_one())
-    return replace(turn, asked=True, conversation_id=conversation_id, parts=parts)
+    return replace(turn, asked=True, conversation_id=conversation_id, agent=agent, parts=parts)
 
 
 async def ask_anew(
@@ -233,13 +233,23 @@ async def mark_run_over(tx: AsyncConnection, turn_id: int) -> None:
     await change(tx, turn_id, run_may_continue=False)
 
 
-async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> tuple[str, str] | None:
-    """Return the conversation and the id at Coze of a turn's answer; None for a forged turn."""
-    query = select(turns.c.conversation_id, turns.c.answer_id).where(
+@dataclass(frozen=True)
+class AnswerAtCoze:
+    """Where the answer of a turn is kept."""
+
+    agent: str | None
+    """The key of the agent that gave it; None for the default one of an earlier release."""
+    conversation_id: str
+    id: str
+
+
+async def answer_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> AnswerAtCoze | None:
+    """Return where the answer of a turn is kept; None for a forged turn."""
+    query = select(turns.c.agent, turns.c.conversation_id, turns.c.answer_id).where(
         *of_chat(key), turns.c.id == turn_id
     )
     row = (await tx.execute(query)).one_or_none()
-    return (row.conversation_id, row.answer_id) if row and row.answer_id else None
+    return AnswerAtCoze(*row) if row and row.answer_id else None
 
 
 async def posts_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> Sequence[int] | None:

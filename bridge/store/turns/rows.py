@@ -75,6 +75,7 @@ def turn_of(row: Row[Any]) -> Turn:
         heard=tuple(Line(str(one["speaker"]), str(one["text"])) for one in row.heard or ()),
         member_id=row.member_id,
         came_at=row.created_at,
+        agent=row.agent,
     )
 
 

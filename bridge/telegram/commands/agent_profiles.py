@@ -4,9 +4,9 @@ import time
 
 import structlog
 
-from bridge.coze.agents import Agent, agent_information
-from bridge.coze.client import Coze
+from bridge.coze.agents import AgentProfile
 from bridge.errors.coze import CozeTrouble
+from bridge.relay.agents import Agents
 
 log = structlog.get_logger(__name__)
 KNOWN_SECONDS = 600.0
@@ -15,18 +15,18 @@ KNOWN_SECONDS = 600.0
 class AgentProfiles:
     """Reads what the makers of agents wrote about them."""
 
-    def __init__(self, coze: Coze) -> None:
-        self._coze = coze
-        self._known: dict[str, tuple[Agent, float]] = {}
+    def __init__(self, agents: Agents) -> None:
+        self._agents = agents
+        self._known: dict[str, tuple[AgentProfile, float]] = {}
         """Each agent, and when that was read (monotonic seconds)."""
 
-    async def of(self, agent_id: str) -> Agent | None:
+    async def of(self, key: str) -> AgentProfile | None:
         """Return an agent's name, greeting and suggestions; None when Coze never could say them."""
-        agent, read = self._known.get(agent_id, (None, float("-inf")))
+        agent, read = self._known.get(key, (None, float("-inf")))
         if agent is None or time.monotonic() - read > KNOWN_SECONDS:
             try:
-                agent = await agent_information(self._coze, agent_id)
-                self._known[agent_id] = (agent, time.monotonic())
+                agent = await self._agents.of(key).client.profile()
+                self._known[key] = (agent, time.monotonic())
             except CozeTrouble as trouble:
                 log.warning("agent information not available", trouble=str(trouble))
         return agent

@@ -20,7 +20,7 @@ async def start(context: BotContext, call: CommandCall) -> None:
     async with context.store.writing(of=message.chat.chat_id) as tx:
         await chats.ensure_chat(tx, message.chat)
         chosen = (await chats.counting(tx, message.chat)).agent
-        agent_id = await agents.counting(tx, chosen, context.agent_id)
+        agent_id = await agents.counting(tx, chosen, context.declared)
     if not message.chat.private:
         introduction = context.approval.introduction
         words = await introduction.words(message.chat, message.sender.language)

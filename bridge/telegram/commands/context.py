@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.coze.client import Coze
-from bridge.model import AgentAccount, ChatKey
+from bridge.model import ChatKey
 from bridge.preferences import NOTHING_CHOSEN, Preferences
+from bridge.relay.agents import Agents
 from bridge.relay.lanes import Lanes
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
 from bridge.store.operators import audit
+from bridge.store.operators.agents import DeclaredAgents
 from bridge.telegram.access.approval import Approval
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
@@ -51,8 +52,6 @@ class ProcessControls:
 class DeploymentConfig:
     """How this bridge was set up."""
 
-    home: AgentAccount
-    """The agent in the settings."""
     default: Preferences
     """What counts in chats that have chosen nothing."""
     features: Features
@@ -69,7 +68,7 @@ class BotContext:
     notices: NoticeQueue
     store: Store
     lanes: Lanes
-    coze: Coze
+    agents: Agents
     rights: Rights
     approval: Approval
     people: People
@@ -90,9 +89,9 @@ class BotContext:
         return self.notices.calls
 
     @property
-    def agent_id(self) -> str:
-        """The agent in the settings."""
-        return self.deployment.home.agent_id
+    def declared(self) -> DeclaredAgents:
+        """The agents that the settings name."""
+        return self.agents.declared
 
     @property
     def update(self) -> Arrived:

@@ -4,12 +4,11 @@ import asyncio
 
 import structlog
 
-from bridge.coze.client import Coze
-from bridge.coze.conversations import delete_conversation
 from bridge.errors.coze import CozeTrouble
 from bridge.model import Turn
 from bridge.sharing.coordinator import Bell
 from bridge.store import erasure
+from bridge.store.erasure import ConversationHeld
 from bridge.store.turns import lifecycle, queue
 from bridge.telegram.callback_data import ForgetPerson, KeepPerson, encode
 from bridge.telegram.commands.context import BotContext, language_of
@@ -25,7 +24,8 @@ LOOK_SECONDS = 0.2
 
 async def privacy(context: BotContext, call: CommandCall) -> None:
     """Say what is stored, for how long, and where it goes."""
-    host = context.coze.deployment.base.removeprefix("https://").removeprefix("http://")
+    bases = dict.fromkeys(one.home.api_base for one in context.agents.all_declared)
+    host = ", ".join(one.removeprefix("https://").removeprefix("http://") for one in bases)
     days = f"{context.deployment.retention_days:g}"
     await context.answer(call, "privacy.text", days=days, host=host)
 
@@ -52,7 +52,7 @@ async def forget_now(context: BotContext, press: CallbackPress, data: ForgetPers
         receipt = await erasure.forget_person(tx, who)
     context.people.forget(who)
     context.questions.overheard.forget_person(who)
-    gone = [await _delete(context.coze, one) for one in receipt.conversations]
+    gone = [await _delete(context, one) for one in receipt.conversations]
     key = "forget.done" if all(gone) else "forget.done_here"
     log.info("person forgotten", turns=receipt.turns, at_coze=all(gone))
     language = language_of(press)
@@ -90,9 +90,11 @@ async def _ended_elsewhere(context: BotContext, who: int) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _delete(coze: Coze, conversation_id: str) -> bool:
+async def _delete(context: BotContext, held: ConversationHeld) -> bool:
+    agents = context.agents
+    agent = agents.at(held.home) if held.home else agents.of(held.agent or agents.declared.default)
     try:
-        await delete_conversation(coze, conversation_id)
+        await agent.client.delete_conversation(held.id)
     except CozeTrouble as trouble:
         log.warning("conversation not deleted", trouble=str(trouble))
         return False

@@ -44,8 +44,8 @@ async def agent(context: BotContext, call: CommandCall) -> None:
         return
     async with context.store.reading() as tx:
         chosen = (await chats.counting(tx, key)).agent
-        offered = await agents.offered(tx, context.agent_id)
-        counts = await agents.counting(tx, chosen, context.agent_id)
+        offered = await agents.offered(tx, context.declared)
+        counts = await agents.counting(tx, chosen, context.declared)
     menu = PostContent(
         Rendered(translate(language, "agent.title" if offered[1:] else "agent.only")),
         settings_menu.agents_keyboard(offered, counts) if offered[1:] else (),
@@ -63,7 +63,7 @@ async def change(context: BotContext, press: CallbackPress, data: ChangeSetting)
     name, value = data.name, data.value
     async with context.store.writing(of=press.chat.chat_id) as tx:
         before = await chats.preferences(tx, press.chat)
-        offered = await agents.offered(tx, context.agent_id)
+        offered = await agents.offered(tx, context.declared)
         chosen = settings_menu.changed(before, name, value, press.chat, offered)
         if chosen is None:
             return "button.old"
@@ -84,6 +84,6 @@ async def choices(
     default = context.deployment.default
     if key.thread_id:  # a topic that has chosen nothing goes by its forum
         default = (await chats.preferences(tx, key.whole)).over(default)
-    offered = await agents.offered(tx, context.agent_id)
+    offered = await agents.offered(tx, context.declared)
     buttons = settings_menu.keyboard(chosen, default, key, language, offered)
     return PostContent(Rendered(settings_menu.title(key, language)), buttons)

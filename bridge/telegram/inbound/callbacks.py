@@ -4,7 +4,6 @@ from typing import assert_never
 
 import structlog
 
-from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.errors.coze import CozeTrouble, Forbidden, NotOffered
 from bridge.store.turns import lifecycle
 from bridge.telegram.callback_data import (
@@ -159,12 +158,13 @@ async def _rate(context: BotContext, press: CallbackPress, data: RateAnswer) -> 
         answer = await lifecycle.answer_of(tx, press.chat, data.turn_id)
     if answer is None:
         return "button.old"
+    agent = context.agents.of(answer.agent or context.declared.default).client
     again = any(one.data == press.data and one.label.startswith(_MARK) for one in _all(press))
     try:
         if again:
-            await withdraw_feedback(context.coze, *answer)
+            await agent.judge(answer.conversation_id, answer.id, like=None)
         else:
-            await give_feedback(context.coze, *answer, like=data.like)
+            await agent.judge(answer.conversation_id, answer.id, like=data.like)
     except (NotOffered, Forbidden) as trouble:
         log.warning("feedback switched off", trouble=str(trouble))
         context.deployment.features.judging = False

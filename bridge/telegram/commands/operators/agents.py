@@ -4,7 +4,6 @@ import re
 
 import structlog
 
-from bridge.coze.agents import agent_information
 from bridge.errors.coze import CozeTrouble
 from bridge.store.operators import agents
 from bridge.store.operators.agents import Listed
@@ -29,31 +28,31 @@ async def manage(context: BotContext, call: CommandCall) -> None:
     else:
         await _learn_name(context)
         async with context.store.reading() as tx:
-            offered = await agents.offered(tx, context.agent_id)
+            offered = await agents.offered(tx, context.declared)
         lines = "\n".join(_line(one, language_of(call)) for one in offered)
         await context.answer(call, "agents.list", lines=lines)
 
 
 async def _learn_name(context: BotContext) -> None:
-    """Ask once what the agent of the settings is called."""
-    own = context.agent_id
+    """Ask once what agents of the settings are called that have only an id."""
     async with context.store.reading() as tx:
-        known = await agents.offered(tx, own)
-    if known[0].name != own:
-        return
-    try:
-        agent = await agent_information(context.coze, own)
-    except CozeTrouble as trouble:
-        log.info("agent name not available", trouble=str(trouble))
-        return
-    async with context.store.writing() as tx:
-        await agents.add(tx, own, agent.name or own)
+        offered = await agents.offered(tx, context.declared)
+    for one in offered:
+        if not (one.name == one.id and one.id.isdecimal()):
+            continue
+        try:
+            agent = await context.agents.of(one.id).client.profile()
+        except CozeTrouble as trouble:
+            log.info("agent name not available", trouble=str(trouble))
+            continue
+        async with context.store.writing() as tx:
+            await agents.add(tx, one.id, agent.name or one.id)
 
 
 async def _add(context: BotContext, call: CommandCall, agent_id: str, name: str) -> None:
     """Offer an agent that Coze knows, by its own name if it is given none."""
     try:
-        known = await agent_information(context.coze, agent_id)
+        known = await context.agents.of(agent_id).client.profile()
     except CozeTrouble as trouble:
         await context.answer(call, "agents.refused", trouble=str(trouble))
         return
@@ -68,10 +67,10 @@ async def _change(
     context: BotContext, call: CommandCall, verb: str, agent_id: str, name: str
 ) -> None:
     async with context.store.writing() as tx:
-        offered = await agents.offered(tx, context.agent_id)
+        offered = await agents.offered(tx, context.declared)
         if agent_id not in [one.id for one in offered]:
             said = "agents.unknown"
-        elif verb == "remove" and agent_id == context.agent_id:
+        elif verb == "remove" and agent_id in context.declared.keys:
             said = "agents.kept"
         else:
             said = "agents.done"
@@ -79,7 +78,7 @@ async def _change(
                 case "rename":
                     await agents.add(tx, agent_id, name)
                 case "default":
-                    await agents.make_default(tx, agent_id, context.agent_id)
+                    await agents.make_default(tx, agent_id, context.declared)
                 case "remove":
                     await agents.remove(tx, agent_id)
                 case _:

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 
 from telegram import Bot
 
-from bridge.clients import agent_home, coze_place
 from bridge.coze.client import Coze
 from bridge.housekeeping import clean_up
 from bridge.metrics import Metrics
 from bridge.preferences import AccessMode
-from bridge.relay.attachments import Attachments
+from bridge.relay.agents import Agents
 from bridge.relay.lanes import Lanes
 from bridge.relay.speech import SpeechMaker
 from bridge.relay.turn import Answering
@@ -37,7 +36,6 @@ from bridge.telegram.api.unwritable import UnwritableChats
 from bridge.telegram.commands.agent_profiles import AgentProfiles
 from bridge.telegram.commands.context import BotContext, DeploymentConfig, ProcessControls
 from bridge.telegram.files.answer_files import FileDelivery
-from bridge.telegram.files.download import Downloads
 from bridge.telegram.files.fetch_url import UrlFetcher
 from bridge.telegram.pace.budget import GROUP, PRIVATE, Limits
 from bridge.telegram.pace.scheduler import Pacer
@@ -52,9 +50,10 @@ from bridge.telegram.status import PollingHealth, StatusReader
 class Connections:
     """The connections to both sides, and what is known of them."""
 
-    coze: Coze
+    agents: Agents
+    voice: Coze
+    """Where answers are spoken."""
     calls: BotClient
-    downloads: Downloads
     polling: PollingHealth
 
 
@@ -120,7 +119,7 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
     alarms, reactions = Alarms(calls, notices, store, rights, people), Reactions(notices)
     deployment = _deployment(settings, calls.bot, controls)
     replies = _replies(settings, sides, deployment, reactions)
-    lanes = _lanes(settings, sides, deployment, alarms, replies)
+    lanes = _lanes(settings, sides, alarms, replies)
     ignored, flood = IgnoredPeople(), settings.bridge_flood
     limits = UsageLimits(
         store, rights, ignored, UserRateLimit(*flood), UserRateLimit(*flood, strict=True)
@@ -140,15 +139,15 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         notices=notices,
         store=store,
         lanes=lanes,
-        coze=sides.coze,
+        agents=sides.agents,
         rights=rights,
         approval=approval,
         people=people,
         questions=Questions(
             notices, store, lanes, limits, reactions, _question_options(settings, deployment)
         ),
-        status=StatusReader(store, sides.coze, lanes, calls.pacer, sides.polling),
-        agent_profiles=AgentProfiles(sides.coze),
+        status=StatusReader(store, sides.agents, lanes, calls.pacer, sides.polling),
+        agent_profiles=AgentProfiles(sides.agents),
         deployment=deployment,
     )
     by_approval = deployment.by_approval
@@ -194,7 +193,6 @@ def _looks(
 def _deployment(settings: Settings, bot: Bot, controls: ProcessControls) -> DeploymentConfig:
     default = settings.preferences
     return DeploymentConfig(
-        home=agent_home(settings),
         default=replace(default, wake_word=default.wake_word or bot.first_name),
         features=Features(
             judging=settings.bridge_feedback,
@@ -215,7 +213,7 @@ def _replies(
     delivery = FileDelivery(
         calls.store,
         UrlFetcher(settings.bridge_picture_hosts),
-        SpeechMaker(sides.coze, settings.coze_voice_id),
+        SpeechMaker(sides.voice, settings.coze_voice_id),
         calls.bot.id,
         settings.bridge_file_characters,
     )
@@ -227,21 +225,12 @@ def _replies(
 def _lanes(
     settings: Settings,
     sides: Connections,
-    deployment: DeploymentConfig,
     alarms: Alarms,
     replies: ReplyFactory,
 ) -> Lanes:
     """Return what answers turns, chat by chat."""
     store = sides.calls.store
-    attachments = Attachments(sides.coze, store, sides.downloads, coze_place(settings))
-    answering = Answering(
-        sides.coze,
-        store,
-        deployment.home,
-        attachments,
-        ended=alarms.ended,
-        metrics=sides.calls.metrics,
-    )
+    answering = Answering(store, sides.agents, ended=alarms.ended, metrics=sides.calls.metrics)
     return Lanes(
         store,
         answering,

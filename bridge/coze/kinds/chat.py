@@ -1,0 +1,74 @@
+"""An agent of the platform, in the cloud or in coze-studio: `/v3/chat`."""
+
+from collections.abc import AsyncGenerator
+
+from bridge.coze.agents import AgentProfile, agent_information
+from bridge.coze.client import Coze
+from bridge.coze.conversations import create_conversation, delete_conversation
+from bridge.coze.events import Event, Usage
+from bridge.coze.feedback import give_feedback, withdraw_feedback
+from bridge.coze.follow_run import follow, rejoin
+from bridge.coze.kinds.agent import Capabilities, FilesBy
+from bridge.coze.kinds.lingering_runs import end_lingering_run
+from bridge.coze.runs import RunRequest, cancel_run, retrieve_run
+
+_CAPABILITIES = Capabilities(
+    recovery=True, deletion=True, feedback=True, usage=True, files=FilesBy.UPLOAD
+)
+
+
+class ChatAgent:
+    """Speaks to one agent; Coze keeps its conversations, and finishes a run that nobody hears."""
+
+    def __init__(self, coze: Coze, agent_id: str, *, stream: bool = True) -> None:
+        self._coze = coze
+        self._agent_id = agent_id
+        self._stream = stream
+        self.capabilities = _CAPABILITIES
+
+    @property
+    def token_seconds_left(self) -> float | None:
+        """Seconds until Coze's token ends; None where that is not known."""
+        return self._coze.token_seconds_left
+
+    def ask(self, question: RunRequest) -> AsyncGenerator[Event, None]:
+        """Ask, and give every event; a broken stream is followed by looking the run up."""
+        return follow(self._coze, question, stream=self._stream)
+
+    def rejoin(self, question: RunRequest, run_id: str | None) -> AsyncGenerator[Event, None]:
+        """Finish a run by its id, or found by the question's mark."""
+        return rejoin(self._coze, question, run_id)
+
+    async def cancel(self, question: RunRequest, run_id: str | None) -> bool:
+        """Cancel the run at Coze, which needs its id."""
+        if run_id is None:
+            return False
+        await cancel_run(self._coze, question.conversation_id, run_id)
+        return True
+
+    async def end_run(self, question: RunRequest, run_id: str | None) -> bool:
+        """End a run that still goes: a conversation takes one at a time."""
+        return await end_lingering_run(self._coze, question, run_id)
+
+    async def usage(self, question: RunRequest, run_id: str) -> Usage:
+        """Return what Coze says that the run cost."""
+        return (await retrieve_run(self._coze, question.conversation_id, run_id)).usage
+
+    async def open_conversation(self) -> str:
+        """Make a conversation at Coze."""
+        return (await create_conversation(self._coze, self._agent_id)).id
+
+    async def delete_conversation(self, conversation_id: str) -> None:
+        """Delete it at Coze."""
+        await delete_conversation(self._coze, conversation_id)
+
+    async def judge(self, conversation_id: str, answer_id: str, *, like: bool | None) -> None:
+        """Tell Coze, for the agent's maker."""
+        if like is None:
+            await withdraw_feedback(self._coze, conversation_id, answer_id)
+        else:
+            await give_feedback(self._coze, conversation_id, answer_id, like=like)
+
+    async def profile(self) -> AgentProfile:
+        """Return its name, its greeting and the questions that it suggests."""
+        return await agent_information(self._coze, self._agent_id)

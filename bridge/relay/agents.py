@@ -1,0 +1,80 @@
+"""Which agents there are, by the keys under which chats choose them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bridge.coze.kinds.agent import Agent
+from bridge.coze.kinds.gone import GoneAgent
+from bridge.model import AgentAccount
+from bridge.relay.attachments import Attachments
+from bridge.store.operators.agents import DeclaredAgents
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferedAgent:
+    """An agent that chats can choose, with all that is needed to ask it."""
+
+    key: str
+    """What is stored of the choice: its name in the configuration, or its id at Coze."""
+    home: AgentAccount
+    """What its conversations belong to."""
+    client: Agent
+    attachments: Attachments | None = None
+    """What brings files to it; None where none are to be brought."""
+
+
+class Agents:
+    """The agents of the settings, and those that operators have added by their ids."""
+
+    def __init__(
+        self,
+        declared: Sequence[OfferedAgent],
+        default: str | None = None,
+        by_id: Callable[[str], OfferedAgent] | None = None,
+    ) -> None:
+        """`by_id` makes an agent of an id; without it none can be added. The first is the default."""
+        self._declared = {one.key: one for one in declared}
+        self._by_id = by_id
+        self._added: dict[str, OfferedAgent] = {}
+        self.declared = DeclaredAgents(tuple(self._declared), default or declared[0].key)
+
+    @property
+    def default(self) -> OfferedAgent:
+        """The one of the settings that answers chats which have chosen none."""
+        return self._declared[self.declared.default]
+
+    @property
+    def all_declared(self) -> Sequence[OfferedAgent]:
+        """Those of the settings."""
+        return tuple(self._declared.values())
+
+    @property
+    def token_seconds_left(self) -> float | None:
+        """Seconds until the first of their tokens ends; None where that is not known."""
+        left = [one.client.token_seconds_left for one in self._declared.values()]
+        return min((one for one in left if one is not None), default=None)
+
+    def at(self, home: AgentAccount) -> OfferedAgent:
+        """Return the agent to which a conversation belongs."""
+        for one in self._declared.values():
+            if one.home == home:
+                return one
+        return self.of(home.agent_id)
+
+    @property
+    def takes_ids(self) -> bool:
+        """Whether further agents can be added by their ids."""
+        return self._by_id is not None
+
+    def of(self, key: str) -> OfferedAgent:
+        """Return the agent of that key; of one that is gone, one that says so when it is asked."""
+        if key in self._declared:
+            return self._declared[key]
+        if key not in self._added:
+            self._added[key] = self._made(key)
+        return self._added[key]
+
+    def _made(self, key: str) -> OfferedAgent:
+        if self._by_id is not None and key.isdecimal():
+            return self._by_id(key)
+        return OfferedAgent(key=key, home=AgentAccount(key, "", ""), client=GoneAgent(key))

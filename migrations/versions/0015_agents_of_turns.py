@@ -1,0 +1,28 @@
+"""agents of turns: which agent a question was put to
+
+What changes: `turns.agent`, the key of the agent that was asked.
+Which older release still runs on the result: the one before; turns that it asks name no agent, and
+belong to the default one.
+How long a lock is held, on the largest table it touches: a column is added to `turns` without
+rewriting it.
+
+Revision ID: 0015
+Revises: 0014
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("turns", sa.Column("agent", sa.Text(), nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("turns") as table:
+        table.drop_column("agent")
