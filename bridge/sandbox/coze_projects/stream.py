@@ -122,14 +122,15 @@ class RunStream(Response):
             waiting += frame.data
             if frame.name:
                 self._events += 1
+            whole = self._bytes + len(waiting)
             broken = await self._break(waiting, send)
+            if frame.name and self._bytes + len(waiting) == whole:
+                self._run.heard_start |= frame.name == "message_start"
+                self._note(frame)
             if broken:
                 return broken
             if self._quirks.chunks != "joined":
                 await self._flush(waiting, send)
-            if frame.name:
-                self._run.heard_start |= frame.name == "message_start"
-                self._note(frame)
         await self._flush(waiting, send)
         return None
 
