@@ -74,6 +74,8 @@ class ProjectEmulator(Inspection):
     async def redeploy(self) -> None:
         """Deploy anew: what runs is killed, and what only the process knew is gone."""
         state = self.state
+        for task in state.tasks.values():
+            task.lost = task.lost or not task.over
         await self._end_everything()
         state.performances.clear()
         state.memory.redeployed()

@@ -9,6 +9,7 @@ from bridge.sandbox.coze_projects.quirks import Quirks
 from bridge.sandbox.coze_projects.runs import Run
 from bridge.sandbox.coze_projects.state import Request, State
 from bridge.sandbox.coze_projects.strict import Complaint
+from bridge.sandbox.coze_projects.tasks import Task
 from bridge.sandbox.journal import Journal
 
 
@@ -41,6 +42,11 @@ class Inspection:
     def runs(self) -> list[Run]:
         """Every run, oldest first."""
         return self.state.runs
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """Every asynchronous task by its id."""
+        return self.state.tasks
 
     @property
     def memory(self) -> dict[str, list[Remembered]]:

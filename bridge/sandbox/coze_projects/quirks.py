@@ -95,6 +95,9 @@ class Quirks:
     task_body: Literal["unconverted", "converted"] = "unconverted"
     """Whether an agent's body in the form of `/stream_run` becomes a question."""
 
+    task_cleanup: bool = False
+    """Whether the first task wipes the memory of all sessions, which are no tasks."""
+
     # --- workflows ---
     first_event_id: Literal[0, 1] = 0
     workflow_last: Literal["workflow_end", "done"] = "workflow_end"

@@ -9,10 +9,15 @@ from bridge.sandbox.coze.resources.downloads import PATH as DOWNLOAD_PATH
 from bridge.sandbox.coze.resources.downloads import download
 from bridge.sandbox.coze.server import CozeApp
 from bridge.sandbox.coze_projects.door import Call, Endpoint, json_response, served
-from bridge.sandbox.coze_projects.endpoints import runs, service
+from bridge.sandbox.coze_projects.endpoints import completions, runs, service, tasks
 from bridge.sandbox.coze_projects.state import State
 
-ENDPOINTS: tuple[Endpoint, ...] = (*runs.ENDPOINTS, *service.ENDPOINTS)
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *runs.ENDPOINTS,
+    *tasks.ENDPOINTS,
+    *completions.ENDPOINTS,
+    *service.ENDPOINTS,
+)
 
 
 def build_app(state: State) -> CozeApp:

@@ -25,6 +25,7 @@ from bridge.sandbox.coze_projects.quirks import FailureShape, Quirks
 from bridge.sandbox.coze_projects.runs import Run
 from bridge.sandbox.coze_projects.stream import Streams
 from bridge.sandbox.coze_projects.strict import Complaint, Rule
+from bridge.sandbox.coze_projects.tasks import Task
 from bridge.sandbox.journal import Journal
 
 Kind = Literal["agent", "workflow"]
@@ -78,6 +79,8 @@ class State:
     pace: Pace = field(default_factory=Pace)
     requests: list[Request] = field(default_factory=list)
     complaints: list[Complaint] = field(default_factory=list)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    """Asynchronous ones, by their ids."""
     posts: Counter[str] = field(default_factory=Counter)
 
     def complain(self, path: str, found: Iterable[tuple[Rule, str]]) -> None:

@@ -9,6 +9,7 @@ from bridge.sandbox.coze_projects import strict
 from bridge.sandbox.coze_projects.door import STREAM_TYPE, Call, json_response
 from bridge.sandbox.coze_projects.playing.agent_events import AgentWriter
 from bridge.sandbox.coze_projects.playing.scripts import FailAs
+from bridge.sandbox.coze_projects.playing.workflow_events import WorkflowWriter
 from bridge.sandbox.coze_projects.runs import FileBlock, Run
 from bridge.sandbox.coze_projects.stream import Broken
 
@@ -112,11 +113,11 @@ def crashed(code: str, message: str) -> Response:
     return json_response({"detail": detail}, 500)
 
 
-def refused_run(call: Call, run: Run, failure: FailAs) -> Response:
+def refused_run(call: Call, failure: FailAs, writer: AgentWriter | WorkflowWriter) -> Response:
     """Return the answer of a run that is not even begun."""
     if failure.shape == "500":
         return crashed(failure.code, failure.message)
-    (frame,) = AgentWriter(run, call.state.quirks).error(failure.code, failure.message)
+    (frame,) = writer.error(failure.code, failure.message)
     return Response(frame.data, 200, {"Content-Type": STREAM_TYPE})
 
 
@@ -132,9 +133,9 @@ async def stream_agent(call: Call) -> Response:
     check(call, data, run)
     if refusal is not None:
         return refusal
-    failure = state.faults.run()
+    writer, failure = AgentWriter(run, state.quirks), state.faults.run()
     early = state.refusal(run.text, failure)
     if early is not None:
-        return refused_run(call, run, early)
-    state.begin(run, AgentWriter(run, state.quirks), call.base, failure)
+        return refused_run(call, early, writer)
+    state.begin(run, writer, call.base, failure)
     return call.stream(run)
