@@ -23,6 +23,8 @@ from bridge.sandbox.coze_projects.stream import RunStream
 STREAM_TYPE = "text/event-stream; charset=utf-8"
 NO_TOKEN = "Missing authorization header, please provide a valid token"
 BAD_TOKEN = "Invalid token"
+TURNS = 10
+"""So many turns of the loop a request waits, in which a client that has left is noticed."""
 
 
 class NotJson(Exception):
@@ -164,7 +166,8 @@ class Visit:
             body = None
         now = asyncio.get_running_loop().time()
         status, path = response.status_code, http.url.path
-        state.requests.append(Request(now, http.method, path, status, body, self.log_id))
+        headers = {name: value for name, value in http.headers.items() if name != "authorization"}
+        state.requests.append(Request(now, http.method, path, status, headers, body, self.log_id))
         if http.method == "POST":
             state.posts[path] += 1
         state.journal.note(
@@ -191,6 +194,8 @@ def served(state: State, answer: Answering) -> Callable[[HttpRequest], Awaitable
             visit.raw = await http.body()
         except ClientDisconnect:
             return Response(status_code=499)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         state.complain(http.url.path, strict.of_text(visit.raw.decode("utf-8", "replace")))
         response = visit.refused()
         if response is None:

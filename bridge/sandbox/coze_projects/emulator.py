@@ -11,6 +11,7 @@ from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.resources.downloads import Downloads
 from bridge.sandbox.coze.resources.sample_files import SampleFile
 from bridge.sandbox.coze.server import CozeApp
+from bridge.sandbox.coze_projects.door import page
 from bridge.sandbox.coze_projects.faults import (
     Failure,
     Form,
@@ -20,6 +21,7 @@ from bridge.sandbox.coze_projects.faults import (
 )
 from bridge.sandbox.coze_projects.inspection import Inspection
 from bridge.sandbox.coze_projects.memory import Memory
+from bridge.sandbox.coze_projects.playing.performance import KILLED
 from bridge.sandbox.coze_projects.playing.scripts import ProjectScript, project_script
 from bridge.sandbox.coze_projects.quirks import EndOfStream, FailureShape, Quirks
 from bridge.sandbox.coze_projects.server import build_app
@@ -77,8 +79,7 @@ class ProjectEmulator(Inspection):
         for task in state.tasks.values():
             task.lost = task.lost or not task.over
         await self._end_everything()
-        state.performances.clear()
-        state.memory.redeployed()
+        self._forget()
         if state.quirks.redeploy_token == "dies":
             state.tokens.clear()
         if state.faults.platform == "stopped":
@@ -121,8 +122,12 @@ class ProjectEmulator(Inspection):
         faults.limit_every, faults.form, faults.retry_after = number, form, retry_after
 
     def cold_start(self, seconds: float) -> None:
-        """Let the next request wait for the instance, in seconds of the loop."""
+        """Put the instance to sleep: the next request waits for it, in seconds of the loop.
+
+        What only the process knew is gone, as after a deployment.
+        """
         self.state.faults.cold_seconds = seconds
+        self._forget()
 
     def fail(
         self,
@@ -140,6 +145,13 @@ class ProjectEmulator(Inspection):
         usual = "text/html" if text.startswith("<") else "text/plain"
         kind = content_type or (usual if isinstance(body, str) else "application/json")
         self.state.faults.failures.append(Failure(path, status, text, kind, times))
+
+    def fail_gateway(
+        self, path: str, status: int = 504, reason: str = "Gateway Time-out", times: int = 1
+    ) -> None:
+        """Answer the next `times` requests of `path` with a page of the platform."""
+        answer = page(status, reason)
+        self.fail(path, status, bytes(answer.body).decode(), times=times)
 
     def fail_run(
         self,
@@ -204,3 +216,13 @@ class ProjectEmulator(Inspection):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for run in self.runs:
+            if not run.ended:  # its task had not even begun
+                run.ending, run.status = KILLED, KILLED.status
+
+    def _forget(self) -> None:
+        state = self.state
+        state.performances = {
+            run_id: one for run_id, one in state.performances.items() if not one.run.ended
+        }
+        state.memory.redeployed()

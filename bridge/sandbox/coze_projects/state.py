@@ -42,6 +42,8 @@ class Request:
     method: str
     path: str
     status: int
+    headers: Mapping[str, str]
+    """By their names in small letters, without the token."""
     body: object
     """The parsed JSON body, None when there was none."""
     log_id: str

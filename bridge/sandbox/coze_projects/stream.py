@@ -56,21 +56,21 @@ class RunStream(Response):
         self._quirks = quirks
         self._note = note
         self._position = self._events = self._bytes = 0
-        run.listening = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write until the stream ends, breaks, or the client goes away."""
         self._streams.writing.add(self)
+        self._run.listening = True
         writing = asyncio.create_task(self._write(scope, send))
         leaving = asyncio.create_task(gone(receive))
         closing = asyncio.create_task(self._streams.closing.wait())
         tasks: tuple[asyncio.Task[object], ...] = (writing, leaving, closing)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if closing.done() and not writing.done():
+            if writing.done() and writing.result() == "hung up":  # the rest of it is on its way
+                await asyncio.wait((leaving, closing), return_when=asyncio.FIRST_COMPLETED)
+            if closing.done() and not leaving.done():
                 await reset(scope)
-            elif writing.done() and not writing.cancelled() and writing.result() == "hung up":
-                await leaving  # which is our own doing, and comes in a moment
         finally:
             for task in tasks:
                 task.cancel()

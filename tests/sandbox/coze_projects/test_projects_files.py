@@ -1,5 +1,6 @@
 """Files of questions: fetched from their addresses, and what the agent is given of them."""
 
+import asyncio
 import io
 import zipfile
 import zlib
@@ -176,6 +177,18 @@ async def test_sounds_are_not_heard(api, project: ProjectEmulator, shelf: Shelf,
     assert f"audio url: {url}" in project.runs[0].prompt
     assert "I hear" not in heard.text
     assert shelf.asked == []
+
+
+async def test_nothing_is_written_while_files_are_fetched(api, project: ProjectEmulator):
+    async def slow(http: Request) -> Response:
+        await project.until(lambda: project.runs[0].listening)
+        await asyncio.sleep(0.05)
+        return Response(b"words")
+
+    project.quirks.heartbeat, project.quirks.heartbeat_seconds = "comment", 0.001
+    async with serving(Starlette(routes=[Route("/a.txt", slow)])) as url:
+        heard = await api.stream("Hi", files=[f"{url}/a.txt"])
+    assert heard.raw.startswith(b'event: message\ndata: {"type":"message_start"')
 
 
 async def test_opus_is_no_sound(api, project: ProjectEmulator, shelf: Shelf):

@@ -91,6 +91,30 @@ async def test_a_cold_start_delays_one_request(api, project: ProjectEmulator):
     assert project.state.faults.cold_seconds == 0
 
 
+async def test_an_instance_that_slept_has_forgotten(api, project: ProjectEmulator):
+    project.quirks.memory_store = "process"
+    await api.stream(headers={"x-run-id": "mine"})
+    project.cold_start(0)
+    assert project.memory == {}
+    assert (await api.json("POST", "/cancel/mine"))["status"] == "not_found"
+
+
+async def test_a_page_of_the_gateway(api, project: ProjectEmulator):
+    project.fail_gateway("/stream_run", 502, "Bad Gateway")
+    heard = await api.stream()
+    assert (heard.status, heard.headers["content-type"][:9]) == (502, "text/html")
+    assert b"502 Bad Gateway" in heard.raw
+
+
+async def test_requests_are_seen_without_their_token(api, project: ProjectEmulator):
+    await api.stream("hello", headers={"X-Run-Id": "mine"})
+    (request,) = project.requests
+    assert (request.method, request.path, request.status) == ("POST", "/stream_run", 200)
+    assert request.headers["x-run-id"] == "mine"
+    assert "authorization" not in request.headers
+    assert request.body == api.body("hello")
+
+
 @pytest.mark.parametrize(
     ("body", "kind"),
     [

@@ -66,6 +66,27 @@ async def test_a_second_run_in_a_session(api, project: ProjectEmulator):
     assert rules(project) == ["busy session"]
 
 
+async def test_a_client_that_left_is_not_in_a_session(api, project: ProjectEmulator):
+    project.use(fixed(Hang()))
+    for number in range(1, 6):
+        async with api.http.stream(
+            "POST", api.base + "/stream_run", headers=api.headers, json=api.body()
+        ) as answer:
+            async for _ in answer.aiter_raw():
+                break
+        assert len(project.runs) == number
+    assert project.complaints == []
+
+
+async def test_an_answer_that_was_lost_is_not_listened_to(api, project: ProjectEmulator):
+    project.use(fixed(Hang()), times=1)
+    project.lose_answer("/stream_run")
+    await api.stream()
+    assert (await api.stream()).code == "0"
+    assert not project.runs[0].ended
+    assert project.complaints == []
+
+
 async def test_a_retry_after_message_start(api, project: ProjectEmulator):
     project.drop_stream(after_events=0)
     await api.stream(local_msg_id="m-1")

@@ -115,7 +115,7 @@ async def test_a_tool_that_failed_says_code_0(api, project: ProjectEmulator):
 
 async def test_a_tool_that_says_nothing(api, project: ProjectEmulator):
     project.quirks.tools = "silent"
-    project.quirks.idle_cut = 0.05
+    project.quirks.idle_cut = 0.2
     heard = await api.stream("weather")
     assert (heard.broken, heard.types) == (True, ["message_start", "tool_request"])
 

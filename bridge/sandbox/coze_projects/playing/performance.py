@@ -1,7 +1,6 @@
 """Play the script of a run: a task of its own, whoever listens to it."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +26,7 @@ from bridge.sandbox.coze_projects.runs import (
     Run,
 )
 
+KILLED = Ending("failed", "701001", "the process has ended", "eof")
 POISONED = Failed("301004", "invalid request: tool_calls must be followed by tool messages")
 
 
@@ -51,11 +51,12 @@ class Performance:
 
     async def play(self) -> None:
         """The whole run, from the files of its question to the end of its stream."""
-        run, beating = self.run, asyncio.create_task(self._beat())
+        run, beating = self.run, None
         try:
             turn = await self.question.prepared()
             self._remember("user", turn.question)
             self._emit(self.writer.started())
+            beating = asyncio.create_task(self._beat())
             if run.remembers and run.session_id in self.memory.poisoned:
                 self._apply(POISONED)
             await self._steps(turn)
@@ -65,10 +66,10 @@ class Performance:
             self.end(Ending("failed", "701001", f"{type(error).__name__}: {error}"))
             raise
         finally:
-            beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beating
-            self.end(Ending("failed", "701001", "the process has ended", "eof"))
+            if beating is not None:
+                beating.cancel()
+                await asyncio.gather(beating, return_exceptions=True)
+            self.end(KILLED)
 
     async def _beat(self) -> None:
         while True:
