@@ -13,7 +13,7 @@ from bridge import __version__
 from bridge.health import Health
 from bridge.housekeeping import keep_clean
 from bridge.metrics import Metrics
-from bridge.parts.agents import opened_agents
+from bridge.parts.agents import Surroundings, opened_agents
 from bridge.parts.clients import downloads, meet_telegram, telegram_bot, telegram_updates
 from bridge.parts.components import Components, Connections, bot_client, opened_store, parts
 from bridge.process_report import ProcessReport
@@ -25,6 +25,7 @@ from bridge.sharing.shards import Duty
 from bridge.store import ownership
 from bridge.store.engine import Store
 from bridge.telegram.alarms import Alarms
+from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.clock import TelegramClock
 from bridge.telegram.api.orphans import OrphanSearch
 from bridge.telegram.commands.context import BotContext, ProcessControls
@@ -85,13 +86,9 @@ async def running(
         bot = await _met_bot(stack, settings, metrics, clock)
         async with store.writing() as tx:
             await ownership.claim(tx, bot.id, bot.username)
-        files = await stack.enter_async_context(downloads(settings, bot))
         calls = await bot_client(settings, bot, store, metrics, sharing)
         stack.push_async_callback(calls.pacer.close)
-        opened = await opened_agents(stack, settings, store, files, metrics=metrics)
-        sides = Connections(
-            agents=opened.agents, voice=opened.voice, calls=calls, polling=PollingHealth()
-        )
+        sides = await _connections(stack, settings, calls, metrics)
         has = await parts(settings, sides, controls or ProcessControls())
         context, polling = has.context, sides.polling
         updates = await stack.enter_async_context(telegram_updates(settings, metrics, clock))
@@ -122,6 +119,18 @@ async def running(
             alarms=has.alarms,
             metrics=metrics,
         )
+
+
+async def _connections(
+    stack: AsyncExitStack, settings: Settings, calls: BotClient, metrics: Metrics
+) -> Connections:
+    """Return the connections to both sides. Raises SettingsTrouble when a key cannot be used."""
+    files = await stack.enter_async_context(downloads(settings, calls.bot))
+    around = Surroundings(store=calls.store, files=files, metrics=metrics)
+    opened = await opened_agents(stack, settings, around)
+    return Connections(
+        agents=opened.agents, voice=opened.voice, calls=calls, polling=PollingHealth()
+    )
 
 
 def _close_in_order(

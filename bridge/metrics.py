@@ -59,8 +59,12 @@ class Metrics:
             {"version": version}
         )
         self._updates = self._counter("updates", "Updates taken from Telegram.", "kind")
-        self._settled = self._counter("turns_settled", "Turns that had their end.", "outcome")
-        self._failed = self._counter("turns_failed", "Turns that ended in a trouble.", "code")
+        self._settled = self._counter(
+            "turns_settled", "Turns that had their end.", "outcome", "agent"
+        )
+        self._failed = self._counter(
+            "turns_failed", "Turns that ended in a trouble.", "code", "agent"
+        )
         self._first_text = self._histogram(
             "first_text_seconds",
             "From a question's coming to the first text of its answer.",
@@ -82,7 +86,7 @@ class Metrics:
             "telegram_floods", "Calls that Telegram answered with 429.", "method"
         )
         self._coze = self._counter("coze_errors", "Errors of Coze.", "code")
-        self._tokens = self._counter("tokens", "Tokens that answers cost.", "direction")
+        self._tokens = self._counter("tokens", "Tokens that answers cost.", "direction", "agent")
         self._gauges()
 
     def _gauges(self) -> None:
@@ -123,14 +127,22 @@ class Metrics:
         self._updates.labels(kind).inc()
 
     def settled(
-        self, outcome: str, code: str | None, tokens: tuple[int, int], seconds: float
+        self,
+        outcome: str,
+        code: str | None,
+        tokens: tuple[int, int],
+        seconds: float,
+        agent: str = "by-id",
     ) -> None:
-        """Count a turn that has its end: its cost (in, out), and how long after its coming it is."""
-        self._settled.labels(outcome).inc()
+        """Count a turn that has its end: its cost (in, out), and how long after its coming it is.
+
+        `agent` is its name in the settings; those without one are counted together.
+        """
+        self._settled.labels(outcome, agent).inc()
         for direction, count in zip(("in", "out"), tokens, strict=True):
-            self._tokens.labels(direction).inc(max(0, count))
+            self._tokens.labels(direction, agent).inc(max(0, count))
         if outcome == "failed":
-            self._failed.labels(_code(code)).inc()
+            self._failed.labels(_code(code), agent).inc()
         if outcome == "answered":
             self._answer.observe(max(0.0, seconds))
 

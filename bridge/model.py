@@ -296,6 +296,16 @@ class CozeIdentity:
 
 
 @dataclass(frozen=True)
+class AboutChat:
+    """What is known of a chat besides its messages."""
+
+    title: str = ""
+    """Of a group."""
+    start_payload: str = ""
+    """What the link carried by which the person came."""
+
+
+@dataclass(frozen=True)
 class AgentAccount:
     """An agent in an account at a Coze deployment: what a conversation belongs to."""
 

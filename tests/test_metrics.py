@@ -70,9 +70,9 @@ async def test_a_small_journey_is_counted(tmp_path: Path) -> None:
         await eventually(lambda: not len(app.lanes), 10)
         seen = await scraped(get)
     assert seen.of("updates_total", kind="message") == 2
-    assert seen.of("turns_settled_total", outcome="answered") == 1
-    assert seen.of("turns_settled_total", outcome="failed") == 1
-    assert seen.of("turns_failed_total", code="4011") == 1
+    assert seen.of("turns_settled_total", outcome="answered", agent="by-id") == 1
+    assert seen.of("turns_settled_total", outcome="failed", agent="by-id") == 1
+    assert seen.of("turns_failed_total", code="4011", agent="by-id") == 1
     assert seen.of("coze_errors_total", code="4011") == 1
     assert seen.of("first_text_seconds_count") == 1
     assert seen.of("answer_seconds_count") == 1
@@ -80,7 +80,7 @@ async def test_a_small_journey_is_counted(tmp_path: Path) -> None:
     assert 0 < seen.of("answer_seconds_sum") < 30
     assert seen.of("telegram_calls_total", method="sendmessage", outcome="ok") >= 2
     assert seen.of("telegram_calls_total", method="getupdates", outcome="ok") >= 2
-    assert seen.of("tokens_total", direction="out") > 0
+    assert seen.of("tokens_total", direction="out", agent="by-id") > 0
     assert seen.of("alarms_active", kind="quota") == 1
     assert seen.of("chats_answering") == seen.of("turns_waiting") == 0
     assert seen.of("telegram_silence_seconds") < 60

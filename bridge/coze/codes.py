@@ -5,6 +5,8 @@ the parameter is read, which is in no language.) Business errors arrive with HTT
 not, in an envelope, in a run's `last_error` or in an event.
 """
 
+from collections.abc import Mapping
+
 from bridge.errors import Happened
 from bridge.errors.coze import (
     AgentUnavailable,
@@ -70,6 +72,13 @@ _BY_CODE: dict[str, type[CozeTrouble]] = {
     "103200004": AgentUnavailable,
     "103200005": NotCancellable,
     "777777775": RunFailed,
+    # of workflows
+    "720702004": AgentUnavailable,
+    "720702011": AgentUnavailable,
+    "720702201": ConversationLost,
+    "720702204": ConversationLost,
+    "777777762": ConversationLost,
+    "777777765": Forbidden,
 }
 
 _CURES: dict[str, str] = {
@@ -146,6 +155,16 @@ def trouble(
         happened = Happened.NO  # an envelope with a code means: rejected before it ran
     cure = _CURES.get(number)
     return found(doing, what, code=code, log_id=log_id, cure=cure, happened=happened)
+
+
+def with_names(trouble: CozeTrouble, names: Mapping[str, str]) -> CozeTrouble:
+    """Return a trouble whose cure calls the settings by other names. Pure."""
+    if not any(name in trouble.cure for name in names):
+        return trouble
+    cure = trouble.cure
+    for name, ours in names.items():
+        cure = cure.replace(name, ours)
+    return trouble.with_(cure=cure)
 
 
 def meaning(code: str) -> str:

@@ -16,10 +16,11 @@ class Conversation:
     section_id: str
 
 
-async def create_conversation(coze: Coze, agent_id: str) -> Conversation:
-    """Return a fresh conversation with an agent. Raises CozeTrouble."""
+async def create_conversation(coze: Coze, agent_id: str | None = None) -> Conversation:
+    """Return a fresh conversation, with an agent if one is named. Raises CozeTrouble."""
     doing = "Opening a conversation with the agent"
-    answer = await coze.call(doing, "POST", "/v1/conversation/create", body={"bot_id": agent_id})
+    body = {"bot_id": agent_id} if agent_id else {}
+    answer = await coze.call(doing, "POST", "/v1/conversation/create", body=body)
     return _conversation(doing, object_of(answer, "data"))
 
 

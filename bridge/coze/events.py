@@ -193,10 +193,10 @@ def read_event(event: ServerSentEvent, log_id: str | None = None) -> Event:
     if name in _ENDS:
         return Done()
     content = read_object(event.data)
+    if name == "error":  # a self-hosted server's own trouble is plain text
+        return Broke(_failure(content or {}, log_id, in_run=False))
     if content is None:
         return Unknown(name)
-    if name == "error":
-        return Broke(_failure(content, log_id, in_run=False))
     if name in _OVER:
         return Ended(read_run(content, status=_OVER[name], log_id=log_id))
     if name in _BEGINS:

@@ -1,9 +1,9 @@
 """The calls about one run: start it, look at it, list it, cancel it, answer its tools."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.coze.client import Coze
 from bridge.coze.events import (
@@ -17,6 +17,7 @@ from bridge.coze.events import (
     read_message,
     read_run,
 )
+from bridge.coze.values import Value
 from bridge.errors.coze import Garbled, NotCancellable
 
 _ASKING = "Asking the agent"
@@ -34,10 +35,16 @@ class RunRequest:
     correlation_id: str
     """Our own id of the turn, by which the run is found when its start was not heard of."""
     files: tuple[tuple[str, str], ...] = ()
-    """Uploads that go with it: of each its kind (`image`, `file` or `audio`) and its id."""
+    """What goes with it: of each its kind (`image`, `file` or `audio`) and its id or its address."""
+    facts: Mapping[str, Value] = field(default_factory=dict)
+    """What the agent may be told of whom it serves, by the names of the facts."""
+    custom_variables: Mapping[str, str] = field(default_factory=dict)
+    """What stands in the agent's prompt for its variables."""
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    """Inputs of the chatflow behind an agent."""
 
     def __repr__(self) -> str:
-        return f"Question(correlation_id={self.correlation_id!r}, {len(self.text)} characters)"
+        return f"RunRequest(correlation_id={self.correlation_id!r}, {len(self.text)} characters)"
 
 
 def _body(question: RunRequest, *, stream: bool) -> Json:
@@ -49,7 +56,7 @@ def _body(question: RunRequest, *, stream: bool) -> Json:
         "content_type": "object_string" if question.files else "text",
         "meta_data": mark,
     }
-    return {
+    body: dict[str, object] = {
         "bot_id": question.agent_id,
         "user_id": question.user_id,
         "stream": stream,
@@ -57,6 +64,11 @@ def _body(question: RunRequest, *, stream: bool) -> Json:
         "additional_messages": [message],
         "meta_data": mark,
     }
+    if question.custom_variables:
+        body["custom_variables"] = question.custom_variables
+    if question.parameters:
+        body["parameters"] = question.parameters
+    return body
 
 
 def _content(question: RunRequest) -> str:

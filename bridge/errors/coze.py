@@ -49,6 +49,12 @@ class AgentUnavailable(CozeTrouble):
     cure = "Check COZE_BOT_ID and publish the agent with the channel 'API'."
 
 
+class Paused(AgentUnavailable):
+    """The agent rests for now: it may be back in a moment."""
+
+    retry = Retry.WAIT
+
+
 class AgentGone(CozeTrouble):
     """The agent that was asked is not among the agents any more."""
 
@@ -182,6 +188,12 @@ class Interrupted(CozeTrouble):
     happened = Happened.UNKNOWN
     sentence = "trouble.unreachable"
     cure = "Check the network and any proxy between the bridge and Coze (it must not buffer)."
+
+
+class RunLost(Interrupted):
+    """The connection broke while the agent answered, and its answer cannot be fetched afterwards."""
+
+    sentence = "trouble.cut"
 
 
 class NeverAsked(CozeTrouble):

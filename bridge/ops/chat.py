@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bridge.model import ChatKey, Message, ReplyState, Sender
-from bridge.parts.agents import opened_agents
+from bridge.parts.agents import Surroundings, opened_agents
 from bridge.relay.protocols import StopReason
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
@@ -75,7 +75,8 @@ async def chat(settings: Settings, *, stream: bool) -> bool:
     answered = True
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(_memory())
-        opened = await opened_agents(stack, settings, store, None, stream=stream)
+        around = Surroundings(store=store, stream=stream)
+        opened = await opened_agents(stack, settings, around)
         answering = Answering(store, opened.agents)
         if sys.stdin.isatty():
             console.print(f"[dim]{_HINT}[/dim]")

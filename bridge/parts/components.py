@@ -51,8 +51,8 @@ class Connections:
     """The connections to both sides, and what is known of them."""
 
     agents: Agents
-    voice: Coze
-    """Where answers are spoken."""
+    voice: Coze | None
+    """Where answers are spoken, if anywhere."""
     calls: BotClient
     polling: PollingHealth
 

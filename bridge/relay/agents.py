@@ -21,6 +21,13 @@ class OfferedAgent:
     client: Agent
     attachments: Attachments | None = None
     """What brings files to it; None where none are to be brought."""
+    told_facts: frozenset[str] = frozenset()
+    """What it is told of whom it serves, by the names of the facts."""
+
+    @property
+    def label(self) -> str:
+        """What metrics call it: its name; those that have only an id are counted together."""
+        return "by-id" if self.key.isdecimal() else self.key
 
 
 class Agents:

@@ -18,11 +18,13 @@ from bridge.errors.coze import (
     CozeTrouble,
     NeverAsked,
     NotTaken,
+    Paused,
     ServerTrouble,
     Unreachable,
 )
 from bridge.model import CozeIdentity, Turn
 from bridge.relay.agents import Agents, OfferedAgent
+from bridge.relay.facts import Whom, facts_of
 from bridge.relay.prompt import prompt_of
 from bridge.relay.run_in_progress import RunInProgress
 from bridge.store import chats
@@ -39,7 +41,7 @@ class Asking:
     def __init__(self, store: Store, agents: Agents) -> None:
         self._store = store
         self._agents = agents
-        self._ready: dict[int, tuple[Turn, OfferedAgent, str]] = {}
+        self._ready: dict[int, tuple[Turn, OfferedAgent, Whom]] = {}
         """Turns that are written down as asked, their agent, and who asks at Coze."""
 
     async def events(self, run: RunInProgress) -> AsyncGenerator[Event, None]:
@@ -93,7 +95,7 @@ class Asking:
             return
         if not any(one.conversation_id == chat.conversation_id for one in lingering):
             asked = await lifecycle.asking(tx, turn, chat.conversation_id, agent.key)
-            self._ready[turn.id] = (asked, agent, chat.user_id)
+            self._ready[turn.id] = (asked, agent, await self._whom(tx, chat, turn, agent))
 
     async def _question(self, run: RunInProgress) -> RunRequest:
         """Return the question for Coze, written down as asked."""
@@ -112,6 +114,7 @@ class Asking:
                     if not left:
                         where = chat.conversation_id
                         turn = await lifecycle.asking(tx, run.turn, where, agent.key)
+                        whom = await self._whom(tx, chat, turn, agent)
                         break
             if not ready and agent.attachments is not None:
                 say = partial(run.say, "status.files")
@@ -121,7 +124,17 @@ class Asking:
             else:
                 await self._take_conversation(chat, agent)
         run.asked(turn, agent)
-        return run.question(chat.user_id)
+        return run.question(whom)
+
+    async def _whom(
+        self, tx: AsyncConnection, chat: CozeIdentity, turn: Turn, agent: OfferedAgent
+    ) -> Whom:
+        """Return who asks, with what the agent may be told of them."""
+        if not agent.told_facts:
+            return Whom(chat.user_id)
+        about = await chats.about(tx, turn.chat)
+        found = facts_of(turn, about)
+        return Whom(chat.user_id, {name: found[name] for name in agent.told_facts})
 
     async def _agent(self, tx: AsyncConnection, turn: Turn) -> OfferedAgent:
         """Return the agent that the chat has chosen; a choice that is offered no more is taken back."""
@@ -224,5 +237,6 @@ _PAUSES: dict[type[CozeTrouble], tuple[float, ...]] = {
     NeverAsked: (0.0, 1.0, 2.0),
     NotTaken: (1.0,),
     ServerTrouble: (1.0, 2.0),
+    Paused: (2.0, 5.0),
     Unreachable: (1.0, 2.0, 4.0, 8.0, 15.0, 30.0),
 }

@@ -10,6 +10,7 @@ import structlog
 from bridge.coze.audio import MOST_HEARD_BYTES, transcribe
 from bridge.coze.client import Coze
 from bridge.coze.files import taken, upload, written
+from bridge.coze.kinds.agent import FilesBy
 from bridge.errors import FileGone, Happened, Retry, Trouble
 from bridge.errors.coze import CozeTrouble, FileRefused, Forbidden, NothingToAsk, NotOffered
 from bridge.model import Attachment, AttachmentKind, Turn
@@ -55,15 +56,26 @@ class PreparedAttachments:
         return tuple(self.uploads[key] for key in keys)
 
 
-class Attachments:
-    """Brings files to one Coze account."""
+@dataclass(frozen=True, kw_only=True)
+class FileAccess:
+    """How files reach an agent."""
 
-    def __init__(self, coze: Coze, store: Store, files: Files, place: str) -> None:
-        """`place` names the account: elsewhere an upload's id means nothing."""
-        self._coze = coze
+    by: FilesBy
+    coze: Coze | None
+    """Where they are uploaded, and recordings written down; None where neither can be."""
+    place: str = ""
+    """Names the account: elsewhere an upload's id means nothing."""
+    address: Callable[[Attachment], str] | None = None
+    """Where the agent can fetch a file for a while."""
+
+
+class Attachments:
+    """Brings files to one agent."""
+
+    def __init__(self, store: Store, files: Files, access: FileAccess) -> None:
         self._store = store
         self._files = files
-        self._place = place
+        self._access = access
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def carry(self, turn: Turn, begin: Callable[[], None]) -> PreparedAttachments:
@@ -75,7 +87,7 @@ class Attachments:
         carried = PreparedAttachments(turn)
         async with self._store.reading() as tx:
             keys = [one.key for one in turn.attachments]
-            known = await uploads.at_coze(tx, self._place, keys)
+            known = await uploads.at_coze(tx, self._access.place, keys) if self._uploads else {}
         new = []
         for one in turn.attachments:
             if one.key in known and one.kind is not AttachmentKind.VOICE:
@@ -92,7 +104,11 @@ class Attachments:
     async def forget(self, carried: PreparedAttachments) -> None:
         """Coze refused a question with uploads of before: they may be gone."""
         async with self._store.writing(of=()) as tx:
-            await uploads.forget(tx, self._place, carried.known)
+            await uploads.forget(tx, self._access.place, carried.known)
+
+    @property
+    def _uploads(self) -> bool:
+        return self._access.by is FilesBy.UPLOAD
 
     async def _carry_all(self, files: list[Attachment], carried: PreparedAttachments) -> None:
         try:
@@ -131,17 +147,29 @@ class Attachments:
             if attachment.kind is AttachmentKind.FILE and written(attachment.name):
                 text = await asyncio.to_thread(_text_of, path)
                 small = path.stat().st_size <= SMALL_BYTES
-                if text is not None and (small or not taken(attachment.name)):
+                alone = not taken(attachment.name) or self._access.by is FilesBy.NONE
+                if text is not None and (small or alone):
                     _inline(attachment, text, carried)
                     return
-            if not taken(attachment.name):
-                raise FileRefused(
-                    "Passing on a file", "Coze does not take its type", sentence="file.type"
+            if self._access.address is not None:
+                carried.uploads[attachment.key] = (
+                    attachment.kind,
+                    self._access.address(attachment),
                 )
-            file_id = await self._patiently(lambda: upload(self._coze, path, attachment.name))
+                return
+            file_id = await self._uploaded(path, attachment)
         async with self._store.writing(of=()) as tx:
-            await uploads.uploaded(tx, self._place, attachment.key, file_id)
+            await uploads.uploaded(tx, self._access.place, attachment.key, file_id)
         carried.uploads[attachment.key] = (attachment.kind, file_id)
+
+    async def _uploaded(self, path: Path, attachment: Attachment) -> str:
+        """Return the id of a file at Coze. Raises FileRefused where the agent gets none of its kind."""
+        coze, doing = self._access.coze, "Passing on a file"
+        if coze is None or not self._uploads:
+            raise FileRefused(doing, "the agent takes no files", sentence="file.agent")
+        if not taken(attachment.name):
+            raise FileRefused(doing, "Coze does not take its type", sentence="file.type")
+        return await self._patiently(lambda: upload(coze, path, attachment.name))
 
     async def _patiently(self, bring: Callable[[], Awaitable[str]]) -> str:
         """Do it, again after a pause: another copy at Coze harms nobody."""
@@ -159,8 +187,11 @@ class Attachments:
     async def _write_down(self, attachment: Attachment, carried: PreparedAttachments) -> None:
         if attachment.size > MOST_HEARD_BYTES:
             raise FileGone("Writing down a voice message", "its size", sentence="speech.too_long")
+        coze = self._access.coze
+        if coze is None:
+            raise NotOffered("Writing down a voice message", "no Coze is there to do it")
         async with self._files.opened(attachment) as path:
-            said = await self._patiently(lambda: transcribe(self._coze, path, attachment.name))
+            said = await self._patiently(lambda: transcribe(coze, path, attachment.name))
         if not said:
             raise FileGone("Writing down a voice message", "no word", sentence="speech.empty")
         async with self._store.writing(of=carried.turn.chat.chat_id) as tx:

@@ -9,6 +9,7 @@ from bridge.errors import Trouble
 from bridge.model import Turn
 from bridge.relay.agents import OfferedAgent
 from bridge.relay.attachments import PreparedAttachments
+from bridge.relay.facts import Whom
 from bridge.relay.progress import Progress
 from bridge.relay.prompt import prompt_of, transcript
 from bridge.relay.protocols import Reply
@@ -43,14 +44,15 @@ class RunInProgress:
         self.renewed = False
         """Whether it got another conversation, since the old one stayed busy."""
 
-    def question(self, user_id: str = "") -> RunRequest:
+    def question(self, whom: Whom | None = None) -> RunRequest:
         """Return the question of the turn, as it is asked or was asked."""
         turn, carried = self.turn, self.attachments
         text = prompt_of(turn, carried.texts if carried else None)
         files = carried.files if carried else ()
         place = turn.conversation_id or ""
+        whom, agent_id = whom or Whom(), self.agent.home.agent_id
         return RunRequest(
-            self.agent.home.agent_id, user_id, place, text, turn.correlation_id, files
+            agent_id, whom.user_id, place, text, turn.correlation_id, files, whom.facts
         )
 
     @property

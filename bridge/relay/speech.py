@@ -24,23 +24,24 @@ _CJK = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 class SpeechMaker:
     """Speaks with one Coze account's voices."""
 
-    def __init__(self, coze: Coze, voice_id: str | None) -> None:
-        self._coze = coze
+    def __init__(self, coze: Coze | None, voice_id: str | None) -> None:
         self._voice_id = voice_id
         self._voices: Sequence[Voice] = ()
-        self.possible = True
+        self._coze = coze
+        self.possible = coze is not None
         """Whether this account and deployment can speak."""
 
     async def spoken(self, text: str, language: str) -> bytes | None:
         """Return a text as OGG/Opus; of a long one the beginning. None when that cannot be had."""
         parts = pieces(text)[:MOST_PIECES]
-        if not parts or not self.possible:
+        coze = self._coze
+        if not parts or not self.possible or coze is None:
             return None
         try:
-            voice_id = self._voice_id or await self._voice_of(text, language)
+            voice_id = self._voice_id or await self._voice_of(coze, text, language)
             room = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._piece(one, voice_id, room)) for one in parts]
+                tasks = [group.create_task(_piece(coze, one, voice_id, room)) for one in parts]
             recordings = [task.result() for task in tasks]
             return await asyncio.to_thread(joined, recordings)  # each byte is looked at
         except* (NotOffered, Forbidden) as troubles:
@@ -53,26 +54,27 @@ class SpeechMaker:
             log.warning("speech failed", trouble=str(troubles.exceptions[0]))
         return None
 
-    async def _piece(self, text: str, voice_id: str, room: asyncio.Semaphore) -> bytes:
-        async with room:
-            for pause in (1.0, 4.0):
-                try:
-                    return await speak(self._coze, text, voice_id)
-                except CozeTrouble as trouble:
-                    if trouble.retry is not Retry.WAIT:
-                        raise
-                    await asyncio.sleep(pause)
-            return await speak(self._coze, text, voice_id)
-
-    async def _voice_of(self, text: str, language: str) -> str:
+    async def _voice_of(self, coze: Coze, text: str, language: str) -> str:
         """Return the first voice of the text's language. Raises what the call may raise."""
         if not self._voices:
-            self._voices = await voices(self._coze)
+            self._voices = await voices(coze)
         if not self._voices:
             raise Garbled("Looking up the voices", "there are none", cure="Set COZE_VOICE_ID.")
         wanted = "zh" if _CJK.search(text) else language.partition("-")[0].lower() or "en"
         fits = [voice for voice in self._voices if voice.language == wanted]
         return (fits or self._voices)[0].id
+
+
+async def _piece(coze: Coze, text: str, voice_id: str, room: asyncio.Semaphore) -> bytes:
+    async with room:
+        for pause in (1.0, 4.0):
+            try:
+                return await speak(coze, text, voice_id)
+            except CozeTrouble as trouble:
+                if trouble.retry is not Retry.WAIT:
+                    raise
+                await asyncio.sleep(pause)
+        return await speak(coze, text, voice_id)
 
 
 def pieces(text: str, most_bytes: int = MOST_SPOKEN_BYTES) -> Sequence[str]:

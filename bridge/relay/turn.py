@@ -54,10 +54,10 @@ class Answering:
         store: Store,
         agents: Agents,
         *,
-        ended: Callable[[Outcome, Trouble | None], None] = lambda end, trouble: None,
+        ended: Callable[[Outcome, Trouble | None, str], None] = lambda end, trouble, agent: None,
         metrics: Metrics | None = None,
     ) -> None:
-        """`ended` hears of every end, with the trouble if there was one."""
+        """`ended` hears of every end, with the trouble if there was one, and of the agent's key."""
         self._heard_end = ended
         self._metrics = metrics or Metrics()
         self._store = store
@@ -86,7 +86,7 @@ class Answering:
         end = turn.final or await self._end_of(run, reply, halt)
         if end is not None:
             settled = await self._conclude(run, end, reply)
-            self._heard_end(end, run.trouble)
+            self._heard_end(end, run.trouble, run.agent.key)
             return settled
         if halt.result() is StopReason.EDIT:
             await self._begin_anew(run)
@@ -203,6 +203,10 @@ class Answering:
         """End early. Coze is told first, and the stream closed then: that is its order."""
         if halt is StopReason.SHUTDOWN:
             await _heard_of(run, hearing, LAST_MOMENT_SECONDS)
+            if run.turn.asked and not run.agent.client.capabilities.recovery:
+                await self._cancel(run)
+                await _ended_task(hearing)
+                return _end(run, State.FAILED, run.progress.broken_off("trouble.cut"))
             await _ended_task(hearing)
             if (
                 run.progress.reply_state().answers or not run.turn.posts
@@ -253,7 +257,7 @@ class Answering:
                 await lifecycle.ask_anew(tx, turn.id, *cost, estimated=end.estimated)
                 return False
         tokens, seconds = (end.tokens_in, end.tokens_out), time.time() - turn.came_at
-        self._metrics.settled(end.state.value, end.code, tokens, seconds)
+        self._metrics.settled(end.state.value, end.code, tokens, seconds, run.agent.label)
         facts = {
             "turn": turn.id,
             "chat": turn.chat.chat_id,

@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationInfo,
     field_validator,
@@ -26,7 +27,18 @@ from bridge.preferences import (
     Streaming,
 )
 from bridge.proxies import proxy_address
-from bridge.settings.types import Operators, Pace, Positive, choice, listed
+from bridge.settings.agents import DeclaredAgent
+from bridge.settings.types import (
+    BotToken,
+    CozeToken,
+    DashboardToken,
+    Operators,
+    Pace,
+    Positive,
+    ServerAddress,
+    choice,
+    listed,
+)
 from bridge.store.dialects.database import checked, is_postgresql
 from bridge.store.dialects.sqlite import database_file
 from bridge.texts import catalogues
@@ -45,9 +57,10 @@ class Settings(BaseModel):
     """What the operator decides. Field names are the variables' names in lower case."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+    _agents: tuple[DeclaredAgent, ...] = PrivateAttr(default=())
 
-    telegram_bot_token: SecretStr = Field(description="The bot's token from @BotFather. Required.")
-    telegram_api_base_url: str = Field(
+    telegram_bot_token: BotToken = Field(description="The bot's token from @BotFather. Required.")
+    telegram_api_base_url: ServerAddress = Field(
         "https://api.telegram.org",
         description="The Bot API server; `/bot<token>` is appended.",
     )
@@ -61,9 +74,11 @@ class Settings(BaseModel):
         description="`https://api.coze.com`, `https://api.coze.cn` or your coze-studio.",
     )
     coze_bot_id: str = Field(
-        description="The agent's id: the number behind `/bot/` in its web address. Required."
+        "",
+        description="The agent's id: the number behind `/bot/` in its web address. Required without "
+        "`BRIDGE_CONFIG`.",
     )
-    coze_api_token: SecretStr | None = Field(
+    coze_api_token: CozeToken | None = Field(
         None, description="A personal or service access token; or use the JWT settings."
     )
     coze_jwt_oauth_client_id: str | None = Field(
@@ -82,6 +97,10 @@ class Settings(BaseModel):
         None, description="`aud` of the JWT, when it is not the host of `COZE_API_BASE`."
     )
     coze_proxy: str | None = Field(None, description="The same towards Coze.")
+    bridge_config: Path | None = Field(
+        None,
+        description="A file, such as `bridge.toml`, that declares several agents: see docs/agents.md.",
+    )
     database_url: str = Field(
         "sqlite+aiosqlite:///bridge.db",
         description=(
@@ -229,11 +248,27 @@ class Settings(BaseModel):
     bridge_dashboard_port: int = Field(
         0, ge=0, le=65535, description="Port of the dashboard on 127.0.0.1; 0 for none."
     )
-    bridge_dashboard_token: SecretStr | None = Field(
+    bridge_dashboard_token: DashboardToken | None = Field(
         None,
         description="What opens the dashboard, 16 characters or more; without one it is made anew at "
         "each start.",
     )
+
+    @property
+    def agents(self) -> tuple[DeclaredAgent, ...]:
+        """The agents that `BRIDGE_CONFIG` declares."""
+        return self._agents
+
+    def with_agents(self, agents: tuple[DeclaredAgent, ...]) -> "Settings":
+        """Return the settings with the agents of a file."""
+        made = self.model_copy()
+        made._agents = agents
+        return made
+
+    @property
+    def opens_coze(self) -> bool:
+        """Whether they hold a credential of Coze themselves."""
+        return self.coze_api_token is not None or self.coze_jwt_oauth_client_id is not None
 
     @property
     def preferences(self) -> Preferences:
@@ -249,40 +284,6 @@ class Settings(BaseModel):
             self.bridge_group_context,
             self.bridge_speech,
         )
-
-    @field_validator("telegram_bot_token")
-    @classmethod
-    def _token(cls, token: SecretStr) -> SecretStr:
-        if not re.fullmatch(r"\d+:[\w-]+", token.get_secret_value()):
-            raise ValueError("is not a bot token; BotFather's are digits, a colon and letters")
-        return token
-
-    @field_validator("coze_api_token")
-    @classmethod
-    def _coze_token(cls, token: SecretStr | None) -> SecretStr | None:
-        if token is None:
-            return None
-        if not re.fullmatch(r"[!-~]+", token.get_secret_value()):
-            raise ValueError("is not a token; copy it alone, without 'Bearer' or spaces")
-        if token.get_secret_value()[0] in "'\"`":
-            raise ValueError("is in quotes, which docker's --env-file keeps; write it without them")
-        return token
-
-    @field_validator("bridge_dashboard_token")
-    @classmethod
-    def _dashboard_token(cls, token: SecretStr | None) -> SecretStr | None:
-        if token is not None and not re.fullmatch(r"[\w.~-]{16,}", token.get_secret_value(), re.A):
-            raise ValueError("must be 16 or more letters, digits, '-', '_', '.' or '~'")
-        return token
-
-    @field_validator("telegram_api_base_url")
-    @classmethod
-    def _server(cls, address: str) -> str:
-        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", address):
-            raise ValueError("is not a web address; use https://api.telegram.org or your server's")
-        if re.search(r"/bot\d*:?[\w-]*/*$", address):
-            raise ValueError("must not end in /bot…; the token is appended by itself")
-        return address.rstrip("/")
 
     @field_validator("telegram_proxy", "coze_proxy")
     @classmethod
@@ -315,7 +316,7 @@ class Settings(BaseModel):
     @field_validator("coze_bot_id")
     @classmethod
     def _agent(cls, agent_id: str) -> str:
-        if not re.fullmatch(r"\d+", agent_id):
+        if agent_id and not re.fullmatch(r"\d+", agent_id):
             raise ValueError("is not an agent's id; it is the number behind /bot/ in its address")
         return agent_id
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from bridge.errors import SettingsTrouble
 from bridge.proxies import proxy_address, proxy_variable
 from bridge.settings import Settings
+from bridge.settings.agents import Declaration, read_declaration
 
 ENV_FILE = Path(".env")
 
@@ -49,11 +50,13 @@ def _system_proxies() -> dict[str, str]:
 def settings_from(variables: Mapping[str, str]) -> Settings:
     """Return the settings in a set of variables. Raises SettingsTrouble with every fault at once."""
     values = {name.lower(): value.strip() for name, value in variables.items() if value.strip()}
-    faults = [*_unknown(variables), *_ways_in(values)]
+    config = values.get("bridge_config")
+    declared = read_declaration(Path(config), variables) if config else Declaration()
+    faults = [*_unknown(variables), *_ways_in(values, declared), *declared.faults]
     try:
-        made = Settings.model_validate(values)
+        made = Settings.model_validate(values).with_agents(declared.agents)
         made, unusable = _with_proxies(made, variables)
-        faults += unusable
+        faults += [*unusable, *_elsewhere(made)]
     except ValidationError as error:
         first = {one["loc"][0]: one for one in reversed(error.errors())}  # one a variable
         told = [_worded(one["loc"], one["type"], one["msg"]) for one in first.values()]
@@ -62,6 +65,15 @@ def settings_from(variables: Mapping[str, str]) -> Settings:
         faults += _near_misses(variables)
         raise SettingsTrouble(tuple(faults))
     return made
+
+
+def _elsewhere(settings: Settings) -> Sequence[str]:
+    """Return the agents that would take the credential of the environment to another Coze."""
+    return [
+        f"[agents.{one.name}] is not at COZE_API_BASE; give it a credential of its own, such as token_env"
+        for one in settings.agents
+        if one.borrows and one.table.address not in (None, settings.coze_api_base)
+    ]
 
 
 def _with_proxies(
@@ -113,19 +125,27 @@ def _near_misses(variables: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _ways_in(values: Mapping[str, str]) -> list[str]:
-    """There must be one way into Coze, and it must be whole."""
+def _ways_in(values: Mapping[str, str], declared: Declaration) -> list[str]:
+    """There must be one way into Coze, and it must be whole; none where no agent needs it."""
     jwt = {name for name in values if name.startswith("coze_jwt_oauth_")} - {
         "coze_jwt_oauth_audience"
     }
     if "coze_api_token" in values and jwt:
         return ["COZE_API_TOKEN and COZE_JWT_OAUTH_… are both set; keep one of the two ways"]
+    names = [] if "coze_bot_id" in values or values.get("bridge_config") else ["COZE_BOT_ID"]
+    missing = [f"{one} is missing. {_sentence(one)}" for one in names]
     if "coze_api_token" in values:
-        return []
+        return missing
     if not jwt:
-        return ["COZE_API_TOKEN is missing; set it, or the COZE_JWT_OAUTH_… settings."]
+        borrowing = any(one.borrows for one in declared.agents)
+        if values.get("bridge_config") and "coze_bot_id" not in values and not borrowing:
+            return []
+        return [
+            *missing,
+            "COZE_API_TOKEN is missing; set it, or the COZE_JWT_OAUTH_… settings.",
+        ]
     needed = ["coze_jwt_oauth_client_id", "coze_jwt_oauth_public_key_id"]
-    faults = [
+    faults = missing + [
         f"{name.upper()} is missing; the JWT way needs it" for name in needed if name not in jwt
     ]
     keys = jwt & {"coze_jwt_oauth_private_key", "coze_jwt_oauth_private_key_file_path"}
@@ -135,12 +155,16 @@ def _ways_in(values: Mapping[str, str]) -> list[str]:
     return faults
 
 
+def _sentence(name: str) -> str:
+    sentence = Settings.model_fields[name.lower()].description or ""
+    return sentence.partition(" Required")[0]
+
+
 def _worded(place: tuple[int | str, ...], kind: str, message: str) -> str:
     """Return a fault with its variable's name, without the value."""
     name = str(place[0]).upper()
     if kind == "missing" and len(place) == 1:
-        sentence = Settings.model_fields[name.lower()].description or ""
-        return f"{name} is missing. {sentence.removesuffix(' Required.')}"
+        return f"{name} is missing. {_sentence(name)}"
     if kind == "value_error":
         return f"{name} {message.removeprefix('Value error, ')}"
     field = Settings.model_fields[name.lower()]

@@ -9,6 +9,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    SecretStr,
 )
 
 
@@ -61,6 +62,41 @@ def _sensible(pace: dict[str, float]) -> dict[str, float]:
 _PACE_HELP = "needs numbers by name, such as burst=10,every=2.5,gap=1.2,kept=1,quick=3,minute=0"
 Pace = Annotated[dict[str, float], BeforeValidator(_pace), AfterValidator(_sensible)]
 """Limits that are fixed, by name; empty when they are learned."""
+
+
+def _bot_token(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"\d+:[\w-]+", token.get_secret_value()):
+        raise ValueError("is not a bot token; BotFather's are digits, a colon and letters")
+    return token
+
+
+def _server(address: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", address):
+        raise ValueError("is not a web address; use https://api.telegram.org or your server's")
+    if re.search(r"/bot\d*:?[\w-]*/*$", address):
+        raise ValueError("must not end in /bot…; the token is appended by itself")
+    return address.rstrip("/")
+
+
+def _coze_token(token: SecretStr) -> SecretStr:
+    """Refuse what was copied with something around it. Raises ValueError."""
+    if not re.fullmatch(r"[!-~]+", token.get_secret_value()):
+        raise ValueError("is not a token; copy it alone, without 'Bearer' or spaces")
+    if token.get_secret_value()[0] in "'\"`":
+        raise ValueError("is in quotes, which docker's --env-file keeps; write it without them")
+    return token
+
+
+def _dashboard_token(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[\w.~-]{16,}", token.get_secret_value(), re.A):
+        raise ValueError("must be 16 or more letters, digits, '-', '_', '.' or '~'")
+    return token
+
+
+BotToken = Annotated[SecretStr, AfterValidator(_bot_token)]
+ServerAddress = Annotated[str, AfterValidator(_server)]
+CozeToken = Annotated[SecretStr, AfterValidator(_coze_token)]
+DashboardToken = Annotated[SecretStr, AfterValidator(_dashboard_token)]
 
 
 Operators = Annotated[

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import AgentAccount, ChatKey, CozeIdentity
+from bridge.model import AboutChat, AgentAccount, ChatKey, CozeIdentity
 from bridge.preferences import Answers, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
 from bridge.store.tables import chats, facts, members
@@ -100,6 +100,18 @@ async def counting(tx: AsyncConnection, key: ChatKey) -> Preferences:
     """Return what counts in a chat: what it has chosen, else what its forum has."""
     own = await preferences(tx, key)
     return own.over(await preferences(tx, key.whole)) if key.thread_id else own
+
+
+async def about(tx: AsyncConnection, key: ChatKey) -> AboutChat:
+    """Return what is known of a chat besides its messages; a topic is called like its group."""
+    query = select(chats.c.title, chats.c.start_payload).where(*_here(key.whole))
+    row = (await tx.execute(query)).one_or_none()
+    return AboutChat(row.title or "", row.start_payload or "") if row else AboutChat()
+
+
+async def set_start_payload(tx: AsyncConnection, key: ChatKey, payload: str) -> None:
+    """Remember what the link carried by which somebody came; the chat is known already."""
+    await tx.execute(update(chats).where(*_here(key)).values(start_payload=payload))
 
 
 async def drop_agent(tx: AsyncConnection, key: ChatKey, agent: str | None) -> None:

@@ -67,6 +67,7 @@ chats = Table(
     Column("agent", Text),
     Column("speech", Text),
     Column("title", Text),
+    Column("start_payload", Text),
 )
 """Where people meet the bot, where their memory lives at Coze, and what they have chosen. In a
 forum, what the row without a topic has chosen is the default of the topics."""

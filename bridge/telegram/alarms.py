@@ -48,23 +48,23 @@ class Alarms:
         self._store = store
         self._rights = rights
         self._people = people
-        self._heard: asyncio.Queue[Trouble | None] = asyncio.Queue()
+        self._heard: asyncio.Queue[tuple[str, Trouble | None]] = asyncio.Queue()
         self._telling = asyncio.Lock()
         self._unstored: set[str] = set()
         """What was told without the database, which is what is wrong."""
-        self._quiet = False
-        """Whether the last run was fine, and nothing of its kind is wrong."""
+        self._quiet: set[str] = set()
+        """Agents whose last run was fine, and of which nothing of its kind is wrong."""
 
-    def ended(self, end: Outcome, trouble: Trouble | None) -> None:
-        """Note how a run has ended. Only an answer says that all is well."""
-        if trouble is None and (self._quiet or end.state is not State.ANSWERED):
+    def ended(self, end: Outcome, trouble: Trouble | None, agent: str) -> None:
+        """Note how a run of an agent has ended. Only an answer says that all is well."""
+        if trouble is None and (agent in self._quiet or end.state is not State.ANSWERED):
             return  # as nearly always
         if trouble is None or _kind(trouble) is not None:
-            self._heard.put_nowait(trouble)
+            self._heard.put_nowait((agent, trouble))
 
     def listen(self) -> None:
         """Let the next answer say that all is well: another process may have begun an alarm."""
-        self._quiet = False
+        self._quiet.clear()
 
     async def follow_runs(self) -> None:
         """Tell, for ever, what runs ended in; first, what an earlier process did not come to tell."""
@@ -73,21 +73,24 @@ class Alarms:
         except StoreTrouble as error:
             log.error("alarm not delivered", trouble=str(error))
         while True:
-            trouble = await self._heard.get()
+            agent, trouble = await self._heard.get()
             try:
-                await self._judge(trouble)
+                await self._judge(agent, trouble)
             except StoreTrouble as error:
                 log.error("alarm not delivered", trouble=str(error))
 
-    async def _judge(self, trouble: Trouble | None) -> None:
+    async def _judge(self, agent: str, trouble: Trouble | None) -> None:
         kind = _kind(trouble) if trouble else None
+        named = "" if agent.isdecimal() else f" {agent}"
         if trouble is not None and kind is not None:
-            self._quiet = False
-            await self.begin(kind, str(trouble))
+            self._quiet.discard(agent)
+            await self.begin(
+                f"{kind}{named}", f"Agent{named}: {trouble}" if named else str(trouble)
+            )
             return
         for each in sorted(set(_OF_RUNS.values())):
-            await self.end(each)
-        self._quiet = True
+            await self.end(f"{each}{named}")
+        self._quiet.add(agent)
 
     async def watch(self, faults: Faults) -> None:
         """Look, for ever, whether the bridge itself is well."""
@@ -110,7 +113,8 @@ class Alarms:
 
     async def _known(self) -> set[str]:
         async with self._store.reading() as tx:
-            return {one.kind for one in await alarms.current(tx)} - set(_OF_RUNS.values())
+            kinds = {one.kind for one in await alarms.current(tx)}
+        return {one for one in kinds if one.partition(" ")[0] not in _OF_RUNS.values()}
 
     async def begin(self, kind: str, what: str) -> None:
         """Something is wrong: the operators hear of it once. Raises StoreTrouble."""

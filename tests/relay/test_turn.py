@@ -175,7 +175,7 @@ async def test_a_failure_tells_its_first_cause_and_whether_the_run_goes_on(stage
     heard: list[tuple[Outcome, object]] = []
     coze = ScriptedCoze([began(), RunFailed("Asking the agent", "no luck", code=4028)])
     answering = Answering(
-        stage.store, agents_of(coze), ended=lambda end, trouble: heard.append((end, trouble))
+        stage.store, agents_of(coze), ended=lambda end, trouble, agent: heard.append((end, trouble))
     )
     await answering.answer(await stage.claimed(), ScriptedReply(), stage.halt)
     ((end, trouble),) = heard

@@ -1,6 +1,8 @@
 """An agent of the platform, in the cloud or in coze-studio: `/v3/chat`."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 
 from bridge.coze.agents import AgentProfile, agent_information
 from bridge.coze.client import Coze
@@ -10,19 +12,35 @@ from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.coze.follow_run import follow, rejoin
 from bridge.coze.kinds.agent import Capabilities, FilesBy
 from bridge.coze.kinds.lingering_runs import end_lingering_run
+from bridge.coze.kinds.user_variables import UserVariables
 from bridge.coze.runs import RunRequest, cancel_run, retrieve_run
+from bridge.coze.values import texts, values
 
 _CAPABILITIES = Capabilities(
     recovery=True, deletion=True, feedback=True, usage=True, files=FilesBy.UPLOAD
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What an agent is told of whom it serves: its own names, each with the fact that it gets."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """In its prompt."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Inputs of a chatflow behind it."""
+    user_variables: UserVariables | None = None
+
+
 class ChatAgent:
     """Speaks to one agent; Coze keeps its conversations, and finishes a run that nobody hears."""
 
-    def __init__(self, coze: Coze, agent_id: str, *, stream: bool = True) -> None:
+    def __init__(
+        self, coze: Coze, agent_id: str, told: Told | None = None, *, stream: bool = True
+    ) -> None:
         self._coze = coze
         self._agent_id = agent_id
+        self._told = told or Told()
         self._stream = stream
         self.capabilities = _CAPABILITIES
 
@@ -31,9 +49,19 @@ class ChatAgent:
         """Seconds until Coze's token ends; None where that is not known."""
         return self._coze.token_seconds_left
 
-    def ask(self, question: RunRequest) -> AsyncGenerator[Event, None]:
+    async def ask(self, question: RunRequest) -> AsyncGenerator[Event, None]:
         """Ask, and give every event; a broken stream is followed by looking the run up."""
-        return follow(self._coze, question, stream=self._stream)
+        told, facts = self._told, question.facts
+        if told.user_variables is not None:
+            await told.user_variables.tell(question.user_id, facts)
+        question = replace(
+            question,
+            custom_variables=texts(told.variables, facts),
+            parameters=values(told.parameters, facts),
+        )
+        async with aclosing(follow(self._coze, question, stream=self._stream)) as events:
+            async for event in events:
+                yield event
 
     def rejoin(self, question: RunRequest, run_id: str | None) -> AsyncGenerator[Event, None]:
         """Finish a run by its id, or found by the question's mark."""

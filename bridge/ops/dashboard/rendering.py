@@ -70,7 +70,9 @@ def span(seconds: float) -> str:
 
 def alarm_title(kind: str) -> str:
     """Return what is wrong, in a few words."""
-    return _ALARMS.get(kind, kind.capitalize())
+    word, _, agent = kind.partition(" ")
+    title = _ALARMS.get(word, word.capitalize())
+    return f"{title}: {agent}" if agent else title
 
 
 def moment(at: float) -> str:

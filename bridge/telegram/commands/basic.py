@@ -1,5 +1,7 @@
 """What everybody's commands do, but `/help`, `/settings`, `/privacy` and `/forget`."""
 
+import re
+
 from bridge.model import ChatKey, ReplyState, Sender
 from bridge.store import chats
 from bridge.store.operators import agents
@@ -9,6 +11,9 @@ from bridge.telegram.post import Cause, PostContent, Rendered
 from bridge.telegram.reply.keyboards import question_buttons
 from bridge.telegram.reply.layout import Layout
 from bridge.telegram.updates.events import CommandCall
+
+_PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What Telegram lets a link carry."""
 
 
 async def start(context: BotContext, call: CommandCall) -> None:
@@ -21,6 +26,8 @@ async def start(context: BotContext, call: CommandCall) -> None:
         await chats.ensure_chat(tx, message.chat)
         chosen = (await chats.counting(tx, message.chat)).agent
         agent_id = await agents.counting(tx, chosen, context.declared)
+        if message.chat.private and _PAYLOAD.fullmatch(call.argument):
+            await chats.set_start_payload(tx, message.chat, call.argument)
     if not message.chat.private:
         introduction = context.approval.introduction
         words = await introduction.words(message.chat, message.sender.language)

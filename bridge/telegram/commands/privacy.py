@@ -4,8 +4,10 @@ import asyncio
 
 import structlog
 
+from bridge.coze.kinds.agent import Agent
 from bridge.errors.coze import CozeTrouble
 from bridge.model import Turn
+from bridge.relay.agents import OfferedAgent
 from bridge.sharing.coordinator import Bell
 from bridge.store import erasure
 from bridge.store.erasure import ConversationHeld
@@ -52,11 +54,16 @@ async def forget_now(context: BotContext, press: CallbackPress, data: ForgetPers
         receipt = await erasure.forget_person(tx, who)
     context.people.forget(who)
     context.questions.overheard.forget_person(who)
-    gone = [await _delete(context, one) for one in receipt.conversations]
+    held = [(one, _keeper(context, one)) for one in receipt.conversations]
+    can = [(one, agent) for one, agent in held if agent.client.capabilities.deletion]
+    gone = [await _delete(agent.client, one.id) for one, agent in can]
     key = "forget.done" if all(gone) else "forget.done_here"
     log.info("person forgotten", turns=receipt.turns, at_coze=all(gone))
     language = language_of(press)
-    context.edit(press, translate(language, key, turns=receipt.turns, conversations=len(gone)))
+    text = translate(language, key, turns=receipt.turns, conversations=len(gone))
+    if kept := sorted({agent.key for _, agent in held if not agent.client.capabilities.deletion}):
+        text += "\n\n" + translate(language, "forget.kept", agents=", ".join(kept))
+    context.edit(press, text)
     return None
 
 
@@ -90,11 +97,15 @@ async def _ended_elsewhere(context: BotContext, who: int) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _delete(context: BotContext, held: ConversationHeld) -> bool:
+def _keeper(context: BotContext, held: ConversationHeld) -> OfferedAgent:
+    """Return the agent to which a conversation belongs."""
     agents = context.agents
-    agent = agents.at(held.home) if held.home else agents.of(held.agent or agents.declared.default)
+    return agents.at(held.home) if held.home else agents.of(held.agent or agents.declared.default)
+
+
+async def _delete(agent: Agent, conversation_id: str) -> bool:
     try:
-        await agent.client.delete_conversation(held.id)
+        await agent.delete_conversation(conversation_id)
     except CozeTrouble as trouble:
         log.warning("conversation not deleted", trouble=str(trouble))
         return False

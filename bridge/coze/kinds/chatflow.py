@@ -1,0 +1,270 @@
+"""A chatflow of the library or of an app: `/v1/workflows/chat`.
+
+Its conversation goes in the body, its messages are text only, and its runs can be neither looked up
+nor cancelled: after a cut, the conversation's own messages are all that there is to look at.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from bridge.coze.agents import AgentProfile, agent_information
+from bridge.coze.client import Coze
+from bridge.coze.conversations import create_conversation, delete_conversation, newest_messages
+from bridge.coze.events import (
+    Began,
+    Broke,
+    Completed,
+    Delta,
+    Done,
+    Ended,
+    Event,
+    Json,
+    MessageKind,
+    Recovered,
+    Remark,
+    Run,
+    RunMessage,
+    Sound,
+    Status,
+    Unknown,
+    Usage,
+    object_of,
+    text_of,
+)
+from bridge.coze.kinds.agent import Capabilities, FilesBy
+from bridge.coze.kinds.unwrap import unwrapped
+from bridge.coze.kinds.user_variables import UserVariables
+from bridge.coze.runs import RunRequest
+from bridge.coze.values import values
+from bridge.errors import Happened
+from bridge.errors.coze import (
+    CozeTrouble,
+    Garbled,
+    Interrupted,
+    NotOffered,
+    RunLost,
+)
+
+_ASKING = "Asking the chatflow"
+_LOOK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds before each look for the answer of a run whose stream was cut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """Which chatflow, for whom it runs, and what it is given."""
+
+    workflow_id: str
+    bot_id: str | None = None
+    app_id: str | None = None
+    """One of the two: the flow runs for an agent, or for an app."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Inputs of the start node, each with the fact that it gets."""
+    file_parameter: str | None = None
+    """The input that takes files; None where the flow takes none."""
+
+
+@dataclass
+class _Heard:
+    began: Run | None = None
+    waits: bool = False
+    """Whether a question or input node of the flow waits for the person."""
+
+
+class ChatflowAgent:
+    """Speaks to one chatflow."""
+
+    def __init__(self, coze: Coze, flow: Flow, variables: UserVariables | None = None) -> None:
+        self._coze = coze
+        self._flow = flow
+        self._variables = variables
+        files = FilesBy.UPLOAD if flow.file_parameter else FilesBy.NONE
+        self.capabilities = Capabilities(
+            recovery=True, deletion=True, feedback=False, usage=True, files=files
+        )
+
+    @property
+    def token_seconds_left(self) -> float | None:
+        """Seconds until Coze's token ends; None where that is not known."""
+        return self._coze.token_seconds_left
+
+    async def ask(self, question: RunRequest) -> AsyncGenerator[Event, None]:
+        """Ask, and give every event; a broken stream is followed by looking at the conversation."""
+        if self._variables is not None:
+            await self._variables.tell(question.user_id, question.facts)
+        heard = _Heard()
+        try:
+            async with aclosing(self._stream(question, heard)) as arriving:
+                async for event in arriving:
+                    yield event
+        except CozeTrouble as error:
+            if error.happened is not Happened.UNKNOWN:
+                raise
+            async with aclosing(self._recovered(question, heard.began, error)) as rest:
+                async for event in rest:
+                    yield event
+
+    async def _stream(self, question: RunRequest, heard: _Heard) -> AsyncGenerator[Event, None]:
+        async with (
+            self._coze.stream(
+                _ASKING, "/v1/workflows/chat", query={}, body=self._body(question)
+            ) as arriving,
+            aclosing(unwrapped(arriving)) as events,
+        ):
+            async for event in events:
+                match event:
+                    case Began(run):
+                        if heard.began is None:
+                            heard.began = run
+                            yield event
+                    case Delta() | Completed():
+                        yield event
+                    case Remark(name):
+                        heard.waits = heard.waits or name == "interrupt"
+                        yield event
+                    case Ended(run) if run.status is Status.REQUIRES_ACTION:
+                        heard.waits = True
+                    case Ended(run):
+                        yield Ended(_whole(run, heard.began))
+                        return
+                    case Broke(trouble):
+                        begun = heard.began is not None
+                        raise trouble.with_(happened=Happened.YES) if begun else trouble
+                    case Done():
+                        if not heard.waits:
+                            break
+                        run = Run("", question.conversation_id, Status.REQUIRES_ACTION)
+                        yield Ended(_whole(run, heard.began))
+                        return
+                    case Sound() | Recovered() | Unknown():
+                        pass
+        raise Interrupted("Hearing the chatflow", "the stream ended before the run")
+
+    def _body(self, question: RunRequest) -> Json:
+        flow = self._flow
+        parameters: dict[str, object] = dict(values(flow.parameters, question.facts))
+        ids = [json.dumps({"file_id": file_id}) for _, file_id in question.files]
+        if ids and flow.file_parameter:
+            parameters[flow.file_parameter] = ids[0] if len(ids) == 1 else ids
+        owner = {"bot_id": flow.bot_id} if flow.bot_id else {"app_id": flow.app_id}
+        message = {
+            "role": "user",
+            "type": "question",
+            "content_type": "text",
+            "content": question.text,
+            "meta_data": {"turn": question.correlation_id},
+        }
+        return {
+            "workflow_id": flow.workflow_id,
+            **owner,
+            "conversation_id": question.conversation_id,
+            "additional_messages": [message],
+            "parameters": parameters,
+            "ext": {"user_id": question.user_id},  # without it all people share their variables
+        }
+
+    async def rejoin(self, question: RunRequest, run_id: str | None) -> AsyncGenerator[Event, None]:
+        """Give the answer that the conversation holds by now. Raises RunLost when it holds none."""
+        lost = RunLost("Reading the answer", "the run cannot be looked up", happened=Happened.YES)
+        began = Run(run_id, question.conversation_id, Status.IN_PROGRESS) if run_id else None
+        async with aclosing(self._recovered(question, began, lost)) as rest:
+            async for event in rest:
+                yield event
+
+    async def _recovered(
+        self, question: RunRequest, began: Run | None, cause: CozeTrouble
+    ) -> AsyncGenerator[Event, None]:
+        before: Sequence[RunMessage] = ()
+        for pause in _LOOK_PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                listed = await newest_messages(self._coze, question.conversation_id)
+            except CozeTrouble:
+                continue  # the first trouble is what counts
+            answers = _answers(listed, question, began)
+            if answers and answers == before:  # a flow may still be writing its next one
+                yield Recovered(tuple(answers))
+                run = began or Run(answers[0].run_id, question.conversation_id, Status.COMPLETED)
+                yield Ended(replace(run, status=Status.COMPLETED))
+                return
+            before = answers
+        raise cause.turned_into(RunLost, happened=Happened.YES) from cause
+
+    async def cancel(self, question: RunRequest, run_id: str | None) -> bool:
+        """Leave the run alone: it is stopped by closing its stream, as far as it can be."""
+        return False
+
+    async def end_run(self, question: RunRequest, run_id: str | None) -> bool:
+        """Leave the run alone: whether its conversation is busy, the next question shows."""
+        return True
+
+    async def usage(self, question: RunRequest, run_id: str) -> Usage:
+        """Return nothing: these runs cannot be looked up."""
+        return Usage()
+
+    async def open_conversation(self) -> str:
+        """Make a conversation; in a self-hosted app it must be one of the app's own, by a name."""
+        flow = self._flow
+        if flow.bot_id is not None:
+            return (await create_conversation(self._coze, flow.bot_id)).id
+        if not self._coze.deployment.cloud:
+            try:
+                return await self._named_conversation()
+            except NotOffered:
+                pass  # a cloud behind an address of its own
+        return (await create_conversation(self._coze)).id
+
+    async def _named_conversation(self) -> str:
+        doing = "Opening a conversation of the app"
+        body = {
+            "app_id": self._flow.app_id,
+            "conversation_name": f"tg-{secrets.token_hex(8)}",
+            "get_or_create": True,
+            "draft_mode": False,
+            "connector_id": "1024",
+        }
+        answer = await self._coze.call(doing, "POST", "/v1/workflow/conversation/create", body=body)
+        found = text_of(object_of(answer, "data"), "id")
+        if not found:
+            raise Garbled(doing, "the answer holds no conversation")
+        return found
+
+    async def delete_conversation(self, conversation_id: str) -> None:
+        """Delete it at Coze."""
+        await delete_conversation(self._coze, conversation_id)
+
+    async def judge(self, conversation_id: str, answer_id: str, *, like: bool | None) -> None:
+        """Raise NotOffered."""
+        raise NotOffered("Judging the answer", "chatflows take no judgement")
+
+    async def profile(self) -> AgentProfile:
+        """Return how the agent presents itself for which the flow runs; of an app, only the name."""
+        if self._flow.bot_id is None:
+            return AgentProfile(self._flow.workflow_id, "", "", ())
+        return await agent_information(self._coze, self._flow.bot_id)
+
+
+def _whole(run: Run, began: Run | None) -> Run:
+    """Return the end's run with the ids of the beginning: failures come without any."""
+    if began is None:
+        return run
+    return replace(
+        run, id=run.id or began.id, conversation_id=run.conversation_id or began.conversation_id
+    )
+
+
+def _answers(
+    listed: Sequence[RunMessage], question: RunRequest, began: Run | None
+) -> Sequence[RunMessage]:
+    """Return the answers of the question's run, oldest first; `listed` has the newest first."""
+    marked = (one.run_id for one in listed if one.correlation_id == question.correlation_id)
+    run_id = next(marked, "") or (began.id if began else "")
+    if not run_id:
+        return ()
+    return [
+        one for one in reversed(listed) if one.run_id == run_id and one.kind is MessageKind.ANSWER
+    ]
