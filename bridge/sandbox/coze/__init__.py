@@ -7,15 +7,17 @@ from bridge.sandbox.coze.refusals import OCCUPIED
 from bridge.sandbox.coze.resources.agents import DEFAULT_BOT_ID, Agent
 from bridge.sandbox.coze.resources.conversations import Conversation, Message
 from bridge.sandbox.coze.resources.downloads import Fetch
+from bridge.sandbox.coze.resources.records import Asked, Request
 from bridge.sandbox.coze.resources.runs import Pace, Run
 from bridge.sandbox.coze.resources.transcripts import Heard, Spoken
 from bridge.sandbox.coze.resources.uploads import Upload
-from bridge.sandbox.coze.scripts import SCRIPTS, SHOWS, Script, Turn, fixed, saying
+from bridge.sandbox.coze.scripts import NODES, SCRIPTS, SHOWS, Script, Turn, fixed, saying
 from bridge.sandbox.coze.scripts.steps import Attachment
-from bridge.sandbox.coze.state import Asked, Request
+from bridge.sandbox.coze.workflows.library import Input, Workflow
 
 __all__ = [
     "DEFAULT_BOT_ID",
+    "NODES",
     "OCCUPIED",
     "SCRIPTS",
     "SHOWS",
@@ -27,6 +29,7 @@ __all__ = [
     "Exchange",
     "Fetch",
     "Heard",
+    "Input",
     "Message",
     "OAuthApp",
     "Pace",
@@ -37,6 +40,7 @@ __all__ = [
     "Token",
     "Turn",
     "Upload",
+    "Workflow",
     "fixed",
     "saying",
 ]

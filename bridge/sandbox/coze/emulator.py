@@ -16,12 +16,15 @@ from bridge.sandbox.coze.profiles import ProfileName, profile_named
 from bridge.sandbox.coze.quirks import Quirks
 from bridge.sandbox.coze.resources.agents import DEFAULT_BOT_ID, Agent
 from bridge.sandbox.coze.resources.downloads import DownloadFault, Downloads
+from bridge.sandbox.coze.resources.records import Rule
 from bridge.sandbox.coze.resources.runs import Pace
 from bridge.sandbox.coze.resources.sample_files import SampleFile
+from bridge.sandbox.coze.resources.variables import Variables
 from bridge.sandbox.coze.scripts import Script, script_named
 from bridge.sandbox.coze.server import CozeApp, build_app
-from bridge.sandbox.coze.state import Rule, State
+from bridge.sandbox.coze.state import State
 from bridge.sandbox.coze.stream import Streams
+from bridge.sandbox.coze.workflows.control import WorkflowControl
 from bridge.sandbox.journal import Journal
 
 PROLOGUE = (
@@ -35,7 +38,11 @@ SUGGESTED_QUESTIONS = (
 )
 
 
-class CozeEmulator(Inspection):
+STREAMS = ("/v3/chat", "/v1/workflows/chat")
+"""The paths whose errors may be events."""
+
+
+class CozeEmulator(Inspection, WorkflowControl):
     """A strict Coze open API over HTTP, with one account, its agents and its conversations."""
 
     def __init__(
@@ -57,6 +64,7 @@ class CozeEmulator(Inspection):
             accounts=Accounts(clock),
             streams=Streams(bell),
             downloads=Downloads(clock),
+            variables=Variables(clock),
         )
         self.app: CozeApp = build_app(self.state)
 
@@ -213,12 +221,12 @@ class CozeEmulator(Inspection):
     ) -> None:
         """Refuse the next `times` requests of `path`, which may have its method in front.
 
-        `as_event` is for chats: an `error` event `first` or `mid`, an `empty` one, or a chat that
+        `as_event` is for streams: an `error` event `first` or `mid`, an `empty` one, or a chat that
         `failed` in one of three shapes. On the token endpoint `code` is an OAuth error code.
         """
         event = as_event or None
-        if event and not path.endswith("/v3/chat"):
-            raise ValueError("as_event is for /v3/chat only")
+        if event and not path.endswith(STREAMS):
+            raise ValueError(f"as_event is for streams only: {', '.join(STREAMS)}")
         self.state.faults.failures.append(Failure(path, code, msg, http, times, event))
 
     def fail_gateway(

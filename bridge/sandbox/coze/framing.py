@@ -26,9 +26,14 @@ def compact(value: Mapping[str, object]) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def event_bytes(name: str, data: str) -> bytes:
-    """One event: no space after the colons, one empty line behind it; no lone surrogate."""
-    return f"event:{name}\ndata:{data}\n\n".encode("utf-8", "replace")
+def event_bytes(name: str, data: str, *, spaced: bool = False, number: int | None = None) -> bytes:
+    """One event with one empty line behind it; no lone surrogate.
+
+    There is no space after the colons unless it is `spaced`, and no `id` without a `number`.
+    """
+    gap = " " if spaced else ""
+    head = "" if number is None else f"id:{gap}{number}\n"
+    return f"{head}event:{gap}{name}\ndata:{gap}{data}\n\n".encode("utf-8", "replace")
 
 
 def event_frame(name: str, data: str, shown: str = "") -> Frame:

@@ -18,8 +18,9 @@ from bridge.sandbox.coze.endpoints.forms import TooLarge, limited, read_form
 from bridge.sandbox.coze.faults import Failure, StreamFault
 from bridge.sandbox.coze.framing import Frame, error_data, event_bytes
 from bridge.sandbox.coze.refusals import Refusal
+from bridge.sandbox.coze.resources.records import Request
 from bridge.sandbox.coze.resources.runs import Run
-from bridge.sandbox.coze.state import Request, State
+from bridge.sandbox.coze.state import State
 from bridge.sandbox.coze.stream import EventStream, Lost
 
 
@@ -67,10 +68,13 @@ class Streamed:
 
 @dataclass(frozen=True)
 class ErrorStream:
-    """A stream of one `error` event."""
+    """A stream of one event that says what is wrong."""
 
     code: int | str
     data: str
+    name: str = "error"
+    content: bytes = b""
+    """The event as it is written, empty for the usual framing."""
 
 
 Answer = Envelope | Binary | Streamed | ErrorStream
@@ -116,7 +120,9 @@ class Visit:
 
     async def read(self, form: bool) -> None:
         """Read the body; a broken one is refused after the token was looked at."""
-        chunks = limited(self.http.stream(), self.state.largest_body)
+        flows = self.http.url.path.startswith("/v1/workflow")
+        most = self.state.largest_flow_body if flows else self.state.largest_body
+        chunks = limited(self.http.stream(), most)
         try:
             if form:
                 self.form = await read_form(self.http.headers, chunks)
@@ -134,6 +140,8 @@ class Visit:
         places: tuple[Mapping[str, object], ...] = (query, self.http.path_params)
         if path != "/v3/chat":  # which looks at the query only
             places = (*places, self.body)
+        if path == "/v1/workflows/chat":  # which looks at the body only
+            places = (self.body,)
         conversation = next(
             (place["conversation_id"] for place in places if place.get("conversation_id")), ""
         )
@@ -196,8 +204,9 @@ class Visit:
         headers = {self.state.profile.log_header: self.logid}
         if isinstance(answer, ErrorStream):
             self.wrote(answer.code, "as an event")
-            content = self.state.quirks.ended(event_bytes("error", answer.data))
-            self.state.journal.note("coze", "error", detail=answer.data[:200], chat_id="")
+            raw = answer.content or event_bytes(answer.name, answer.data)
+            content = self.state.quirks.ended(raw)
+            self.state.journal.note("coze", answer.name, detail=answer.data[:200], chat_id="")
             return Response(content, 200, headers, self.state.quirks.stream_type or None)
         self.wrote(0)
         if isinstance(answer, Binary):

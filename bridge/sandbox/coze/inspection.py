@@ -3,10 +3,11 @@
 from bridge.sandbox.coze.accounts import Exchange
 from bridge.sandbox.coze.resources.conversations import Conversation
 from bridge.sandbox.coze.resources.downloads import Fetch
+from bridge.sandbox.coze.resources.records import Asked, Request
 from bridge.sandbox.coze.resources.runs import Run
 from bridge.sandbox.coze.resources.transcripts import Heard, Spoken
 from bridge.sandbox.coze.resources.uploads import Upload
-from bridge.sandbox.coze.state import Asked, Request, State
+from bridge.sandbox.coze.state import State
 from bridge.sandbox.journal import Journal
 
 

@@ -22,6 +22,9 @@ from bridge.sandbox.coze.resources.conversations import Message
 from bridge.sandbox.coze.resources.run_views import chat_view, event_view, message_view
 from bridge.sandbox.coze.resources.runs import RUNNING, Pace, Run
 from bridge.sandbox.coze.scripts.steps import (
+    INTERRUPT,
+    INTERRUPTED_FINISH,
+    Ask,
     Audio,
     Complete,
     Completed,
@@ -37,6 +40,7 @@ from bridge.sandbox.coze.scripts.steps import (
     Script,
     Silence,
     Step,
+    Steps,
     Turn,
 )
 
@@ -54,6 +58,8 @@ class Performance:
     pace: Callable[[], Pace]
     bell: ChangeSignal
     quirks: Quirks
+    suspend: Callable[[Steps, Step], None]
+    """Takes a script that waits for what the next run of the conversation is asked."""
     _texts: dict[str, str] = field(default_factory=dict)
     _thoughts: dict[str, str] = field(default_factory=dict)
     _opened: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -89,18 +95,30 @@ class Performance:
         try:
             step = next(steps)
             while True:
+                step = self._adapted(step)
                 await self._wait(step)
                 outputs: Outputs = {}
-                if isinstance(step, Require):
+                if isinstance(step, Require) and not self._pauses(step):
                     outputs = await self._require(step)
                 else:
                     self._do(step)
                 self._ring()
                 if isinstance(step, Fail):
                     return
+                if self._pauses(step):
+                    self.suspend(steps, step)
+                    return
                 step = steps.send(outputs)
         except StopIteration:
             return
+
+    def _adapted(self, step: Step) -> Step:
+        """Return what becomes of a step; some are not possible everywhere."""
+        return step
+
+    def _pauses(self, step: Step) -> bool:
+        """Return whether the script goes on in another run only."""
+        return isinstance(step, Ask)
 
     async def _wait(self, step: Step) -> None:
         pace, seconds = self.pace(), 0.0
@@ -122,14 +140,16 @@ class Performance:
             case Raw(text):
                 self._emit(raw_frame(text))
             case Event(name, data):
-                self._emit(event_frame(name, data))
+                self._event(name, data)
             case Audio(key, content):
-                view = event_view(self._message(key, "answer", content, "audio"), at=None)
-                self._emit(event_frame("conversation.audio.delta", compact(view), content))
+                view = self._fragment_view(self._message(key, "answer", content, "audio"), "")
+                self._event("conversation.audio.delta", compact(view), content)
             case Cut():
                 self._emit(CUT)
             case Fail():
                 self._fail(step)
+            case Ask():
+                self._ask(step)
             case Complete():
                 self._complete()
             case EndWithoutChat():
@@ -143,10 +163,22 @@ class Performance:
             self.run.frames[-1] = replace(last, data=self.quirks.ended(last.data))
         self.run.frames.append(frame)
 
+    def _event(self, name: str, data: str, shown: str = "", *, torn: bool = False) -> None:
+        """Emit an event; the stream of a `torn` one ends right behind its data."""
+        self._emit(torn_frame(name, data) if torn else event_frame(name, data, shown))
+
     def _chat_event(self, name: str, view: dict[str, object] | None = None) -> None:
-        view = view or chat_view(self.run, status=name, created=name != "created")
-        self._emit(event_frame(f"conversation.chat.{name}", compact(view), name))
+        self._event(f"conversation.chat.{name}", compact(view or self._chat_view(name)), name)
         self._ring()
+
+    def _chat_view(self, status: str) -> dict[str, object]:
+        return chat_view(self.run, status=status, created=status != "created")
+
+    def _fragment_view(self, message: Message, reasoning: str) -> dict[str, object]:
+        return event_view(message, at=None, reasoning=reasoning)
+
+    def _whole_view(self, message: Message) -> dict[str, object]:
+        return message_view(message)
 
     def _id_of(self, key: str) -> tuple[str, int]:
         if key not in self._opened:
@@ -176,9 +208,9 @@ class Performance:
         self._texts[step.key] = self._texts.get(step.key, "") + step.text
         if step.reasoning:
             self._thoughts[step.key] = self._thoughts.get(step.key, "") + step.reasoning
-        view = event_view(message, at=None, reasoning=step.reasoning)
+        view = self._fragment_view(message, step.reasoning)
         shown = step.text or step.reasoning
-        self._emit(event_frame("conversation.message.delta", compact(view), shown))
+        self._event("conversation.message.delta", compact(view), shown)
 
     def _completed(self, step: Completed) -> None:
         content = self._texts.get(step.key, "") if step.content is None else step.content
@@ -191,8 +223,15 @@ class Performance:
             if step.type == "answer":
                 self.run.usage = (self.run.usage[0], self.run.usage[1] + (output + 3) // 4)
         shown = f"[{step.type}] {content}"
-        view = message_view(message)
-        self._emit(event_frame("conversation.message.completed", compact(view), shown))
+        view = self._whole_view(message)
+        self._event("conversation.message.completed", compact(view), shown)
+
+    def _ask(self, step: Ask) -> None:
+        self._delta(Delta("question", step.in_words))
+        self._completed(Completed("question"))
+        self._completed(Completed("interrupt", INTERRUPT, type="verbose"))
+        self._completed(Completed("finish", INTERRUPTED_FINISH, type="verbose"))
+        self._end_without_chat()
 
     def _complete(self) -> None:
         self._over = True
@@ -215,20 +254,23 @@ class Performance:
         self.run.last_error = (int(step.code), step.msg)
         if self.run.status in RUNNING:
             self.run.status = "failed"
+        self._failure(step)
+        self._emit(EOF)
+
+    def _failure(self, step: Fail) -> None:
         bare = error_data(step.code, step.msg)
         if step.shape == "empty":
-            self._emit(torn_frame("error", "{}"))
+            self._event("error", "{}", torn=True)
         elif step.shape == "event" or self.profile.studio:
-            self._emit(event_frame("error", bare))
+            self._event("error", bare)
         elif step.shape == "bare":
-            self._emit(torn_frame("conversation.chat.failed", bare))
+            self._event("conversation.chat.failed", bare, torn=True)
         elif step.shape == "string":
             string = error_data(str(step.code), step.msg)
-            self._emit(torn_frame("conversation.chat.failed", string))
+            self._event("conversation.chat.failed", string, torn=True)
         else:
             self._chat_event("failed")
             self._emit(self._done())
-        self._emit(EOF)
 
     def _end_of_stream(self) -> None:
         if self.run.frames[-1] is not EOF:

@@ -1,6 +1,9 @@
 """What real Cozes do in more than one way, or leave unsaid: a switch for each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bridge.sandbox.coze.workflows.quirks import FlowQuirks
 
 
 @dataclass(eq=False)
@@ -21,6 +24,11 @@ class Quirks:
     """Where an error's envelope has its words: `msg`, or `message`."""
     streams_always: bool = False
     """Whether a run is streamed though `stream` is false, as older coze-studios do."""
+
+    flow: FlowQuirks = field(default_factory=FlowQuirks)
+    """Those of chatflows and workflows."""
+    unknown_variable: Literal["refused", "ignored"] = "refused"
+    """What becomes of writing a user variable that is unknown, disabled or the system's."""
 
     def ended(self, data: bytes) -> bytes:
         """Return the last bytes of a stream with as many line ends as are in force."""

@@ -9,7 +9,16 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from bridge.sandbox.coze.endpoints import agents, audio, chat, conversations, files, messages, oauth
+from bridge.sandbox.coze.endpoints import (
+    agents,
+    audio,
+    chat,
+    chatflows,
+    conversations,
+    files,
+    messages,
+    oauth,
+)
 from bridge.sandbox.coze.http_handler import Endpoint, entered, served
 from bridge.sandbox.coze.refusals import no_endpoint
 from bridge.sandbox.coze.resources.downloads import PATH as DOWNLOAD_PATH
@@ -24,6 +33,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *files.ENDPOINTS,
     *audio.ENDPOINTS,
     *agents.ENDPOINTS,
+    *chatflows.ENDPOINTS,
 )
 
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import takewhile
 
 from bridge.sandbox.coze.accounts import Accounts, Token
 from bridge.sandbox.coze.change_signal import ChangeSignal
 from bridge.sandbox.coze.endpoints.incoming import ChatRequest, Incoming
+from bridge.sandbox.coze.endpoints.questions import given, input_tokens, turn_of, typed
 from bridge.sandbox.coze.faults import Faults
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.performance import Performance
@@ -18,52 +18,22 @@ from bridge.sandbox.coze.refusals import Refusal, no_agent, no_chat, no_conversa
 from bridge.sandbox.coze.resources.agents import Agent
 from bridge.sandbox.coze.resources.conversations import Conversation, Message
 from bridge.sandbox.coze.resources.downloads import Downloads
+from bridge.sandbox.coze.resources.records import Asked, Request, Rule
 from bridge.sandbox.coze.resources.runs import RUNNING, Pace, Run
+from bridge.sandbox.coze.resources.suspended import (
+    WAITING_SECONDS,
+    Suspended,
+    answered,
+    continued,
+)
 from bridge.sandbox.coze.resources.transcripts import Transcripts
 from bridge.sandbox.coze.resources.uploads import Shelf, Upload
+from bridge.sandbox.coze.resources.variables import Variables
 from bridge.sandbox.coze.scripts import Script, Turn, chosen
-from bridge.sandbox.coze.scripts.steps import Attachment
+from bridge.sandbox.coze.scripts.steps import Attachment, Step, Steps
 from bridge.sandbox.coze.stream import Streams
+from bridge.sandbox.coze.workflows.library import Library
 from bridge.sandbox.journal import Journal
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request as it came, and how it was answered."""
-
-    at_loop_time: float
-    method: str
-    path: str
-    query: Mapping[str, str]
-    body: Mapping[str, object]
-    """The parsed JSON body, empty when there was none."""
-    bot_id: str
-    conversation_id: str
-    code: int | str
-    """0, or the refusal's code."""
-    logid: str
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A chat request that started a run."""
-
-    question: str
-    conversation_id: str
-    chat_id: str
-    user_id: str
-    stream: bool
-    attachments: tuple[Attachment, ...] = ()
-    """The media items of the question, whether the agent notices them or not."""
-
-
-@dataclass(eq=False)
-class Rule:
-    """Which script answers, when, and how many more times."""
-
-    script: Script
-    for_text: str | None
-    times: int | None
 
 
 @dataclass(eq=False)
@@ -79,10 +49,14 @@ class State:
     accounts: Accounts
     streams: Streams
     downloads: Downloads
+    variables: Variables
+    library: Library = field(default_factory=Library)
     agents: dict[str, Agent] = field(default_factory=dict)
     conversations: dict[str, Conversation] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
+    suspended: dict[str, Suspended] = field(default_factory=dict)
+    """The scripts that wait for an answer, by their conversation."""
     performances: dict[str, Performance] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
@@ -92,6 +66,7 @@ class State:
     faults: Faults = field(default_factory=Faults)
     pace: Pace = field(default_factory=Pace)
     largest_body: int = 15 * 1024 * 1024
+    largest_flow_body: int = 20 * 1024 * 1024
     largest_file: int = 512 * 1024 * 1024
     waiting_run_occupies: bool = True
     quirks: Quirks = field(default_factory=Quirks)
@@ -129,6 +104,8 @@ class State:
         conversation = self.conversation(conversation_id, token)
         run = self.runs.get(chat_id)
         if run is None or run.conversation is not conversation or not run.saved:
+            raise no_chat(chat_id)
+        if run.workflow_id and not self.quirks.flow.retrievable:
             raise no_chat(chat_id)
         return run
 
@@ -197,7 +174,8 @@ class State:
     ) -> Run:
         """Start a run as a task of its own; `base` is where its links lead."""
         link = partial(self.downloads.link, base)
-        turn = replace(_turn_of(conversation, request, agent), link=link)
+        known = self._known(conversation, agent, request)
+        turn = replace(turn_of(conversation, request, agent), link=link, known=known)
         run = Run(
             chat_id=self.ids.take(),
             conversation=conversation,
@@ -209,12 +187,14 @@ class State:
             saved=request.auto_save_history,
             created_at=self.now(),
             meta_data=request.meta_data,
-            usage=(sum(len(text) for _, text in (*turn.earlier, ("", turn.question))) // 4 + 1, 0),
+            values=request.values,
+            usage=(input_tokens(turn), 0),
         )
         if run.saved:
             for message in request.messages:
                 self.store(conversation, typed(message), run.user_id, run.chat_id)
-        script = wrap(self._script_for(turn))
+        rest = self.rest_of_script(conversation, turn.question)
+        script = wrap(rest or self.script_for(turn))
         performance = Performance(
             run,
             script,
@@ -225,18 +205,82 @@ class State:
             lambda: self.pace,
             self.bell,
             self.quirks,
+            self.keeper(conversation),
         )
+        self.begin(run, performance, given(request), rest is not None)
+        return run
+
+    def begin(
+        self, run: Run, performance: Performance, given: tuple[Attachment, ...], resumes: bool
+    ) -> None:
+        """Let a run begin, and write down what it was asked."""
         self.runs[run.chat_id] = run
         self.performances[run.chat_id] = performance
         run.task = asyncio.create_task(performance.play())
-        given = _given(request)
-        self.asked.append(
-            Asked(run.question, conversation.id, run.chat_id, run.user_id, run.stream, given)
+        asked = Asked(
+            run.question,
+            run.conversation_id,
+            run.chat_id,
+            run.user_id,
+            run.stream,
+            given,
+            run.values,
+            run.meta_data,
+            run.workflow_id,
+            run.app_id,
+            resumes,
         )
+        self.asked.append(asked)
         self.bell.ring()
-        return run
 
-    def _script_for(self, turn: Turn) -> Script:
+    def _known(
+        self, conversation: Conversation, agent: Agent, request: ChatRequest
+    ) -> dict[str, Mapping[str, object]]:
+        """Return what the agent gets beside the messages; parameters are for one in chatflow mode."""
+        values = request.values
+        place = (
+            conversation.account,
+            conversation.session_name,
+            request.user_id,
+            conversation.connector_id,
+            agent.bot_id,
+        )
+        variables = self.variables.read(place).items()
+        return {
+            "custom variable": values.custom_variables,
+            "parameter": values.parameters if agent.chatflow else {},
+            "user variable": {name: kept.value for name, kept in variables},
+            "position": values.extra_params,
+        }
+
+    def keeper(
+        self, conversation: Conversation, workflow_id: str = ""
+    ) -> Callable[[Steps, Step], None]:
+        """Return what keeps a script of that conversation until the next run answers it."""
+
+        def keep(steps: Steps, step: Step) -> None:
+            expires = self.clock() + WAITING_SECONDS
+            self.suspended[conversation.id] = Suspended(steps, step, workflow_id, expires)
+
+        return keep
+
+    def rest_of_script(
+        self, conversation: Conversation, reply: str, workflow_id: str = ""
+    ) -> Script | None:
+        """Take the script that waits in the conversation for this reply; None when none does.
+
+        A chatflow that waits is the same one's to answer; the self-hosted server takes any.
+        """
+        waiting = self.suspended.get(conversation.id)
+        if waiting is None or waiting.expires_at <= self.clock():
+            return None
+        foreign = waiting.workflow_id != workflow_id
+        if foreign and not (self.profile.studio and waiting.workflow_id and workflow_id):
+            return None
+        del self.suspended[conversation.id]
+        return continued(waiting, answered(reply))
+
+    def script_for(self, turn: Turn) -> Script:
         """Return the script that `use` set for this question, else the one the question asks for."""
         fitting = [
             rule
@@ -250,38 +294,3 @@ class State:
         if rule.times is not None:
             rule.times -= 1
         return rule.script
-
-
-def typed(message: Incoming) -> Incoming:
-    """Return the message with the type its role implies, when the request left it out."""
-    if message.type:
-        return message
-    return replace(message, type="question" if message.role == "user" else "answer")
-
-
-def _turn_of(conversation: Conversation, request: ChatRequest, agent: Agent) -> Turn:
-    """Return the question, and what came before it.
-
-    Without messages in the request the last stored message is the question. A message of files
-    only belongs to the text in front of it.
-    """
-    earlier = [
-        (message.role, message.text or message.content)
-        for message in conversation.context(request.user_id)
-        if message.type in ("question", "answer", "")
-    ]
-    if not request.messages:
-        return Turn(earlier[-1][1], (), tuple(earlier[:-1]), agent.name)
-    earlier += [(message.role, message.text) for message in request.messages[:-1]]
-    last = request.messages[-1]
-    question = last.text
-    if not question and len(request.messages) > 1:
-        _, question = earlier.pop()
-    noticed = tuple(item for item in _given(request) if agent.senses(item.kind))
-    return Turn(question, noticed, tuple(earlier), agent.name)
-
-
-def _given(request: ChatRequest) -> tuple[Attachment, ...]:
-    """Return the attachments of the question: of the user's messages at the end of the request."""
-    said = takewhile(lambda message: message.role == "user", reversed(request.messages))
-    return tuple(item for message in reversed(list(said)) for item in message.attachments)

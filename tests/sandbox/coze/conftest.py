@@ -12,6 +12,9 @@ from bridge.sandbox.coze import CozeEmulator, Pace
 from bridge.serving import serving
 
 BOT = "7379462189365198898"
+FLOW = "7400000000000000001"
+APP = "7400000000000000002"
+APP_FLOW = "7400000000000000003"
 PAT = "pat_sandbox"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
@@ -51,6 +54,8 @@ def prepared(**options: Any) -> CozeEmulator:
     coze.pace = Pace(0, 0, 0)
     coze.add_agent(BOT)
     coze.add_token(PAT)
+    coze.add_chatflow(FLOW)
+    coze.add_chatflow(APP_FLOW, app_id=APP)
     return coze
 
 
@@ -113,6 +118,33 @@ class Client:
         assert answer.headers["content-type"].startswith("text/event-stream"), answer.text
         return answer.content
 
+    def flow(self, text: str, conversation: str | None = None, **body: Any) -> dict[str, Any]:
+        """The body of a request to a chatflow."""
+        message = {"role": "user", "type": "question", "content": text, "content_type": "text"}
+        given = {} if conversation is None else {"conversation_id": conversation}
+        owner = {} if "app_id" in body else {"bot_id": BOT}
+        flow = APP_FLOW if "app_id" in body else FLOW
+        return {
+            "workflow_id": flow,
+            "additional_messages": [message],
+            "parameters": {},
+            "ext": {"user_id": "tg-42"},
+            **owner,
+            **given,
+            **body,
+        }
+
+    async def flowing(self, text: str, conversation: str | None = None, **body: Any) -> bytes:
+        """The stream of a chatflow."""
+        asked = self.flow(text, conversation, **body)
+        answer = await self.call("POST", "/v1/workflows/chat", json=asked)
+        assert answer.headers["content-type"].startswith("text/event-stream"), answer.text
+        return answer.content
+
+    async def said(self, text: str, conversation: str | None = None, **body: Any) -> str:
+        """The answer of a chatflow."""
+        return answer_of(events(await self.flowing(text, conversation, **body)))
+
     async def answer(self, text: str, conversation: str | None = None, **body: Any) -> str:
         return answer_of(events(await self.stream(text, conversation, **body)))
 
@@ -124,7 +156,7 @@ def events(raw: bytes) -> list[tuple[str, Any]]:
         lines = dict(line.split(":", 1) for line in block.split("\n") if ":" in line)
         if "event" in lines:
             text = lines.get("data", "")
-            found.append((lines["event"], json.loads(text) if text else None))
+            found.append((lines["event"].removeprefix(" "), json.loads(text) if text else None))
     return found
 
 

@@ -54,8 +54,8 @@ async def test_slow_headers(api, coze: CozeEmulator):
     assert loop.time() - began >= 0.05
 
 
-async def test_an_event_may_be_ordered_for_chats_only(coze: CozeEmulator):
-    with pytest.raises(ValueError, match="/v3/chat only"):
+async def test_an_event_may_be_ordered_for_streams_only(coze: CozeEmulator):
+    with pytest.raises(ValueError, match="streams only"):
         coze.fail("/v1/users/me", as_event="first")
 
 

@@ -14,6 +14,7 @@ from bridge.sandbox.coze.endpoints.incoming import (
     check_rest,
     incoming_messages,
     message_items,
+    values_of,
 )
 from bridge.sandbox.coze.faults import RUN_SHAPES, Failure
 from bridge.sandbox.coze.http_handler import (
@@ -49,6 +50,7 @@ def read_chat(state: State, call: Call) -> ChatRequest:
         raise bad("bot_id must be a number")
     stream = flag(body, "stream", state.profile.stream_by_default) or state.quirks.streams_always
     saved = flag(body, "auto_save_history", True) or studio
+    values = values_of(body, studio)
     check_rest(body)
     pairs = meta_data(body)
     messages = incoming_messages(message_items(body), state.shelf(call.token), 100)
@@ -59,7 +61,8 @@ def read_chat(state: State, call: Call) -> ChatRequest:
     heard = any(item.kind == "audio" for message in messages for item in message.attachments)
     if heard and not stream:
         raise bad("audio input needs stream=true")
-    return ChatRequest(bot_id, user_id, stream, saved, messages, pairs)
+    kept = {} if studio else pairs
+    return ChatRequest(bot_id, user_id, stream, saved, messages, kept, values)
 
 
 def _conversation(state: State, call: Call, bot_id: str) -> Conversation:
@@ -95,11 +98,15 @@ async def chat(state: State, call: Call) -> Answer:
         if request.stream:
             return error_event(4016, OCCUPIED)
         raise Refusal(4016, OCCUPIED)
-    base = f"{call.http.url.scheme}://{call.http.headers.get('host', '')}"
-    run = state.start(conversation, agent, request, _wrapping(failure), base)
+    run = state.start(conversation, agent, request, wrapping(failure), base_of(call))
     if request.stream:
         return Streamed(run, 0, state.faults.stream())
     return Envelope(started_view(run))
+
+
+def base_of(call: Call) -> str:
+    """Return the address that the links of a run lead to."""
+    return f"{call.http.url.scheme}://{call.http.headers.get('host', '')}"
 
 
 def _refused_event(failure: Failure, stream: bool) -> Answer:
@@ -110,7 +117,7 @@ def _refused_event(failure: Failure, stream: bool) -> Answer:
     return error_event(failure.code, failure.msg)
 
 
-def _wrapping(failure: Failure | None) -> Callable[[Script], Script]:
+def wrapping(failure: Failure | None) -> Callable[[Script], Script]:
     """Return what to do to the script of a run for which a failure was ordered."""
     if failure is None or failure.as_event is None:
         return lambda script: script

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from bridge.sandbox.coze.endpoints.fields import (
@@ -16,6 +16,7 @@ from bridge.sandbox.coze.endpoints.fields import (
     text_map,
 )
 from bridge.sandbox.coze.refusals import Refusal, bad
+from bridge.sandbox.coze.resources.runs import Values
 from bridge.sandbox.coze.resources.uploads import Shelf
 from bridge.sandbox.coze.scripts.steps import Attachment
 
@@ -137,17 +138,27 @@ class ChatRequest:
     auto_save_history: bool
     messages: list[Incoming]
     meta_data: Mapping[str, str]
+    values: Values = field(default_factory=Values)
+
+
+def values_of(fields: Fields, studio: bool) -> Values:
+    """Return the values of a chat request; raises Refusal 4000.
+
+    The self-hosted server takes any name in `extra_params`.
+    """
+    variables = text_map(fields, "custom_variables")
+    for name in variables:
+        if not re.fullmatch(r"[A-Za-z_]+", name):
+            raise bad("custom_variables names are letters and underscores")
+    extra = text_map(fields, "extra_params")
+    for name in extra:
+        if name not in ("latitude", "longitude") and not studio:
+            raise bad(f"extra_params {name} is not supported")
+    return Values(object_field(fields, "parameters") or {}, variables, extra)
 
 
 def check_rest(fields: Fields) -> None:
-    """The optional fields of a chat request that carry no message; raises Refusal 4000."""
-    for name in text_map(fields, "custom_variables"):
-        if not re.fullmatch(r"[A-Za-z_]+", name):
-            raise bad("custom_variables names are letters and underscores")
-    object_field(fields, "parameters")
-    for name in text_map(fields, "extra_params"):
-        if name not in ("latitude", "longitude"):
-            raise bad(f"extra_params {name} is not supported")
+    """The other optional fields of a chat request; raises Refusal 4000."""
     object_field(fields, "shortcut_command")
     status = optional_text(fields, "publish_status") or "published_online"
     if status not in ("published_online", "unpublished_draft"):

@@ -53,7 +53,10 @@ async def list_messages(state: State, call: Call) -> Answer:
     before = optional_text(call.body, "before_id") or ""
     after = optional_text(call.body, "after_id") or ""
     messages = [
-        message for message in conversation.messages if not chat_id or message.chat_id == chat_id
+        message
+        for message in conversation.messages
+        if (not chat_id or message.chat_id == chat_id)
+        and message.chat_id not in conversation.unlisted
     ]
     page = page_of(messages, order == "desc", before, after, limit)
     if page is None:

@@ -25,6 +25,8 @@ class Agent:
     """Whether its model understands pictures; else it answers without having seen them."""
     hears: bool = True
     """The same of recordings."""
+    chatflow: bool = False
+    """Whether it is in the mode of a single chatflow, to which `parameters` are given."""
 
     def senses(self, kind: str) -> bool:
         """Return whether it notices attachments of this kind; a `file` is read by a plugin of its."""
@@ -72,7 +74,7 @@ def _common(agent: Agent) -> dict[str, object]:
         "update_time": agent.created_at,
         "version": str(agent.created_at),
         "prompt_info": {"prompt": ""},
-        "bot_mode": 0,
+        "bot_mode": 2 if agent.chatflow else 0,
         "plugin_info_list": [],
         "model_info": {"model_id": "1716293913", "model_name": "Sandbox"},
     }

@@ -44,6 +44,10 @@ class Conversation:
     meta_data: Mapping[str, str] = field(default_factory=dict)
     updated_at: int = 0
     messages: list[Message] = field(default_factory=list)
+    app_id: str = ""
+    """The low-code application it belongs to, "" when none."""
+    unlisted: set[str] = field(default_factory=set)
+    """The ids of chats that are context, and are not shown by the list of messages."""
     left_out: set[str] = field(default_factory=set)
     """The ids of canceled chats: their question and answer are no context."""
 

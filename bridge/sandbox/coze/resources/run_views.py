@@ -20,6 +20,8 @@ def chat_view(run: Run, *, status: str, created: bool) -> dict[str, object]:
         view["failed_at"] = run.failed_at
     view["last_error"] = {"code": run.last_error[0], "msg": run.last_error[1]}
     view["status"] = status
+    if run.meta_data:
+        view["meta_data"] = dict(run.meta_data)
     view["usage"] = usage_view(run, status in ("completed", "canceled", "cancelled"))
     if run.calls:
         view["required_action"] = required_action(run)
@@ -57,7 +59,7 @@ def retrieved_view(run: Run) -> dict[str, object]:
 
 def started_view(run: Run) -> dict[str, object]:
     """Return what a chat request without a stream is answered at once."""
-    return {
+    view: dict[str, object] = {
         "id": run.chat_id,
         "conversation_id": run.conversation_id,
         "bot_id": run.bot_id,
@@ -65,6 +67,9 @@ def started_view(run: Run) -> dict[str, object]:
         "last_error": {"code": 0, "msg": ""},
         "status": "in_progress",
     }
+    if run.meta_data:
+        view["meta_data"] = dict(run.meta_data)
+    return view
 
 
 def canceled_view(run: Run) -> dict[str, object]:

@@ -22,6 +22,17 @@ class Pace:
     """Multiplies the silences of the scripts."""
 
 
+@dataclass(frozen=True)
+class Values:
+    """What a request brought beside its messages."""
+
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    custom_variables: Mapping[str, str] = field(default_factory=dict)
+    extra_params: Mapping[str, str] = field(default_factory=dict)
+    """Of a chat; a workflow has `ext`."""
+    ext: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(eq=False)
 class Run:
     """One run; Coze calls it a chat."""
@@ -38,6 +49,10 @@ class Run:
     created_at: int
     """Unix time in seconds, as the next two."""
     meta_data: Mapping[str, str] = field(default_factory=dict)
+    values: Values = field(default_factory=Values)
+    workflow_id: str = ""
+    """"" for a chat."""
+    app_id: str = ""
     status: str = "created"
     completed_at: int = 0
     failed_at: int = 0

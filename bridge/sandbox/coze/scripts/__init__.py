@@ -1,9 +1,17 @@
 """Scripts: what the sandbox agent answers, as pure generators of steps."""
 
-from bridge.sandbox.coze.scripts.choice import SCRIPTS, SHOWS, chosen, chosen_name, script_named
+from bridge.sandbox.coze.scripts.choice import (
+    NODES,
+    SCRIPTS,
+    SHOWS,
+    chosen,
+    chosen_name,
+    script_named,
+)
 from bridge.sandbox.coze.scripts.steps import Script, Turn, fixed, saying
 
 __all__ = [
+    "NODES",
     "SCRIPTS",
     "SHOWS",
     "Script",

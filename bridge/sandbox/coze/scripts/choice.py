@@ -2,7 +2,7 @@
 
 import re
 
-from bridge.sandbox.coze.scripts import contents, plain, shows, tools, trouble
+from bridge.sandbox.coze.scripts import contents, nodes, plain, shows, tools, trouble
 from bridge.sandbox.coze.scripts.plain import PLAIN_FOLLOW_UPS, of_text
 from bridge.sandbox.coze.scripts.seeing import noticing
 from bridge.sandbox.coze.scripts.steps import Script, Turn
@@ -50,9 +50,18 @@ SHOWS: dict[str, Script] = {
     "bigtable": shows.big_table,
 }
 """Scripts whose answers hold links that differ each time, or are too large to be read."""
+NODES: dict[str, Script] = {
+    "options": nodes.options,
+    "fields": nodes.fields,
+    "extract": nodes.extract,
+    "nodes": nodes.nodes,
+    "about me": nodes.about,
+}
+"""Scripts of several runs: they ask, and the next message of the conversation goes on with them."""
 
 _COMMANDS = (
     *SHOWS,
+    *NODES,
     "fail bare",
     "fail string",
     "fail late",
@@ -75,6 +84,7 @@ _COMMANDS = (
     "follow",
 )
 _ANYWHERE: tuple[tuple[str, str], ...] = (
+    (r"\bknow about me\b|知道我", "about me"),
     (r"\bremember\b|记得|记住", "memory"),
     (r"\bdraw\b.*\bpictures\b", "pictures"),
     (r"\bdraw\b|画一?[张幅]", "picture"),
@@ -120,9 +130,10 @@ def _named(question: str) -> str:
 
 def script_named(name: str) -> Script:
     """Return the script of that name; raises ValueError when there is none."""
-    found = SCRIPTS.get(name) or SHOWS.get(name)
+    found = SCRIPTS.get(name) or SHOWS.get(name) or NODES.get(name)
     if found is None:
-        raise ValueError(f"no script {name!r}; there are: {', '.join((*SCRIPTS, *SHOWS))}")
+        there = ", ".join((*SCRIPTS, *SHOWS, *NODES))
+        raise ValueError(f"no script {name!r}; there are: {there}")
     return found
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 FailureShape = Literal["chat", "bare", "string", "event", "empty"]
@@ -99,6 +99,39 @@ class Require:
 
 
 @dataclass(frozen=True)
+class Field:
+    """One field of an input node."""
+
+    name: str
+    type: str = "string"
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A question node, or an input node when it has fields: the run ends and waits for the user.
+
+    The step's result is what the next run of the conversation was asked: the text under `REPLY`,
+    and every field under its name.
+    """
+
+    text: str
+    options: Sequence[str] = ()
+    fields: Sequence[Field] = ()
+
+    @property
+    def in_words(self) -> str:
+        """What a person reads who gets no card."""
+        lettered = [f"{chr(65 + place)}. {option}" for place, option in enumerate(self.options)]
+        named = [f"{one.name}:" for one in self.fields]
+        return "\n".join((self.text, *lettered, *named))
+
+
+REPLY = ""
+"""Where the result of an `Ask` has the whole text."""
+
+
+@dataclass(frozen=True)
 class Complete:
     """chat.completed now; without it the end of the script sends it."""
 
@@ -119,6 +152,7 @@ Step = (
     | Cut
     | Fail
     | Require
+    | Ask
     | Complete
     | EndWithoutChat
 )
@@ -156,10 +190,12 @@ class Turn:
     """Role and text of every message of this context before the question, oldest first."""
     agent_name: str = ""
     link: Link = unsigned
+    known: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """What else the agent was given, by its kind: variables, parameters, a position."""
 
 
 Outputs = Mapping[str, str]
-"""Tool outputs by the id of the tool call."""
+"""Tool outputs by the id of the tool call, or the answer to an `Ask`."""
 
 Steps = Generator[Step, Outputs, None]
 Script = Callable[[Turn], Steps]
