@@ -80,10 +80,12 @@ class CozeEmulator(Inspection, WorkflowControl):
         description: str = "Answers without knowing anything.",
         sees: bool = True,
         hears: bool = True,
+        chatflow: bool = False,
     ) -> Agent:
         """Add an agent, or replace the one with that id.
 
-        Without `sees` or `hears` it answers as if no picture or no recording had been sent.
+        Without `sees` or `hears` it answers as if no picture or no recording had been sent. One in
+        the mode of a single `chatflow` gets the `parameters` of a chat.
         """
         agent = Agent(
             bot_id,
@@ -95,6 +97,7 @@ class CozeEmulator(Inspection, WorkflowControl):
             self.state.now(),
             sees,
             hears,
+            chatflow,
         )
         self.state.agents[bot_id] = agent
         return agent

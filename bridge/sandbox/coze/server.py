@@ -18,6 +18,7 @@ from bridge.sandbox.coze.endpoints import (
     files,
     messages,
     oauth,
+    variables,
 )
 from bridge.sandbox.coze.http_handler import Endpoint, entered, served
 from bridge.sandbox.coze.refusals import no_endpoint
@@ -34,6 +35,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *audio.ENDPOINTS,
     *agents.ENDPOINTS,
     *chatflows.ENDPOINTS,
+    *variables.ENDPOINTS,
 )
 
 
@@ -49,11 +51,10 @@ class CozeApp(Starlette):
 def build_app(state: State) -> CozeApp:
     """Return the application for this state and its profile."""
     studio = state.profile.studio
-    routes = [
-        _route(endpoint.path, served(state, endpoint), endpoint.methods)
-        for endpoint in ENDPOINTS
-        if endpoint.studio or not studio
-    ]
+    there = [one for one in ENDPOINTS if one.studio or not studio]
+    if studio:
+        there += chatflows.STUDIO_ENDPOINTS
+    routes = [_route(one.path, served(state, one), one.methods) for one in there]
     if not studio:
         exchange = oauth.token_exchange(state)
         routes += [_route(path, exchange, ("POST",)) for path in oauth.PATHS]

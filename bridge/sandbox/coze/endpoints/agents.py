@@ -9,9 +9,10 @@ from bridge.sandbox.coze.state import State
 async def agent(state: State, call: Call) -> Answer:
     """Return an agent; the published version unless `is_published=false`."""
     bot_id = call.path["bot_id"]
+    variables = list(state.variables.defined.get(bot_id, {}).values())
     if call.query.get("is_published") == "false" and bot_id in state.agents:
-        return Envelope(agent_view(state.agents[bot_id]))
-    return Envelope(agent_view(state.agent(bot_id, call.token)))
+        return Envelope(agent_view(state.agents[bot_id], variables))
+    return Envelope(agent_view(state.agent(bot_id, call.token), variables))
 
 
 async def online_agent(state: State, call: Call) -> Answer:

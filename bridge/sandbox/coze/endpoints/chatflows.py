@@ -1,16 +1,28 @@
 """`/v1/workflows/chat`: chatflows, always as a stream."""
 
 from bridge.sandbox.coze.endpoints.chat import base_of, wrapping
-from bridge.sandbox.coze.endpoints.fields import Fields, object_field, optional_text
+from bridge.sandbox.coze.endpoints.fields import Fields, flag, object_field, optional_text
 from bridge.sandbox.coze.faults import Failure
 from bridge.sandbox.coze.framing import compact, error_data, event_bytes
-from bridge.sandbox.coze.http_handler import Answer, Call, Endpoint, ErrorStream, Streamed
+from bridge.sandbox.coze.http_handler import (
+    Answer,
+    Call,
+    Endpoint,
+    Envelope,
+    ErrorStream,
+    Streamed,
+)
 from bridge.sandbox.coze.refusals import OCCUPIED, Refusal, bad
-from bridge.sandbox.coze.resources.conversations import Conversation
+from bridge.sandbox.coze.resources.conversations import Conversation, conversation_view
 from bridge.sandbox.coze.resources.runs import RUNNING
 from bridge.sandbox.coze.state import State
-from bridge.sandbox.coze.workflows.conversations import UnknownName, conversation_of
-from bridge.sandbox.coze.workflows.requests import read_messages, read_parameters, read_target
+from bridge.sandbox.coze.workflows.conversations import UnknownName, conversation_of, named_of
+from bridge.sandbox.coze.workflows.requests import (
+    read_messages,
+    read_parameters,
+    read_target,
+    refused,
+)
 from bridge.sandbox.coze.workflows.start import start_chatflow
 
 ELSEWHERE = (
@@ -23,6 +35,7 @@ ELSEWHERE = (
     "extra_params",
 )
 """Fields of `/v3/chat` that mean nothing here."""
+UNKNOWN_NAME = 777777762
 
 
 async def chat(state: State, call: Call) -> Answer:
@@ -106,4 +119,24 @@ def _failed(state: State, code: int, msg: str) -> Answer:
             return ErrorStream(code, data, found.name, found.content.rstrip(b"\n"))
 
 
+async def create_conversation(state: State, call: Call) -> Answer:
+    """Open or find a named conversation of an application; the self-hosted server only."""
+    body = call.body
+    app_id = optional_text(body, "app_id") or ""
+    name = optional_text(body, "conversation_name") or ""
+    app = state.library.apps.get(app_id)
+    if app is None:
+        raise refused(state, f"app_id {app_id} does not exist")
+    if not name:
+        raise refused(state, "conversation_name is required")
+    if name not in app.conversation_names and not flag(body, "get_or_create", False):
+        raise Refusal(UNKNOWN_NAME, f"conversation name {name} does not exist")
+    connector_id = optional_text(body, "connector_id") or "1024"
+    found = named_of(state, "", app_id, connector_id, name, call.token)
+    return Envelope(conversation_view(found))
+
+
 ENDPOINTS = (Endpoint(("POST",), "/v1/workflows/chat", chat, ("run",), studio=True),)
+STUDIO_ENDPOINTS = (
+    Endpoint(("POST",), "/v1/workflow/conversation/create", create_conversation, studio=True),
+)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bridge.sandbox.coze.resources.variables import Variable, definition_view
 from bridge.sandbox.coze.resources.voices import AGENT_VOICES
 
 DEFAULT_BOT_ID = "7379462189365198898"
@@ -33,7 +34,7 @@ class Agent:
         return {"image": self.sees, "audio": self.hears}.get(kind, True)
 
 
-def agent_view(agent: Agent) -> dict[str, object]:
+def agent_view(agent: Agent, variables: Sequence[Variable] = ()) -> dict[str, object]:
     """Return what `/v1/bots/{bot_id}` answers: the keys of the onboarding are in PascalCase there."""
     return {
         **_common(agent),
@@ -45,7 +46,7 @@ def agent_view(agent: Agent) -> dict[str, object]:
         },
         "suggest_reply_info": {"reply_mode": "enable"},
         "default_user_input_type": "text",
-        "variables": [],
+        "variables": [definition_view(one) for one in variables],
         "voice_info_list": [
             {"voice_id": voice.voice_id, "language_code": voice.language_code}
             for voice in AGENT_VOICES

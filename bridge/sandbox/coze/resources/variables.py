@@ -21,6 +21,18 @@ class Variable:
     """Whether the prompt sees it; else workflows only."""
 
 
+def definition_view(variable: Variable) -> dict[str, object]:
+    """Return a definition as the endpoint of agents shows it."""
+    return {
+        "keyword": variable.keyword,
+        "description": variable.description,
+        "default_value": variable.default,
+        "enable": variable.enabled,
+        "channel": "custom",
+        "prompt_enable": variable.prompt_enable,
+    }
+
+
 @dataclass(frozen=True)
 class Kept:
     """A value that was written."""
