@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import httpx
 
 from bridge.coze.auth import Auth
-from bridge.coze.codes import trouble, with_names
+from bridge.coze.codes import trouble
 from bridge.coze.events import (
     Began,
     Broke,
@@ -80,11 +80,8 @@ class Coze(OwnsHttp):
         proxy: str | None = None,
         idle_seconds: float = IDLE_SECONDS,
         metrics: Metrics | None = None,
-        names: Mapping[str, str] | None = None,
     ) -> None:
-        """`names` are what cures call the settings, where they do not stand in the environment."""
         self._metrics = metrics or Metrics()
-        self._names = names or {}
         self.deployment = deployment
         self._auth = auth
         self._idle_seconds = idle_seconds
@@ -139,7 +136,6 @@ class Coze(OwnsHttp):
     def _noted(self, trouble: CozeTrouble) -> CozeTrouble:
         """Return the trouble, counted; a refused token is given up, or cannot be had anew."""
         self._metrics.coze_failed(trouble.code)
-        trouble = with_names(trouble, self._names)
         if type(trouble) is not Unauthorized:
             return trouble
         return trouble if self._auth.reject() else trouble.turned_into(TokenRefused)

@@ -5,8 +5,6 @@ the parameter is read, which is in no language.) Business errors arrive with HTT
 not, in an envelope, in a run's `last_error` or in an event.
 """
 
-from collections.abc import Mapping
-
 from bridge.errors import Happened
 from bridge.errors.coze import (
     AgentUnavailable,
@@ -155,16 +153,6 @@ def trouble(
         happened = Happened.NO  # an envelope with a code means: rejected before it ran
     cure = _CURES.get(number)
     return found(doing, what, code=code, log_id=log_id, cure=cure, happened=happened)
-
-
-def with_names(trouble: CozeTrouble, names: Mapping[str, str]) -> CozeTrouble:
-    """Return a trouble whose cure calls the settings by other names. Pure."""
-    if not any(name in trouble.cure for name in names):
-        return trouble
-    cure = trouble.cure
-    for name, ours in names.items():
-        cure = cure.replace(name, ours)
-    return trouble.with_(cure=cure)
 
 
 def meaning(code: str) -> str:

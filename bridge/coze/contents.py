@@ -36,6 +36,27 @@ class Said:
         return f"Said({len(self.text)} characters, unshown={self.unshown})"
 
 
+_LETTERED = re.compile(r"^([A-Z])[.、)）:：]\s*(\S.*)$")
+MOST_OPTIONS = 12
+
+
+def lettered(text: str) -> tuple[str, ...]:
+    """Return the options at the end of a question: lines that begin with A, B, C and so on.
+
+    Without cards, that is how the cloud writes the options of a question node.
+    """
+    found = list[tuple[str, str]]()
+    for line in reversed(text.rstrip().splitlines()):
+        option = _LETTERED.match(line.strip())
+        if option is None:
+            break
+        found.insert(0, (option[1], option[2].strip()))
+    expected = [chr(ord("A") + number) for number in range(len(found))]
+    if not 2 <= len(found) <= MOST_OPTIONS or [letter for letter, _ in found] != expected:
+        return ()
+    return tuple(option for _, option in found)
+
+
 def read_content(message: RunMessage) -> Said:
     """Return what a whole message says."""
     match message.content_type:

@@ -131,6 +131,8 @@ class Remark:
 
 ALL_ANSWERED = "generate_answer_finish"
 KNOWLEDGE_RECALLED = "knowledge_recall"
+INTERRUPTED = "interrupt"
+"""A node of a chatflow waits for the person."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A trouble knows whether it is permanent, whether the act may have happened all t
 sentence the person reads, and what the operator should do.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import ClassVar, Self, TypeVar
 
@@ -94,6 +95,13 @@ class Trouble(Exception):
     def with_(self, *, happened: Happened | None = None, cure: str | None = None) -> Self:
         """Return the same trouble with other consequences; it is not changed itself."""
         return self.turned_into(type(self), happened=happened, cure=cure)
+
+    def with_names(self, names: Mapping[str, str]) -> Self:
+        """Return it with a cure that calls the settings by other names."""
+        cure = self.cure
+        for name, other in names.items():
+            cure = cure.replace(name, other)
+        return self if cure == self.cure else self.with_(cure=cure)
 
     def without(self, words: str) -> Self:
         """Return it without what it quotes of somebody's words: Coze's own sentences may."""

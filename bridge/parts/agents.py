@@ -126,6 +126,7 @@ class _AgentMaker:
             client=client,
             attachments=self._attachments(access),
             told_facts=frozenset(facts),
+            names=_names(declared),
         )
 
     def _chat(self, coze: Coze, table: ChatTable) -> ChatAgent:
@@ -166,7 +167,6 @@ class _AgentMaker:
             files=by,
             proxy=self._settings.coze_proxy,
             metrics=self._around.metrics,
-            names=_names(declared),
         )
         await self._stack.enter_async_context(client)
         return OfferedAgent(
@@ -174,6 +174,7 @@ class _AgentMaker:
             home=AgentAccount(table.project_id or "", table.address, declared.name),
             client=client,
             attachments=self._attachments(FileAccess(by=by, coze=self.voice, address=address)),
+            names=_names(declared),
         )
 
     def _attachments(self, access: FileAccess) -> Attachments | None:
@@ -198,7 +199,6 @@ class _AgentMaker:
                 _way_in(declared, base, credential),
                 proxy=self._settings.coze_proxy,
                 metrics=self._around.metrics,
-                names=_names(declared),
             )
             self._clients[which] = await self._stack.enter_async_context(client)
         return self._clients[which]
@@ -227,12 +227,13 @@ def _owner(declared: DeclaredAgent, settings: Settings) -> str:
 def _names(declared: DeclaredAgent) -> Mapping[str, str]:
     """Return what stands in the operator's cures for the settings of the environment."""
     table, where = declared.table, f"[agents.{declared.name}]"
-    token = table.token_env or table.token_file or f"the key of {where}"
     the_id = "bot_id" if isinstance(table, ChatTable) else "workflow_id"
+    names = {"COZE_API_BASE": f"address in {where}", "COZE_BOT_ID": f"{the_id} in {where}"}
+    if declared.borrows:
+        return names
     return {
-        "COZE_API_TOKEN": token,
-        "COZE_API_BASE": f"address in {where}",
-        "COZE_BOT_ID": f"{the_id} in {where}",
+        **names,
+        "COZE_API_TOKEN": table.token_env or table.token_file or f"the key of {where}",
         "COZE_JWT_OAUTH_CLIENT_ID": f"jwt_client_id in {where}",
         "COZE_JWT_OAUTH_PUBLIC_KEY_ID": f"jwt_public_key_id in {where}",
     }

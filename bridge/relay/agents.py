@@ -1,7 +1,7 @@
 """Which agents there are, by the keys under which chats choose them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bridge.coze.kinds.agent import Agent
 from bridge.coze.kinds.gone import GoneAgent
@@ -23,6 +23,9 @@ class OfferedAgent:
     """What brings files to it; None where none are to be brought."""
     told_facts: frozenset[str] = frozenset()
     """What it is told of whom it serves, by the names of the facts."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What its settings are called in cures, where they do not stand in the environment."""
 
     @property
     def label(self) -> str:

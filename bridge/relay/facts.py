@@ -22,7 +22,7 @@ class Whom:
 def facts_of(turn: Turn, about: AboutChat) -> Mapping[str, Value]:
     """Return all facts by their names; what is not known is empty."""
     return {
-        "first_name": turn.sender.name.split(" ")[0],
+        "first_name": next(iter(turn.sender.name.split()), ""),
         "language": turn.sender.language,
         "chat_title": about.title,
         "is_group": not turn.chat.private,

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Self, assert_never
 
-from bridge.coze.contents import TEXT, Said, read_content
+from bridge.coze.contents import TEXT, Said, lettered, read_content
 from bridge.coze.events import (
     ALL_ANSWERED,
+    INTERRUPTED,
     KNOWLEDGE_RECALLED,
     Began,
     Broke,
@@ -18,6 +19,7 @@ from bridge.coze.events import (
     MessageKind,
     Recovered,
     Remark,
+    Run,
     RunMessage,
     Sound,
     Status,
@@ -79,6 +81,8 @@ class Progress:
     """What there was that cannot be shown: a card without a word, audio, or something unknown."""
     asks_for: tuple[str, ...] = ()
     """The names of what the person is asked to fill in."""
+    waits: bool = False
+    """Whether a node of the agent's flow has asked the person something: the next message answers it."""
     transcript: str = ""
     """What was said in the voice messages that ask."""
     ended: Status | None = None
@@ -96,7 +100,7 @@ class Progress:
             case Recovered(messages):
                 return self._recovered(messages)
             case Ended(run):
-                return replace(self, ended=run.status, usage=run.usage)
+                return replace(self, ended=run.status, usage=run.usage)._waiting(run)
             case Began() | Broke() | Done() | Sound() | Unknown():
                 return self
             case _:
@@ -142,10 +146,10 @@ class Progress:
     def finished(self) -> ReplyState:
         """Return what to show once the run is over."""
         reply_state = replace(
-            self.reply_state(), status=None, whole=True, over=True, suggestions=self.suggestions
+            self.reply_state(), status=None, whole=True, over=True, suggestions=self._choices()
         )
         if reply_state.answers:
-            note = "reply.fields" if self.asks_for else None
+            note = "reply.fields" if self.asks_for else "reply.asks" if self.waits else None
             if self.unshown == "other":
                 note = note or "reply.part"
             return replace(reply_state, note=note, answer_id=self.answers[-1].id or None)
@@ -166,7 +170,21 @@ class Progress:
         seen = self.reply_state()  # not whole: a link that is half written stays as it was drawn
         return replace(seen, status=None, note=note, over=True, can_retry=can_retry)
 
+    def _waiting(self, run: Run) -> Self:
+        """Return the progress of a run that ended; a chatflow's own question ends it, too."""
+        tools = any(call.kind == "function" for call in run.tool_calls)
+        asked = run.status is Status.REQUIRES_ACTION and not tools and bool(self.answers)
+        return replace(self, waits=True) if asked else self
+
+    def _choices(self) -> tuple[str, ...]:
+        """Return what becomes buttons; a question node's options come as lettered lines."""
+        if self.suggestions or not self.waits:
+            return self.suggestions
+        return lettered(self.text)
+
     def _remarked(self, name: str) -> Self:
+        if name == INTERRUPTED:
+            return replace(self, waits=True, doing=None)
         if name == KNOWLEDGE_RECALLED:
             return replace(self, doing="status.knowledge")
         return replace(self, complete=True, doing=None) if name == ALL_ANSWERED else self

@@ -175,7 +175,7 @@ class Answering:
         except StoreTrouble:
             raise
         except Trouble as raised:
-            trouble = raised.without(prompt_of(run.turn))
+            trouble = raised.without(prompt_of(run.turn)).with_names(run.agent.names)
             if run.progress.all_given:  # such as the model that suggests what to ask next
                 log.warning("run failed after its answer", turn=run.turn.id, trouble=str(trouble))
                 return _end(run, State.ANSWERED, run.progress.finished())

@@ -15,6 +15,7 @@ from bridge.coze.agents import AgentProfile, agent_information
 from bridge.coze.client import Coze
 from bridge.coze.conversations import create_conversation, delete_conversation, newest_messages
 from bridge.coze.events import (
+    INTERRUPTED,
     Began,
     Broke,
     Completed,
@@ -46,6 +47,7 @@ from bridge.errors.coze import (
     Garbled,
     Interrupted,
     NotOffered,
+    ResourceUnknown,
     RunLost,
 )
 
@@ -124,7 +126,7 @@ class ChatflowAgent:
                     case Delta() | Completed():
                         yield event
                     case Remark(name):
-                        heard.waits = heard.waits or name == "interrupt"
+                        heard.waits = heard.waits or name == INTERRUPTED
                         yield event
                     case Ended(run) if run.status is Status.REQUIRES_ACTION:
                         heard.waits = True
@@ -192,7 +194,9 @@ class ChatflowAgent:
                 yield Ended(replace(run, status=Status.COMPLETED))
                 return
             before = answers
-        raise cause.turned_into(RunLost, happened=Happened.YES) from cause
+        if isinstance(cause, Interrupted):
+            raise RunLost(cause.doing, cause.what, log_id=cause.log_id, happened=Happened.YES)
+        raise cause.with_(happened=Happened.YES) from cause
 
     async def cancel(self, question: RunRequest, run_id: str | None) -> bool:
         """Leave the run alone: it is stopped by closing its stream, as far as it can be."""
@@ -214,7 +218,7 @@ class ChatflowAgent:
         if not self._coze.deployment.cloud:
             try:
                 return await self._named_conversation()
-            except NotOffered:
+            except (NotOffered, ResourceUnknown):
                 pass  # a cloud behind an address of its own
         return (await create_conversation(self._coze)).id
 

@@ -20,7 +20,6 @@ import structlog
 from bridge.coze.agents import AgentProfile
 from bridge.coze.auth import Auth
 from bridge.coze.client import log_id_of
-from bridge.coze.codes import with_names
 from bridge.coze.events import Began, Broke, Ended, Event, Run, Status, Usage
 from bridge.coze.kinds.agent import Capabilities, FilesBy
 from bridge.coze.kinds.project_codes import refused
@@ -74,13 +73,10 @@ class ProjectAgent(OwnsHttp):
         files: FilesBy = FilesBy.NONE,
         proxy: str | None = None,
         metrics: Metrics | None = None,
-        names: Mapping[str, str] | None = None,
     ) -> None:
-        """`names` are what cures call the settings of the environment, which a project has not."""
         self._address = address
         self._shape = shape
         self._metrics = metrics or Metrics()
-        self._names = names or {}
         self.capabilities = Capabilities(
             recovery=False, deletion=False, feedback=False, usage=False, files=files
         )
@@ -225,7 +221,7 @@ class ProjectAgent(OwnsHttp):
 
     def _counted(self, trouble: CozeTrouble) -> CozeTrouble:
         self._metrics.coze_failed(trouble.code)
-        return with_names(trouble, self._names)
+        return trouble
 
 
 def _run_id(question: RunRequest) -> str:
