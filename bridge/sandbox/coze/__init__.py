@@ -13,6 +13,7 @@ from bridge.sandbox.coze.resources.transcripts import Heard, Spoken
 from bridge.sandbox.coze.resources.uploads import Upload
 from bridge.sandbox.coze.scripts import NODES, SCRIPTS, SHOWS, Script, Turn, fixed, saying
 from bridge.sandbox.coze.scripts.steps import Attachment
+from bridge.sandbox.coze.workflows.executions import Execution
 from bridge.sandbox.coze.workflows.library import Input, Workflow
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Conversation",
     "CozeEmulator",
     "Exchange",
+    "Execution",
     "Fetch",
     "Heard",
     "Input",

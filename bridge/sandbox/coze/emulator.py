@@ -38,7 +38,7 @@ SUGGESTED_QUESTIONS = (
 )
 
 
-STREAMS = ("/v3/chat", "/v1/workflows/chat")
+STREAMS = ("/v3/chat", "/v1/workflows/chat", "/v1/workflow/stream_run")
 """The paths whose errors may be events."""
 
 
@@ -308,7 +308,9 @@ class CozeEmulator(Inspection, WorkflowControl):
     async def close(self) -> None:
         """End every run and stream at once."""
         await self.state.streams.close()
-        tasks = [run.task for run in self.runs.values() if run.task is not None]
+        runs = list(self.runs.values())
+        runs += [run for execution in self.executions.values() for run in execution.runs]
+        tasks = [run.task for run in runs if run.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

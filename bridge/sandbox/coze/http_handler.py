@@ -47,6 +47,9 @@ class Envelope:
     extra: Mapping[str, object] = field(default_factory=dict)
     """Members beside `data`."""
     with_code: bool = True
+    code: int = 0
+    """Other than 0 for a failure that still has members beside it."""
+    msg: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Binary:
 
     content: bytes
     content_type: str
+    status: int = 200
 
 
 @dataclass(frozen=True)
@@ -208,11 +212,12 @@ class Visit:
             content = self.state.quirks.ended(raw)
             self.state.journal.note("coze", answer.name, detail=answer.data[:200], chat_id="")
             return Response(content, 200, headers, self.state.quirks.stream_type or None)
-        self.wrote(0)
         if isinstance(answer, Binary):
-            return Response(answer.content, 200, headers, answer.content_type)
-        body: dict[str, object] = {} if not answer.with_code else {"code": 0}
-        body["msg"] = ""
+            self.wrote(0 if answer.status == 200 else answer.status)
+            return Response(answer.content, answer.status, headers, answer.content_type)
+        self.wrote(answer.code, answer.msg)
+        body: dict[str, object] = {} if not answer.with_code else {"code": answer.code}
+        body["msg"] = answer.msg
         if answer.data is not None:
             body["data"] = answer.data
         body.update(answer.extra)

@@ -8,6 +8,7 @@ from bridge.sandbox.coze.resources.runs import Run
 from bridge.sandbox.coze.resources.transcripts import Heard, Spoken
 from bridge.sandbox.coze.resources.uploads import Upload
 from bridge.sandbox.coze.state import State
+from bridge.sandbox.coze.workflows.executions import Execution
 from bridge.sandbox.journal import Journal
 
 
@@ -60,6 +61,11 @@ class Inspection:
     def runs(self) -> dict[str, Run]:
         """Every run by its chat id."""
         return self.state.runs
+
+    @property
+    def executions(self) -> dict[str, Execution]:
+        """Every execution of a workflow without a conversation by its id."""
+        return self.state.library.executions
 
     @property
     def conversations(self) -> dict[str, Conversation]:

@@ -44,6 +44,14 @@ class Refusal(Exception):
         return Refusal(code, "internal server error" if http == 500 else self.msg, http)
 
 
+class ExactRefusal(Refusal):
+    """A refusal that the self-hosted server says in the very same way."""
+
+    def as_studio(self) -> Refusal:
+        """Return the refusal itself."""
+        return self
+
+
 def bad(what: str) -> Refusal:
     """4000: a parameter is missing, of the wrong type or out of range."""
     return Refusal(4000, f"Request parameter error: {what}")

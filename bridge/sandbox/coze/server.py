@@ -19,6 +19,7 @@ from bridge.sandbox.coze.endpoints import (
     messages,
     oauth,
     variables,
+    workflows,
 )
 from bridge.sandbox.coze.http_handler import Endpoint, entered, served
 from bridge.sandbox.coze.refusals import no_endpoint
@@ -36,6 +37,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *agents.ENDPOINTS,
     *chatflows.ENDPOINTS,
     *variables.ENDPOINTS,
+    *workflows.ENDPOINTS,
 )
 
 
@@ -53,7 +55,7 @@ def build_app(state: State) -> CozeApp:
     studio = state.profile.studio
     there = [one for one in ENDPOINTS if one.studio or not studio]
     if studio:
-        there += chatflows.STUDIO_ENDPOINTS
+        there += [*chatflows.STUDIO_ENDPOINTS, *workflows.STUDIO_ENDPOINTS]
     routes = [_route(one.path, served(state, one), one.methods) for one in there]
     if not studio:
         exchange = oauth.token_exchange(state)

@@ -68,6 +68,8 @@ class State:
     largest_body: int = 15 * 1024 * 1024
     largest_flow_body: int = 20 * 1024 * 1024
     largest_file: int = 512 * 1024 * 1024
+    gateway_seconds: float = 90
+    """How long the gateway waits for a synchronous run of a workflow, in seconds of the loop."""
     waiting_run_occupies: bool = True
     quirks: Quirks = field(default_factory=Quirks)
 
@@ -139,7 +141,9 @@ class State:
         """Return whether a run is active in that conversation."""
         states = (*RUNNING, self.profile.requires_action) if self.waiting_run_occupies else RUNNING
         return any(
-            run.conversation is conversation and run.status in states for run in self.runs.values()
+            run.conversation is conversation
+            and run.status in (RUNNING if run.workflow_id else states)
+            for run in self.runs.values()
         )
 
     def store(

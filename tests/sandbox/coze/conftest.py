@@ -15,6 +15,7 @@ BOT = "7379462189365198898"
 FLOW = "7400000000000000001"
 APP = "7400000000000000002"
 APP_FLOW = "7400000000000000003"
+WORKFLOW = "7400000000000000004"
 PAT = "pat_sandbox"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
@@ -56,6 +57,7 @@ def prepared(**options: Any) -> CozeEmulator:
     coze.add_token(PAT)
     coze.add_chatflow(FLOW)
     coze.add_chatflow(APP_FLOW, app_id=APP)
+    coze.add_workflow(WORKFLOW)
     return coze
 
 

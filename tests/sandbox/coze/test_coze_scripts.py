@@ -67,6 +67,12 @@ def test_every_script_ends_and_its_deltas_are_its_answer(name):
         ("longcode", "longcode"),
         ("a big table", "bigtable"),
         ("what a nice picture", "plain"),
+        ("options", "options"),
+        ("Fields, please", "fields"),
+        ("extract", "extract"),
+        ("nodes", "nodes"),
+        ("What do you know about me?", "about me"),
+        ("what are my options?", "plain"),
     ],
 )
 def test_a_question_chooses_its_script(question, name):

@@ -60,6 +60,37 @@ class WorkflowControl:
             )
         )
 
+    def add_workflow(
+        self,
+        workflow_id: str,
+        name: str = "Sandbox workflow",
+        *,
+        app_id: str = "",
+        bot_ids: Collection[str] | None = None,
+        inputs: Mapping[str, Input | str] | None = None,
+        published: bool = True,
+        script: Script | str | None = None,
+        account: str = HOME,
+    ) -> Workflow:
+        """Add a workflow without a conversation, or replace the one with that id.
+
+        Its script is asked what the parameter `input` says, or the first that is a text.
+        """
+        return self._add(
+            Workflow(
+                workflow_id,
+                name,
+                chatflow=False,
+                app_id=app_id,
+                bot_ids=None if bot_ids is None else frozenset(bot_ids),
+                inputs=_declared(inputs),
+                published=published,
+                script=script_named(script) if isinstance(script, str) else script,
+                account=account,
+                created_at=self.state.now(),
+            )
+        )
+
     def _add(self, workflow: Workflow) -> Workflow:
         if workflow.app_id and workflow.app_id not in self.state.library.apps:
             self.add_app(workflow.app_id)

@@ -1,10 +1,11 @@
 """What the workspace holds: chatflows, workflows and low-code applications."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bridge.sandbox.coze.assertions import HOME
 from bridge.sandbox.coze.scripts.steps import Script
+from bridge.sandbox.coze.workflows.executions import Execution
 
 DEFAULT_CONVERSATION = "Default"
 FILE_TYPES = ("file", "image", "audio", "video", "doc")
@@ -62,5 +63,7 @@ class Library:
 
     workflows: dict[str, Workflow] = field(default_factory=dict)
     apps: dict[str, App] = field(default_factory=dict)
-    named: dict[Sequence[str], str] = field(default_factory=dict)
+    named: dict[tuple[str, ...], str] = field(default_factory=dict)
     """The ids of named conversations, by owner, connector, account, session and name."""
+    executions: dict[str, Execution] = field(default_factory=dict)
+    """Of workflows without a conversation, by their id."""

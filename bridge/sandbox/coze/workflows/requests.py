@@ -158,7 +158,8 @@ def _published(state: State, workflow: Workflow | None, workflow_id: str, body: 
         words = f"{missing} or has not been published"
         raise Refusal(NOT_PUBLISHED if studio else 4200, words)
     version = optional_text(body, "version" if studio else "workflow_version")
-    if version and version not in workflow.versions:
+    newest = studio and not workflow.chatflow  # whatever is asked for
+    if version and version not in workflow.versions and not newest:
         words = f"Requested resource workflow_version={version} does not exist"
         raise Refusal(NOT_FOUND if studio else 4200, words)
     return workflow
@@ -166,14 +167,15 @@ def _published(state: State, workflow: Workflow | None, workflow_id: str, body: 
 
 def _check_owner(state: State, workflow: Workflow, bot_id: str, app_id: str, token: Token) -> None:
     """Check that the bot or the application exists, and that the workflow may run for it."""
-    if bot_id:
-        if workflow.app_id:
-            raise refused(state, "a workflow of an application needs its app_id")
-        if state.profile.studio and bot_id not in state.agents:
-            raise refused(state, f"bot_id {bot_id} does not exist")
-        state.agent(bot_id, token)
+    if bot_id and not workflow.app_id:
+        try:
+            state.agent(bot_id, token)
+        except Refusal as refusal:
+            raise refused(state, refusal.msg) if state.profile.studio else refusal from None
         if workflow.bot_ids is not None and bot_id not in workflow.bot_ids:
             raise refused(state, f"bot_id {bot_id} may not run the workflow")
+    if workflow.app_id and not app_id:
+        raise refused(state, "a workflow of an application needs its app_id")
     if app_id and (app_id not in state.library.apps or workflow.app_id not in ("", app_id)):
         if state.profile.studio:
             raise refused(state, f"app_id {app_id} does not exist")
