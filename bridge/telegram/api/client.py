@@ -134,6 +134,20 @@ class BotClient:
                 ),
             )
 
+    async def change_buttons(self, key: ChatKey, post: int, keyboard: Keyboard) -> None:
+        """Change the buttons of a post; the slot was taken before. Safe to repeat. Raises as `edit`."""
+
+        async def call() -> None:
+            try:
+                await self.bot.edit_message_reply_markup(
+                    key.chat_id, post, reply_markup=markup(keyboard)
+                )
+            except BadRequest as error:
+                if "message is not modified" not in str(error).casefold():
+                    raise
+
+        await self.guarded(key, "Changing buttons", call)
+
     async def edit_quietly(self, key: ChatKey, post: int, frame: PostContent) -> None:
         """Change a short message of ours; that it failed matters to nobody. Raises ChatClosed."""
         with suppress(FloodWait, ContentRejected, PostGone, TelegramUnreachable, ChatMoved):

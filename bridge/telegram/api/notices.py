@@ -18,6 +18,7 @@ import structlog
 
 from bridge.errors import Happened, LeaseLost, StoreTrouble, TelegramUnreachable
 from bridge.model import ChatKey
+from bridge.relay.protocols import ReplyLater
 from bridge.sharing.coordinator import Bell, Coordinator
 from bridge.sharing.solo import SoloCoordinator
 from bridge.store import outbox
@@ -26,7 +27,7 @@ from bridge.store.outbox import Notice
 from bridge.telegram.api.cancelling import break_off
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.deliver import Patience, deliver, pauses
-from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected
+from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, PostGone
 from bridge.telegram.api.search import find
 from bridge.telegram.api.unconfirmed import Search, UnconfirmedSend
 from bridge.telegram.pace.budget import Priority
@@ -114,12 +115,13 @@ class NoticeQueue:
 
     def edit(self, key: ChatKey, post: int, frame: PostContent, asker_id: int) -> None:
         """Change a short message of ours, after what the same person caused before."""
-        self._do((key.chat_id, asker_id), partial(self._show, key, post, frame))
+        change = partial(self.calls.edit, key, post, frame)
+        self._do((key.chat_id, asker_id), partial(self._change, key, change))
 
     def edit_buttons(self, key: ChatKey, post: int, keyboard: Keyboard, asker_id: int) -> None:
         """Change the buttons of a post, after what the same person caused before."""
-        act = partial(self.calls.edit_buttons, key, post, keyboard)
-        self._do((key.chat_id, asker_id), act)
+        change = partial(self.calls.change_buttons, key, post, keyboard)
+        self._do((key.chat_id, asker_id), partial(self._change, key, change))
 
     def answer_callback(self, key: ChatKey, query_id: str, text: str | None, asker_id: int) -> None:
         """Answer a pressed button once what it does is seen: Telegram shows it as waiting until then."""
@@ -169,11 +171,19 @@ class NoticeQueue:
             if self._waiting.get(line) is waiting:
                 del self._waiting[line]
 
-    async def _show(self, key: ChatKey, post: int, frame: PostContent) -> None:
+    async def _change(self, key: ChatKey, change: _Act) -> None:
+        """Change a message of ours, again when Telegram was busy: a receipt must come to be read."""
+
+        async def attempt() -> None:
+            async with self.calls.pacer.slot(key.chat_id, Priority.COMMAND):
+                await change()
+
         try:
-            await self.calls.edit_quietly(key, post, frame)
-        except ChatClosed as error:
-            log.info("edit dropped, chat closed", chat=key.chat_id, why=str(error))
+            await deliver(self.calls.pacer, key.chat_id, attempt)
+        except (ContentRejected, PostGone, ChatMoved):
+            pass  # it says so already, or it is not there any more
+        except (ChatClosed, ReplyLater, TelegramUnreachable) as error:
+            log.info("edit dropped", chat=key.chat_id, why=str(error))
 
     async def _send(self, notice: Notice, then: Callable[[], object]) -> None:
         """Send it until it stands or cannot, and write that down."""

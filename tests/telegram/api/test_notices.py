@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from worlds import World, a_world, eventually
+from worlds import World, a_world, buttons, eventually
 
 from bridge.model import ChatKey
 from bridge.telegram.post import Cause, PostContent, Rendered
@@ -39,3 +39,19 @@ async def test_what_is_broken_off_is_recalled(world: World, turns_of_the_loop: i
         await eventually(lambda: not notices.chats(), 10)
         await notices.recall()
         assert notices.chats() == set()
+
+
+async def test_a_receipt_comes_to_be_read_though_telegram_was_busy(world: World) -> None:
+    """The edit that says what was done, and the one that takes the buttons away."""
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge() as app:
+        world.telegram.send(ann, "/forget")
+        post = await world.settled(ann, 1)
+        key, notices = ChatKey(ann.id), app.context.notices
+        world.telegram.flood(ann, seconds=1)
+        notices.edit_buttons(key, post.message_id, (), ann.id)
+        await eventually(lambda: not buttons(world.posts(ann)[0]), 30)
+        world.telegram.flood(ann, seconds=1)
+        notices.edit(key, post.message_id, PostContent(Rendered("Deleted.")), ann.id)
+        await eventually(lambda: world.posts(ann)[0].text == "Deleted.", 30)
+    assert world.telegram.calls_during_ban == 0
