@@ -55,6 +55,10 @@ class Paused(AgentUnavailable):
     retry = Retry.WAIT
 
 
+class WrongKind(AgentUnavailable):
+    """The id, or the address, is of another kind than it was declared."""
+
+
 class AgentGone(CozeTrouble):
     """The agent that was asked is not among the agents any more."""
 

@@ -12,8 +12,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bridge.errors import Trouble
 from bridge.model import ChatKey, Message, ReplyState, Sender
 from bridge.parts.agents import Surroundings, opened_agents
+from bridge.preferences import Preferences
+from bridge.relay.agents import Agents
 from bridge.relay.protocols import StopReason
 from bridge.relay.turn import Answering
 from bridge.settings import Settings
@@ -68,8 +71,11 @@ class TerminalReply:
             self._write(f"  → {suggestion}\n")
 
 
-async def chat(settings: Settings, *, stream: bool) -> bool:
-    """Talk until the input ends. Returns whether the last question was answered."""
+async def chat(settings: Settings, *, stream: bool, agent: str | None = None) -> bool:
+    """Talk until the input ends. Returns whether the last question was answered.
+
+    `agent` is the name or the id of the one to talk to; Raises Trouble when there is none of that name.
+    """
     console = Console(highlight=False)
     lines = _lines()
     answered = True
@@ -78,6 +84,8 @@ async def chat(settings: Settings, *, stream: bool) -> bool:
         around = Surroundings(store=store, stream=stream)
         opened = await opened_agents(stack, settings, around)
         answering = Answering(store, opened.agents)
+        if agent is not None:
+            await _choose(store, opened.agents, agent)
         if sys.stdin.isatty():
             console.print(f"[dim]{_HINT}[/dim]")
         number = 0
@@ -93,6 +101,16 @@ async def chat(settings: Settings, *, stream: bool) -> bool:
             elif line:
                 answered = await _ask(answering, store, number, line)
     return answered
+
+
+async def _choose(store: Store, agents: Agents, agent: str) -> None:
+    """Let the talk be with an agent of the settings. Raises Trouble."""
+    known = agents.declared.keys
+    if agent not in known:
+        what = f"there is no agent {agent}"
+        raise Trouble("Choosing the agent", what, cure=f"Name one of {', '.join(known)}.")
+    async with store.writing() as tx:
+        await chats.prefer(tx, _HERE, Preferences(agent=agent))
 
 
 async def _ask(answering: Answering, store: Store, number: int, text: str) -> bool:

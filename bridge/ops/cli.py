@@ -115,6 +115,10 @@ def chat(
     no_stream: Annotated[
         bool, typer.Option("--no-stream", help="Poll for the answer instead of streaming it.")
     ] = False,
+    agent: Annotated[
+        str | None,
+        typer.Option(help="The name of the agent, where BRIDGE_CONFIG declares several."),
+    ] = None,
 ) -> None:
     """Talk to the agent in the terminal."""
     from bridge.ops.chat import chat as talk
@@ -122,7 +126,7 @@ def chat(
 
     variables = {**environment(), "TELEGRAM_BOT_TOKEN": "1:unused"}  # no Telegram is needed
     logs.set_up("WARNING", "console")
-    answered = asyncio.run(talk(settings_from(variables), stream=not no_stream))
+    answered = asyncio.run(talk(settings_from(variables), stream=not no_stream, agent=agent))
     raise typer.Exit(0 if answered else 1)
 
 

@@ -10,9 +10,10 @@ from rich.console import Console
 from telegram import Bot
 from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError
 
-from bridge.coze.agents import account_id, agent_information
+from bridge.coze.agents import account_id
 from bridge.coze.client import Coze
 from bridge.coze.conversations import create_conversation
+from bridge.coze.kinds.chat import ChatAgent
 from bridge.coze.regions import CN, COM
 from bridge.coze.runs import cancel_run, list_run, retrieve_run
 from bridge.errors import Happened, SettingsTrouble, StoreTrouble
@@ -24,6 +25,7 @@ from bridge.errors.coze import (
     SignInRefused,
     Unreachable,
 )
+from bridge.ops.doctor_agents import check_agents
 from bridge.ops.doctor_files import check_files
 from bridge.ops.doctor_result import Finding, Severity, bad, good, note, said_by
 from bridge.ops.doctor_server import examine_server
@@ -45,8 +47,12 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Yield all findings, each as soon as it is known."""
     async for finding in _telegram(settings):
         yield finding
-    async for finding in _coze(settings):
-        yield finding
+    if settings.opens_coze:
+        async for finding in _coze(settings):
+            yield finding
+    if settings.agents:
+        async for finding in check_agents(settings):
+            yield finding
     async for finding in _database(settings):
         yield finding
     if not settings.bridge_operators and not await _operators(settings):
@@ -163,8 +169,9 @@ async def _coze(settings: Settings) -> AsyncIterator[Finding]:
             else:
                 yield note("Coze", f"this Coze does not say whose {way} it is", "")
         yield await _clock(settings)
-        yield await _agent(coze, settings)
-        yield await _permissions(coze, settings)
+        if settings.coze_bot_id:
+            yield await _agent(coze, settings)
+            yield await _permissions(coze, settings)
         async for finding in check_files(coze, settings):
             yield finding
 
@@ -198,12 +205,12 @@ async def _clock(settings: Settings) -> Finding:
 
 async def _agent(coze: Coze, settings: Settings) -> Finding:
     try:
-        agent = await agent_information(coze, settings.coze_bot_id)
+        name = await ChatAgent(coze, settings.coze_bot_id).check()
     except NotOffered:
         return bad("Agent", "this address does not answer as Coze does", "Check COZE_API_BASE.")
     except CozeTrouble as trouble:
         return bad("Agent", said_by(trouble), trouble.cure)
-    return good("Agent", f"“{agent.name}” is published to the API")
+    return good("Agent", f"“{name}” is published to the API")
 
 
 async def _permissions(coze: Coze, settings: Settings) -> Finding:

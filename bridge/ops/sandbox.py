@@ -13,15 +13,14 @@ from starlette.routing import Mount
 
 from bridge.errors import Trouble
 from bridge.ops.run import until_signal
+from bridge.ops.sandbox_agents import CLIENT_ID, COZE_TOKEN, KEY_ID, LocalCoze, local_coze
 from bridge.sandbox import page
-from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
 from bridge.sandbox.journal import Journal
 from bridge.sandbox.telegram import Budgets, TelegramEmulator, read_budgets
 from bridge.serving import serving
 from bridge.settings.environment import environment, settings_from
 
 _BOT_TOKEN = "42:SANDBOX"
-_COZE_TOKEN = "pat_sandbox"
 _PEOPLE = (("Ann", "ann", "en"), ("Bo", "bo", "en"), ("小雨", "xiaoyu", "zh-hans"))
 
 
@@ -33,24 +32,28 @@ async def sandbox(
     `limits` are those of the local Telegram, as `--limits` takes them.
     """
     async with AsyncExitStack() as stack:
-        address, variables = await stack.enter_async_context(
-            neighbours(port, real_coze=real_coze, real_telegram=real_telegram, limits=limits)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-sandbox-")))
+        address, variables, coze = await stack.enter_async_context(
+            neighbours(
+                port, folder, real_coze=real_coze, real_telegram=real_telegram, limits=limits
+            )
         )
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-sandbox-"))
-        variables["DATABASE_URL"] = f"sqlite+aiosqlite:///{Path(folder) / 'sandbox.db'}"
+        variables["DATABASE_URL"] = f"sqlite+aiosqlite:///{folder / 'sandbox.db'}"
 
         def ready() -> None:
             typer.echo(f"The sandbox is ready: {address}")
             typer.echo("Open it in a browser, write to the bot, and watch. Ctrl-C ends it.")
+            if coze is not None:
+                typer.echo(_ways_in(coze))
 
         await until_signal(settings_from(variables), ready)
 
 
 @asynccontextmanager
 async def neighbours(
-    port: int, *, real_coze: bool, real_telegram: bool, limits: str = ""
-) -> AsyncIterator[tuple[str, dict[str, str]]]:
-    """Give the page's address, and the variables by which the bridge finds both neighbours.
+    port: int, folder: Path, *, real_coze: bool, real_telegram: bool, limits: str = ""
+) -> AsyncIterator[tuple[str, dict[str, str], LocalCoze | None]]:
+    """Give the page's address, the variables by which the bridge finds both neighbours, and our Coze.
 
     A real neighbour is the one in the environment. Raises Trouble when the port is taken, or when
     nobody can read the limits.
@@ -73,28 +76,32 @@ async def neighbours(
             variables |= {"TELEGRAM_BOT_TOKEN": _BOT_TOKEN, "TELEGRAM_API_BASE_URL": address}
         else:
             variables |= _real("TELEGRAM_")
+        coze = None
         if not real_coze:
-            variables |= await stack.enter_async_context(_local_coze(journal))
+            coze = await stack.enter_async_context(local_coze(journal, folder))
+            variables |= coze.variables
         else:
-            variables |= _real("COZE_")
-        yield address, variables
+            variables = _for_coze() | variables
+        yield address, variables, coze
 
 
-@asynccontextmanager
-async def _local_coze(journal: Journal) -> AsyncIterator[dict[str, str]]:
-    emulator = CozeEmulator(journal=journal)
-    emulator.add_agent()
-    emulator.add_token(_COZE_TOKEN)
-    async with serving(emulator.app, only_local=True) as address:
-        try:
-            yield {
-                "COZE_API_BASE": address,
-                "COZE_API_TOKEN": _COZE_TOKEN,
-                "COZE_BOT_ID": DEFAULT_BOT_ID,
-                "BRIDGE_PICTURE_HOSTS": address.removeprefix("http://"),
-            }
-        finally:
-            await emulator.close()
+def _for_coze() -> dict[str, str]:
+    """Return what the environment holds for a real Coze: also tokens under names of the operator's."""
+    return {
+        name: value
+        for name, value in environment().items()
+        if not name.startswith("TELEGRAM_")
+        and (name == "COZE_PROXY" or not name.lower().endswith("_proxy"))
+    }
+
+
+def _ways_in(coze: LocalCoze) -> str:
+    """Return how other programs reach the local Coze."""
+    return (
+        f"/agent has a chatflow and a project, too. The local Coze is at {coze.address}, for other\n"
+        f"programs: token {COZE_TOKEN}; or OAuth app {CLIENT_ID}, key id {KEY_ID},\n"
+        f"private key in {coze.key_file}."
+    )
 
 
 def _budgets(limits: str) -> Budgets:

@@ -38,7 +38,8 @@ from bridge.store.engine import Store
 class Surroundings:
     """What agents need besides their settings."""
 
-    store: Store
+    store: Store | None = None
+    """Where uploads are remembered; without it no files are brought."""
     files: Files | None = None
     """Where people's files come from; None where they send none."""
     address: Callable[[Attachment], str] | None = None
@@ -127,6 +128,7 @@ class _AgentMaker:
             attachments=self._attachments(access),
             told_facts=frozenset(facts),
             names=_names(declared),
+            kind=declared.kind,
         )
 
     def _chat(self, coze: Coze, table: ChatTable) -> ChatAgent:
@@ -175,11 +177,14 @@ class _AgentMaker:
             client=client,
             attachments=self._attachments(FileAccess(by=by, coze=self.voice, address=address)),
             names=_names(declared),
+            kind=declared.kind,
         )
 
     def _attachments(self, access: FileAccess) -> Attachments | None:
         around = self._around
-        return Attachments(around.store, around.files, access) if around.files else None
+        if around.store is None or around.files is None:
+            return None
+        return Attachments(around.store, around.files, access)
 
     def _base(self, declared: DeclaredAgent) -> str:
         return declared.table.address or self._settings.coze_api_base

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bridge.coze.kinds.agent import Agent
+from bridge.coze.kinds.agent import Agent, Kind
 from bridge.coze.kinds.gone import GoneAgent
 from bridge.model import AgentAccount
 from bridge.relay.attachments import Attachments
@@ -26,6 +26,13 @@ class OfferedAgent:
 
     names: Mapping[str, str] = field(default_factory=dict)
     """What its settings are called in cures, where they do not stand in the environment."""
+
+    kind: Kind = Kind.CHAT
+
+    @property
+    def name(self) -> str:
+        """What operators call it: its key, with the kind if that is not the usual one."""
+        return self.key if self.kind is Kind.CHAT else f"{self.key} ({self.kind})"
 
     @property
     def label(self) -> str:

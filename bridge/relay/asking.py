@@ -116,6 +116,7 @@ class Asking:
                         turn = await lifecycle.asking(tx, run.turn, where, agent.key)
                         whom = await self._whom(tx, chat, turn, agent)
                         break
+            run.put_to(agent)
             if not ready and agent.attachments is not None:
                 say = partial(run.say, "status.files")
                 run.prepared(await agent.attachments.carry(run.turn, say), agent)

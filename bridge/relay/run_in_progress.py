@@ -114,6 +114,10 @@ class RunInProgress:
         """Coze does not know the files that were uploaded before: they are brought anew."""
         self.attachments = None
 
+    def put_to(self, agent: OfferedAgent) -> None:
+        """That agent is to answer it: what goes wrong from now on is about that one."""
+        self.agent = agent
+
     def asked(self, turn: Turn, agent: OfferedAgent) -> None:
         """It is written down that the question goes out, to that agent."""
         self.turn, self.agent = turn, agent

@@ -15,6 +15,7 @@ IN_SECONDS_OF_THE_WALL = (
     "test_crashes.py",
     "test_dashboard_page.py",
     "test_on_postgresql.py",
+    "test_sandbox_agents.py",
     "test_sandbox_page.py",
     "test_several_processes.py",
 )

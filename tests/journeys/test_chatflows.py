@@ -227,3 +227,18 @@ async def test_without_an_input_for_files_people_are_told(world: World, tmp_path
         post = await world.settled(ann, 1)
     assert "takes no files" in post.text
     assert world.coze.uploads == []
+
+
+async def test_forget_deletes_the_conversations_of_a_flow(flow: World) -> None:
+    ann = flow.telegram.add_person("Ann")
+    flow.coze.use("options", times=1)
+    async with flow.bridge():
+        flow.telegram.send(ann, "I would like to travel")
+        await flow.settled(ann, 1)
+        flow.telegram.send(ann, "a week")
+        await flow.settled(ann, 2)
+        flow.telegram.send(ann, "/forget")
+        post = await flow.settled(ann, 3)
+        flow.telegram.press(ann, post.message_id, "Delete all of it")
+        await flow.telegram.until(lambda: "Deleted:" in flow.posts(ann)[-1].text)
+    assert flow.coze.asked[0].conversation_id not in flow.coze.conversations

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from projects import beside_a_project
 from typer.testing import CliRunner
 from worlds import BOT_TOKEN, COZE_TOKEN, World, a_world
 
@@ -140,6 +141,30 @@ async def test_chat_answers_in_the_terminal(
     assert out.count("An answer.\n  → More?\n") == 2
     assert len({asked.conversation_id for asked in world.coze.asked}) == 2
     assert {asked.stream for asked in world.coze.asked} == {"--no-stream" not in words}
+
+
+@pytest.mark.parametrize("agent", ["shop", "flow", "poet"])
+async def test_chat_talks_to_an_agent_of_each_kind(
+    agent: str, world: World, tmp_path: Path
+) -> None:
+    world.coze.add_chatflow("74", app_id="75")
+    world.coze.use(saying("An answer."))
+    others = (
+        '[agents.flow]\nkind = "chatflow"\nworkflow_id = "74"\napp_id = "75"\n'
+        f'[agents.poet]\nkind = "chat"\nbot_id = "{DEFAULT_BOT_ID}"\n'
+    )
+    async with beside_a_project(world, tmp_path) as there:
+        there.project.use(saying("An answer."))
+        there.declare(other=others)
+        process = await start("chat", "--agent", agent, variables=world.variables, folder=tmp_path)
+        code, out, err = await ended(process, b"hello\n")
+        assert (code, err) == (0, "")
+        assert "An answer." in out
+        assert len(there.project.runs) == (agent == "shop")
+        process = await start("chat", "--agent", "none", variables=world.variables, folder=tmp_path)
+        code, out, err = await ended(process, b"hello\n")
+    assert (code, out) == (1, "")
+    assert "there is no agent none. Name one of shop, flow, poet" in err
 
 
 async def test_ctrl_c_stops_an_answer_in_the_terminal_and_then_leaves(

@@ -100,6 +100,13 @@ class Agent(Protocol):
         """Tell what a person thinks of an answer; None takes that back. Raises CozeTrouble."""
         ...
 
+    async def check(self) -> str:
+        """Look whether it could be asked, without asking (which costs); what it is called, if it says.
+
+        Raises the CozeTrouble that is in the way; of an id of another kind, WrongKind.
+        """
+        ...
+
     async def profile(self) -> AgentProfile:
         """Return how its maker presents it. Raises CozeTrouble."""
         ...

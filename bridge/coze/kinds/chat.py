@@ -13,8 +13,10 @@ from bridge.coze.follow_run import follow, rejoin
 from bridge.coze.kinds.agent import Capabilities, FilesBy
 from bridge.coze.kinds.lingering_runs import end_lingering_run
 from bridge.coze.kinds.user_variables import UserVariables
+from bridge.coze.kinds.workflows import workflow_name
 from bridge.coze.runs import RunRequest, cancel_run, retrieve_run
 from bridge.coze.values import texts, values
+from bridge.errors.coze import AgentUnavailable, WrongKind
 
 _CAPABILITIES = Capabilities(
     recovery=True, deletion=True, feedback=True, usage=True, files=FilesBy.UPLOAD
@@ -96,6 +98,17 @@ class ChatAgent:
             await withdraw_feedback(self._coze, conversation_id, answer_id)
         else:
             await give_feedback(self._coze, conversation_id, answer_id, like=like)
+
+    async def check(self) -> str:
+        """Look the agent up; an id that it is not may be a workflow's."""
+        try:
+            return (await self.profile()).name
+        except AgentUnavailable as unknown:
+            if await workflow_name(self._coze, self._agent_id) is None:
+                raise
+            what = "this id is a workflow, not an agent"
+            cure = 'Declare it as kind = "chatflow" with this workflow_id, or correct COZE_BOT_ID.'
+            raise WrongKind(unknown.doing, what, cure=cure) from unknown
 
     async def profile(self) -> AgentProfile:
         """Return its name, its greeting and the questions that it suggests."""

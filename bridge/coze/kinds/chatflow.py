@@ -39,6 +39,7 @@ from bridge.coze.events import (
 from bridge.coze.kinds.agent import Capabilities, FilesBy
 from bridge.coze.kinds.unwrap import unwrapped
 from bridge.coze.kinds.user_variables import UserVariables
+from bridge.coze.kinds.workflows import workflow_name
 from bridge.coze.runs import RunRequest
 from bridge.coze.values import values
 from bridge.errors import Happened
@@ -49,6 +50,7 @@ from bridge.errors.coze import (
     NotOffered,
     ResourceUnknown,
     RunLost,
+    WrongKind,
 )
 
 _ASKING = "Asking the chatflow"
@@ -244,6 +246,24 @@ class ChatflowAgent:
     async def judge(self, conversation_id: str, answer_id: str, *, like: bool | None) -> None:
         """Raise NotOffered."""
         raise NotOffered("Judging the answer", "chatflows take no judgement")
+
+    async def check(self) -> str:
+        """Look the flow up, and make a conversation, which a question needs; its id may be an agent's."""
+        flow = self._flow
+        name = await workflow_name(self._coze, flow.workflow_id)
+        if name is None and await self._is_an_agent():
+            what = "this id is an agent, not a workflow"
+            cure = f'Declare it as kind = "chat" with bot_id = "{flow.workflow_id}".'
+            raise WrongKind("Looking up the workflow", what, cure=cure)
+        await self.delete_conversation(await self.open_conversation())
+        return name or ""
+
+    async def _is_an_agent(self) -> bool:
+        try:
+            await agent_information(self._coze, self._flow.workflow_id)
+        except CozeTrouble:
+            return False
+        return True
 
     async def profile(self) -> AgentProfile:
         """Return how the agent presents itself for which the flow runs; of an app, only the name."""

@@ -59,6 +59,10 @@ class GoneAgent:
         """Raise AgentGone."""
         self._refuse("Judging the answer", Happened.NO)
 
+    async def check(self) -> str:
+        """Raise AgentGone."""
+        self._refuse("Looking up the agent", Happened.NO)
+
     async def profile(self) -> AgentProfile:
         """Raise AgentGone."""
         self._refuse("Looking up the agent", Happened.NO)

@@ -20,14 +20,31 @@ import structlog
 from bridge.coze.agents import AgentProfile
 from bridge.coze.auth import Auth
 from bridge.coze.client import log_id_of
-from bridge.coze.events import Began, Broke, Ended, Event, Run, Status, Usage
+from bridge.coze.events import (
+    Began,
+    Broke,
+    Ended,
+    Event,
+    Run,
+    Status,
+    Usage,
+    object_of,
+    read_object,
+)
 from bridge.coze.kinds.agent import Capabilities, FilesBy
 from bridge.coze.kinds.project_codes import refused
 from bridge.coze.kinds.project_events import AgentEvents, WorkflowEvents
 from bridge.coze.runs import RunRequest
 from bridge.coze.sse import EventTooLarge, ServerSentEvent, events
 from bridge.errors import Happened
-from bridge.errors.coze import CozeTrouble, Garbled, NotOffered, RunLost, Unreachable
+from bridge.errors.coze import (
+    CozeTrouble,
+    Garbled,
+    NotOffered,
+    RunLost,
+    Unreachable,
+    WrongKind,
+)
 from bridge.failpoints import failpoint
 from bridge.metrics import Metrics
 from bridge.transport import FILES_CURE, NOT_SENT, OwnsHttp, http_client, out_of_files
@@ -148,21 +165,32 @@ class ProjectAgent(OwnsHttp):
         where = urlsplit(self._address).netloc
         return AgentProfile(where, "", "", ())
 
-    async def check(self) -> None:
-        """Look whether the project is there and takes the token; it starts when it slept.
-
-        Raises the CozeTrouble that is in the way.
-        """
+    async def check(self) -> str:
+        """Look whether the project is there and takes the token; it starts when it slept."""
         doing = "Looking up the project"
+        health = await self._looked_up(doing, "/health")
+        if health.status_code >= 400 and not _own_404(health):
+            raise self._counted(refused(doing, health.status_code, log_id_of(health)))
+        inputs = await self._looked_up(doing, "/graph_parameter")
+        schema = object_of(read_object(inputs.content) or {}, "input_schema")
+        workflow, declared = bool(object_of(schema, "properties")), self._shape.input is not None
+        if workflow and not declared:
+            names = ", ".join(list(object_of(schema, "properties"))[:5])
+            what, cure = "this is a workflow project", f"Name the input that asks: one of {names}."
+            raise WrongKind(doing, what, cure=f'{cure} In the table that is input = "…".')
+        if declared and inputs.status_code == 200 and not workflow:
+            what, cure = "this is an agent project", "Take input and output out of its table."
+            raise WrongKind(doing, what, cure=cure)
+        return ""
+
+    async def _looked_up(self, doing: str, path: str) -> httpx.Response:
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
-                response = await self._http.get("/health")
+                return await self._http.get(path)
         except httpx.HTTPError as error:
-            raise _broken(doing, error) from error
+            raise self._counted(_broken(doing, error)) from error
         except TimeoutError as error:
-            raise _broken(doing, httpx.ReadTimeout("no answer")) from error
-        if response.status_code >= 400 and not _own_404(response):
-            raise self._counted(refused(doing, response.status_code, log_id_of(response)))
+            raise self._counted(_broken(doing, httpx.ReadTimeout("no answer"))) from error
 
     @asynccontextmanager
     async def _stream(self, question: RunRequest, run: Run) -> AsyncIterator[AsyncIterator[Event]]:

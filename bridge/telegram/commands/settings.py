@@ -10,6 +10,7 @@ from bridge.store import chats
 from bridge.store.operators import agents
 from bridge.telegram.callback_data import ChangeSetting
 from bridge.telegram.commands import settings_menu
+from bridge.telegram.commands.agent_names import learn_names
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.post import PostContent, Rendered
 from bridge.telegram.updates.events import CallbackPress, CommandCall
@@ -42,6 +43,7 @@ async def agent(context: BotContext, call: CommandCall) -> None:
     if not await context.rights.leads(key, call.sender):
         await context.answer(call, "settings.not_yours")
         return
+    await learn_names(context)
     async with context.store.reading() as tx:
         chosen = (await chats.counting(tx, key)).agent
         offered = await agents.offered(tx, context.declared)

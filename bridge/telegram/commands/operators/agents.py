@@ -2,16 +2,14 @@
 
 import re
 
-import structlog
-
 from bridge.errors.coze import CozeTrouble
 from bridge.store.operators import agents
 from bridge.store.operators.agents import Listed
+from bridge.telegram.commands.agent_names import learn_names
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.updates.events import CommandCall
 from bridge.texts import translate
 
-log = structlog.get_logger(__name__)
 MOST_NAME = 40
 _AGENT_ID = re.compile(r"[0-9]{1,30}")
 
@@ -26,27 +24,11 @@ async def manage(context: BotContext, call: CommandCall) -> None:
     elif verb in ("rename", "default", "remove") and (verb != "rename" or name):
         await _change(context, call, verb, agent_id, name)
     else:
-        await _learn_name(context)
+        await learn_names(context)
         async with context.store.reading() as tx:
             offered = await agents.offered(tx, context.declared)
         lines = "\n".join(_line(one, language_of(call)) for one in offered)
         await context.answer(call, "agents.list", lines=lines)
-
-
-async def _learn_name(context: BotContext) -> None:
-    """Ask once what agents of the settings are called that have only an id."""
-    async with context.store.reading() as tx:
-        offered = await agents.offered(tx, context.declared)
-    for one in offered:
-        if not (one.name == one.id and one.id.isdecimal()):
-            continue
-        try:
-            agent = await context.agents.of(one.id).client.profile()
-        except CozeTrouble as trouble:
-            log.info("agent name not available", trouble=str(trouble))
-            continue
-        async with context.store.writing() as tx:
-            await agents.add(tx, one.id, agent.name or one.id)
 
 
 async def _add(context: BotContext, call: CommandCall, agent_id: str, name: str) -> None:

@@ -69,6 +69,10 @@ async def _show(context: BotContext, call: CommandCall) -> None:
                 count = await quotas.used(tx, quota.scope, subject, quota.period)
                 spent = f" ({count.of(quota.unit):,})"
             lines.append(f"• {_name(quota)}: {quota.amount:,}{spent}")
+    silent = [one for one in context.agents.all_declared if not one.client.capabilities.usage]
+    if silent and any(quota.unit is Unit.TOKENS for quota in there):
+        names = ", ".join(one.key for one in silent)
+        lines.append(translate(language, "quota.uncounted", agents=names))
     await context.write(
         call,
         translate(

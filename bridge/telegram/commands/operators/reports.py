@@ -54,6 +54,8 @@ async def status(context: BotContext, call: CommandCall) -> None:
     lines += _processes(language, now.processes)
     if left is not None:
         lines.append(translate(language, "status.token", age=age(max(1.0, left), language)))
+    if named := [one.name for one in context.agents.all_declared if not one.key.isdecimal()]:
+        lines.append(translate(language, "status.agents", names=", ".join(named)))
     if paused:
         lines.append(translate(language, "status.paused"))
     lines += [f"🔴 {alarm.what}" for alarm in wrong]
