@@ -214,6 +214,7 @@ class Progress:
         """Return a whole answer; what cannot be shown of it takes no text away."""
         after = replace(self, doing=None, unshown=said.unshown or self.unshown)
         if said.text or message.content_type == TEXT:
+            after = after._joined(message.id, said.text)
             after = after._with_answer(
                 after._known_as(message.id, said.text),
                 lambda old: Answer(
@@ -226,6 +227,16 @@ class Progress:
         room = MOST_SUGGESTIONS - len(self.suggestions)
         fresh = [text for text in texts if text.strip() and text not in self.suggestions]
         return replace(self, suggestions=(*self.suggestions, *fresh[: max(0, room)]))
+
+    def _joined(self, id_: str, text: str) -> Self:
+        """Return the progress with deltas as one answer that came under an id of their own each."""
+        pieces = [answer for answer in self.answers if not answer.whole]
+        known = any(answer.id == id_ for answer in self.answers)
+        if known or len(pieces) < 2 or "".join(one.text for one in pieces).strip() != text.strip():
+            return self
+        reasoning = "".join(one.reasoning for one in pieces)
+        rest = tuple(answer for answer in self.answers if answer.whole)
+        return replace(self, answers=(*rest, Answer(id_, text, reasoning)))
 
     def _known_as(self, id_: str, text: str) -> str:
         """Return the id of the answer that is completed: some agents complete it under another one."""

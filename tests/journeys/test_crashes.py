@@ -5,11 +5,10 @@ Judged by what the neighbours saw: each question ran once, each answer stands on
 
 import asyncio
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 from fast import run_fast_together
-from processes import Bridge
+from processes import Bridge, unfinished
 from worlds import World, a_world, eventually, is_running
 
 from bridge.sandbox.coze import Pace, saying
@@ -54,15 +53,6 @@ async def asked(world: World) -> Person:
     world.coze.use(saying(ANSWER))
     world.telegram.send(ann, "talk")
     return ann
-
-
-def unfinished(folder: Path) -> int:
-    """How many turns are open, and how many posts there are of which a copy may stand."""
-    query = """SELECT (SELECT count(*) FROM orphans)
-        + (SELECT count(*) FROM turns WHERE state IN ('waiting', 'running'))"""
-    with closing(sqlite3.connect(folder / "bridge.db")) as database:
-        (count,) = database.execute(query).fetchone()
-        return int(count)
 
 
 async def through_a_crash(folder: Path, point: str) -> tuple[World, Person]:

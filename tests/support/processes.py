@@ -3,8 +3,10 @@
 import asyncio
 import multiprocessing
 import os
+import sqlite3
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from itertools import count
 from multiprocessing import forkserver
 from pathlib import Path
@@ -95,3 +97,12 @@ class Bridge:
     def terminate(self) -> None:
         """Ask it to stop."""
         self._process.terminate()
+
+
+def unfinished(folder: Path) -> int:
+    """How many turns are open, and how many posts there are of which a copy may stand."""
+    query = """SELECT (SELECT count(*) FROM orphans)
+        + (SELECT count(*) FROM turns WHERE state IN ('waiting', 'running'))"""
+    with closing(sqlite3.connect(folder / "bridge.db")) as database:
+        (count,) = database.execute(query).fetchone()
+        return int(count)
