@@ -14,7 +14,13 @@ from bridge.health import Health
 from bridge.housekeeping import keep_clean
 from bridge.metrics import Metrics
 from bridge.parts.agents import Surroundings, opened_agents
-from bridge.parts.clients import downloads, meet_telegram, telegram_bot, telegram_updates
+from bridge.parts.clients import (
+    downloads,
+    meet_telegram,
+    public_files,
+    telegram_bot,
+    telegram_updates,
+)
 from bridge.parts.components import Components, Connections, bot_client, opened_store, parts
 from bridge.process_report import ProcessReport
 from bridge.relay.lanes import Lanes
@@ -32,6 +38,7 @@ from bridge.telegram.commands.context import BotContext, ProcessControls
 from bridge.telegram.commands.menus import Menus
 from bridge.telegram.commands.operators.broadcast import Broadcasting
 from bridge.telegram.commands.operators.control import follow_reloads, tell_reloaded
+from bridge.telegram.files.public import PublicFiles
 from bridge.telegram.inbound.dispatch import Dispatcher
 from bridge.telegram.inbound.membership import follow_migrations
 from bridge.telegram.inbound.polling import UpdatePoller
@@ -55,6 +62,8 @@ class App:
     health: Health
     alarms: Alarms
     metrics: Metrics
+    public_files: PublicFiles | None
+    """What the world can fetch; None where the settings name no address."""
 
     @property
     def bot(self) -> Bot:
@@ -118,6 +127,7 @@ async def running(
             health=health,
             alarms=has.alarms,
             metrics=metrics,
+            public_files=sides.public_files,
         )
 
 
@@ -126,10 +136,16 @@ async def _connections(
 ) -> Connections:
     """Return the connections to both sides. Raises SettingsTrouble when a key cannot be used."""
     files = await stack.enter_async_context(downloads(settings, calls.bot))
-    around = Surroundings(store=calls.store, files=files, metrics=metrics)
+    public = public_files(settings, files)
+    address = public.address if public is not None else None
+    around = Surroundings(store=calls.store, files=files, address=address, metrics=metrics)
     opened = await opened_agents(stack, settings, around)
     return Connections(
-        agents=opened.agents, voice=opened.voice, calls=calls, polling=PollingHealth()
+        agents=opened.agents,
+        voice=opened.voice,
+        calls=calls,
+        polling=PollingHealth(),
+        public_files=public,
     )
 
 

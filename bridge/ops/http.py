@@ -58,12 +58,17 @@ async def pages(app: App, settings: Settings) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def on_port(page: ASGIApp, port: int, setting: str) -> AsyncIterator[str]:
-    """Serve on 127.0.0.1 and give the address. Raises Trouble, which names the setting."""
+async def on_port(
+    page: ASGIApp, port: int, setting: str, *, only_local: bool = True
+) -> AsyncIterator[str]:
+    """Serve on 127.0.0.1 and give the address. Raises Trouble, which names the setting.
+
+    With `only_local`, requests by another name than this machine's are refused.
+    """
     async with AsyncExitStack() as stack:
         try:
             address = await stack.enter_async_context(
-                serving(page, port, most_connections=MOST_CONNECTIONS, only_local=True)
+                serving(page, port, most_connections=MOST_CONNECTIONS, only_local=only_local)
             )
         except OSError as error:
             what = f"port {port} cannot be used ({error.strerror})"

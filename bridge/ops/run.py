@@ -18,6 +18,7 @@ from bridge.ops.dashboard import DEFAULT_PORT, dashboard, link
 from bridge.ops.dashboard.auth import new_token
 from bridge.ops.http import pages
 from bridge.ops.logs import set_up
+from bridge.ops.public_files import public_files
 from bridge.redaction import redacted
 from bridge.settings import Settings
 from bridge.telegram.commands.context import ProcessControls
@@ -168,6 +169,7 @@ async def _once(wishes: Restarts, stop: asyncio.Event, ready: Callable[[], None]
             }
             async with (
                 pages(app, settings),
+                public_files(app, settings),
                 dashboard(app, settings, wishes.token) as address,
             ):
                 wishes.tell(address)

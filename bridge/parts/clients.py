@@ -21,6 +21,7 @@ from bridge.telegram.api.deliver import pauses
 from bridge.telegram.api.errors import seconds, unreachable
 from bridge.telegram.api.request import CONNECT_SECONDS, READ_SECONDS, Request
 from bridge.telegram.files.download import Downloads
+from bridge.telegram.files.public import PublicFiles, signing_key
 from bridge.telegram.inbound.get_updates import GetUpdates
 
 log = structlog.get_logger(__name__)
@@ -79,6 +80,14 @@ def downloads(settings: Settings, bot: Bot) -> Downloads:
     root, token = settings.telegram_api_base_url, settings.telegram_bot_token.get_secret_value()
     local = settings.bridge_local_files
     return Downloads(bot, f"{root}/file/bot{token}", settings.telegram_proxy, local=local)
+
+
+def public_files(settings: Settings, files: Downloads) -> PublicFiles | None:
+    """Return what lets the world fetch people's files, where the settings name an address for it."""
+    if settings.bridge_public_url is None:
+        return None
+    key = signing_key(settings.telegram_bot_token.get_secret_value())
+    return PublicFiles(settings.bridge_public_url, key, files)
 
 
 def telegram_bot(

@@ -37,6 +37,7 @@ from bridge.telegram.commands.agent_profiles import AgentProfiles
 from bridge.telegram.commands.context import BotContext, DeploymentConfig, ProcessControls
 from bridge.telegram.files.answer_files import FileDelivery
 from bridge.telegram.files.fetch_url import UrlFetcher
+from bridge.telegram.files.public import PublicFiles
 from bridge.telegram.pace.budget import GROUP, PRIVATE, Limits
 from bridge.telegram.pace.scheduler import Pacer
 from bridge.telegram.questions.ask import QuestionOptions, Questions
@@ -55,6 +56,7 @@ class Connections:
     """Where answers are spoken, if anywhere."""
     calls: BotClient
     polling: PollingHealth
+    public_files: PublicFiles | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

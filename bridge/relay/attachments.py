@@ -143,6 +143,9 @@ class Attachments:
         if attachment.kind is AttachmentKind.VOICE:
             await self._write_down(attachment, carried)
             return
+        if self._access.address is not None and not written(attachment.name):
+            carried.uploads[attachment.key] = (attachment.kind, self._access.address(attachment))
+            return
         async with self._files.opened(attachment) as path:
             if attachment.kind is AttachmentKind.FILE and written(attachment.name):
                 text = await asyncio.to_thread(_text_of, path)

@@ -1,6 +1,5 @@
 """Every setting once: its name, type, default and sentence; all faults are told at once."""
 
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -29,12 +28,14 @@ from bridge.preferences import (
 from bridge.proxies import proxy_address
 from bridge.settings.agents import DeclaredAgent
 from bridge.settings.types import (
+    AgentId,
     BotToken,
     CozeToken,
     DashboardToken,
     Operators,
     Pace,
     Positive,
+    PublicAddress,
     ServerAddress,
     choice,
     listed,
@@ -73,7 +74,7 @@ class Settings(BaseModel):
         "https://api.coze.com",
         description="`https://api.coze.com`, `https://api.coze.cn` or your coze-studio.",
     )
-    coze_bot_id: str = Field(
+    coze_bot_id: AgentId = Field(
         "",
         description="The agent's id: the number behind `/bot/` in its web address. Required without "
         "`BRIDGE_CONFIG`.",
@@ -254,6 +255,18 @@ class Settings(BaseModel):
         "each start.",
     )
 
+    bridge_public_url: PublicAddress | None = Field(
+        None,
+        description="Where the world reaches `BRIDGE_PUBLIC_PORT`, such as `https://files.example.org`: "
+        "agents that fetch files by themselves get an address there.",
+    )
+    bridge_public_port: int = Field(
+        8089,
+        ge=0,
+        le=65535,
+        description="Port of people's files on 127.0.0.1, for a web server in front.",
+    )
+
     @property
     def agents(self) -> tuple[DeclaredAgent, ...]:
         """The agents that `BRIDGE_CONFIG` declares."""
@@ -312,13 +325,6 @@ class Settings(BaseModel):
     @classmethod
     def _base(cls, address: str) -> str:
         return deployment(address).base
-
-    @field_validator("coze_bot_id")
-    @classmethod
-    def _agent(cls, agent_id: str) -> str:
-        if agent_id and not re.fullmatch(r"\d+", agent_id):
-            raise ValueError("is not an agent's id; it is the number behind /bot/ in its address")
-        return agent_id
 
     @field_validator("database_url")
     @classmethod

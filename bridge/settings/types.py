@@ -93,6 +93,21 @@ def _dashboard_token(token: SecretStr) -> SecretStr:
     return token
 
 
+def _agent_id(agent_id: str) -> str:
+    if agent_id and not re.fullmatch(r"\d+", agent_id):
+        raise ValueError("is not an agent's id; it is the number behind /bot/ in its address")
+    return agent_id
+
+
+def _public(address: str) -> str:
+    """Refuse what agents in the world could not fetch from. Raises ValueError."""
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", address):
+        raise ValueError("is not a web address; use one such as https://files.example.org")
+    return address.rstrip("/")
+
+
+AgentId = Annotated[str, AfterValidator(_agent_id)]
+PublicAddress = Annotated[str, AfterValidator(_public)]
 BotToken = Annotated[SecretStr, AfterValidator(_bot_token)]
 ServerAddress = Annotated[str, AfterValidator(_server)]
 CozeToken = Annotated[SecretStr, AfterValidator(_coze_token)]
