@@ -124,6 +124,8 @@ class Message:
     """Of several files that are shown together, each is a message of its own with this name."""
     attachments: tuple[Attachment, ...] = ()
     """Its own files, and those of the message that it answers."""
+    location: tuple[float, float] | None = None
+    """Latitude and longitude in degrees, of a place that was sent on purpose."""
 
     def __repr__(self) -> str:
         return f"Message(chat={self.chat}, id={self.id}, {len(self.text)} characters)"
@@ -226,6 +228,7 @@ class Part:
     quote: Quote | None = None
     album: str = ""
     attachments: tuple[Attachment, ...] = ()
+    location: tuple[float, float] | None = None
 
     def __repr__(self) -> str:
         return f"Part(message_id={self.message_id})"
@@ -270,6 +273,11 @@ class Turn:
         """The files of all its messages, each once."""
         found = {one.key: one for part in self.parts for one in part.attachments}
         return tuple(found.values())
+
+    @property
+    def location(self) -> tuple[float, float] | None:
+        """Return the place that was sent last with it: latitude and longitude in degrees."""
+        return next((part.location for part in reversed(self.parts) if part.location), None)
 
     def late(self, now: float) -> float:
         """Return how many seconds ago its last message was written; 0 when that does not count."""

@@ -18,6 +18,7 @@ from bridge.model import ChatKey
 from bridge.ops.cli import app
 from bridge.preferences import Preferences
 from bridge.settings import Settings
+from bridge.settings.agents import Fact
 from bridge.store.operators.access import Access
 from bridge.telegram.commands.operators.reports import SPANS
 from bridge.telegram.commands.settings_menu import _values, keyboard
@@ -282,7 +283,7 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     used |= {f"users.is_{state}" for state in Access} | {"users.how_allowed", "users.how_blocked"}
     used |= {f"broadcast.{state}" for state in ("delivered", "blocked", "failed", "unknown")}
     used |= {f"button.{name}" for name in ("block", "send", "cancel")}
-    used |= {"access.blocked", "access.blocked_short"}
+    used |= {"access.blocked", "access.blocked_short"} | {f"fact.{one}" for one in Fact}
     used |= {"button.allow", "button.deny", "settings.is.lines"}
     for key in (ChatKey(1), ChatKey(-1)):
         for row in keyboard(Preferences(), Preferences(), key, "en"):

@@ -38,6 +38,8 @@ class RunRequest:
     """What goes with it: of each its kind (`image`, `file` or `audio`) and its id or its address."""
     facts: Mapping[str, Value] = field(default_factory=dict)
     """What the agent may be told of whom it serves, by the names of the facts."""
+    location: tuple[float, float] | None = None
+    """Latitude and longitude in degrees, where the person sent a place."""
     custom_variables: Mapping[str, str] = field(default_factory=dict)
     """What stands in the agent's prompt for its variables."""
     parameters: Mapping[str, Value] = field(default_factory=dict)
@@ -64,11 +66,19 @@ def _body(question: RunRequest, *, stream: bool) -> Json:
         "additional_messages": [message],
         "meta_data": mark,
     }
+    if question.location is not None:
+        body["extra_params"] = position(question.location)
     if question.custom_variables:
         body["custom_variables"] = question.custom_variables
     if question.parameters:
         body["parameters"] = question.parameters
     return body
+
+
+def position(location: tuple[float, float]) -> Mapping[str, str]:
+    """Return a place as Coze takes it: degrees as texts."""
+    latitude, longitude = (f"{one:.6f}".rstrip("0").rstrip(".") for one in location)
+    return {"latitude": latitude, "longitude": longitude}
 
 
 def _content(question: RunRequest) -> str:

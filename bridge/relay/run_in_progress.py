@@ -50,9 +50,16 @@ class RunInProgress:
         text = prompt_of(turn, carried.texts if carried else None)
         files = carried.files if carried else ()
         place = turn.conversation_id or ""
-        whom, agent_id = whom or Whom(), self.agent.home.agent_id
+        whom = whom or Whom()
         return RunRequest(
-            agent_id, whom.user_id, place, text, turn.correlation_id, files, whom.facts
+            self.agent.home.agent_id,
+            whom.user_id,
+            place,
+            text,
+            turn.correlation_id,
+            files,
+            whom.facts,
+            turn.location,
         )
 
     @property

@@ -40,7 +40,7 @@ from bridge.coze.kinds.agent import Capabilities, FilesBy
 from bridge.coze.kinds.unwrap import unwrapped
 from bridge.coze.kinds.user_variables import UserVariables
 from bridge.coze.kinds.workflows import workflow_name
-from bridge.coze.runs import RunRequest
+from bridge.coze.runs import RunRequest, position
 from bridge.coze.values import values
 from bridge.errors import Happened
 from bridge.errors.coze import (
@@ -154,6 +154,9 @@ class ChatflowAgent:
         ids = [json.dumps({"file_id": file_id}) for _, file_id in question.files]
         if ids and flow.file_parameter:
             parameters[flow.file_parameter] = ids[0] if len(ids) == 1 else ids
+        ext = {"user_id": question.user_id}  # without it all people share their variables
+        if question.location is not None:
+            ext.update(position(question.location))
         owner = {"bot_id": flow.bot_id} if flow.bot_id else {"app_id": flow.app_id}
         message = {
             "role": "user",
@@ -168,7 +171,7 @@ class ChatflowAgent:
             "conversation_id": question.conversation_id,
             "additional_messages": [message],
             "parameters": parameters,
-            "ext": {"user_id": question.user_id},  # without it all people share their variables
+            "ext": ext,
         }
 
     async def rejoin(self, question: RunRequest, run_id: str | None) -> AsyncGenerator[Event, None]:

@@ -52,6 +52,8 @@ def part_of(message: Message) -> dict[str, object]:
         part["album"] = message.album
     if message.attachments:
         part["attachments"] = [asdict(one) for one in message.attachments]
+    if message.location is not None:
+        part["location"] = list(message.location)
     return part
 
 
@@ -89,6 +91,7 @@ def parts_of(stored: Sequence[Mapping[str, object]]) -> tuple[Part, ...]:
             _quote(part.get("quote")),
             str(part.get("album", "")),
             _attachments(part.get("attachments")),
+            _location(part.get("location")),
         )
         for part in stored
     )
@@ -104,6 +107,13 @@ def _attachments(stored: object) -> tuple[Attachment, ...]:
     if not isinstance(stored, list):
         return ()
     return tuple(Attachment(**{**one, "kind": AttachmentKind(one["kind"])}) for one in stored)
+
+
+def _location(stored: object) -> tuple[float, float] | None:
+    if not isinstance(stored, list) or len(stored) != 2:
+        return None
+    latitude, longitude = stored
+    return float(latitude), float(longitude)
 
 
 def _time(stored: object) -> float | None:

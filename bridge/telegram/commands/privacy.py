@@ -29,7 +29,13 @@ async def privacy(context: BotContext, call: CommandCall) -> None:
     bases = dict.fromkeys(one.home.api_base for one in context.agents.all_declared)
     host = ", ".join(one.removeprefix("https://").removeprefix("http://") for one in bases)
     days = f"{context.deployment.retention_days:g}"
-    await context.answer(call, "privacy.text", days=days, host=host)
+    language = language_of(call)
+    lines = [translate(language, "privacy.text", days=days, host=host)]
+    for one in context.agents.all_declared:
+        if told := sorted(one.told_facts):
+            facts = ", ".join(translate(language, f"fact.{fact}") for fact in told)
+            lines.append(translate(language, "privacy.told", agent=one.key, facts=facts))
+    await context.write(call, "\n\n".join(lines))
 
 
 async def forget(context: BotContext, call: CommandCall) -> None:

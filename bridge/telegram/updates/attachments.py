@@ -102,6 +102,12 @@ def _by_chance(suffix: str, mime: str) -> bool:
     return mimetypes.guess_type(f"x{suffix}") == (None, None)
 
 
+def location(raw: RawMessage) -> tuple[float, float] | None:
+    """Return the latitude and longitude of a place that was sent, in degrees; None for anything else."""
+    place = raw.venue.location if raw.venue is not None else raw.location
+    return (place.latitude, place.longitude) if place is not None else None
+
+
 def in_words(raw: RawMessage | ExternalReplyInfo) -> str:
     """Return what words can say of a message that is neither text nor a file; empty for others."""
     if raw.checklist is not None:

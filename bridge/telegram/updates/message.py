@@ -14,7 +14,7 @@ from bridge.telegram.updates.addressing import (
     text_of,
     without_name,
 )
-from bridge.telegram.updates.attachments import attachments, in_words
+from bridge.telegram.updates.attachments import attachments, in_words, location
 from bridge.telegram.updates.rich_text import rich_text, with_addresses
 
 
@@ -37,6 +37,7 @@ def read_message(raw: RawMessage, sender: Sender, us: Us) -> Message:
         quote,
         storable(raw.media_group_id or ""),
         files,
+        location(raw),
     )
 
 

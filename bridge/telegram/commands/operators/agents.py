@@ -27,7 +27,7 @@ async def manage(context: BotContext, call: CommandCall) -> None:
         await learn_names(context)
         async with context.store.reading() as tx:
             offered = await agents.offered(tx, context.declared)
-        lines = "\n".join(_line(one, language_of(call)) for one in offered)
+        lines = "\n".join(_line(context, one, language_of(call)) for one in offered)
         await context.answer(call, "agents.list", lines=lines)
 
 
@@ -69,6 +69,7 @@ async def _change(
     await context.answer(call, said)
 
 
-def _line(agent: Listed, language: str) -> str:
+def _line(context: BotContext, agent: Listed, language: str) -> str:
     mark = translate(language, "agents.default") if agent.default else ""
-    return translate(language, "agents.line", name=agent.name, id=agent.id, mark=mark)
+    known = agent.id if agent.id.isdecimal() else context.agents.of(agent.id).kind
+    return translate(language, "agents.line", name=agent.name, id=known, mark=mark)
