@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bridge.coze.kinds.agent import Agent, Kind
 from bridge.coze.kinds.gone import GoneAgent
+from bridge.errors import Trouble
 from bridge.model import AgentAccount
 from bridge.relay.attachments import Attachments
 from bridge.store.operators.agents import DeclaredAgents
@@ -33,6 +34,10 @@ class OfferedAgent:
     def name(self) -> str:
         """What operators call it: its key, with the kind if that is not the usual one."""
         return self.key if self.kind is Kind.CHAT else f"{self.key} ({self.kind})"
+
+    def said(self, trouble: Trouble) -> str:
+        """Return a trouble as the operator reads it: with the agent's name, if it has one."""
+        return str(trouble) if self.key.isdecimal() else f"Agent {self.key}: {trouble}"
 
     @property
     def label(self) -> str:

@@ -299,7 +299,7 @@ def _end(
         run_may_continue=turn.asked and happened and not run.over,
         tokens_in=cost.tokens_in,
         tokens_out=cost.tokens_out,
-        trouble=str(trouble) if trouble else None,
+        trouble=run.agent.said(trouble) if trouble else None,
     )
 
 

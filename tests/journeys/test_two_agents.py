@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from worlds import World, buttons
 
+from bridge.errors import SettingsTrouble
 from bridge.sandbox.coze import CozeEmulator, Pace, saying
 from bridge.sandbox.telegram import Person
 from bridge.serving import serving
@@ -119,3 +120,25 @@ async def test_an_agent_that_was_taken_away_leaves_a_clear_sentence(
         assert "no longer offered" in said
         assert said.endswith("From the west.")
         assert await ask(world, ann, "and after that?") == "From the west."
+
+
+async def test_a_reload_takes_a_new_agent_and_says_what_is_wrong_in_the_file(
+    world: World, china: CozeEmulator
+) -> None:
+    """As `/reload` reads the settings: the same file, read again."""
+    config = Path(world.variables["BRIDGE_CONFIG"])
+    before = config.read_text(encoding="utf-8")
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge() as app:
+        assert app.context.declared.keys == ("poet", world.settings.coze_bot_id)
+    config.write_text(before + '[agents.more]\nkind = "chat"\nbot_id = "4711"\n', encoding="utf-8")
+    async with world.bridge(BRIDGE_OPERATORS=str(ann.id)) as app:
+        assert app.context.declared.keys == ("poet", "more", world.settings.coze_bot_id)
+        world.telegram.send(ann, "/status")
+        assert "Agents: poet, more." in (await world.settled(ann, 1)).text
+        world.telegram.send(ann, "/agents")
+        assert "poet (chat)" in (await world.settled(ann, 2)).text
+    config.write_text(before + "[agents.more]\nkind = 1\n", encoding="utf-8")
+    with pytest.raises(SettingsTrouble, match=r"\[agents\.more\] needs kind"):
+        async with world.bridge():
+            pass
