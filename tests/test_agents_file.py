@@ -170,3 +170,11 @@ def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
     tomllib.loads(example)
     variables = {"SHOP_TOKEN": TOKEN["SHOP_TOKEN"], "CN_TOKEN": "pat_sandbox"}
     assert len(read(example, tmp_path, {**OWN, **variables}).agents) == 3
+
+
+@pytest.mark.parametrize("begin", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_file_of_windows_is_read(tmp_path: Path, begin: bytes, end: bytes) -> None:
+    path = tmp_path / "windows.toml"
+    path.write_bytes(begin + PROJECT.encode().replace(b"\n", end))
+    assert settings_from({**BASE, **TOKEN, "BRIDGE_CONFIG": str(path)}).agents[0].name == "shop"

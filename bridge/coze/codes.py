@@ -1,8 +1,9 @@
 """Coze's error codes, each turned into the trouble that it means.
 
 Codes are matched, never texts: the language of `msg` follows Accept-Language. (Of 4200 the name of
-the parameter is read, which is in no language.) Business errors arrive with HTTP 200 as often as
-not, in an envelope, in a run's `last_error` or in an event.
+the parameter is read, which is in no language, and of one code of coze-studio its English words.)
+Business errors arrive with HTTP 200 as often as not, in an envelope, in a run's `last_error` or in an
+event.
 """
 
 from bridge.errors import Happened
@@ -26,6 +27,9 @@ from bridge.errors.coze import (
     TooLong,
     Unauthorized,
 )
+
+_STUDIO_FLOW = "777777775"
+"""What coze-studio says of all that is wrong with a question to a chatflow; its words tell what."""
 
 _BY_CODE: dict[str, type[CozeTrouble]] = {
     "4001": RunUnknown,
@@ -69,7 +73,7 @@ _BY_CODE: dict[str, type[CozeTrouble]] = {
     "103200003": RunUnknown,
     "103200004": AgentUnavailable,
     "103200005": NotCancellable,
-    "777777775": RunFailed,
+    _STUDIO_FLOW: RunFailed,
     # of workflows
     "720702004": AgentUnavailable,
     "720702011": AgentUnavailable,
@@ -144,6 +148,8 @@ def trouble(
     found = _BY_CODE.get(number) or _by_family(number, status, in_run=in_run)
     if found is ResourceUnknown:
         found = _named(msg)
+    if number == _STUDIO_FLOW and "conversation not found" in msg.casefold():
+        found = ConversationLost
     ours = _IN_OUR_WORDS.get(found) if number in _BY_CODE and not in_run else None
     what = ours or _plain(msg) or (f"HTTP {status}" if status != 200 else "no reason was given")
     happened = None

@@ -236,7 +236,7 @@ def project_address(address: str) -> str:
 def read_declaration(path: Path, variables: Mapping[str, str]) -> Declaration:
     """Return the agents of a file; `variables` has those that `token_env` names."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         why = f"BRIDGE_CONFIG: {path.name} cannot be read ({error.strerror})"
         return Declaration(faults=(why,))

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from fast import run_fast
 from made import picture
-from worlds import World, buttons, troubles
+from worlds import World, a_world, buttons, troubles
 
 from bridge.sandbox.coze import DEFAULT_BOT_ID, Pace, saying
 
@@ -242,3 +243,25 @@ async def test_forget_deletes_the_conversations_of_a_flow(flow: World) -> None:
         flow.telegram.press(ann, post.message_id, "Delete all of it")
         await flow.telegram.until(lambda: "Deleted:" in flow.posts(ann)[-1].text)
     assert flow.coze.asked[0].conversation_id not in flow.coze.conversations
+
+
+def test_a_self_hosted_flow_whose_conversation_is_gone_gets_another(tmp_path: Path) -> None:
+    """coze-studio says everything with one code; only its words tell that it is the conversation."""
+
+    async def journey() -> None:
+        async with a_world(tmp_path, profile="studio") as world:
+            world.coze.add_chatflow(FLOW, app_id=APP)
+            declare(world, tmp_path, f'app_id = "{APP}"')
+            world.coze.use(saying("Here."))
+            ann = world.telegram.add_person("Ann")
+            async with world.bridge():
+                world.telegram.send(ann, "first question")
+                await world.settled(ann, 1)
+                world.coze.forget_conversation(world.coze.asked[0].conversation_id)
+                world.telegram.send(ann, "second question")
+                post = await world.settled(ann, 2, timeout=60)
+            assert post.text.endswith("Here.")
+            assert "starts afresh" in post.text
+            assert len(world.coze.asked) == 2
+
+    run_fast(journey(), 60)

@@ -234,3 +234,31 @@ async def test_forget_says_that_a_project_keeps_what_it_knows(there: ProjectWorl
         world.telegram.press(ann, post.message_id, next(iter(buttons(post))))
         await world.telegram.until(lambda: not buttons(world.posts(ann)[-1]))
     assert "cannot be deleted" in world.posts(ann)[-1].text
+
+
+def test_a_session_that_a_stopped_tool_has_spoilt_is_said_to_need_a_new_one(tmp_path: Path) -> None:
+    """The history ends with a tool that never returned: every later question fails, until /new."""
+
+    @in_a_fast_world
+    async def journey(world: World) -> None:
+        async with beside_a_project(world, tmp_path) as there:
+            project, ann = there.project, world.telegram.add_person("Ann")
+            project.quirks.torn_tool_poisons = True
+            project.use("hanging tool", times=1)
+            async with world.bridge():
+                world.telegram.send(ann, "use the tool for me")
+                await project.until(lambda: project.runs and len(project.runs[0].events) > 1)
+                await world.telegram.until(lambda: bool(world.posts(ann)), timeout=200)
+                world.telegram.send(ann, "/stop")
+                await world.settled(ann, 1)
+                project.use(saying("Fine."))
+                for count in (2, 3):
+                    world.telegram.send(ann, "and now, please?")
+                    post = await world.settled(ann, count)
+                assert "/new" in post.text
+                world.telegram.send(ann, "/new")
+                await world.settled(ann, 4)
+                world.telegram.send(ann, "and after that?")
+                assert (await world.settled(ann, 5)).text == "Fine."
+
+    journey(tmp_path)
