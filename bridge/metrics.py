@@ -5,6 +5,7 @@ out of it. Names and units follow https://prometheus.io/docs/practices/naming/.
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from prometheus_client import (
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves it untyped
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 PREFIX = "coze_bridge"
+_WORD = re.compile("(invalid|unauthorized|unsupported|access|slow|expired)_[a-z_]{1,20}|TIMEOUT")
 _WAITS = (0.25, 0.5, 1, 1.5, 2, 3, 5, 8, 13, 21, 34, 60, 120, 300, 900)
 """Seconds; people give up somewhere between the middle ones."""
 _MOMENTS = (0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 8, 13, 30, 60)
@@ -202,7 +204,7 @@ def outcome(status: int | None) -> str:
 
 
 def _code(code: object) -> str:
-    """Coze's codes are numbers of up to ten digits or short words; anything else is `other`."""
+    """Coze's codes are numbers, or one of a few words of OAuth; anything else is `other`."""
     text = str(code) if code is not None else ""
-    plain = text.isascii() and text.replace("_", "").isalnum() and len(text) <= 32
-    return text if plain else "other"
+    plain = text.isascii() and text.isdecimal() and len(text) <= 12
+    return text if plain or _WORD.fullmatch(text) else "other"

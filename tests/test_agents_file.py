@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bridge.errors import SettingsTrouble
 from bridge.settings import Settings
-from bridge.settings.agents import declaration, project_address
+from bridge.settings.agent_tables import project_address
+from bridge.settings.agents import declaration
 from bridge.settings.environment import settings_from
 
 BASE = {"TELEGRAM_BOT_TOKEN": "42:SANDBOX"}
@@ -138,7 +139,7 @@ def test_a_token_can_stand_in_a_file_beside_it(tmp_path: Path) -> None:
     text = PROJECT.replace('token_env = "SHOP_TOKEN"', 'token_file = "shop.token"')
     assert read(text, tmp_path, {}).agents[0].credential is not None
     told = faults(text.replace("shop.token", "gone.token"), tmp_path)
-    assert "[agents.shop] token_file: gone.token cannot be read" in told
+    assert "[agents.shop] token_file: 'gone.token' cannot be read" in told
 
 
 @pytest.mark.parametrize("path", ["", "/", "/stream_run", "/run", "/async_run/", "/prefix/run"])
@@ -178,3 +179,44 @@ def test_a_file_of_windows_is_read(tmp_path: Path, begin: bytes, end: bytes) -> 
     path = tmp_path / "windows.toml"
     path.write_bytes(begin + PROJECT.encode().replace(b"\n", end))
     assert settings_from({**BASE, **TOKEN, "BRIDGE_CONFIG": str(path)}).agents[0].name == "shop"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://a.coze.site:abc", "https://a.coze.site:99999", "https://☃.x", "https://a\0.x",
+     "https://xn--.com", "https://-a.x", "https://a b.x", "ftp://a.x", "https://u:p@a.x", "https://"],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["project", "chat"])
+def test_an_address_that_no_request_can_be_sent_to_is_a_fault(
+    tmp_path: Path, address: str, kind: str
+) -> None:
+    more = 'bot_id = "1"\n' if kind == "chat" else ""
+    text = f'[agents.a]\nkind = "{kind}"\ntoken_env = "SHOP_TOKEN"\n{more}address = {address!r}\n'
+    if "\0" in address:
+        text = text.replace(repr(address), '"https://a\\u0000.x"')
+    assert "[agents.a] address" in faults(text, tmp_path, {**OWN, **TOKEN})
+
+
+@pytest.mark.parametrize("token", ["pat_AbCdEfGhIjKl", TOKEN["SHOP_TOKEN"], "a" * 80])
+def test_a_token_in_the_place_of_its_variables_name_is_not_told_back(
+    tmp_path: Path, token: str
+) -> None:
+    told = faults(PROJECT.replace("SHOP_TOKEN", token), tmp_path, OWN)
+    assert "token_env must be the name of a variable" in told
+    assert token not in told
+
+
+def test_files_that_cannot_be_named_or_are_too_deep_are_faults(tmp_path: Path) -> None:
+    nameless = PROJECT.replace('token_env = "SHOP_TOKEN"', 'token_file = "\\u0000"')
+    assert "[agents.shop] token_file" in faults(nameless, tmp_path)
+    assert "nested too deeply" in faults("a = " + "[" * 20000, tmp_path)
+
+
+def test_each_agent_has_the_proxy_on_the_way_to_its_own_address(tmp_path: Path) -> None:
+    proxies = {"HTTPS_PROXY": "http://proxy.corp:3128", "HTTP_PROXY": "http://proxy.corp:3128"}
+    local = PROJECT.replace("https://abcde12345.coze.site", "http://127.0.0.1:5000")
+    text = local + '[agents.far]\nkind = "chat"\nbot_id = "1"\n'
+    near, far = read(text, tmp_path, {**OWN, **TOKEN, **proxies, "NO_PROXY": "127.0.0.1"}).agents
+    assert (near.proxy, far.proxy) == (None, "http://proxy.corp:3128")
+    near, far = read(text, tmp_path, {**OWN, **TOKEN, "COZE_PROXY": "http://other:1"}).agents
+    assert (near.proxy, far.proxy) == ("http://other:1", "http://other:1")

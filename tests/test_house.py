@@ -18,7 +18,7 @@ from bridge.model import ChatKey
 from bridge.ops.cli import app
 from bridge.preferences import Preferences
 from bridge.settings import Settings
-from bridge.settings.agents import Fact
+from bridge.settings.agent_tables import Fact
 from bridge.store.operators.access import Access
 from bridge.telegram.commands.operators.reports import SPANS
 from bridge.telegram.commands.settings_menu import _values, keyboard

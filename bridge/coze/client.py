@@ -24,6 +24,7 @@ from bridge.coze.events import (
 )
 from bridge.coze.regions import Deployment
 from bridge.coze.sse import EventTooLarge, events
+from bridge.coze.values import plain_id
 from bridge.errors.coze import (
     CozeTrouble,
     Garbled,
@@ -312,7 +313,7 @@ def _address(error: Exception) -> str:
 def log_id_of(response: httpx.Response) -> str | None:
     """Return the id by which Coze's support finds the request; coze-studio names it differently."""
     found = response.headers.get("x-tt-logid") or response.headers.get("x-log-id")
-    return str(found) if found else None
+    return plain_id(str(found)) if found else None
 
 
 def _envelope(doing: str, response: httpx.Response, whole: bytes | None = None) -> Json:
@@ -333,7 +334,7 @@ def _envelope(doing: str, response: httpx.Response, whole: bytes | None = None) 
             doing,
             code=code if code != "0" else None,
             msg=text_of(content, "msg") or text_of(content, "message"),
-            log_id=log_id or text_of(object_of(content, "detail"), "logid") or None,
+            log_id=log_id or plain_id(text_of(object_of(content, "detail"), "logid")),
             status=status,
         )
     return content

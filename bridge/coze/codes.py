@@ -6,6 +6,8 @@ Business errors arrive with HTTP 200 as often as not, in an envelope, in a run's
 event.
 """
 
+import re
+
 from bridge.errors import Happened
 from bridge.errors.coze import (
     AgentUnavailable,
@@ -28,6 +30,8 @@ from bridge.errors.coze import (
     Unauthorized,
 )
 
+_NUMBER = re.compile(r"-?\d{1,12}")
+"""Codes are numbers; what else stands in their place is somebody's words."""
 _STUDIO_FLOW = "777777775"
 """What coze-studio says of all that is wrong with a question to a chatflow; its words tell what."""
 
@@ -145,6 +149,8 @@ def trouble(
     `in_run` says that the run had begun when it failed: then it happened, whatever the code.
     """
     number = str(code) if code is not None else ""
+    if not _NUMBER.fullmatch(number):
+        number, code = "", None
     found = _BY_CODE.get(number) or _by_family(number, status, in_run=in_run)
     if found is ResourceUnknown:
         found = _named(msg)

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from bridge.coze.codes import trouble
 from bridge.coze.sse import ServerSentEvent
+from bridge.coze.values import plain_id
 from bridge.errors.coze import CozeTrouble
 
 Json = Mapping[str, object]
@@ -329,7 +330,7 @@ def _failure(content: Json, log_id: str | None, *, in_run: bool) -> CozeTrouble:
         "The agent's run" if in_run else "Asking the agent",
         code=code if code not in ("", "0") else None,
         msg=text_of(error, "msg") or text_of(error, "message"),
-        log_id=log_id or text_of(object_of(error, "detail"), "logid") or None,
+        log_id=log_id or plain_id(text_of(object_of(error, "detail"), "logid")),
         in_run=in_run,
     )
 

@@ -14,6 +14,9 @@ _PATHS = re.compile(
 """Paths of the API, and of coze-studio's web page: they are never part of a base."""
 
 
+_HOST = re.compile(r"(?:(?!-)(?!xn--(?:\.|\Z))[a-z0-9_-]{1,63}(?:\.|\Z))+", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Deployment:
     """One Coze deployment, by its API base (no trailing slash)."""
@@ -45,6 +48,7 @@ def deployment(base: str, audience: str | None = None) -> Deployment:
     if parts.hostname in ("www.coze.com", "www.coze.cn", "coze.com", "coze.cn"):
         cloud = CN if parts.hostname.endswith(".cn") else COM
         raise ValueError(f"is the website, not the API; use {cloud}")
+    check_host(parts.hostname)
     if parts.query or parts.fragment or parts.username is not None:
         raise ValueError("must be a plain address without query, fragment or credentials")
     cloud = f"https://{parts.hostname}"
@@ -56,6 +60,12 @@ def deployment(base: str, audience: str | None = None) -> Deployment:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     place = host if port in (None, usual) else f"{host}:{port}"
     return Deployment(f"{parts.scheme}://{place}{parts.path}", audience or place)
+
+
+def check_host(host: str) -> None:
+    """Refuse a name that no request can be sent to. Raises ValueError, worded for the operator."""
+    if ":" not in host and not _HOST.fullmatch(host):
+        raise ValueError("has a host that is none; write it in ASCII, as in https://example.org")
 
 
 def _cloud(

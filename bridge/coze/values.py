@@ -1,4 +1,4 @@
-"""What an agent is told of whom it serves: names from its table, values made harmless. Pure.
+"""Values on their way to and from an agent, made harmless. Pure.
 
 Values land in prompts, and people choose their names and the titles of their groups themselves.
 """
@@ -11,11 +11,17 @@ FIXED = "text:"
 MOST_CHARACTERS = 64
 _HARMFUL = re.compile(r"[{}%<>`\\\x00-\x1f\x7f\u0085\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 Value = str | int | bool
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def harmless(text: str) -> str:
     """Return a text on one line without what templates or markup could read, 64 characters at most."""
     return " ".join(_HARMFUL.sub(" ", text).split())[:MOST_CHARACTERS].strip()
+
+
+def plain_id(text: str) -> str | None:
+    """Return an id that is only that: the owner of an agent may send anything in its place."""
+    return text if _PLAIN_ID.fullmatch(text) else None
 
 
 def values(names: Mapping[str, str], facts: Mapping[str, Value]) -> dict[str, Value]:

@@ -126,7 +126,7 @@ class SettingsTrouble(Trouble):
     sentence = "trouble.inside"
 
     def __init__(self, faults: tuple[str, ...]) -> None:
-        faults = tuple(one if one.endswith((".", "?")) else f"{one}." for one in faults)
+        faults = tuple(redacted(one if one.endswith((".", "?")) else f"{one}.") for one in faults)
         super().__init__("Reading the settings", " ".join(faults), cure="See .env.example.")
         self.faults = faults
 

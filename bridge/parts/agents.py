@@ -15,6 +15,7 @@ from bridge.coze.kinds.chatflow import ChatflowAgent, Flow
 from bridge.coze.kinds.project import ProjectAgent, ProjectShape
 from bridge.coze.kinds.user_variables import UserVariables
 from bridge.coze.regions import deployment
+from bridge.coze.values import FIXED
 from bridge.errors import SettingsTrouble
 from bridge.metrics import Metrics
 from bridge.model import AgentAccount, Attachment
@@ -23,14 +24,8 @@ from bridge.relay.agents import Agents, OfferedAgent
 from bridge.relay.attachments import Attachments, FileAccess
 from bridge.relay.protocols import Files
 from bridge.settings import Settings
-from bridge.settings.agents import (
-    FIXED,
-    ChatflowTable,
-    ChatTable,
-    Credential,
-    DeclaredAgent,
-    ProjectTable,
-)
+from bridge.settings.agent_tables import ChatflowTable, ChatTable, ProjectTable
+from bridge.settings.agents import Credential, DeclaredAgent
 from bridge.store.engine import Store
 
 
@@ -167,13 +162,13 @@ class _AgentMaker:
                 extra=table.extra,
             ),
             files=by,
-            proxy=self._settings.coze_proxy,
+            proxy=declared.proxy,
             metrics=self._around.metrics,
         )
         await self._stack.enter_async_context(client)
         return OfferedAgent(
             key=declared.name,
-            home=AgentAccount(table.project_id or "", table.address, declared.name),
+            home=AgentAccount(table.project_id or "project", table.address, declared.name),
             client=client,
             attachments=self._attachments(FileAccess(by=by, coze=self.voice, address=address)),
             names=_names(declared),
@@ -202,7 +197,7 @@ class _AgentMaker:
             client = Coze(
                 deployment(base),
                 _way_in(declared, base, credential),
-                proxy=self._settings.coze_proxy,
+                proxy=declared.proxy,
                 metrics=self._around.metrics,
             )
             self._clients[which] = await self._stack.enter_async_context(client)
@@ -225,7 +220,9 @@ def _owner(declared: DeclaredAgent, settings: Settings) -> str:
     credential = declared.credential
     if credential is None:
         return coze_place(settings).rpartition(" ")[2]
-    secret = credential.token or SecretStr(f"{credential.client_id} {credential.key_id}")
+    secret = credential.token or SecretStr(
+        f"{credential.client_id} {credential.key_id} {credential.key_file}"
+    )
     return hashlib.sha256(secret.get_secret_value().encode()).hexdigest()[:16]
 
 

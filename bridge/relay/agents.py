@@ -58,7 +58,9 @@ class Agents:
         self._declared = {one.key: one for one in declared}
         self._by_id = by_id
         self._added: dict[str, OfferedAgent] = {}
-        self.declared = DeclaredAgents(tuple(self._declared), default or declared[0].key)
+        self.declared = DeclaredAgents(
+            tuple(self._declared), default or declared[0].key, takes_ids=by_id is not None
+        )
 
     @property
     def default(self) -> OfferedAgent:
@@ -78,18 +80,18 @@ class Agents:
 
     def at(self, home: AgentAccount) -> OfferedAgent:
         """Return the agent to which a conversation belongs."""
-        for one in self._declared.values():
-            if one.home == home:
-                return one
-        return self.of(home.agent_id)
+        known = [*self._declared.values()]
+        known += [self.of(home.agent_id)] if home.agent_id.isdecimal() else []
+        return next((one for one in known if one.home == home), _gone(home.agent_id))
 
-    @property
-    def takes_ids(self) -> bool:
-        """Whether further agents can be added by their ids."""
-        return self._by_id is not None
+    def of(self, key: str | None) -> OfferedAgent:
+        """Return the agent of that key; of one that is gone, one that says so when it is asked.
 
-    def of(self, key: str) -> OfferedAgent:
-        """Return the agent of that key; of one that is gone, one that says so when it is asked."""
+        A turn of a release that knew one agent only has no key: it is the one of the environment.
+        """
+        if key is None:
+            first = next((one for one in self._declared.values() if one.key.isdecimal()), None)
+            return first or _gone("of before")
         if key in self._declared:
             return self._declared[key]
         if key not in self._added:
@@ -99,4 +101,8 @@ class Agents:
     def _made(self, key: str) -> OfferedAgent:
         if self._by_id is not None and key.isdecimal():
             return self._by_id(key)
-        return OfferedAgent(key=key, home=AgentAccount(key, "", ""), client=GoneAgent(key))
+        return _gone(key)
+
+
+def _gone(key: str) -> OfferedAgent:
+    return OfferedAgent(key=key, home=AgentAccount(key, "", ""), client=GoneAgent(key))

@@ -1,6 +1,7 @@
 """Ask the turn's question: once, in a conversation where no other run is going."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -22,7 +23,7 @@ from bridge.errors.coze import (
     ServerTrouble,
     Unreachable,
 )
-from bridge.model import CozeIdentity, Turn
+from bridge.model import ChatKey, CozeIdentity, Turn
 from bridge.relay.agents import Agents, OfferedAgent
 from bridge.relay.facts import Whom, facts_of
 from bridge.relay.prompt import prompt_of
@@ -33,6 +34,7 @@ from bridge.store.operators import agents
 from bridge.store.turns import lifecycle
 
 log = structlog.get_logger(__name__)
+MOST_TOLD = 10_000
 
 
 class Asking:
@@ -43,6 +45,8 @@ class Asking:
         self._agents = agents
         self._ready: dict[int, tuple[Turn, OfferedAgent, Whom]] = {}
         """Turns that are written down as asked, their agent, and who asks at Coze."""
+        self._told_gone: OrderedDict[ChatKey, str | None] = OrderedDict()
+        """Chats that were told that the agent which they had chosen is not offered."""
 
     async def events(self, run: RunInProgress) -> AsyncGenerator[Event, None]:
         """Yield the events of the turn's run: asked once, or rejoined if it was asked before.
@@ -101,7 +105,7 @@ class Asking:
         """Return the question for Coze, written down as asked."""
         known = self._ready.pop(run.turn.id, None)
         if known is not None:
-            run.asked(known[0], known[1])
+            self._asked(run, known[0], known[1])
             return run.question(known[2])
         while True:
             left: Sequence[Turn] = ()
@@ -124,7 +128,7 @@ class Asking:
                 await self._end_lingering_runs(run, left)
             else:
                 await self._take_conversation(chat, agent)
-        run.asked(turn, agent)
+        self._asked(run, turn, agent)
         return run.question(whom)
 
     async def _whom(
@@ -138,12 +142,23 @@ class Asking:
         return Whom(chat.user_id, {name: found[name] for name in agent.told_facts})
 
     async def _agent(self, tx: AsyncConnection, turn: Turn) -> OfferedAgent:
-        """Return the agent that the chat has chosen; a choice that is offered no more is taken back."""
-        chosen = turn.preferences.agent
-        key = await agents.counting(tx, chosen, self._agents.declared)
-        if chosen not in (None, key):
-            await chats.drop_agent(tx, turn.chat, chosen)
+        """Return the agent that the chat has chosen, while it is offered."""
+        key = await agents.counting(tx, turn.preferences.agent, self._agents.declared)
         return self._agents.of(key)
+
+    def _asked(self, run: RunInProgress, turn: Turn, agent: OfferedAgent) -> None:
+        """It is written down that the question goes out; once, that it is not to the chosen agent.
+
+        The choice stays: another process, or a file that is put right, may offer that agent again.
+        """
+        run.asked(turn, agent)
+        if turn.preferences.agent in (None, agent.key):
+            self._told_gone.pop(turn.chat, None)
+        elif self._told_gone.get(turn.chat) != turn.preferences.agent:
+            run.note("reply.agent_gone")
+            self._told_gone[turn.chat] = turn.preferences.agent
+            if len(self._told_gone) > MOST_TOLD:
+                self._told_gone.popitem(last=False)
 
     async def _forget_uploads(self, run: RunInProgress) -> bool:
         """Return whether uploads of before were used: then they may be what Coze refuses, and go anew."""
@@ -166,7 +181,7 @@ class Asking:
 
     async def _ended(self, turn: Turn) -> bool:
         """Return whether the run of a settled turn is over, for all that matters."""
-        agent = self._agents.of(turn.agent or self._agents.declared.default)
+        agent = self._agents.of(turn.agent)
         place, text = turn.conversation_id or "", prompt_of(turn)
         question = RunRequest(agent.home.agent_id, "", place, text, turn.correlation_id)
         return await agent.client.end_run(question, turn.run_id)

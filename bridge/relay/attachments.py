@@ -146,6 +146,8 @@ class Attachments:
         if self._access.address is not None and not written(attachment.name):
             carried.uploads[attachment.key] = (attachment.kind, self._access.address(attachment))
             return
+        if self._access.by is FilesBy.NONE and not written(attachment.name):
+            raise _no_files()
         async with self._files.opened(attachment) as path:
             if attachment.kind is AttachmentKind.FILE and written(attachment.name):
                 text = await asyncio.to_thread(_text_of, path)
@@ -169,7 +171,7 @@ class Attachments:
         """Return the id of a file at Coze. Raises FileRefused where the agent gets none of its kind."""
         coze, doing = self._access.coze, "Passing on a file"
         if coze is None or not self._uploads:
-            raise FileRefused(doing, "the agent takes no files", sentence="file.agent")
+            raise _no_files()
         if not taken(attachment.name):
             raise FileRefused(doing, "Coze does not take its type", sentence="file.type")
         return await self._patiently(lambda: upload(coze, path, attachment.name))
@@ -199,6 +201,10 @@ class Attachments:
             raise FileGone("Writing down a voice message", "no word", sentence="speech.empty")
         async with self._store.writing(of=carried.turn.chat.chat_id) as tx:
             carried.turn = await lifecycle.written_down(tx, carried.turn.id, attachment.key, said)
+
+
+def _no_files() -> FileRefused:
+    return FileRefused("Passing on a file", "the agent takes no files", sentence="file.agent")
 
 
 def _text_of(path: Path) -> str | None:

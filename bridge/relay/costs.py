@@ -45,7 +45,8 @@ def estimated(asked: str, said: str) -> Cost:
 async def broken_off(run: RunInProgress, said: str) -> Cost:
     """Return what a run cost of which the end was not heard, and that had `said` so much."""
     turn = run.turn
-    if turn.run_id is None or turn.conversation_id is None:
+    counts = run.agent.client.capabilities.usage
+    if turn.run_id is None or turn.conversation_id is None or not counts:
         return Cost(0, 0)
     try:
         async with asyncio.timeout(LOOK_SECONDS):

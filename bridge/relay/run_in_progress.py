@@ -128,8 +128,6 @@ class RunInProgress:
     def asked(self, turn: Turn, agent: OfferedAgent) -> None:
         """It is written down that the question goes out, to that agent."""
         self.turn, self.agent = turn, agent
-        if turn.preferences.agent not in (None, agent.key):
-            self._note("reply.agent_gone")
 
     def not_asked(self) -> None:
         """Coze certainly did not take the question."""
@@ -143,7 +141,8 @@ class RunInProgress:
         """It is answered in another conversation: people are told so."""
         self.progress = self.progress.with_notice("reply.renewed")
 
-    def _note(self, sentence: str) -> None:
+    def note(self, sentence: str) -> None:
+        """Say something above the answer, once: the key of a sentence."""
         if sentence not in self.progress.notices:
             self.progress = self.progress.with_notice(sentence)
 

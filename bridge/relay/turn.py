@@ -93,8 +93,9 @@ class Answering:
         return False
 
     def _begun(self, turn: Turn, reply: Reply) -> RunInProgress:
-        key = turn.agent or self._agents.declared.default
-        return RunInProgress(turn, reply, self._agents.of(key))
+        asked = turn.asked or turn.run_id is not None
+        agent = self._agents.of(turn.agent) if asked else self._agents.default
+        return RunInProgress(turn, reply, agent)
 
     async def _end_of(
         self, run: RunInProgress, reply: Reply, halt: asyncio.Future[StopReason]
@@ -205,6 +206,8 @@ class Answering:
             await _heard_of(run, hearing, LAST_MOMENT_SECONDS)
             if run.turn.asked and not run.agent.client.capabilities.recovery:
                 await self._cancel(run)
+                if hearing.done():  # it came to its end meanwhile
+                    return await self._ended(run, hearing)
                 await _ended_task(hearing)
                 return _end(run, State.FAILED, run.progress.broken_off("trouble.cut"))
             await _ended_task(hearing)
@@ -317,6 +320,8 @@ async def _heard_of(run: RunInProgress, hearing: asyncio.Task[None], seconds: fl
     """Wait until the run's id is known, if its question is on its way."""
     if run.turn.run_id is not None or not run.turn.asked:
         return
+    if not run.agent.client.capabilities.recovery:
+        return  # its id is ours, and known already
     began = asyncio.create_task(run.began.wait())
     await asyncio.wait({began, hearing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     await _ended_task(began)

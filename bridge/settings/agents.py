@@ -5,174 +5,23 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import SecretStr, ValidationError
 
 from bridge.coze.kinds.agent import Kind
-from bridge.coze.regions import deployment
+from bridge.settings.agent_tables import (
+    TABLES,
+    AgentTable,
+    ChatflowTable,
+    ChatTable,
+    ProjectTable,
+)
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
-_VARIABLE = re.compile(r"[A-Za-z_]{1,64}")
-_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-FIXED = "text:"
-"""What begins a fact that is the same for everybody."""
-
-
-class Fact(StrEnum):
-    """What an agent may be told of whom it serves."""
-
-    FIRST_NAME = "first_name"
-    LANGUAGE = "language"
-    CHAT_TITLE = "chat_title"
-    IS_GROUP = "is_group"
-    TELEGRAM_ID = "telegram_id"
-    START_PAYLOAD = "start_payload"
-
-
-def _digits(text: str) -> str:
-    if not re.fullmatch(r"\d{1,30}", text):
-        raise ValueError("must be the number from the web address, in quotes")
-    return text
-
-
-def _fact(word: str) -> str:
-    if word not in set(Fact) and not word.startswith(FIXED):
-        names = ", ".join(sorted(Fact))
-        raise ValueError(f'must name one of {names}, or "{FIXED}…"')
-    return word
-
-
-def _variables(found: dict[str, str]) -> dict[str, str]:
-    for name in found:
-        if not _VARIABLE.fullmatch(name):
-            raise ValueError(f"has the name {name!r}: Coze takes letters and underscores only")
-    return found
-
-
-def _parameters(found: dict[str, str]) -> dict[str, str]:
-    for name in found:
-        if not _PARAMETER.fullmatch(name):
-            raise ValueError(f"has the name {name!r}, which no input of a flow has")
-    return found
-
-
-Digits = Annotated[str, AfterValidator(_digits)]
-FactName = Annotated[str, AfterValidator(_fact)]
-Variables = Annotated[dict[str, FactName], AfterValidator(_variables)]
-Parameters = Annotated[dict[str, FactName], AfterValidator(_parameters)]
-
-
-class AgentTable(BaseModel):
-    """What tables of every kind may hold."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    address: str | None = None
-    token_env: str | None = None
-    token_file: str | None = None
-    jwt_client_id: str | None = None
-    jwt_public_key_id: str | None = None
-    jwt_private_key_file: str | None = None
-    default: bool = False
-
-    @model_validator(mode="after")
-    def _one_way_in(self) -> "AgentTable":
-        jwt = (self.jwt_client_id, self.jwt_public_key_id, self.jwt_private_key_file)
-        ways = [self.token_env is not None, self.token_file is not None, any(jwt)]
-        if sum(ways) > 1:
-            raise ValueError("has more than one credential: keep token_env, token_file or jwt_…")
-        if any(jwt) and not all(jwt):
-            raise ValueError(
-                "needs jwt_client_id, jwt_public_key_id and jwt_private_key_file together"
-            )
-        return self
-
-
-class _OfPlatform(AgentTable):
-    """What is asked through an API of Coze's platform."""
-
-    user_variables: Variables = Field(default_factory=dict)
-
-    @field_validator("address")
-    @classmethod
-    def _base(cls, address: str | None) -> str | None:
-        return None if address is None else deployment(address).base
-
-
-class ChatTable(_OfPlatform):
-    """An agent that is asked by `/v3/chat`."""
-
-    kind: Literal["chat"]
-    bot_id: Digits
-    variables: Variables = Field(default_factory=dict)
-    parameters: Parameters = Field(default_factory=dict)
-
-
-class ChatflowTable(_OfPlatform):
-    """A chatflow, of the library or of an app."""
-
-    kind: Literal["chatflow"]
-    workflow_id: Digits
-    bot_id: Digits | None = None
-    app_id: Digits | None = None
-    variables: Parameters = Field(default_factory=dict)
-    file_parameter: str | None = None
-
-    @model_validator(mode="after")
-    def _one_owner(self) -> "ChatflowTable":
-        if (self.bot_id is None) == (self.app_id is None):
-            raise ValueError("needs bot_id or app_id, one of them: for whom the flow runs")
-        return self
-
-
-class ProjectTable(AgentTable):
-    """A project that was deployed to an address of its own."""
-
-    kind: Literal["project"]
-    address: str
-    project_id: Digits | None = None
-    project_id_as: Literal["number", "string", "omit"] = "number"
-    input: str | None = None
-    """Of a workflow project, the input that takes the question."""
-    output: str | None = None
-    any_token: bool = False
-    extra: dict[str, str | int | bool] = Field(default_factory=dict)
-
-    @field_validator("address")
-    @classmethod
-    def _address(cls, address: str) -> str:
-        return project_address(address)
-
-    @model_validator(mode="after")
-    def _own_token(self) -> "ProjectTable":
-        if self.token_env is None and self.token_file is None:
-            raise ValueError(
-                "needs token_env or token_file: a project has a token of its own, which its page "
-                "of the deployment makes"
-            )
-        if self.output is not None and self.input is None:
-            raise ValueError("has an output without an input; both are for workflow projects")
-        return self
-
-
-_TABLES: dict[str, type[ChatTable | ChatflowTable | ProjectTable]] = {
-    "chat": ChatTable,
-    "chatflow": ChatflowTable,
-    "project": ProjectTable,
-}
+_NAME_OF_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_TOKENS = ("pat_", "sat_", "czs_", "eyJ")
+"""How tokens of Coze begin."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +42,8 @@ class DeclaredAgent:
     table: ChatTable | ChatflowTable | ProjectTable
     credential: Credential | None
     """None for the one of the environment."""
+    proxy: str | None = None
+    """On the way to its own address."""
 
     @property
     def kind(self) -> Kind:
@@ -218,21 +69,6 @@ class Declaration:
         return next((one.name for one in self.agents if one.table.default), None)
 
 
-def project_address(address: str) -> str:
-    """Return where a project is: what is pasted may end in one of its paths. Raises ValueError."""
-    address = address.strip().rstrip("/")
-    for path in ("/stream_run", "/run/stream", "/async_run", "/run", "/health", "/graph_parameter"):
-        address = address.removesuffix(path)
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise ValueError("is not a web address, such as https://abcde12345.coze.site")
-    if parts.query or parts.fragment:
-        raise ValueError("must be a plain address without query or fragment")
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise ValueError("would send the token in clear; use https://")
-    return address
-
-
 def read_declaration(path: Path, variables: Mapping[str, str]) -> Declaration:
     """Return the agents of a file; `variables` has those that `token_env` names."""
     try:
@@ -242,6 +78,8 @@ def read_declaration(path: Path, variables: Mapping[str, str]) -> Declaration:
         return Declaration(faults=(why,))
     except UnicodeDecodeError:
         return Declaration(faults=(f"BRIDGE_CONFIG: {path.name} is not UTF-8 text",))
+    except RecursionError:
+        return Declaration(faults=(f"BRIDGE_CONFIG: {path.name} is nested too deeply",))
     except tomllib.TOMLDecodeError as error:
         return Declaration(faults=(f"BRIDGE_CONFIG: {path.name} is not TOML: {error}",))
     return declaration(document, variables, path.parent)
@@ -279,7 +117,7 @@ def _agent(
     if not isinstance(table, dict):
         return None, ["is not a table"]
     kind = table.get("kind")
-    model = _TABLES.get(kind) if isinstance(kind, str) else None
+    model = TABLES.get(kind) if isinstance(kind, str) else None
     if model is None:
         return None, ['needs kind = "chat", "chatflow" or "project"']
     try:
@@ -313,19 +151,23 @@ def _credential(
         return Credential(None, table.jwt_client_id, table.jwt_public_key_id or "", file), []
     if table.token_env is not None:
         where, token = table.token_env, variables.get(table.token_env, "").strip()
+        if not _NAME_OF_VARIABLE.fullmatch(where) or where.startswith(_TOKENS):
+            return None, [
+                "token_env must be the name of a variable, such as SHOP_TOKEN, not a token"
+            ]
         if not token:
             return None, [f"token_env: the variable {where} is not set"]
     elif table.token_file is not None:
         where = table.token_file
         try:
             token = (folder / where).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            return None, [f"token_file: {where} cannot be read ({type(error).__name__})"]
+        except (OSError, ValueError) as error:
+            return None, [f"token_file: {where!r} cannot be read ({type(error).__name__})"]
     else:
         return None, []
     if not re.fullmatch(r"[!-~]+", token):
         return None, [f"the token in {where} is not one; copy it alone, without 'Bearer' or spaces"]
-    foreign = isinstance(table, ProjectTable) and token.startswith(("pat_", "sat_", "czs_"))
+    foreign = isinstance(table, ProjectTable) and token.startswith(_TOKENS[:3])
     if foreign and not getattr(table, "any_token", False):
         return None, [
             f"the token in {where} is one of Coze's API; a project has its own, made at its "

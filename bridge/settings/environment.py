@@ -3,6 +3,7 @@
 import os
 import urllib.request
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from bridge.errors import SettingsTrouble
 from bridge.proxies import proxy_address, proxy_variable
 from bridge.settings import Settings
-from bridge.settings.agents import Declaration, read_declaration
+from bridge.settings.agents import Declaration, DeclaredAgent, read_declaration
 
 ENV_FILE = Path(".env")
 
@@ -93,7 +94,28 @@ def _with_proxies(
             found[field] = proxy_address(variables[name])
         except ValueError as error:
             faults[name] = f"{name} {error}; or name in NO_PROXY what is reached without it"
-    return settings.model_copy(update=found), [*faults.values()]
+    agents = [_with_proxy(one, settings, variables, faults) for one in settings.agents]
+    made = settings.model_copy(update=found).with_agents(tuple(agents))
+    return made, [*faults.values()]
+
+
+def _with_proxy(
+    agent: DeclaredAgent,
+    settings: Settings,
+    variables: Mapping[str, str],
+    faults: dict[str, str],
+) -> DeclaredAgent:
+    """Return an agent with the proxy on the way to its own address; `faults` gets what is wrong."""
+    if settings.coze_proxy is not None:
+        return replace(agent, proxy=settings.coze_proxy)
+    name = proxy_variable(agent.table.address or settings.coze_api_base, variables)
+    if name is None:
+        return agent
+    try:
+        return replace(agent, proxy=proxy_address(variables[name]))
+    except ValueError as error:
+        faults[name] = f"{name} {error}; or name in NO_PROXY what is reached without it"
+        return agent
 
 
 def _unknown(variables: Mapping[str, str]) -> list[str]:

@@ -38,8 +38,15 @@ async def chat(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> CozeIde
         await _meet_member(tx, key, member_id)
     table, here = _place(key, member_id)
     row = (await tx.execute(select(table).where(*here))).one()
-    home = AgentAccount(row.agent_id, row.api_base, row.account or "") if row.agent_id else None
+    home = _home(row)
     return CozeIdentity(key, member_id, row.user_id, row.conversation_id, home)
+
+
+def _home(row: Any) -> AgentAccount | None:
+    """Return what the conversation of a row belongs to; an agent's own id may be empty."""
+    if row.agent_id is None:
+        return None
+    return AgentAccount(row.agent_id, row.api_base or "", row.account or "")
 
 
 async def _meet_member(tx: AsyncConnection, key: ChatKey, member_id: int) -> None:
@@ -112,12 +119,6 @@ async def about(tx: AsyncConnection, key: ChatKey) -> AboutChat:
 async def set_start_payload(tx: AsyncConnection, key: ChatKey, payload: str) -> None:
     """Remember what the link carried by which somebody came; the chat is known already."""
     await tx.execute(update(chats).where(*_here(key)).values(start_payload=payload))
-
-
-async def drop_agent(tx: AsyncConnection, key: ChatKey, agent: str | None) -> None:
-    """Take the choice of an agent back that a chat, or its forum, had made."""
-    here = (chats.c.chat_id == key.chat_id, chats.c.thread_id.in_((key.thread_id, 0)))
-    await tx.execute(update(chats).where(*here, chats.c.agent == agent).values(agent=None))
 
 
 async def set_title(tx: AsyncConnection, key: ChatKey, title: str) -> None:

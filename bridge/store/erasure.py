@@ -25,6 +25,8 @@ class Receipt:
     turns: int
     conversations: Sequence["ConversationHeld"]
     """The conversations that are to be deleted where they are kept."""
+    user_ids: Sequence[str]
+    """By which agents knew them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     key = ChatKey(person_id)
     theirs = (turns.c.sender_id == person_id, turns.c.state.not_in(_OPEN))
     conversations = await _conversations(tx, person_id)
+    user_ids = await _user_ids(tx, person_id)
     await _tally(tx, *theirs)
     where = [*(await tx.execute(select(turns.c.chat_id).where(*theirs).distinct())).scalars()]
     done = await tx.execute(delete(turns).where(*theirs))
@@ -63,13 +66,14 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     else:
         await tx.execute(update(chats).where(*own).values(conversation_id=None))
     await tx.execute(delete(people).where(people.c.person_id == person_id))
-    return Receipt(done.rowcount, conversations)
+    return Receipt(done.rowcount, conversations, user_ids)
 
 
 async def _conversations(tx: AsyncConnection, person_id: int) -> Sequence[ConversationHeld]:
     """Return the conversations that are only theirs, also those that `/new` or another agent ended."""
     earlier = or_(turns.c.chat_id == person_id, turns.c.member_id == person_id)
     asked = select(turns.c.conversation_id, turns.c.agent).where(earlier).distinct()
+    asked = asked.order_by(turns.c.agent.nulls_first())  # who is named keeps it
     found = {
         row.conversation_id: ConversationHeld(row.conversation_id, row.agent, None)
         for row in (await tx.execute(asked)).all()
@@ -79,10 +83,16 @@ async def _conversations(tx: AsyncConnection, person_id: int) -> Sequence[Conver
         (members, members.c.member_id == person_id),
     ):
         for row in (await tx.execute(select(table).where(whose))).all():
-            if row.agent_id:
-                home = AgentAccount(row.agent_id, row.api_base, row.account or "")
+            if row.agent_id is not None:
+                home = AgentAccount(row.agent_id, row.api_base or "", row.account or "")
                 found[row.conversation_id] = ConversationHeld(row.conversation_id, None, home)
     return [found[one] for one in sorted(one for one in found if one)]
+
+
+async def _user_ids(tx: AsyncConnection, person_id: int) -> Sequence[str]:
+    own = select(chats.c.user_id).where(chats.c.chat_id == person_id)
+    among_others = select(members.c.user_id).where(members.c.member_id == person_id)
+    return [*(await tx.execute(own.union(among_others))).scalars()]
 
 
 async def _forget_name(tx: AsyncConnection, person_id: int) -> None:

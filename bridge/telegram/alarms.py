@@ -13,6 +13,7 @@ from bridge.model import ChatKey, Outcome, State
 from bridge.sharing.coordinator import Bell
 from bridge.store.engine import Store
 from bridge.store.operators import alarms
+from bridge.store.operators.agents import DeclaredAgents
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.client import BotClient
@@ -41,13 +42,20 @@ class Alarms:
     """Tells the operators."""
 
     def __init__(
-        self, calls: BotClient, notices: NoticeQueue, store: Store, rights: Rights, people: People
+        self,
+        calls: BotClient,
+        notices: NoticeQueue,
+        store: Store,
+        rights: Rights,
+        people: People,
+        agents: DeclaredAgents,
     ) -> None:
         self._calls = calls
         self._notices = notices
         self._store = store
         self._rights = rights
         self._people = people
+        self._agents = agents
         self._heard: asyncio.Queue[tuple[str, Trouble | None]] = asyncio.Queue()
         self._telling = asyncio.Lock()
         self._unstored: set[str] = set()
@@ -57,7 +65,7 @@ class Alarms:
 
     def ended(self, end: Outcome, trouble: Trouble | None, agent: str) -> None:
         """Note how a run of an agent has ended. Only an answer says that all is well."""
-        if trouble is None and (agent in self._quiet or end.state is not State.ANSWERED):
+        if trouble is None and (_named(agent) in self._quiet or end.state is not State.ANSWERED):
             return  # as nearly always
         if trouble is None or _kind(trouble) is not None:
             self._heard.put_nowait((agent, trouble))
@@ -81,16 +89,16 @@ class Alarms:
 
     async def _judge(self, agent: str, trouble: Trouble | None) -> None:
         kind = _kind(trouble) if trouble else None
-        named = "" if agent.isdecimal() else f" {agent}"
+        named = _named(agent)
         if trouble is not None and kind is not None:
-            self._quiet.discard(agent)
+            self._quiet.discard(named)
             await self.begin(
                 f"{kind}{named}", f"Agent{named}: {trouble}" if named else str(trouble)
             )
             return
         for each in sorted(set(_OF_RUNS.values())):
             await self.end(f"{each}{named}")
-        self._quiet.add(agent)
+        self._quiet.add(named)
 
     async def watch(self, faults: Faults) -> None:
         """Look, for ever, whether the bridge itself is well."""
@@ -114,7 +122,14 @@ class Alarms:
     async def _known(self) -> set[str]:
         async with self._store.reading() as tx:
             kinds = {one.kind for one in await alarms.current(tx)}
-        return {one for one in kinds if one.partition(" ")[0] not in _OF_RUNS.values()}
+        return {one for one in kinds if not self._of_a_run(one)}
+
+    def _of_a_run(self, kind: str) -> bool:
+        """Return whether only an answer ends an alarm: of an agent that is still offered."""
+        word, _, agent = kind.partition(" ")
+        if word not in _OF_RUNS.values():
+            return False
+        return agent in self._agents.keys if agent else self._agents.takes_ids
 
     async def begin(self, kind: str, what: str) -> None:
         """Something is wrong: the operators hear of it once. Raises StoreTrouble."""
@@ -172,6 +187,11 @@ class Alarms:
                 )
             except TelegramError as error:
                 log.warning("operator notification failed", error=type(error).__name__)
+
+
+def _named(agent: str) -> str:
+    """Return what stands behind the kind of an alarm; those that have only an id share theirs."""
+    return "" if agent.isdecimal() else f" {agent}"
 
 
 def _kind(trouble: Trouble) -> str | None:

@@ -253,7 +253,8 @@ def test_nobody_there_is_harmless() -> None:
         async with agent:
             found = await heard(agent)
             assert isinstance(found.trouble, Unreachable)
-            assert await agent.cancel(QUESTION, None)
+            assert not await agent.cancel(QUESTION, None)
+            assert await agent.end_run(QUESTION, None)
 
     in_short_seconds(journey)
 
@@ -266,7 +267,7 @@ def test_stop_is_stop_whatever_the_project_says(cancel: str) -> None:
             project.pace = Pace(1, 1)
             hearing = asyncio.create_task(heard(agent))
             await project.until(lambda: bool(project.runs))
-            assert await agent.cancel(QUESTION, None)
+            assert await agent.cancel(QUESTION, None) == (cancel == "works")
             if cancel == "works":
                 found = await hearing
                 assert found.progress.ended is Status.CANCELED or found.trouble is not None
@@ -323,10 +324,13 @@ def test_a_workflow_that_fails_is_a_failed_run(key: str) -> None:
 
 
 def test_an_output_of_several_texts_says_each_by_its_name() -> None:
-    assert said_by({"a": "x", "n": 1}) == "x"
+    assert said_by({"a": "x", "n": {"deep": "y"}}) == "x"
+    assert said_by({"a": "x", "n": 1}) == "**a**: x\n\n**n**: 1"
+    assert said_by("plain") == "plain"
     assert said_by({"a": "x", "b": "y"}) == "**a**: x\n\n**b**: y"
     assert said_by({"a": "x", "b": "y"}, "b") == "y"
-    assert said_by({"n": 1, "list": ["x"]}) == ""
+    assert said_by({"answer": ["a", "b"]}, "answer") == "a\nb"
+    assert said_by({"n": {"deep": "x"}}) == ""
 
 
 @given(st.binary(max_size=400) | st.text(max_size=200).map(str.encode))

@@ -96,6 +96,10 @@ class Agent(Protocol):
         """Delete a conversation with all that was said. Raises CozeTrouble, NotOffered above all."""
         ...
 
+    async def forget_user(self, user_id: str) -> None:
+        """Take back what was told of somebody besides their questions. Raises CozeTrouble."""
+        ...
+
     async def judge(self, conversation_id: str, answer_id: str, *, like: bool | None) -> None:
         """Tell what a person thinks of an answer; None takes that back. Raises CozeTrouble."""
         ...

@@ -92,6 +92,11 @@ class ChatAgent:
         """Delete it at Coze."""
         await delete_conversation(self._coze, conversation_id)
 
+    async def forget_user(self, user_id: str) -> None:
+        """Overwrite what Coze was told of them."""
+        if self._told.user_variables is not None:
+            await self._told.user_variables.forget(user_id)
+
     async def judge(self, conversation_id: str, answer_id: str, *, like: bool | None) -> None:
         """Tell Coze, for the agent's maker."""
         if like is None:

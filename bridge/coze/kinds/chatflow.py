@@ -37,7 +37,7 @@ from bridge.coze.events import (
     text_of,
 )
 from bridge.coze.kinds.agent import Capabilities, FilesBy
-from bridge.coze.kinds.unwrap import unwrapped
+from bridge.coze.kinds.unwrap import inside, unwrapped
 from bridge.coze.kinds.user_variables import UserVariables
 from bridge.coze.kinds.workflows import workflow_name
 from bridge.coze.runs import RunRequest, position
@@ -54,8 +54,10 @@ from bridge.errors.coze import (
 )
 
 _ASKING = "Asking the chatflow"
-_LOOK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+_LOOK_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Seconds before each look for the answer of a run whose stream was cut."""
+_SETTLED_SECONDS = 7.0
+"""So long the conversation holds the same before it counts as whole: a flow may still write."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +187,8 @@ class ChatflowAgent:
     async def _recovered(
         self, question: RunRequest, began: Run | None, cause: CozeTrouble
     ) -> AsyncGenerator[Event, None]:
-        before: Sequence[RunMessage] = ()
+        loop = asyncio.get_running_loop()
+        before, since = list[RunMessage](), loop.time()
         for pause in _LOOK_PAUSES:
             await asyncio.sleep(pause)
             try:
@@ -193,12 +196,13 @@ class ChatflowAgent:
             except CozeTrouble:
                 continue  # the first trouble is what counts
             answers = _answers(listed, question, began)
-            if answers and answers == before:  # a flow may still be writing its next one
+            if answers and answers == before and loop.time() - since >= _SETTLED_SECONDS:
                 yield Recovered(tuple(answers))
                 run = began or Run(answers[0].run_id, question.conversation_id, Status.COMPLETED)
                 yield Ended(replace(run, status=Status.COMPLETED))
                 return
-            before = answers
+            if answers != before:
+                before, since = answers, loop.time()
         if isinstance(cause, Interrupted):
             raise RunLost(cause.doing, cause.what, log_id=cause.log_id, happened=Happened.YES)
         raise cause.with_(happened=Happened.YES) from cause
@@ -246,6 +250,11 @@ class ChatflowAgent:
         """Delete it at Coze."""
         await delete_conversation(self._coze, conversation_id)
 
+    async def forget_user(self, user_id: str) -> None:
+        """Overwrite what Coze was told of them."""
+        if self._variables is not None:
+            await self._variables.forget(user_id)
+
     async def judge(self, conversation_id: str, answer_id: str, *, like: bool | None) -> None:
         """Raise NotOffered."""
         raise NotOffered("Judging the answer", "chatflows take no judgement")
@@ -286,12 +295,14 @@ def _whole(run: Run, began: Run | None) -> Run:
 
 def _answers(
     listed: Sequence[RunMessage], question: RunRequest, began: Run | None
-) -> Sequence[RunMessage]:
+) -> list[RunMessage]:
     """Return the answers of the question's run, oldest first; `listed` has the newest first."""
     marked = (one.run_id for one in listed if one.correlation_id == question.correlation_id)
     run_id = next(marked, "") or (began.id if began else "")
     if not run_id:
-        return ()
+        return []
     return [
-        one for one in reversed(listed) if one.run_id == run_id and one.kind is MessageKind.ANSWER
+        replace(one, text=inside(one.text)) if one.content_type == "text" else one
+        for one in reversed(listed)
+        if one.run_id == run_id and one.kind is MessageKind.ANSWER
     ]

@@ -55,6 +55,9 @@ class GoneAgent:
         """Raise AgentGone."""
         self._refuse("Deleting a conversation", Happened.NO)
 
+    async def forget_user(self, user_id: str) -> None:
+        """Do nothing: nothing of them was told."""
+
     async def judge(self, conversation_id: str, answer_id: str, *, like: bool | None) -> None:
         """Raise AgentGone."""
         self._refuse("Judging the answer", Happened.NO)

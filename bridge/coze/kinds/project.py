@@ -30,12 +30,14 @@ from bridge.coze.events import (
     Usage,
     object_of,
     read_object,
+    text_of,
 )
 from bridge.coze.kinds.agent import Capabilities, FilesBy
 from bridge.coze.kinds.project_codes import refused
 from bridge.coze.kinds.project_events import AgentEvents, WorkflowEvents
 from bridge.coze.runs import RunRequest
 from bridge.coze.sse import EventTooLarge, ServerSentEvent, events
+from bridge.coze.values import plain_id
 from bridge.errors import Happened
 from bridge.errors.coze import (
     CozeTrouble,
@@ -43,11 +45,19 @@ from bridge.errors.coze import (
     NotOffered,
     RunLost,
     Unreachable,
+    WrongAddress,
     WrongKind,
 )
 from bridge.failpoints import failpoint
 from bridge.metrics import Metrics
-from bridge.transport import FILES_CURE, NOT_SENT, OwnsHttp, http_client, out_of_files
+from bridge.transport import (
+    FILES_CURE,
+    NOT_SENT,
+    OwnsHttp,
+    http_client,
+    out_of_files,
+    read_bounded,
+)
 
 log = structlog.get_logger(__name__)
 IDLE_SECONDS = 300.0
@@ -56,6 +66,7 @@ CANCEL_SECONDS = 3.0
 HEALTH_SECONDS = 30.0
 """A project that slept for an hour has to start first."""
 MOST_STREAM_BYTES = 64 * 1024 * 1024
+MOST_ANSWER_BYTES = 1024 * 1024
 _ASKING = "Asking the project"
 _RUN_IDS = uuid.UUID("6f1c9f0e-6a53-4d0e-9d8c-6f2f6d1f9b53")
 """A run's id follows from the question's mark, so that a later process can stop it, too."""
@@ -103,14 +114,14 @@ class ProjectAgent(OwnsHttp):
             timeout=httpx.Timeout(IDLE_SECONDS, connect=10.0),
             base_url=address,
             auth=auth,
-            headers={"User-Agent": "coze-telegram-bridge"},
+            headers={"User-Agent": "coze-telegram-bridge", "Accept-Encoding": "identity"},
         )
 
     async def ask(self, question: RunRequest) -> AsyncGenerator[Event, None]:
         """Ask once, and give every event. Raises RunLost when the stream ends without its end."""
         run = Run(_run_id(question), question.conversation_id, Status.IN_PROGRESS)
         async with self._stream(question, run) as arriving:
-            began = run.id
+            began = {run.id}
             yield Began(run)
             async for event in arriving:
                 if isinstance(event, Broke):
@@ -120,8 +131,11 @@ class ProjectAgent(OwnsHttp):
                         self._counted(event.run.failure)
                     yield event
                     return
-                if not isinstance(event, Began) or event.run.id != began:
-                    yield event
+                if isinstance(event, Began):
+                    if event.run.id in began or len(began) > 1:
+                        continue  # its own id counts once, however often it says another
+                    began.add(event.run.id)
+                yield event
         raise self._counted(_lost("the stream ended before the run"))
 
     async def rejoin(self, question: RunRequest, run_id: str | None) -> AsyncGenerator[Event, None]:
@@ -130,19 +144,22 @@ class ProjectAgent(OwnsHttp):
         yield  # what makes it a generator
 
     async def cancel(self, question: RunRequest, run_id: str | None) -> bool:
-        """Ask the project to stop; whatever it says, nobody hears the run any more."""
-        which = run_id or _run_id(question)
+        """Ask the project to stop; whether it says that the run is over."""
+        which = plain_id(run_id or "") or _run_id(question)
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
-                response = await self._http.post(f"/cancel/{which}")
-            log.debug("run cancelled", run=which, status=response.status_code)
+                answer = await self._answered("POST", f"/cancel/{which}")
         except (httpx.HTTPError, TimeoutError) as error:
             log.info("cancelling the run failed", run=which, error=type(error).__name__)
-        return True
+            return False
+        said = text_of(read_object(answer.content) or {}, "status")
+        log.debug("run cancelled", run=which, status=answer.status_code, said=plain_id(said))
+        return said in ("success", "already_completed")
 
     async def end_run(self, question: RunRequest, run_id: str | None) -> bool:
         """Stop a run that may still be going: two of them in one session spoil its history."""
-        return await self.cancel(question, run_id)
+        await self.cancel(question, run_id)
+        return True
 
     async def usage(self, question: RunRequest, run_id: str) -> Usage:
         """Return nothing: projects do not count tokens."""
@@ -155,6 +172,9 @@ class ProjectAgent(OwnsHttp):
     async def delete_conversation(self, conversation_id: str) -> None:
         """Raise NotOffered: sessions cannot be deleted, only left."""
         raise NotOffered("Deleting a conversation", "a project's sessions cannot be deleted")
+
+    async def forget_user(self, user_id: str) -> None:
+        """Do nothing: nothing of them was told."""
 
     async def judge(self, conversation_id: str, answer_id: str, *, like: bool | None) -> None:
         """Raise NotOffered."""
@@ -169,8 +189,10 @@ class ProjectAgent(OwnsHttp):
         """Look whether the project is there and takes the token; it starts when it slept."""
         doing = "Looking up the project"
         health = await self._looked_up(doing, "/health")
-        if health.status_code >= 400 and not _own_404(health):
+        if not health.is_success and not _own_404(health):
             raise self._counted(refused(doing, health.status_code, log_id_of(health)))
+        if "html" in health.headers.get("content-type", ""):
+            raise self._counted(_no_project(doing, log_id_of(health)))
         inputs = await self._looked_up(doing, "/graph_parameter")
         schema = object_of(read_object(inputs.content) or {}, "input_schema")
         workflow, declared = bool(object_of(schema, "properties")), self._shape.input is not None
@@ -186,15 +208,24 @@ class ProjectAgent(OwnsHttp):
     async def _looked_up(self, doing: str, path: str) -> httpx.Response:
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
-                return await self._http.get(path)
+                return await self._answered("GET", path)
         except httpx.HTTPError as error:
             raise self._counted(_broken(doing, error)) from error
         except TimeoutError as error:
             raise self._counted(_broken(doing, httpx.ReadTimeout("no answer"))) from error
 
+    async def _answered(self, method: str, path: str) -> httpx.Response:
+        """Return a small answer, read whole. Raises httpx.HTTPError."""
+        response = await self._http.send(self._http.build_request(method, path), stream=True)
+        try:
+            await read_bounded(response, MOST_ANSWER_BYTES)
+        finally:
+            await response.aclose()
+        return response
+
     @asynccontextmanager
     async def _stream(self, question: RunRequest, run: Run) -> AsyncIterator[AsyncIterator[Event]]:
-        headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "x-run-id": run.id}
+        headers = {"Accept": "text/event-stream", "x-run-id": run.id}
         if self._shape.input is not None:
             headers["x-workflow-stream-mode"] = "debug"  # else some say nothing but an empty output
         body = json.dumps(self._body(question), ensure_ascii=False).encode()
@@ -206,8 +237,10 @@ class ProjectAgent(OwnsHttp):
         except httpx.HTTPError as error:
             raise self._counted(_broken(_ASKING, error)) from error
         try:
-            if response.status_code >= 400:
+            if response.status_code != 200:
                 raise self._counted(refused(_ASKING, response.status_code, log_id_of(response)))
+            if "html" in response.headers.get("content-type", ""):
+                raise self._counted(_no_project(_ASKING, log_id_of(response)))
             async with aclosing(self._events(response, run)) as arriving:
                 yield arriving
         finally:
@@ -282,6 +315,12 @@ def _broken(doing: str, error: httpx.HTTPError) -> CozeTrouble:
 
 def _lost(what: str, log_id: str | None = None) -> CozeTrouble:
     return RunLost("Hearing the project", what, log_id=log_id, happened=Happened.YES)
+
+
+def _no_project(doing: str, log_id: str | None) -> CozeTrouble:
+    """Return that a web page answers: a sign-in, or a server that is none of ours."""
+    what, cure = "a web page answers at this address", "Check the address of the project."
+    return WrongAddress(doing, what, log_id=log_id, cure=cure, happened=Happened.NO)
 
 
 def _own_404(response: httpx.Response) -> bool:

@@ -4,6 +4,8 @@ Their messages are raw exceptions, with addresses, SQL or what people wrote: non
 code and the log id find them in the project's own log.
 """
 
+import re
+
 from bridge.errors import Happened
 from bridge.errors.coze import (
     AgentUnavailable,
@@ -18,8 +20,11 @@ from bridge.errors.coze import (
     ServerTrouble,
     TokenRefused,
     TooLong,
+    WrongAddress,
 )
 
+_CODE = re.compile(r"\d{1,6}|TIMEOUT|CANCELED")
+"""What the platform's own part of a project says; anything else are the words of its owner's."""
 _RUNNING = "The project's run"
 _IN_RUN: dict[str, tuple[type[CozeTrouble], str]] = {
     "301002": (RateLimited, "the model's rate is exceeded"),
@@ -68,6 +73,7 @@ _TOKEN = (
 
 def in_run(code: str, log_id: str | None) -> CozeTrouble:
     """Return what a code in the stream means: the run had begun, so it is never asked again."""
+    code = code if _CODE.fullmatch(code) else ""
     found = _IN_RUN.get(code)
     if found is None and code.startswith("305"):
         found = (RateLimited, "the network inside the project failed")
@@ -87,6 +93,11 @@ def refused(doing: str, status: int, log_id: str | None) -> CozeTrouble:
     if status in _BY_STATUS:
         kind, what, cure = _BY_STATUS[status]
         return kind(doing, what, code=status, log_id=log_id, cure=cure, happened=Happened.NO)
+    if status < 400:
+        what, cure = "another address answers", "Check the address of the project."
+        return WrongAddress(
+            doing, what, code=status, log_id=log_id, cure=cure, happened=Happened.NO
+        )
     if status in (401, 403):
         what = "the project does not take the token"
         return TokenRefused(

@@ -25,6 +25,7 @@ from bridge.coze.events import (
 )
 from bridge.coze.kinds.project_codes import in_run
 from bridge.coze.sse import ServerSentEvent
+from bridge.coze.values import plain_id
 
 _ENDS = {"0": Status.COMPLETED, "1": Status.CANCELED, "CANCELED": Status.CANCELED}
 _TOOLS = {
@@ -46,7 +47,7 @@ class AgentEvents:
         if content is None:
             return Unknown(sent.name)
         kind, said = text_of(content, "type"), object_of(content, "content")
-        log_id = text_of(content, "log_id") or None
+        log_id = plain_id(text_of(content, "log_id"))
         match kind:
             case "message_start":
                 return self._began(object_of(said, "message_start"))
@@ -65,7 +66,7 @@ class AgentEvents:
                 return Unknown(kind)
 
     def _began(self, start: Json) -> Began:
-        self._run = replace(self._run, id=text_of(start, "execute_id") or self._run.id)
+        self._run = replace(self._run, id=plain_id(text_of(start, "execute_id")) or self._run.id)
         return Began(self._run)
 
     def _delta(self, content: Json, message: RunMessage) -> Event:
@@ -96,19 +97,21 @@ class WorkflowEvents:
         content = read_object(sent.data)
         if content is None:
             return ()
-        log_id = text_of(content, "log_id") or None
+        log_id = plain_id(text_of(content, "log_id"))
         match text_of(content, "type"):
             case "workflow_start":
-                self._run = replace(self._run, id=text_of(content, "run_id") or self._run.id)
+                run_id = plain_id(text_of(content, "run_id"))
+                self._run = replace(self._run, id=run_id or self._run.id)
                 return (Began(self._run),)
             case "node_start":
                 name = text_of(content, "node_name")
                 return (Completed(RunMessage(name, MessageKind.FUNCTION_CALL, "")),)
             case "node_end":
-                self._last = said_by(object_of(content, "output"), self._output) or self._last
+                self._last = said_by(content.get("output"), self._output) or self._last
                 return ()
             case "workflow_end" | "done":
-                text = said_by(object_of(content, "output"), self._output) or self._last
+                output = content.get("output")
+                text = said_by(output, self._output) if output else self._last
                 answer = Completed(RunMessage(self._run.id, MessageKind.ANSWER, text))
                 ended = Ended(replace(self._run, status=Status.COMPLETED))
                 return (answer, ended) if text else (ended,)
@@ -121,14 +124,23 @@ class WorkflowEvents:
                 return ()
 
 
-def said_by(output: Json, field: str | None = None) -> str:
-    """Return what an output says to a person: a field of it, or its texts."""
+def said_by(output: object, field: str | None = None) -> str:
+    """Return what an output says to a person: a field of it, its only value, or each by its name."""
+    if not isinstance(output, dict):
+        return _plainly(output)
     if field is not None:
-        return text_of(output, field)
-    texts = {name: one for name, one in output.items() if isinstance(one, str) and one.strip()}
-    if len(texts) == 1:
-        return next(iter(texts.values()))
-    return "\n\n".join(f"**{name}**: {one}" for name, one in texts.items())
+        return _plainly(output.get(field))
+    values = {name: said for name, one in output.items() if (said := _plainly(one)).strip()}
+    if len(values) == 1:
+        return next(iter(values.values()))
+    return "\n\n".join(f"**{name}**: {one}" for name, one in values.items())
+
+
+def _plainly(value: object) -> str:
+    """Return a text, a number or a list of them as it is read; nothing of an object."""
+    if isinstance(value, list):
+        return "\n".join(text for one in value if (text := _plainly(one)))
+    return text_of({"": value}, "") if isinstance(value, str | int | float) else ""
 
 
 def _text(said: Json, key: str = "answer") -> str:

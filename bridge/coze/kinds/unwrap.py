@@ -18,6 +18,8 @@ from bridge.coze.events import (
     read_object,
 )
 
+MOST_HELD = 8_000
+"""Characters that are held back; what goes on beyond is shown as it comes."""
 _BEGINS = re.compile(r'\s*\{\s*(?:"|\Z)|\s*\Z')
 
 
@@ -39,7 +41,8 @@ async def unwrapped(arriving: AsyncIterator[Event]) -> AsyncGenerator[Event, Non
             message = event.message
             before = held.pop(message.id, None)
             whole = replace(message, text=(before.text if before else "") + message.text)
-            if message.id not in plain and _BEGINS.match(whole.text):
+            short = len(whole.text) <= MOST_HELD
+            if short and message.id not in plain and _BEGINS.match(whole.text):
                 held[message.id] = whole
                 continue
             plain.add(message.id)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.chats import remember
@@ -22,6 +22,8 @@ class DeclaredAgents:
     keys: tuple[str, ...]
     default: str
     """The one that answers chats which have chosen none."""
+    takes_ids: bool = True
+    """Whether those can be asked that operators have added by their ids."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,12 @@ class Listed:
 
 async def offered(tx: AsyncConnection, declared: DeclaredAgents) -> Sequence[Listed]:
     """Return all agents, those of the settings first."""
-    rows = (await tx.execute(select(agents).order_by(agents.c.since))).all()
+    query = select(agents).order_by(agents.c.since)
+    rows = [
+        row
+        for row in (await tx.execute(query)).all()
+        if declared.takes_ids or row.agent_id in declared.keys
+    ]
     names = {key: key for key in declared.keys} | {row.agent_id: row.name for row in rows}
     default = await counting(tx, None, declared)
     return [Listed(id_, name, id_ == default) for id_, name in names.items()]
@@ -44,13 +51,16 @@ async def offered(tx: AsyncConnection, declared: DeclaredAgents) -> Sequence[Lis
 
 async def counting(tx: AsyncConnection, chosen: str | None, declared: DeclaredAgents) -> str:
     """Return the key of the agent that answers a chat: the one it has chosen, if that is still offered."""
-    query = select(agents.c.agent_id, facts.c.value).outerjoin(facts, facts.c.name == _DEFAULT)
-    rows = (await tx.execute(query)).all()
-    known = {*declared.keys, *(row.agent_id for row in rows)}
+    added = select(agents.c.agent_id, literal(None).label("value"))
+    wished = select(literal(None), facts.c.value).where(facts.c.name == _DEFAULT)
+    rows = (await tx.execute(added.union_all(wished))).all()
+    ids = {row.agent_id for row in rows if row.agent_id is not None}
+    known = {*declared.keys, *(ids if declared.takes_ids else ())}
     if chosen in known and chosen is not None:
         return chosen
     # An operator's choice counts as long as the settings are what they were when it was made.
-    then, _, default = str(rows[0].value if rows else "").partition(" ")
+    wish = next((row.value for row in rows if row.value is not None), "")
+    then, _, default = str(wish).partition(" ")
     return default if default in known and then == declared.default else declared.default
 
 

@@ -1,6 +1,7 @@
 """`/privacy` and `/forget`: what is stored about people, and its deletion at their wish."""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
@@ -63,10 +64,11 @@ async def forget_now(context: BotContext, press: CallbackPress, data: ForgetPers
     held = [(one, _keeper(context, one)) for one in receipt.conversations]
     can = [(one, agent) for one, agent in held if agent.client.capabilities.deletion]
     gone = [await _delete(agent.client, one.id) for one, agent in can]
+    gone += await _forget_facts(context, receipt.user_ids)
     key = "forget.done" if all(gone) else "forget.done_here"
     log.info("person forgotten", turns=receipt.turns, at_coze=all(gone))
     language = language_of(press)
-    text = translate(language, key, turns=receipt.turns, conversations=len(gone))
+    text = translate(language, key, turns=receipt.turns, conversations=len(can))
     if kept := sorted({agent.key for _, agent in held if not agent.client.capabilities.deletion}):
         text += "\n\n" + translate(language, "forget.kept", agents=", ".join(kept))
     context.edit(press, text)
@@ -103,10 +105,23 @@ async def _ended_elsewhere(context: BotContext, who: int) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
+async def _forget_facts(context: BotContext, user_ids: Sequence[str]) -> list[bool]:
+    """Take back what agents were told of somebody; whether each of that was done."""
+    done = []
+    for agent in context.agents.all_declared:
+        for user_id in user_ids if agent.told_facts else ():
+            try:
+                await agent.client.forget_user(user_id)
+            except CozeTrouble as trouble:
+                log.warning("user variables not forgotten", trouble=str(trouble))
+                done.append(False)
+    return done
+
+
 def _keeper(context: BotContext, held: ConversationHeld) -> OfferedAgent:
     """Return the agent to which a conversation belongs."""
     agents = context.agents
-    return agents.at(held.home) if held.home else agents.of(held.agent or agents.declared.default)
+    return agents.at(held.home) if held.home else agents.of(held.agent)
 
 
 async def _delete(agent: Agent, conversation_id: str) -> bool:

@@ -158,7 +158,7 @@ async def _rate(context: BotContext, press: CallbackPress, data: RateAnswer) -> 
         answer = await lifecycle.answer_of(tx, press.chat, data.turn_id)
     if answer is None:
         return "button.old"
-    agent = context.agents.of(answer.agent or context.declared.default).client
+    agent = context.agents.of(answer.agent).client
     again = any(one.data == press.data and one.label.startswith(_MARK) for one in _all(press))
     try:
         if again:
@@ -167,7 +167,8 @@ async def _rate(context: BotContext, press: CallbackPress, data: RateAnswer) -> 
             await agent.judge(answer.conversation_id, answer.id, like=data.like)
     except (NotOffered, Forbidden) as trouble:
         log.warning("feedback switched off", trouble=str(trouble))
-        context.deployment.features.judging = False
+        if not context.agents.all_declared[1:]:
+            context.deployment.features.judging = False
         return "judge.missing"
     except CozeTrouble as trouble:
         log.warning("feedback not sent", trouble=str(trouble))
