@@ -104,7 +104,7 @@ token_file = "b"
         "[agents.1] needs a name",
         "[agents.f] address would send the token in clear",
         "[agents.g] has more than one credential",
-        "other is not a table of bridge.toml",
+        "other is no table of BRIDGE_CONFIG",
     ):
         assert one in told, one
 
@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, text: str, fault: s
 
 
 def test_a_file_that_is_not_there_is_a_fault_of_its_variable(tmp_path: Path) -> None:
-    with pytest.raises(SettingsTrouble, match=r"BRIDGE_CONFIG: none\.toml cannot be read"):
+    with pytest.raises(SettingsTrouble, match=r"BRIDGE_CONFIG: /.*/none\.toml cannot be read"):
         settings_from({**BASE, **OWN, "BRIDGE_CONFIG": str(tmp_path / "none.toml")})
 
 
@@ -197,7 +197,9 @@ def test_an_address_that_no_request_can_be_sent_to_is_a_fault(
     assert "[agents.a] address" in faults(text, tmp_path, {**OWN, **TOKEN})
 
 
-@pytest.mark.parametrize("token", ["pat_AbCdEfGhIjKl", TOKEN["SHOP_TOKEN"], "a" * 80])
+@pytest.mark.parametrize(
+    "token", ["pat_AbCdEfGhIjKl", TOKEN["SHOP_TOKEN"], "a" * 80, "Zk39fjsLs02mfAq8xPq1"]
+)
 def test_a_token_in_the_place_of_its_variables_name_is_not_told_back(
     tmp_path: Path, token: str
 ) -> None:

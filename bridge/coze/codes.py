@@ -81,8 +81,6 @@ _BY_CODE: dict[str, type[CozeTrouble]] = {
     # of workflows
     "720702004": AgentUnavailable,
     "720702011": AgentUnavailable,
-    "720702201": ConversationLost,
-    "720702204": ConversationLost,
     "777777762": ConversationLost,
     "777777765": Forbidden,
 }

@@ -20,10 +20,10 @@ from bridge.errors import Happened, SettingsTrouble, StoreTrouble
 from bridge.errors.coze import (
     CozeTrouble,
     Forbidden,
-    NotOffered,
     RunUnknown,
     SignInRefused,
     Unreachable,
+    WrongAddress,
 )
 from bridge.ops.doctor_agents import check_agents
 from bridge.ops.doctor_files import check_files
@@ -206,8 +206,8 @@ async def _clock(settings: Settings) -> Finding:
 async def _agent(coze: Coze, settings: Settings) -> Finding:
     try:
         name = await ChatAgent(coze, settings.coze_bot_id).check()
-    except NotOffered:
-        return bad("Agent", "this address does not answer as Coze does", "Check COZE_API_BASE.")
+    except WrongAddress as trouble:
+        return bad("Agent", trouble.what, "Check COZE_API_BASE.")
     except CozeTrouble as trouble:
         return bad("Agent", said_by(trouble), trouble.cure)
     return good("Agent", f"“{name}” is published to the API")

@@ -3,13 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
+from bridge.coze.kinds.agent import Kind
 from bridge.errors import SettingsTrouble
 from bridge.errors.coze import CozeTrouble
-from bridge.ops.doctor_result import Finding, bad, good, note, said_by
+from bridge.ops.doctor_result import Finding, Severity, bad, good, note, said_by
 from bridge.parts.agents import Surroundings, opened_agents
 from bridge.relay.agents import OfferedAgent
 from bridge.settings import Settings
 from bridge.settings.agents import DeclaredAgent
+
+_FILES = {
+    Kind.CHAT: "files are not passed on",
+    Kind.CHATFLOW: "files are not passed on (file_parameter names the input for them)",
+    Kind.PROJECT: "files are not passed on (BRIDGE_PUBLIC_URL would let it fetch them)",
+}
 
 
 async def check_agents(settings: Settings) -> AsyncIterator[Finding]:
@@ -22,8 +29,10 @@ async def check_agents(settings: Settings) -> AsyncIterator[Finding]:
             return
         for declared in settings.agents:
             offered = opened.agents.of(declared.name)
-            yield await _tried(declared, offered)
-            yield _abilities(declared, offered)
+            tried = await _tried(declared, offered)
+            yield tried
+            if tried.health is not Severity.BAD and (lacks := _lacks(declared, offered)):
+                yield note(tried.subject, "; ".join(lacks), "")
 
 
 async def _tried(declared: DeclaredAgent, offered: OfferedAgent) -> Finding:
@@ -37,18 +46,17 @@ async def _tried(declared: DeclaredAgent, offered: OfferedAgent) -> Finding:
     return good(subject, f"{called}({declared.kind}) can be asked at {offered.home.api_base}")
 
 
-def _abilities(declared: DeclaredAgent, offered: OfferedAgent) -> Finding:
+def _lacks(declared: DeclaredAgent, offered: OfferedAgent) -> list[str]:
     """Return what people cannot do with an agent of this kind."""
     can = offered.client.capabilities
-    lacks = [
+    return [
         word
         for word, there in (
             ("answers that were cut off cannot be fetched", can.recovery),
             ("conversations cannot be deleted", can.deletion),
             ("answers cannot be judged", can.feedback),
             ("tokens are not counted, so only quotas of messages hold", can.usage),
-            ("files are not passed on", can.files != "none"),
+            (_FILES[declared.kind], can.files != "none"),
         )
         if not there
     ]
-    return note(f"Agent {declared.name}", "; ".join(lacks) or "nothing is missing", "")

@@ -13,8 +13,18 @@ from starlette.routing import Mount
 
 from bridge.errors import Trouble
 from bridge.ops.run import until_signal
-from bridge.ops.sandbox_agents import CLIENT_ID, COZE_TOKEN, KEY_ID, LocalCoze, local_coze
+from bridge.ops.sandbox_agents import (
+    APP_ID,
+    CLIENT_ID,
+    COZE_TOKEN,
+    FLOW_ID,
+    KEY_ID,
+    PROJECT_TOKEN,
+    LocalCoze,
+    local_coze,
+)
 from bridge.sandbox import page
+from bridge.sandbox.coze import DEFAULT_BOT_ID
 from bridge.sandbox.journal import Journal
 from bridge.sandbox.telegram import Budgets, TelegramEmulator, read_budgets
 from bridge.serving import serving
@@ -98,9 +108,11 @@ def _for_coze() -> dict[str, str]:
 def _ways_in(coze: LocalCoze) -> str:
     """Return how other programs reach the local Coze."""
     return (
-        f"/agent has a chatflow and a project, too. The local Coze is at {coze.address}, for other\n"
-        f"programs: token {COZE_TOKEN}; or OAuth app {CLIENT_ID}, key id {KEY_ID},\n"
-        f"private key in {coze.key_file}."
+        "/agent has a chatflow and a project, too. For other programs:\n"
+        f"  Coze     {coze.address} · token {COZE_TOKEN}\n"
+        f"           OAuth app {CLIENT_ID} · key id {KEY_ID} · key in {coze.key_file}\n"
+        f"           agent {DEFAULT_BOT_ID} · chatflow {FLOW_ID} of app {APP_ID}\n"
+        f"  project  {coze.project} · token {PROJECT_TOKEN}"
     )
 
 

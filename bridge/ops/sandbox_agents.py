@@ -15,8 +15,8 @@ from bridge.serving import serving
 
 COZE_TOKEN = "pat_sandbox"
 CLIENT_ID, KEY_ID = "1100000000001", "sandbox-key"
-_FLOW_ID, _APP_ID = "7400000000000000001", "7400000000000000002"
-_PROJECT_TOKEN = "project-sandbox"
+FLOW_ID, APP_ID = "7400000000000000001", "7400000000000000002"
+PROJECT_TOKEN = "project-sandbox"
 _FILE = """\
 [agents.flow]
 kind = "chatflow"
@@ -41,6 +41,8 @@ class LocalCoze:
     """The local Coze, as the bridge and other programs find it."""
 
     address: str
+    project: str
+    """Where the local project is."""
     key_file: Path
     variables: dict[str, str]
 
@@ -50,9 +52,10 @@ async def local_coze(journal: Journal, folder: Path) -> AsyncIterator[LocalCoze]
     """Give a Coze with an agent, a chatflow and a project; `folder` gets the files that name them."""
     coze, project = CozeEmulator(journal=journal), ProjectEmulator(journal=journal)
     coze.add_agent()
+    coze.add_variable(DEFAULT_BOT_ID, "name", description="What the person is called.")
     coze.add_token(COZE_TOKEN)
-    coze.add_chatflow(_FLOW_ID, app_id=_APP_ID)
-    project.add_token(_PROJECT_TOKEN)
+    coze.add_chatflow(FLOW_ID, app_id=APP_ID)
+    project.add_token(PROJECT_TOKEN)
     key_file = folder / "coze_private_key.pem"
     coze.add_oauth_app(CLIENT_ID, _made_key(key_file), KEY_ID)
     async with (
@@ -61,7 +64,7 @@ async def local_coze(journal: Journal, folder: Path) -> AsyncIterator[LocalCoze]
     ):
         config = folder / "bridge.toml"
         text = _FILE.format(
-            flow=_FLOW_ID, app=_APP_ID, project=project_address, project_id=project.project_id
+            flow=FLOW_ID, app=APP_ID, project=project_address, project_id=project.project_id
         )
         config.write_text(text, encoding="utf-8")
         hosts = [one.removeprefix("http://") for one in (address, project_address)]
@@ -71,10 +74,10 @@ async def local_coze(journal: Journal, folder: Path) -> AsyncIterator[LocalCoze]
             "COZE_BOT_ID": DEFAULT_BOT_ID,
             "BRIDGE_PICTURE_HOSTS": ",".join(hosts),
             "BRIDGE_CONFIG": str(config),
-            "SANDBOX_PROJECT_TOKEN": _PROJECT_TOKEN,
+            "SANDBOX_PROJECT_TOKEN": PROJECT_TOKEN,
         }
         try:
-            yield LocalCoze(address, key_file, variables)
+            yield LocalCoze(address, project_address, key_file, variables)
         finally:
             await project.close()
             await coze.close()

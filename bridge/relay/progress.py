@@ -260,7 +260,7 @@ class Progress:
     def _recovered(self, messages: tuple[RunMessage, ...]) -> Self:
         """Coze's own list is the truth; what it leaves out stays as it was heard."""
         thoughts = {answer.id: answer.reasoning for answer in self.answers}
-        fresh = replace(self, answers=(), suggestions=(), unshown=None, asks_for=())
+        fresh = replace(self, answers=(), suggestions=(), unshown=None, asks_for=(), waits=False)
         for message in messages:
             heard = message.reasoning or thoughts.get(message.id, "")
             fresh = fresh._completed(replace(message, reasoning=heard))

@@ -17,6 +17,7 @@ from pydantic import (
 from bridge.coze.regions import check_host, deployment
 from bridge.coze.values import FIXED
 
+_PAGES = ("code.coze.cn", "www.coze.cn", "www.coze.com", "code.coze.com")
 _VARIABLE = re.compile(r"[A-Za-z_]{1,64}")
 _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -36,6 +37,8 @@ def project_address(address: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
         raise ValueError(wrong)
     check_host(parts.hostname)
+    if parts.hostname in _PAGES:
+        raise ValueError("is the editor's page; take the address that the deployment shows")
     if parts.query or parts.fragment:
         raise ValueError("must be a plain address without query or fragment")
     if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):

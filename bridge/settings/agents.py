@@ -19,7 +19,7 @@ from bridge.settings.agent_tables import (
 )
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
-_NAME_OF_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_NAME_OF_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}|[a-z_][a-z0-9_]{0,63}")
 _TOKENS = ("pat_", "sat_", "czs_", "eyJ")
 """How tokens of Coze begin."""
 
@@ -71,17 +71,18 @@ class Declaration:
 
 def read_declaration(path: Path, variables: Mapping[str, str]) -> Declaration:
     """Return the agents of a file; `variables` has those that `token_env` names."""
+    where = path.absolute()
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        why = f"BRIDGE_CONFIG: {path.name} cannot be read ({error.strerror})"
+        why = f"BRIDGE_CONFIG: {where} cannot be read ({error.strerror})"
         return Declaration(faults=(why,))
     except UnicodeDecodeError:
-        return Declaration(faults=(f"BRIDGE_CONFIG: {path.name} is not UTF-8 text",))
+        return Declaration(faults=(f"BRIDGE_CONFIG: {where} is not UTF-8 text; save it as that",))
     except RecursionError:
-        return Declaration(faults=(f"BRIDGE_CONFIG: {path.name} is nested too deeply",))
+        return Declaration(faults=(f"BRIDGE_CONFIG: {where} is nested too deeply",))
     except tomllib.TOMLDecodeError as error:
-        return Declaration(faults=(f"BRIDGE_CONFIG: {path.name} is not TOML: {error}",))
+        return Declaration(faults=(f"BRIDGE_CONFIG: {where} is not TOML: {error}",))
     return declaration(document, variables, path.parent)
 
 
@@ -90,13 +91,13 @@ def declaration(
 ) -> Declaration:
     """Return the agents of a parsed file. Pure but for the files with secrets that it names."""
     faults = [
-        f"{name} is not a table of bridge.toml; agents are [agents.NAME]"
+        f"{name} is no table of BRIDGE_CONFIG; agents are [agents.NAME]"
         for name in document
         if name != "agents"
     ]
     tables = document.get("agents")
     if not isinstance(tables, dict) or not tables:
-        return Declaration(faults=(*faults, "bridge.toml declares no agent: write [agents.NAME]"))
+        return Declaration(faults=(*faults, "BRIDGE_CONFIG declares no agent: write [agents.NAME]"))
     found = []
     for name, table in tables.items():
         agent, wrong = _agent(str(name), table, variables, folder)
@@ -119,7 +120,8 @@ def _agent(
     kind = table.get("kind")
     model = TABLES.get(kind) if isinstance(kind, str) else None
     if model is None:
-        return None, ['needs kind = "chat", "chatflow" or "project"']
+        told = f", not {kind!r}" if kind is not None else ""
+        return None, [f'needs kind = "chat", "chatflow" or "project"{told}']
     try:
         made = model.model_validate(table)
     except ValidationError as error:
@@ -140,6 +142,8 @@ def _worded(place: tuple[int | str, ...], kind: str, message: str, model: type[A
         return f"{where} is not known here; {hint}"
     if kind == "string_type":
         return f"{where} must be text in quotes"
+    if kind == "bool_type":
+        return f"{where} must be true or false, without quotes"
     return f"{where} {message.removeprefix('Value error, ')}".strip()
 
 
@@ -162,7 +166,8 @@ def _credential(
         try:
             token = (folder / where).read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
-            return None, [f"token_file: {where!r} cannot be read ({type(error).__name__})"]
+            why = getattr(error, "strerror", None) or "it is not a text file"
+            return None, [f"token_file: {where!r} cannot be read ({why})"]
     else:
         return None, []
     if not re.fullmatch(r"[!-~]+", token):

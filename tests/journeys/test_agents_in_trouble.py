@@ -22,6 +22,13 @@ from bridge.serving import serving
 
 ADDED = "7400000000000000077"
 FLOW, APP = "7400000000000000001", "7400000000000000002"
+FLOW_TABLE = f"""
+[agents.flow]
+kind = "chatflow"
+workflow_id = "{FLOW}"
+app_id = "{APP}"
+default = true
+"""
 
 
 async def ask(world: World, person: Person, text: str) -> str:
@@ -173,11 +180,7 @@ async def test_a_cut_answer_in_json_is_unwrapped_when_it_is_found(
     world: World, tmp_path: Path
 ) -> None:
     world.coze.add_chatflow(FLOW, app_id=APP)
-    declare(
-        world,
-        tmp_path,
-        f'[agents.flow]\nkind = "chatflow"\nworkflow_id = "{FLOW}"\napp_id = "{APP}"\ndefault = true\n',
-    )
+    declare(world, tmp_path, FLOW_TABLE)
     world.coze.use(saying('{"output": "Just **this** and that."}'))
     world.coze.drop_stream(after_events=3)
     ann = world.telegram.add_person("Ann")

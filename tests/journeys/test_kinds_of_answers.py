@@ -39,7 +39,10 @@ async def test_a_question_node_is_its_question_with_its_options_as_buttons(
     async with world.bridge():
         world.telegram.send(ann, name)
         post = await world.settled(ann, 1)
-        assert post.text == MENU
+        assert (
+            post.text
+            == f"{MENU}\n\nThe agent waits for your answer to this. /new begins something else."
+        )
         assert tuple(buttons(post))[:2] == MENU_OPTIONS
         world.coze.use(saying("Noted."))
         world.telegram.press(ann, post.message_id, MENU_OPTIONS[1])
@@ -57,7 +60,9 @@ async def test_an_input_node_names_its_fields_and_says_how_to_answer(
         post = await world.settled(ann, 1)
     for field in FORM_FIELDS:
         assert field in post.text
-    assert post.text.endswith("Please answer with one line for each, like this: name: value")
+    assert post.text.endswith(
+        "Please answer in one message, one line for each, such as: name: value"
+    )
     assert "{" not in post.text
 
 

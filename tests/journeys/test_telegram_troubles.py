@@ -3,8 +3,9 @@
 import asyncio
 from pathlib import Path
 
+import httpx
 from fast import run_fast
-from worlds import World, a_world, in_a_fast_world, is_running
+from worlds import BOT_TOKEN, World, a_world, in_a_fast_world, is_running
 
 from bridge.errors import SecondPoller, TokenRevoked
 from bridge.sandbox.coze import Pace, saying
@@ -136,6 +137,22 @@ def test_a_second_poller_that_stays_ends_the_bridge_with_a_clear_trouble(tmp_pat
             )
             (ended,) = done
             assert isinstance(ended.exception(), SecondPoller)
+
+    run_fast(journey(), speed=60)
+
+
+def test_one_who_polls_for_a_moment_now_and_then_does_not_end_the_bridge(tmp_path: Path) -> None:
+    """Such as the doctor, which is run again and again while somebody corrects settings."""
+
+    async def journey() -> None:
+        async with a_world(tmp_path) as world, world.bridge() as app:
+            await world.telegram.until(lambda: bool(world.telegram.polling), timeout=200)
+            async with httpx.AsyncClient(timeout=1000) as client:
+                for _ in range(4):
+                    await asyncio.sleep(30)  # no poll of ours comes to its end in that time
+                    address = f"{world.settings.telegram_api_base_url}/bot{BOT_TOKEN}/getUpdates"
+                    await client.post(address, json={"timeout": 1})
+            assert not app.polling_task.done()
 
     run_fast(journey(), speed=60)
 

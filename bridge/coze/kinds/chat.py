@@ -16,7 +16,7 @@ from bridge.coze.kinds.user_variables import UserVariables
 from bridge.coze.kinds.workflows import workflow_name
 from bridge.coze.runs import RunRequest, cancel_run, retrieve_run
 from bridge.coze.values import texts, values
-from bridge.errors.coze import AgentUnavailable, WrongKind
+from bridge.errors.coze import AgentUnavailable, Forbidden, NotOffered, WrongAddress, WrongKind
 
 _CAPABILITIES = Capabilities(
     recovery=True, deletion=True, feedback=True, usage=True, files=FilesBy.UPLOAD
@@ -108,8 +108,15 @@ class ChatAgent:
         """Look the agent up; an id that it is not may be a workflow's."""
         try:
             return (await self.profile()).name
+        except NotOffered as missing:
+            what = "this address does not answer as Coze does"
+            raise missing.turned_into(WrongAddress, what=what, cure=WrongAddress.cure) from missing
         except AgentUnavailable as unknown:
-            if await workflow_name(self._coze, self._agent_id) is None:
+            try:
+                workflow = await workflow_name(self._coze, self._agent_id)
+            except (Forbidden, NotOffered):
+                workflow = None
+            if workflow is None:
                 raise
             what = "this id is a workflow, not an agent"
             cure = 'Declare it as kind = "chatflow" with this workflow_id, or correct COZE_BOT_ID.'

@@ -44,7 +44,9 @@ from bridge.coze.runs import RunRequest, position
 from bridge.coze.values import values
 from bridge.errors import Happened
 from bridge.errors.coze import (
+    AgentUnavailable,
     CozeTrouble,
+    Forbidden,
     Garbled,
     Interrupted,
     NotOffered,
@@ -261,14 +263,23 @@ class ChatflowAgent:
 
     async def check(self) -> str:
         """Look the flow up, and make a conversation, which a question needs; its id may be an agent's."""
-        flow = self._flow
-        name = await workflow_name(self._coze, flow.workflow_id)
+        flow, doing = self._flow, "Looking up the workflow"
+        try:
+            name = await workflow_name(self._coze, flow.workflow_id)
+        except (Forbidden, NotOffered):
+            name = ""  # only a question would tell, and that one costs
         if name is None and await self._is_an_agent():
             what = "this id is an agent, not a workflow"
             cure = f'Declare it as kind = "chat" with bot_id = "{flow.workflow_id}".'
-            raise WrongKind("Looking up the workflow", what, cure=cure)
+            raise WrongKind(doing, what, cure=cure)
+        if name is None:
+            what = "Coze does not know this workflow"
+            cure = (
+                "Check workflow_id, app_id or bot_id, and publish the flow, or its app as an API."
+            )
+            raise AgentUnavailable(doing, what, cure=cure)
         await self.delete_conversation(await self.open_conversation())
-        return name or ""
+        return name
 
     async def _is_an_agent(self) -> bool:
         try:

@@ -325,9 +325,6 @@ def _no_project(doing: str, log_id: str | None) -> CozeTrouble:
 
 def _own_404(response: httpx.Response) -> bool:
     """Return whether the project itself says that it has no such path: then it is there."""
-    kind = response.headers.get("content-type", "")
-    return (
-        response.status_code == 404
-        and kind.startswith("application/json")
-        and b'"detail"' in (response.content)
-    )
+    if response.status_code != 404:
+        return False
+    return isinstance((read_object(response.content) or {}).get("detail"), str)

@@ -6,19 +6,17 @@ from bridge.errors.coze import (
     AgentUnavailable,
     BadRequest,
     ConversationLost,
-    Forbidden,
-    NotOffered,
 )
 
 
 async def workflow_name(coze: Coze, workflow_id: str) -> str | None:
-    """Return what a workflow is called; None where there is none, or nobody may look.
+    """Return what a workflow is called; None where there is none.
 
-    Raises what every call may raise.
+    Raises Forbidden and NotOffered where nobody may look, and what every call may raise.
     """
     try:
         answer = await coze.call("Looking up the workflow", "GET", f"/v1/workflows/{workflow_id}")
-    except (AgentUnavailable, ConversationLost, BadRequest, Forbidden, NotOffered):
+    except (AgentUnavailable, ConversationLost, BadRequest):
         return None
     content = object_of(answer, "data")
     detail = object_of(content, "workflow_detail") or content

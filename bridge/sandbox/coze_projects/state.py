@@ -12,7 +12,7 @@ from bridge.sandbox.coze.change_signal import ChangeSignal
 from bridge.sandbox.coze.ids import Ids
 from bridge.sandbox.coze.resources.downloads import Downloads
 from bridge.sandbox.coze.resources.runs import Pace
-from bridge.sandbox.coze.scripts import chosen
+from bridge.sandbox.coze.scripts import chosen_without_nodes
 from bridge.sandbox.coze.scripts.steps import Turn
 from bridge.sandbox.coze_projects.faults import Faults, RunFailure
 from bridge.sandbox.coze_projects.memory import Memory
@@ -130,7 +130,7 @@ class State:
         if self.quirks.failure not in EARLY:
             return None
         turn = Turn(text, agent_name=AGENT)
-        found = failure_of(self._rule(text, count=False) or chosen(turn), turn)
+        found = failure_of(self._rule(text, count=False) or chosen_without_nodes(turn), turn)
         if found is None:
             return None
         self._rule(text)

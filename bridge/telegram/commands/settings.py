@@ -74,6 +74,8 @@ async def change(context: BotContext, press: CallbackPress, data: ChangeSetting)
         language = chosen.language or press.own_language
         menu = await choices(context, tx, press.chat, chosen, language)
     context.notices.edit(press.chat, press.post_id, menu, press.sender.id)
+    if name == "agent" and chosen != before:
+        return "agent.chosen"
     wide = name in ("answers", "context") and value not in (Answers.MENTION, "0")
     introduction = context.approval.introduction
     return "settings.hidden" if wide and not await introduction.hears_all(press.chat) else None

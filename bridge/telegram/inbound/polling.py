@@ -17,6 +17,8 @@ from bridge.telegram.status import DEAF_SECONDS, PollingHealth
 log = structlog.get_logger(__name__)
 CONFLICT_SECONDS = 60.0
 """How long another poller is taken for a shadow of our own past."""
+HELD_SECONDS = 20.0
+"""A poll that was held so long was alone: the doctor, or a start by mistake, is another matter."""
 REVOKED_SECONDS = 30.0
 """How long a refused token is tried again: servers and gateways refuse good ones for moments."""
 FORGET_OFFSET_SECONDS = 86400.0
@@ -76,6 +78,7 @@ class UpdatePoller:
         failing = False
         loop = asyncio.get_running_loop()
         while True:
+            begun = loop.time()
             try:
                 await self._poll()
             except TimeoutError:
@@ -91,7 +94,8 @@ class UpdatePoller:
                 log.warning("token refused, retrying", trouble=self._health.fault)
                 await asyncio.sleep(pause)
             except SecondPoller as trouble:
-                conflict_since = conflict_since or loop.time()
+                held = loop.time() - begun > HELD_SECONDS  # nobody was there for a while
+                conflict_since = loop.time() if held else conflict_since or loop.time()
                 lasting = loop.time() - conflict_since > CONFLICT_SECONDS
                 if lasting or "webhook" in trouble.what.casefold():
                     raise

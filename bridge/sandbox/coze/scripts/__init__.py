@@ -6,6 +6,7 @@ from bridge.sandbox.coze.scripts.choice import (
     SHOWS,
     chosen,
     chosen_name,
+    chosen_without_nodes,
     script_named,
 )
 from bridge.sandbox.coze.scripts.steps import Script, Turn, fixed, saying
@@ -18,6 +19,7 @@ __all__ = [
     "Turn",
     "chosen",
     "chosen_name",
+    "chosen_without_nodes",
     "fixed",
     "saying",
     "script_named",

@@ -117,6 +117,13 @@ def chosen_name(turn: Turn) -> str:
     return found if found != "plain" else _named(plain.spoken(turn.question))
 
 
+def chosen_without_nodes(turn: Turn) -> Script:
+    """Return the script that the question asks for where no node of a flow can wait for an answer."""
+    name = chosen_name(turn)
+    script = script_named("plain" if name in NODES else name)
+    return noticing(script) if turn.attachments else script
+
+
 def _named(question: str) -> str:
     text = question.lower().lstrip("/")
     for command in _COMMANDS:

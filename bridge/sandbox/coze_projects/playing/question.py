@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from bridge.sandbox.coze.scripts import chosen
+from bridge.sandbox.coze.scripts import chosen_without_nodes
 from bridge.sandbox.coze.scripts.steps import Turn
 from bridge.sandbox.coze_projects.faults import RunFailure
 from bridge.sandbox.coze_projects.files.prompts import PromptMaker
@@ -43,7 +43,7 @@ class Question:
             yield FailAs("301008", "invalid image", "end")
             return
         asked = replace(turn, question=self.run.text)
-        script: ProjectScript = self.script or chosen(asked)
+        script: ProjectScript = self.script or chosen_without_nodes(asked)
         if self.failure is not None:
             failure = FailAs(self.failure.code, self.failure.message, self.failure.shape)
             script = failing(script, failure, self.failure.after)
