@@ -82,7 +82,7 @@ class Agents:
         """Return the agent to which a conversation belongs."""
         known = [*self._declared.values()]
         known += [self.of(home.agent_id)] if home.agent_id.isdecimal() else []
-        return next((one for one in known if one.home == home), _gone(home.agent_id))
+        return next((one for one in known if one.home == home), gone(home.agent_id))
 
     def of(self, key: str | None) -> OfferedAgent:
         """Return the agent of that key; of one that is gone, one that says so when it is asked.
@@ -91,7 +91,7 @@ class Agents:
         """
         if key is None:
             first = next((one for one in self._declared.values() if one.key.isdecimal()), None)
-            return first or _gone("of before")
+            return first or gone("of before")
         if key in self._declared:
             return self._declared[key]
         if key not in self._added:
@@ -101,8 +101,9 @@ class Agents:
     def _made(self, key: str) -> OfferedAgent:
         if self._by_id is not None and key.isdecimal():
             return self._by_id(key)
-        return _gone(key)
+        return gone(key)
 
 
-def _gone(key: str) -> OfferedAgent:
+def gone(key: str) -> OfferedAgent:
+    """Return what stands for an agent that cannot be asked any more."""
     return OfferedAgent(key=key, home=AgentAccount(key, "", ""), client=GoneAgent(key))

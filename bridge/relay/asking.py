@@ -24,7 +24,7 @@ from bridge.errors.coze import (
     Unreachable,
 )
 from bridge.model import ChatKey, CozeIdentity, Turn
-from bridge.relay.agents import Agents, OfferedAgent
+from bridge.relay.agents import Agents, OfferedAgent, gone
 from bridge.relay.facts import Whom, facts_of
 from bridge.relay.prompt import prompt_of
 from bridge.relay.run_in_progress import RunInProgress
@@ -83,10 +83,20 @@ class Asking:
 
     async def _attempt(self, run: RunInProgress) -> AsyncGenerator[Event, None]:
         if run.turn.asked:
+            if await self._moved(run.turn, run.agent):
+                run.put_to(gone(run.agent.key))
             return run.agent.client.rejoin(run.question(), run.turn.run_id)
         question = await self._question(run)
         self._store.check_lease()
         return run.agent.client.ask(question)
+
+    async def _moved(self, turn: Turn, agent: OfferedAgent) -> bool:
+        """Return whether the agent is another one than the turn was put to, under the same name."""
+        async with self._store.reading() as tx:
+            chat = await chats.known(tx, turn.chat, turn.member_id)
+        if chat is None or chat.conversation_id != turn.conversation_id:
+            return False  # the chat went on meanwhile, and nothing tells
+        return chat.home is not None and chat.home != agent.home
 
     async def claimed(self, tx: AsyncConnection, turn: Turn, lingering: Sequence[Turn]) -> None:
         """Write down with the claim of a turn that its question goes out, if nothing is missing for it."""

@@ -36,10 +36,19 @@ async def chat(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> CozeIde
     """Return the chat, met before; with a member's id, their own place in it, made when it is new."""
     if member_id:
         await _meet_member(tx, key, member_id)
+    found = await known(tx, key, member_id)
+    if found is None:
+        raise LookupError("the chat was never met")
+    return found
+
+
+async def known(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> CozeIdentity | None:
+    """Return the chat, or a member's place in it; None where it was never met."""
     table, here = _place(key, member_id)
-    row = (await tx.execute(select(table).where(*here))).one()
-    home = _home(row)
-    return CozeIdentity(key, member_id, row.user_id, row.conversation_id, home)
+    row = (await tx.execute(select(table).where(*here))).one_or_none()
+    if row is None:
+        return None
+    return CozeIdentity(key, member_id, row.user_id, row.conversation_id, _home(row))
 
 
 def _home(row: Any) -> AgentAccount | None:

@@ -4,17 +4,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 from fast import run_fast
 
 from bridge.coze.auth import StaticToken
 from bridge.coze.client import Coze
 from bridge.coze.contents import lettered
-from bridge.coze.events import Ended, Status
+from bridge.coze.events import Ended, Status, read_event
 from bridge.coze.kinds.chatflow import ChatflowAgent, Flow
 from bridge.coze.kinds.unwrap import inside
 from bridge.coze.regions import deployment
 from bridge.coze.runs import RunRequest
+from bridge.coze.sse import Decoder
 from bridge.coze.values import harmless, values
 from bridge.errors import Happened
 from bridge.errors.coze import CozeTrouble, RunLost
@@ -128,6 +130,34 @@ def test_a_stream_cut_behind_any_event_is_asked_once(*, listed: bool, clean: boo
             assert len(coze.asked) == 9
 
     run_fast(journey(), 60)
+
+
+def test_a_stream_cut_at_any_byte_says_a_beginning_of_it_or_all() -> None:
+    streams: list[bytes] = []
+
+    async def journey() -> None:
+        async with a_flow() as (coze, agent):
+            coze.use(saying(TEXT))
+            place = await agent.open_conversation()
+            body = {
+                "workflow_id": FLOW, "app_id": APP, "conversation_id": place, "parameters": {},
+                "additional_messages": [{"role": "user", "content_type": "text", "content": "hello"}],
+            }  # fmt: skip
+            async with serving(coze.app, only_local=True) as address, httpx.AsyncClient() as client:
+                headers = {"Authorization": f"Bearer {TOKEN}"}
+                answer = await client.post(
+                    f"{address}/v1/workflows/chat", json=body, headers=headers
+                )
+                streams.append(answer.content)
+
+    run_fast(journey(), 60)
+    (stream,) = streams
+    for cut in range(len(stream) + 1):
+        decoder, progress = Decoder(), Progress()
+        for sent in (*decoder.feed(stream[:cut]), *decoder.end()):
+            progress = progress.after(read_event(sent))
+        assert TEXT.startswith(progress.text)
+    assert progress.ended is Status.COMPLETED
 
 
 @pytest.mark.parametrize("failure", ["short", "chat", "error", "text"])

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 from worlds import World, buttons, eventually, in_a_fast_world, troubles
 
-from bridge.sandbox.coze import DEFAULT_BOT_ID, saying
+from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, saying
 from bridge.sandbox.telegram import Person
 from bridge.serving import serving
 
@@ -368,3 +368,37 @@ async def test_a_stopped_project_costs_no_tokens(world: World, tmp_path: Path) -
         await world.settled(ann, 1)
         query = "SELECT tokens_in, tokens_out, estimated FROM turns WHERE settled_at IS NOT NULL"
         await eventually(lambda: in_the_database(tmp_path, query) == [(0, 0, 0)], 10)
+
+
+def test_a_question_is_not_asked_again_where_its_agent_has_moved_to(tmp_path: Path) -> None:
+    """Another account keeps no trace of it, which there means that it may be asked."""
+
+    @in_a_fast_world
+    async def journey(world: World) -> None:
+        here, there = CozeEmulator(profile="cn"), CozeEmulator(profile="cn")
+        for coze in (here, there):
+            coze.add_agent(ADDED, "Poet")
+            coze.add_token("pat_elsewhere")
+            coze.use(saying("so many words " * 40))
+        here.pace = Pace(1, 1)
+        world.variables["CN_TOKEN"] = "pat_elsewhere"
+        table = f'[agents.poet]\nkind = "chat"\nbot_id = "{ADDED}"\ntoken_env = "CN_TOKEN"\ndefault = true\n'
+        async with (
+            serving(here.app, only_local=True) as first,
+            serving(there.app, only_local=True) as second,
+        ):
+            declare(world, tmp_path, f'{table}address = "{first}"\n')
+            ann = world.telegram.add_person("Ann")
+            async with world.bridge(BRIDGE_GRACE_SECONDS="0.1"):
+                world.telegram.send(ann, "question for the first one")
+                await here.until(lambda: len(here.asked) == 1)
+            in_the_database(tmp_path, "UPDATE turns SET run_id = NULL")
+            declare(world, tmp_path, f'{table}address = "{second}"\n')
+            async with world.bridge():
+                said = "no longer offered"
+                await world.telegram.until(lambda: said in world.posts(ann)[-1].text, timeout=200)
+            assert (len(here.asked), len(there.asked)) == (1, 0)
+            await here.close()
+            await there.close()
+
+    journey(tmp_path)

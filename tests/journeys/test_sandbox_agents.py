@@ -39,10 +39,11 @@ async def choose(shown: Page, agent: str) -> None:
     await expect(menu.get_by_text(f"Agent: {agent}")).to_be_visible(timeout=SECONDS)
 
 
-@pytest.mark.parametrize("agent", ["flow", "project"])
+@pytest.mark.parametrize("agent", ["Sandbox agent", "flow", "project"])
 async def test_what_people_do_with_any_agent(tmp_path: Path, agent: str) -> None:
     async with sandbox(tmp_path, warns=True) as address, page(address) as shown:
-        await choose(shown, agent)
+        if agent != "Sandbox agent":  # which answers anyway
+            await choose(shown, agent)
         answer = await whole(await ask(shown, "knowledge about tides"))
         await expect(answer.locator("b, strong").first).to_be_visible()
         stopped = await ask(shown, "Tell me a long story about lighthouses")
@@ -51,9 +52,13 @@ async def test_what_people_do_with_any_agent(tmp_path: Path, agent: str) -> None
         )
         await stopped.get_by_text("Stop", exact=True).click()
         await expect(stopped).to_contain_text("Stopped", timeout=SECONDS)
+        tool = await whole(await say(shown, "tool"))
+        await expect(tool).not_to_contain_text("parameters")
+        await expect(tool.get_by_test_id("message-text")).not_to_be_empty()
         cut = await whole(await say(shown, "cut"))
-        whole_again = agent == "flow"  # its conversation holds the answer
-        if not whole_again:
+        if agent != "project":  # the others keep the answer
+            await expect(cut).to_contain_text("every word")
+        else:
             await expect(cut).to_contain_text("may be incomplete")
             await expect(cut.get_by_text("Try again")).to_be_visible()
         failed = await whole(await say(shown, "fail"))
