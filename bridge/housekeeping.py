@@ -6,7 +6,8 @@ import time
 import structlog
 
 from bridge.errors import StoreTrouble
-from bridge.store import erasure, inbox, orphans, outbox, uploads
+from bridge.store import erasure, inbox, orphans, outbox
+from bridge.store.coze import uploads
 from bridge.store.engine import Store
 from bridge.store.operators import audit, broadcasts
 from bridge.store.turns import lifecycle, suggestions

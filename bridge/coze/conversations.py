@@ -49,6 +49,16 @@ async def delete_conversation(coze: Coze, conversation_id: str) -> None:
         return
 
 
+async def rename_conversation(coze: Coze, conversation_id: str, name: str) -> None:
+    """Rename it, with at most 100 characters; for its creator only, who is our token's account."""
+    await coze.call(
+        "Renaming a conversation",
+        "PUT",
+        f"/v1/conversations/{conversation_id}",
+        body={"name": name[:100]},
+    )
+
+
 async def newest_messages(
     coze: Coze, conversation_id: str, limit: int = 20
 ) -> Sequence[RunMessage]:

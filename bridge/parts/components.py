@@ -233,7 +233,13 @@ def _lanes(
 ) -> Lanes:
     """Return what answers turns, chat by chat."""
     store = sides.calls.store
-    answering = Answering(store, sides.agents, ended=alarms.ended, metrics=sides.calls.metrics)
+    answering = Answering(
+        store,
+        sides.agents,
+        ended=alarms.ended,
+        metrics=sides.calls.metrics,
+        titles=settings.bridge_titles,
+    )
     return Lanes(
         store,
         answering,

@@ -26,9 +26,10 @@ from bridge.errors.coze import (
 from bridge.model import ChatKey, CozeIdentity, Turn
 from bridge.relay.agents import Agents, OfferedAgent, gone
 from bridge.relay.facts import Whom, facts_of
-from bridge.relay.prompt import prompt_of
+from bridge.relay.prompt import prompt_of, title_of
 from bridge.relay.run_in_progress import RunInProgress
 from bridge.store import chats
+from bridge.store.coze import conversations
 from bridge.store.engine import Store
 from bridge.store.operators import agents
 from bridge.store.turns import lifecycle
@@ -40,8 +41,10 @@ MOST_TOLD = 10_000
 class Asking:
     """Asks turns, each the agent of its chat."""
 
-    def __init__(self, store: Store, agents: Agents) -> None:
+    def __init__(self, store: Store, agents: Agents, *, titles: bool) -> None:
         self._store = store
+        self._titles = titles
+        """Whether a conversation is called by its first question."""
         self._agents = agents
         self._ready: dict[int, tuple[Turn, OfferedAgent, Whom]] = {}
         """Turns that are written down as asked, their agent, and who asks at Coze."""
@@ -137,7 +140,7 @@ class Asking:
             elif left:
                 await self._end_lingering_runs(run, left)
             else:
-                await self._take_conversation(chat, agent)
+                await self._take_conversation(chat, agent, run.turn)
         self._asked(run, turn, agent)
         return run.question(whom)
 
@@ -196,7 +199,7 @@ class Asking:
         question = RunRequest(agent.home.agent_id, "", place, text, turn.correlation_id)
         return await agent.client.end_run(question, turn.run_id)
 
-    async def _take_conversation(self, chat: CozeIdentity, agent: OfferedAgent) -> None:
+    async def _take_conversation(self, chat: CozeIdentity, agent: OfferedAgent, turn: Turn) -> None:
         """A new conversation for a chat that has none, or has it somewhere else."""
         try:
             made = await agent.client.open_conversation()
@@ -204,7 +207,15 @@ class Asking:
             # nothing happened to the question; an empty conversation harms nobody
             raise trouble.with_(happened=Happened.NO) from trouble.__cause__
         async with self._store.writing(of=chat.key.chat_id) as tx:
-            await chats.set_conversation(tx, chat, made, agent.home)
+            await self._begin(tx, chat, made, agent, turn)
+
+    async def _begin(
+        self, tx: AsyncConnection, chat: CozeIdentity, made: str, agent: OfferedAgent, turn: Turn
+    ) -> None:
+        title = title_of(turn) if self._titles else ""
+        await conversations.begin(
+            tx, chat, made, agent.home, agent=agent.key, title=title, titled_by=turn.sender.id
+        )
 
     async def _forget_asking(self, run: RunInProgress, trouble: CozeTrouble) -> None:
         """Coze certainly did not take the question: it may be asked again."""
@@ -234,7 +245,7 @@ class Asking:
                 await lifecycle.began(tx, turn.id, began.id, conversation_id)
                 chat = await chats.chat(tx, turn.chat, turn.member_id)
                 if chat.conversation_id == turn.conversation_id:  # else /new came meanwhile
-                    await chats.set_conversation(tx, chat, conversation_id, run.agent.home)
+                    await self._begin(tx, chat, conversation_id, run.agent, turn)
             run.conversation_renewed()
         run.run_began(began.id, conversation_id)
 

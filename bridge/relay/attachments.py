@@ -16,7 +16,7 @@ from bridge.errors.coze import CozeTrouble, FileRefused, Forbidden, NothingToAsk
 from bridge.model import Attachment, AttachmentKind, Turn
 from bridge.relay.plaintext import fenced, plain_text
 from bridge.relay.protocols import Files
-from bridge.store import uploads
+from bridge.store.coze import uploads
 from bridge.store.engine import Store
 from bridge.store.turns import lifecycle
 

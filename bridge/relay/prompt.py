@@ -15,6 +15,7 @@ MOST_QUOTED = 1000
 MOST_QUOTED_OF_OURS = 200
 """The agent remembers its own words."""
 MOST_NAME = 64
+MOST_TITLE = 40
 CUT_UNITS = 4096
 """UTF-16 units at which clients cut a text, or at a word somewhat before that."""
 
@@ -33,6 +34,14 @@ def prompt_of(turn: Turn, texts: Mapping[str, str] | None = None) -> str:
         elif part.text or part.quote:
             told.append(_told(part, ""))
     return "\n\n".join([*_heard(turn.heard), *told])
+
+
+def title_of(turn: Turn) -> str:
+    """Return what a conversation is called that begins with a question: its first words."""
+    words = next((part.text for part in turn.parts if part.text.strip()), "")
+    words = words or next((one.name for one in turn.attachments), "")
+    flat = " ".join(words.split())
+    return flat if len(flat) <= MOST_TITLE else flat[: MOST_TITLE - 1].rstrip() + "…"
 
 
 def _is_cut(part: Part) -> bool:

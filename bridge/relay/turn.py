@@ -56,13 +56,14 @@ class Answering:
         *,
         ended: Callable[[Outcome, Trouble | None, str], None] = lambda end, trouble, agent: None,
         metrics: Metrics | None = None,
+        titles: bool = True,
     ) -> None:
         """`ended` hears of every end, with the trouble if there was one, and of the agent's key."""
         self._heard_end = ended
         self._metrics = metrics or Metrics()
         self._store = store
         self._agents = agents
-        self._asking = Asking(store, agents)
+        self._asking = Asking(store, agents, titles=titles)
 
     async def claimed(self, tx: AsyncConnection, turn: Turn, lingering: Sequence[Turn]) -> None:
         """Write down what is about to be done with a turn, in the transaction that claims it.

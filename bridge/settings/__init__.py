@@ -44,6 +44,9 @@ from bridge.store.dialects.database import checked, is_postgresql
 from bridge.store.dialects.sqlite import database_file
 from bridge.texts import catalogues
 
+TITLES = (
+    "Whether a conversation is called by its first question in `/conversations`; else by its date."
+)
 _WORDS: dict[str, type[StrEnum]] = {
     "bridge_reasoning": Reasoning,
     "bridge_streaming": Streaming,
@@ -234,6 +237,7 @@ class Settings(BaseModel):
         "more; further ones are not answered. Commands, pressed buttons and edits are counted apart, "
         "by the same numbers.",
     )
+    bridge_titles: bool = Field(True, description=TITLES)
     bridge_retention_days: float = Field(
         90.0,
         gt=0,

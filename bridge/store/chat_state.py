@@ -8,6 +8,7 @@ from sqlalchemy import Row, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
+from bridge.store.coze.tables import conversations
 from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
 from bridge.store.erasure import add_up
 from bridge.store.operators.access import Access
@@ -58,7 +59,8 @@ async def move(tx: AsyncConnection, old: int, new: int) -> Sequence[ChatKey]:
     await _make_room(tx, old, new)
     await _move_chats(tx, old, new)
     await _let_decide(tx, old, new)
-    await tx.execute(update(suggestions).where(suggestions.c.chat_id == old).values(chat_id=new))
+    for table in (suggestions, conversations):
+        await tx.execute(update(table).where(table.c.chat_id == old).values(chat_id=new))
     for table in (flood_waits, access):
         await _rekey(tx, table, old, new)
     await _move_quotas(tx, old, new)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import AgentAccount, ChatKey, State
 from bridge.store import inbox, outbox
+from bridge.store.coze.tables import conversations
 from bridge.store.dialects.upsert import insert_or_update
 from bridge.store.operators.quotas import charged
 from bridge.store.operators.tables import access, audit, chat_tallies, operators, people, tallies
@@ -48,6 +49,7 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     theirs = (turns.c.sender_id == person_id, turns.c.state.not_in(_OPEN))
     conversations = await _conversations(tx, person_id)
     user_ids = await _user_ids(tx, person_id)
+    await _forget_conversations(tx, person_id)
     await _tally(tx, *theirs)
     where = [*(await tx.execute(select(turns.c.chat_id).where(*theirs).distinct())).scalars()]
     done = await tx.execute(delete(turns).where(*theirs))
@@ -78,6 +80,10 @@ async def _conversations(tx: AsyncConnection, person_id: int) -> Sequence[Conver
         row.conversation_id: ConversationHeld(row.conversation_id, row.agent, None)
         for row in (await tx.execute(asked)).all()
     }
+    theirs = or_(conversations.c.chat_id == person_id, conversations.c.member_id == person_id)
+    for row in (await tx.execute(select(conversations).where(theirs))).all():
+        home = AgentAccount(row.agent_id, row.api_base, row.account)
+        found[row.conversation_id] = ConversationHeld(row.conversation_id, None, home)
     for table, whose in (
         (chats, chats.c.chat_id == person_id),
         (members, members.c.member_id == person_id),
@@ -87,6 +93,13 @@ async def _conversations(tx: AsyncConnection, person_id: int) -> Sequence[Conver
                 home = AgentAccount(row.agent_id, row.api_base or "", row.account or "")
                 found[row.conversation_id] = ConversationHeld(row.conversation_id, None, home)
     return [found[one] for one in sorted(one for one in found if one)]
+
+
+async def _forget_conversations(tx: AsyncConnection, person_id: int) -> None:
+    theirs = or_(conversations.c.chat_id == person_id, conversations.c.member_id == person_id)
+    await tx.execute(delete(conversations).where(theirs))
+    among_others = conversations.c.titled_by == person_id
+    await tx.execute(update(conversations).where(among_others).values(title="", titled_by=0))
 
 
 async def _user_ids(tx: AsyncConnection, person_id: int) -> Sequence[str]:
@@ -139,6 +152,7 @@ async def retire(tx: AsyncConnection, days: float) -> int:
     """Delete turns that are older than so many days, but what a quota still counts; how many."""
     before = time.time() - days * 86400
     old = (turns.c.created_at < before, turns.c.state.not_in(_OPEN), ~turns.c.run_may_continue)
+    await _retire_conversations(tx, before)
     count = (await tx.execute(select(func.count()).select_from(turns).where(*old))).scalar_one()
     if count:
         await _tally(tx, *old)
@@ -147,3 +161,19 @@ async def retire(tx: AsyncConnection, days: float) -> int:
     for table in (tallies, chat_tallies):
         await tx.execute(delete(table).where(table.c.day < month_ago))
     return int(count)
+
+
+async def _retire_conversations(tx: AsyncConnection, before: float) -> None:
+    """Forget conversations, with their titles, in which nothing was asked since then (Unix seconds)."""
+    current = (
+        select(table.c.conversation_id).where(table.c.conversation_id.is_not(None))
+        for table in (chats, members)
+    )
+    used = select(turns.c.conversation_id).where(
+        turns.c.created_at >= before, turns.c.conversation_id.is_not(None)
+    )
+    unused = (conversations.c.created_at < before, conversations.c.conversation_id.not_in(used))
+    left = (conversations.c.conversation_id.not_in(one) for one in current)
+    await tx.execute(delete(conversations).where(*unused, *left))
+    titled = (*unused, conversations.c.title != "")  # current ones: the next question goes on there
+    await tx.execute(update(conversations).where(*titled).values(title="", titled_by=0))

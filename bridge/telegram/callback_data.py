@@ -104,6 +104,38 @@ class KeepPerson:
 
 
 @dataclass(frozen=True)
+class ListConversations:
+    """Show a page of the chat's conversations, or of those with some words."""
+
+    page: int
+    words: str
+
+    def __str__(self) -> str:
+        return f"conv:list:{self.page}:{self.words}"
+
+
+@dataclass(frozen=True)
+class OpenConversation:
+    """Go on with an earlier conversation."""
+
+    id: int
+
+    def __str__(self) -> str:
+        return f"conv:open:{self.id}"
+
+
+@dataclass(frozen=True)
+class DeleteConversation:
+    """Delete a conversation, once they are `sure`."""
+
+    id: int
+    sure: bool = False
+
+    def __str__(self) -> str:
+        return f"conv:{'gone' if self.sure else 'delete'}:{self.id}"
+
+
+@dataclass(frozen=True)
 class CancelAction:
     """Do nothing of what an operator was asked to confirm."""
 
@@ -161,6 +193,9 @@ CallbackData = (
     | ShowApprovals
     | ForgetPerson
     | KeepPerson
+    | ListConversations
+    | OpenConversation
+    | DeleteConversation
     | CancelAction
     | ShowUsers
     | LeaveGroup
@@ -201,6 +236,8 @@ def parse(text: str) -> CallbackData | None:
             return ChangeSetting(name, value)
         case "access":
             return _parse_access(rest)
+        case "conv":
+            return _parse_conversations(rest)
         case "op":
             return _parse_operators(rest)
         case _:
@@ -214,6 +251,21 @@ def _parse_access(rest: str) -> DecideAccess | ShowApprovals | None:
         return None if page is None else ShowApprovals(page)
     known = verb in ("allow", "deny", "block") and _ID.fullmatch(word)
     return DecideAccess(verb, int(word)) if known else None
+
+
+def _parse_conversations(rest: str) -> CallbackData | None:
+    verb, _, rest = rest.partition(":")
+    first, _, words = rest.partition(":")
+    number = _number(first)
+    match verb:
+        case "list" if number is not None:
+            return ListConversations(number, words)
+        case "open" if number is not None:
+            return OpenConversation(number)
+        case "delete" | "gone" if number is not None:
+            return DeleteConversation(number, sure=verb == "gone")
+        case _:
+            return None
 
 
 def _parse_operators(rest: str) -> CallbackData | None:

@@ -64,7 +64,8 @@ async def test_a_week_leaves_what_privacy_says(tmp_path: Path) -> None:
                 await eventually(lambda: "violet" not in world.posts(ann)[-1].text, 10)
                 await world.settled(ann, 22, timeout=60)
             every = [text for texts in words.values() for text in texts]
-            assert kept(tmp_path, every) == [words[6][-1]]  # "the words of your last question"
+            # "the words of your last question", and "the first words of a conversation, as its name"
+            assert kept(tmp_path, every) == [words[0][0], words[6][-1]]
             assert kept(tmp_path, ["orange giraffe"]) == ["orange giraffe"]  # for thirty days
             age(tmp_path, 30 * DAY)
             async with world.bridge():
@@ -81,7 +82,7 @@ async def test_words_go_ten_minutes_after_their_answer_while_it_runs(tmp_path: P
     async with a_world(tmp_path) as world:
         ann = world.telegram.add_person("Ann")
         world.coze.use(saying(ANSWER))
-        async with world.bridge():
+        async with world.bridge(BRIDGE_TITLES="off"):
             for number in range(3):
                 await asked(world, ann, PLANTED.format(number))
             age(tmp_path, 700)

@@ -154,6 +154,11 @@ ROWS: dict[str, list[Row]] = {
         {"cause": "turn 1 post 0", "chat_id": 5, "thread_id": 0, "language": "en", "after_id": 40,
          "before_id": 42, "copies": 1, "heard_at": NOW},
     ],
+    "conversations": [
+        {"id": 70, "chat_id": 5, "thread_id": 0, "member_id": 0, "conversation_id": "736",
+         "agent": "shop", "agent_id": "75", "api_base": "https://api.coze.com", "account": "",
+         "title": "Why 😀?", "named": 1, "created_at": NOW - 9},
+    ],
     "leases": [{"number": 0, "epoch": 7}],
     "processes": [
         {"id": "ab12", "host": "one", "pid": 7, "version": "0.1.0", "began_at": NOW, "seen_at": NOW,

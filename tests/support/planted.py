@@ -16,6 +16,7 @@ HOLD_WORDS = {
     ("people", "username"),
     ("access", "name"),
     ("chats", "title"),
+    ("conversations", "title"),
     ("chats", "wake_word"),
     ("agents", "name"),
     ("audit", "detail"),

@@ -1,12 +1,12 @@
 """What every kind of agent can do for the relay, and what a kind says that it cannot."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from bridge.coze.agents import AgentProfile
-from bridge.coze.events import Event, Usage
+from bridge.coze.events import Event, RunMessage, Usage
 from bridge.coze.runs import RunRequest
 
 
@@ -90,6 +90,14 @@ class Agent(Protocol):
 
     async def open_conversation(self) -> str:
         """Return the id of a conversation without memory. Raises CozeTrouble."""
+        ...
+
+    async def history(self, conversation_id: str) -> Sequence[RunMessage]:
+        """Return the newest questions and answers, newest first. Raises CozeTrouble, also NotOffered."""
+        ...
+
+    async def rename(self, conversation_id: str, title: str) -> None:
+        """Give a conversation the name that a person wants, where it can have one. Raises CozeTrouble."""
         ...
 
     async def delete_conversation(self, conversation_id: str) -> None:

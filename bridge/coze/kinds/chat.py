@@ -1,13 +1,18 @@
 """An agent of the platform, in the cloud or in coze-studio: `/v3/chat`."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from bridge.coze.agents import AgentProfile, agent_information
 from bridge.coze.client import Coze
-from bridge.coze.conversations import create_conversation, delete_conversation
-from bridge.coze.events import Event, Usage
+from bridge.coze.conversations import (
+    create_conversation,
+    delete_conversation,
+    newest_messages,
+    rename_conversation,
+)
+from bridge.coze.events import Event, RunMessage, Usage
 from bridge.coze.feedback import give_feedback, withdraw_feedback
 from bridge.coze.follow_run import follow, rejoin
 from bridge.coze.kinds.agent import Capabilities, FilesBy
@@ -87,6 +92,14 @@ class ChatAgent:
     async def open_conversation(self) -> str:
         """Make a conversation at Coze."""
         return (await create_conversation(self._coze, self._agent_id)).id
+
+    async def history(self, conversation_id: str) -> Sequence[RunMessage]:
+        """Read it at Coze."""
+        return await newest_messages(self._coze, conversation_id)
+
+    async def rename(self, conversation_id: str, title: str) -> None:
+        """Rename it at Coze."""
+        await rename_conversation(self._coze, conversation_id, title)
 
     async def delete_conversation(self, conversation_id: str) -> None:
         """Delete it at Coze."""

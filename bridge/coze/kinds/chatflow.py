@@ -13,7 +13,12 @@ from dataclasses import dataclass, field, replace
 
 from bridge.coze.agents import AgentProfile, agent_information
 from bridge.coze.client import Coze
-from bridge.coze.conversations import create_conversation, delete_conversation, newest_messages
+from bridge.coze.conversations import (
+    create_conversation,
+    delete_conversation,
+    newest_messages,
+    rename_conversation,
+)
 from bridge.coze.events import (
     INTERRUPTED,
     Began,
@@ -247,6 +252,14 @@ class ChatflowAgent:
         if not found:
             raise Garbled(doing, "the answer holds no conversation")
         return found
+
+    async def history(self, conversation_id: str) -> Sequence[RunMessage]:
+        """Read it at Coze."""
+        return await newest_messages(self._coze, conversation_id)
+
+    async def rename(self, conversation_id: str, title: str) -> None:
+        """Rename it at Coze."""
+        await rename_conversation(self._coze, conversation_id, title)
 
     async def delete_conversation(self, conversation_id: str) -> None:
         """Delete it at Coze."""

@@ -1,10 +1,10 @@
 """An agent that is not offered any more: what was begun with it is ended honestly."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import NoReturn
 
 from bridge.coze.agents import AgentProfile
-from bridge.coze.events import Event, Usage
+from bridge.coze.events import Event, RunMessage, Usage
 from bridge.coze.kinds.agent import Capabilities, FilesBy
 from bridge.coze.runs import RunRequest
 from bridge.errors import Happened
@@ -50,6 +50,13 @@ class GoneAgent:
     async def open_conversation(self) -> str:
         """Raise AgentGone."""
         self._refuse("Opening a conversation", Happened.NO)
+
+    async def history(self, conversation_id: str) -> Sequence[RunMessage]:
+        """Raise AgentGone."""
+        self._refuse("Reading the conversation", Happened.NO)
+
+    async def rename(self, conversation_id: str, title: str) -> None:
+        """Do nothing."""
 
     async def delete_conversation(self, conversation_id: str) -> None:
         """Raise AgentGone."""

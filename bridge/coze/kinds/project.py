@@ -9,7 +9,7 @@ import asyncio
 import json
 import secrets
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from bridge.coze.events import (
     Ended,
     Event,
     Run,
+    RunMessage,
     Status,
     Usage,
     object_of,
@@ -168,6 +169,13 @@ class ProjectAgent(OwnsHttp):
     async def open_conversation(self) -> str:
         """Return a name for a session that nobody guesses; the project hears of it with a question."""
         return f"tg-{secrets.token_hex(16)}"
+
+    async def history(self, conversation_id: str) -> Sequence[RunMessage]:
+        """Raise NotOffered: what a session holds cannot be read."""
+        raise NotOffered("Reading the conversation", "a project's sessions cannot be read")
+
+    async def rename(self, conversation_id: str, title: str) -> None:
+        """Do nothing: sessions have no names."""
 
     async def delete_conversation(self, conversation_id: str) -> None:
         """Raise NotOffered: sessions cannot be deleted, only left."""

@@ -6,7 +6,8 @@ from bridge.model import ChatKey, ReplyState, Sender
 from bridge.store import chats
 from bridge.store.operators import agents
 from bridge.store.turns import lifecycle, queue, suggestions
-from bridge.telegram.commands.context import BotContext
+from bridge.telegram.commands.context import BotContext, language_of
+from bridge.telegram.commands.conversations import earlier_button
 from bridge.telegram.post import Cause, PostContent, Rendered
 from bridge.telegram.reply.keyboards import question_buttons
 from bridge.telegram.reply.layout import Layout
@@ -63,7 +64,8 @@ async def new(context: BotContext, call: CommandCall) -> None:
         own = chosen.conversation_owner(sender.id, private=key.private)
         await chats.ensure_chat(tx, key)
         await chats.clear_conversation(tx, key, own)
-    await context.answer(call, "new.done_own" if own else "new.done")
+    earlier = earlier_button(language_of(call))
+    await context.answer(call, "new.done_own" if own else "new.done", earlier)
 
 
 async def ask(context: BotContext, call: CommandCall) -> None:

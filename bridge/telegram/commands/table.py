@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from bridge.telegram.commands import basic, privacy, settings
+from bridge.telegram.commands import basic, conversations, privacy, settings
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.commands.operators import access, agents, broadcast, control, quota, reports
 from bridge.telegram.updates.events import CommandCall
@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, Handler] = {
     "start": basic.start,
     "help": show_help,
     "new": basic.new,
+    "conversations": conversations.show,
     "ask": basic.ask,
     "stop": basic.stop,
     "retry": basic.retry,

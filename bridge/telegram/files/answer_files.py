@@ -16,7 +16,7 @@ from telegram.constants import ChatAction
 
 from bridge.model import ReplyState
 from bridge.relay.speech import SpeechMaker
-from bridge.store import uploads
+from bridge.store.coze import uploads
 from bridge.store.engine import Store
 from bridge.telegram.files import tempfiles
 from bridge.telegram.files.extract import Linked, Made, linked, made, name_of, speakable, without

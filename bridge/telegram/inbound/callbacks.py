@@ -13,9 +13,12 @@ from bridge.telegram.callback_data import (
     ChangeSetting,
     ControlBroadcast,
     DecideAccess,
+    DeleteConversation,
     ForgetPerson,
     KeepPerson,
     LeaveGroup,
+    ListConversations,
+    OpenConversation,
     RateAnswer,
     Reload,
     RetryQuestion,
@@ -24,7 +27,7 @@ from bridge.telegram.callback_data import (
     StopAnswer,
     parse,
 )
-from bridge.telegram.commands import privacy, settings
+from bridge.telegram.commands import conversations, privacy, settings
 from bridge.telegram.commands.basic import stop_running
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.commands.operators import access, broadcast, control
@@ -66,6 +69,8 @@ async def _do(context: BotContext, press: CallbackPress, data: CallbackData) -> 
             return await settings.change(context, press, data)
         case DecideAccess() | ShowApprovals():
             return await context.approval.decide(press, data)
+        case ListConversations() | OpenConversation() | DeleteConversation():
+            return await conversations.pressed(context, press, data)
         case ForgetPerson():
             return await privacy.forget_now(context, press, data)
         case KeepPerson():

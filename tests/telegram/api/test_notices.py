@@ -36,7 +36,7 @@ async def test_what_is_broken_off_is_recalled(world: World, turns_of_the_loop: i
         await notices.recall()
         await notices.send(key, PostContent(Rendered("Two.")), Cause("two", 0))
         await eventually(lambda: [one.text for one in world.posts(ann)][1:] == ["One.", "Two."], 30)
-        await eventually(lambda: not notices.chats(), 10)
+        await eventually(lambda: not notices.chats(), 30)
         await notices.recall()
         assert notices.chats() == set()
 

@@ -1,0 +1,1 @@
+"""What is remembered of Coze: the conversations that chats have there, and uploaded files."""
