@@ -63,7 +63,8 @@ class Server:
         """End every session with a database, as a broken network would."""
         name = address.partition("@/")[2].partition("?")[0]
         await self.run(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            "SELECT pg_terminate_backend(pid, 5000)"  # waits until they are gone
+            f" FROM pg_stat_activity WHERE datname = '{name}'"
         )
 
     async def new_database(self, *, migrated: bool = True) -> str:
