@@ -1,7 +1,11 @@
 """Properties are tried with the same examples every time, however slow the machine is."""
 
 import gc
+import logging
+from collections.abc import Iterator
 
+import pytest
+import structlog
 from hypothesis import settings
 
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -17,3 +21,13 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_ever() -> Iterator[None]:
+    """Undo what a command of the bridge set up for its log, which goes to a stream of its test."""
+    yield
+    root = logging.getLogger()
+    root.handlers = [one for one in root.handlers if type(one) is not logging.StreamHandler]
+    root.setLevel(logging.WARNING)
+    structlog.reset_defaults()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fast import run_fast
 from made import picture
-from worlds import World, a_world, buttons, troubles
+from worlds import World, a_world, buttons, in_a_world_of_speed, troubles
 
 from bridge.sandbox.coze import DEFAULT_BOT_ID, Pace, saying
 
@@ -125,23 +125,27 @@ async def test_a_failure_in_any_form_is_told_and_not_asked_again(flow: World, fa
 
 @pytest.mark.parametrize("listed", [True, False])
 @pytest.mark.parametrize("after", [1, 2, 3, 4, 5, 7])
-async def test_a_cut_stream_is_looked_for_in_the_conversation_and_asked_once(
-    world: World, tmp_path: Path, after: int, *, listed: bool
+def test_a_cut_stream_is_looked_for_in_the_conversation_and_asked_once(
+    tmp_path: Path, after: int, *, listed: bool
 ) -> None:
-    world.coze.add_chatflow(FLOW, app_id=APP)
-    declare(world, tmp_path, f'app_id = "{APP}"')
-    world.coze.quirks.flow.listed = listed
-    ann = world.telegram.add_person("Ann")
-    world.coze.use(saying("One two three four five six."))
-    world.coze.drop_stream(after_events=after)
-    async with world.bridge():
-        world.telegram.send(ann, "count to six for me")
-        post = await world.settled(ann, 1, timeout=60)
-    if listed:
-        assert post.text == "One two three four five six."
-    else:
-        assert "may be incomplete" in post.text
-    assert posted(world) == 1
+    @in_a_world_of_speed(40.0)  # it is looked for over two minutes
+    async def journey(world: World) -> None:
+        world.coze.add_chatflow(FLOW, app_id=APP)
+        declare(world, tmp_path, f'app_id = "{APP}"')
+        world.coze.quirks.flow.listed = listed
+        ann = world.telegram.add_person("Ann")
+        world.coze.use(saying("One two three four five six."))
+        world.coze.drop_stream(after_events=after)
+        async with world.bridge():
+            world.telegram.send(ann, "count to six for me")
+            post = await world.settled(ann, 1, timeout=600)
+        if listed:
+            assert post.text == "One two three four five six."
+        else:
+            assert "may be incomplete" in post.text
+        assert posted(world) == 1
+
+    journey(tmp_path)
 
 
 async def test_a_refusal_before_it_began_is_cured_by_a_new_conversation(flow: World) -> None:

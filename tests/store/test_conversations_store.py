@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from worlds import put_database
 
 from bridge.model import AgentAccount, ChatKey
 from bridge.store import chat_state, chats, erasure, migrate
@@ -79,8 +80,8 @@ class World:
 def test_the_current_conversation_is_always_ones_own(acts: list[tuple[str, int, int]]) -> None:
     async def journey() -> None:
         with tempfile.TemporaryDirectory() as folder:
+            await put_database(Path(folder) / "test.db")
             store = Store(f"sqlite+aiosqlite:///{Path(folder)}/test.db")
-            await migrate.upgrade(store)
             world = World(store)
             for act in acts:
                 await world.do(*act)
