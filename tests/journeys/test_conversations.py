@@ -33,7 +33,7 @@ def labels(post: Message) -> list[str]:
 
 async def test_an_earlier_conversation_is_found_and_gone_on_with(world: World) -> None:
     ann = world.telegram.add_person("Ann")
-    world.coze.use(saying("The tide is high."))
+    world.coze.use(saying("The **tide** is high."))
     async with world.bridge():
         await ask(world, ann, "tell me about tides")
         fresh = await ask(world, ann, "/new")
@@ -45,11 +45,27 @@ async def test_an_earlier_conversation_is_found_and_gone_on_with(world: World) -
         assert second.startswith("tell me about tides · ")
         back = await press(world, ann, shown, "tell me about tides")
         assert "You are back in “tell me about tides”." in back.text
-        assert "> tell me about tides" in back.text
-        assert back.text.endswith("The tide is high.")
+        assert back.text.endswith("\n\ntell me about tides\n\nThe tide is high.")
+        assert [one["type"] for one in back.entities] == ["blockquote", "bold"]
         await ask(world, ann, "and when is it low?")
     one, two, three = (asked.conversation_id for asked in world.coze.asked)
     assert three == one != two
+
+
+async def test_of_a_long_answer_the_beginning_is_shown(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(
+        saying("\n\n".join(f"**Part {number}** of many words." for number in range(100)))
+    )
+    async with world.bridge():
+        await ask(world, ann, "tell me all of it " * 100)
+        shown = await ask(world, ann, "/conversations")
+        back = await press(world, ann, shown, "tell me")
+    quoted, first, *_ = back.text.split("\n\n")[1:]
+    assert quoted.endswith("…")
+    assert first == "Part 0 of many words."
+    assert back.text.endswith("words.\n\n…")
+    assert len(back.text) < 1600
 
 
 async def test_names_search_pages_and_both_languages(world: World) -> None:
@@ -107,7 +123,10 @@ async def test_going_back_goes_back_to_the_agent_too(world: World, tmp_path: Pat
             await press(world, ann, menu, "shop")
             assert (await ask(world, ann, "a question to the shop")).text == "From the project."
             shown = await ask(world, ann, "/conversations")
-            assert any("shop" in one for one in labels(shown))
+            assert labels(shown)[0].endswith("shop")
+            assert labels(shown)[1].endswith(
+                "Sandbox agent"
+            )  # the environment names it by its id only
             back = await press(world, ann, shown, "a question to the cloud")
             assert (await ask(world, ann, "and again")).text == "From the cloud."
             shown = await ask(world, ann, "/conversations")

@@ -110,9 +110,10 @@ class BotContext:
         """Answer a command with a text. Raises StoreTrouble."""
         await self.notices.send(call.chat, PostContent(_fitting(text), keyboard), call.cause)
 
-    def edit(self, press: CallbackPress, text: str, keyboard: Keyboard = ()) -> None:
-        """Change the message whose button was pressed."""
-        frame = PostContent(_fitting(text), keyboard)
+    def edit(self, press: CallbackPress, text: str | Rendered, keyboard: Keyboard = ()) -> None:
+        """Change the message whose button was pressed; what is rendered already has to fit."""
+        shown = text if isinstance(text, Rendered) else _fitting(text)
+        frame = PostContent(shown, keyboard)
         self.notices.edit(press.chat, press.post_id, frame, press.sender.id)
 
     def edit_buttons(self, press: CallbackPress, keyboard: Keyboard) -> None:

@@ -25,8 +25,20 @@ from bridge.telegram.callback_data import (
     OpenConversation,
     encode,
 )
+from bridge.telegram.commands.agent_names import learn_names
 from bridge.telegram.commands.context import BotContext, language_of
-from bridge.telegram.post import Button, Keyboard, PostContent, Rendered
+from bridge.telegram.markdown.pages import posts
+from bridge.telegram.markdown.streaming import IncrementalRenderer, joined, sanitize
+from bridge.telegram.post import (
+    Button,
+    Entity,
+    Keyboard,
+    PostContent,
+    Rendered,
+    seen,
+    shortened,
+    units,
+)
 from bridge.telegram.updates.events import CallbackPress, CommandCall
 from bridge.texts import translate
 
@@ -34,7 +46,7 @@ log = structlog.get_logger(__name__)
 ON_A_PAGE = 6
 HISTORY_SECONDS = 5.0
 MOST_SHOWN = 700
-"""Characters of each of the two messages that say where one is."""
+"""UTF-16 units of each of the two messages that say where one is."""
 MOST_WORDS_BYTES = 40
 """Of a search: its words travel in the buttons that turn the pages."""
 
@@ -100,9 +112,9 @@ async def _open(context: BotContext, press: CallbackPress, data: OpenConversatio
         chosen = await chats.preferences(tx, key)
         await chats.prefer(tx, key, replace(chosen, agent=agent.key))
     language = language_of(press)
-    lines = [translate(language, "conversations.back", title=_title(found, language))]
-    lines += await _last_said(agent, found, language)
-    context.edit(press, "\n\n".join(lines), _of_one(found, language))
+    back = translate(language, "conversations.back", title=_title(found, language))
+    said = await _last_said(agent, found, language)
+    context.edit(press, joined([Rendered(seen(back)), *said]), _of_one(found, language))
     return None
 
 
@@ -152,6 +164,7 @@ async def _page(
     context: BotContext, event: CommandCall | CallbackPress, owner: int, page: int, words: str
 ) -> tuple[str, Keyboard]:
     language = language_of(event)
+    await learn_names(context)
     async with context.store.reading() as tx:
         found = await conversations.listed(tx, event.chat, owner, words)
         offered = await agents.offered(tx, context.declared)
@@ -204,18 +217,18 @@ def _agent_of(context: BotContext, one: Conversation) -> OfferedAgent:
     return context.agents.of(one.agent) if one.agent else context.agents.at(one.home)
 
 
-async def _last_said(agent: OfferedAgent, one: Conversation, language: str) -> list[str]:
+async def _last_said(agent: OfferedAgent, one: Conversation, language: str) -> Sequence[Rendered]:
     """Return the last question and answer, read where they are kept: we keep none."""
     try:
         async with asyncio.timeout(HISTORY_SECONDS):
             messages = await agent.client.history(one.conversation_id)
     except (CozeTrouble, TimeoutError) as trouble:
         log.info("history not available", error=type(trouble).__name__)
-        return [translate(language, "conversations.unshown")]
+        return [Rendered(translate(language, "conversations.unshown"))]
     return _exchange(messages)
 
 
-def _exchange(newest_first: Sequence[RunMessage]) -> list[str]:
+def _exchange(newest_first: Sequence[RunMessage]) -> Sequence[Rendered]:
     """Return the newest answer and the question before it, shortened, in the order they were said."""
     answer = next((one for one in newest_first if one.kind is MessageKind.ANSWER), None)
     run = answer.run_id if answer else ""
@@ -227,13 +240,20 @@ def _exchange(newest_first: Sequence[RunMessage]) -> list[str]:
         ),
         None,
     )
-    shown = [f"> {text}" for text in _text(asked)] if asked else []
-    return [*shown, *_text(answer)] if answer else shown
+    return [*(_quoted(asked) if asked else ()), *(_beginning(answer) if answer else ())]
 
 
-def _text(message: RunMessage) -> list[str]:
-    text = " ".join(read_content(message).text.split())
-    return [text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…"] if text else []
+def _quoted(question: RunMessage) -> Sequence[Rendered]:
+    """Return a question as it was written, as a quotation."""
+    flat = seen(" ".join(sanitize(read_content(question).text).split()))
+    text = flat if units(flat) <= MOST_SHOWN else shortened(flat, MOST_SHOWN - 1) + "…"
+    return [Rendered(text, (Entity("blockquote", 0, units(text)),))] if text else []
+
+
+def _beginning(answer: RunMessage) -> Sequence[Rendered]:
+    """Return the first page of an answer, formatted as it was when it came."""
+    pages = posts(IncrementalRenderer().blocks(read_content(answer).text), MOST_SHOWN)
+    return [*pages[:1], *([Rendered("…")] if pages[1:] else [])]
 
 
 async def _rename(context: BotContext, call: CommandCall, owner: int, title: str) -> None:
