@@ -47,7 +47,7 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     """
     key = ChatKey(person_id)
     theirs = (turns.c.sender_id == person_id, turns.c.state.not_in(_OPEN))
-    conversations = await _conversations(tx, person_id)
+    held = await _conversations(tx, person_id)
     user_ids = await _user_ids(tx, person_id)
     await _forget_conversations(tx, person_id)
     await _tally(tx, *theirs)
@@ -68,7 +68,7 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     else:
         await tx.execute(update(chats).where(*own).values(conversation_id=None))
     await tx.execute(delete(people).where(people.c.person_id == person_id))
-    return Receipt(done.rowcount, conversations, user_ids)
+    return Receipt(done.rowcount, held, user_ids)
 
 
 async def _conversations(tx: AsyncConnection, person_id: int) -> Sequence[ConversationHeld]:

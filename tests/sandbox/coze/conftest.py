@@ -1,10 +1,13 @@
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
+from cozepy import AsyncCoze, AsyncTokenAuth
+from cozepy.request import AsyncHTTPClient
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -212,3 +215,18 @@ async def studio_api(studio: CozeEmulator, http: httpx.AsyncClient) -> AsyncIter
 @pytest.fixture
 def read_events() -> Callable[[bytes], list[tuple[str, Any]]]:
     return events
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+async def sdk(base: str) -> AsyncIterator[AsyncCoze]:
+    """The official SDK, which speaks to the emulator."""
+    client = AsyncHTTPClient(verify=False)
+    yield AsyncCoze(AsyncTokenAuth("pat_sandbox"), base_url=base, http_client=client)
+    await client.aclose()

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 import uuid
 
@@ -11,7 +10,6 @@ import jwt
 import pytest
 from cozepy import (
     AsyncCoze,
-    AsyncTokenAuth,
     AudioFormat,
     ChatEventType,
     ChatStatus,
@@ -24,7 +22,7 @@ from cozepy import (
     TokenAuth,
     ToolOutput,
 )
-from cozepy.request import AsyncHTTPClient, SyncHTTPClient
+from cozepy.request import SyncHTTPClient
 
 from bridge.sandbox.coze import CozeEmulator, Pace
 
@@ -32,20 +30,6 @@ from bridge.sandbox.coze import CozeEmulator, Pace
 pytestmark = pytest.mark.filterwarnings("ignore:Unknown .* value:UserWarning")
 
 BOT = "7379462189365198898"
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in list(os.environ):
-        if name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture
-async def sdk(base):
-    client = AsyncHTTPClient(verify=False)
-    yield AsyncCoze(AsyncTokenAuth("pat_sandbox"), base_url=base, http_client=client)
-    await client.aclose()
 
 
 def question(text: str) -> list[Message]:

@@ -1,18 +1,14 @@
 """The official SDK, unchanged, with chatflows, workflows and user variables."""
 
-import os
-
 import pytest
 from cozepy import (
     AsyncCoze,
-    AsyncTokenAuth,
     ChatEventType,
     CozeAPIError,
     Message,
     WorkflowEventType,
     WorkflowExecuteStatus,
 )
-from cozepy.request import AsyncHTTPClient
 from cozepy.variables import VariableValue
 
 from bridge.sandbox.coze import CozeEmulator
@@ -25,20 +21,6 @@ FLOW = "7400000000000000001"
 APP = "7400000000000000002"
 APP_FLOW = "7400000000000000003"
 WORKFLOW = "7400000000000000004"
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    for name in list(os.environ):
-        if name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture
-async def sdk(base):
-    client = AsyncHTTPClient(verify=False)
-    yield AsyncCoze(AsyncTokenAuth("pat_sandbox"), base_url=base, http_client=client)
-    await client.aclose()
 
 
 async def flowing(sdk: AsyncCoze, text: str, **options):
