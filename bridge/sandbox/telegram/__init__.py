@@ -4,7 +4,7 @@ from bridge.sandbox.telegram.content.entities import Entity
 from bridge.sandbox.telegram.content.rich import plain_text
 from bridge.sandbox.telegram.emulator import TelegramEmulator
 from bridge.sandbox.telegram.people.actors import Bot, Group, Person
-from bridge.sandbox.telegram.people.sending_files import AlbumItem
+from bridge.sandbox.telegram.people.albums import AlbumItem
 from bridge.sandbox.telegram.rate_limits import Budgets, read_budgets
 from bridge.sandbox.telegram.server import Call
 from bridge.sandbox.telegram.world import Action, Attachment, Draft, Frame, Message

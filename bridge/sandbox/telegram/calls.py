@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bridge.sandbox.telegram.content.entities import read_entities
 from bridge.sandbox.telegram.content.rich import read_rich
-from bridge.sandbox.telegram.content.shapes import entities_json, message_json
+from bridge.sandbox.telegram.content.shapes import entities_json, message_json, page_chat
 from bridge.sandbox.telegram.content.text import (
     MOST_CAPTION_CHARACTERS,
     Formatted,
@@ -118,7 +118,10 @@ def thread_of(call: MethodCall, chat: Chat, target: Message | None = None) -> in
     A forum's General topic has no id: 1 is refused like any unknown one.
     """
     named = call.params.integer("message_thread_id")
-    switched_off = chat.type == "private" and call.world.private_topics is False
+    switched_off = chat.type == "private" and not call.world.has_topics
+    if not switched_off and named in chat.returning_topics:
+        chat.topics[named] = chat.returning_topics.pop(named)
+        call.world.feed.tell("chat", page_chat(call.world, chat))
     if named and (named not in chat.topics or named in chat.refused_topics or switched_off):
         raise bad_request("message thread not found")
     thread_id = named or reply_thread(chat, target)
@@ -126,6 +129,13 @@ def thread_of(call: MethodCall, chat: Chat, target: Message | None = None) -> in
     if topic is not None and topic.closed and chat.standing != "administrator":
         raise bad_request("TOPIC_CLOSED")
     return thread_id
+
+
+def unchecked_thread_of(call: MethodCall, chat: Chat) -> int:
+    """Return the topic that a draft or an action names: in a private chat nobody looks whether it is."""
+    if chat.type == "private":
+        return call.params.integer("message_thread_id")
+    return thread_of(call, chat)
 
 
 def reply_thread(chat: Chat, target: Message | None) -> int:

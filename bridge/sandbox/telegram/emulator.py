@@ -25,13 +25,14 @@ from bridge.sandbox.telegram.people.people_actions import Where
 from bridge.sandbox.telegram.people.people_files_http import PeopleFiles
 from bridge.sandbox.telegram.people.people_http import PeopleSide
 from bridge.sandbox.telegram.people.sending_files import Sharing
+from bridge.sandbox.telegram.people.topic_actions import TopicActions
 from bridge.sandbox.telegram.rate_limits import Budgets, RateModel
 from bridge.sandbox.telegram.server import BotServer, json_response
 from bridge.sandbox.telegram.updates import UpdateQueue
 from bridge.sandbox.telegram.world import Chat, Guise, Json, Standing, World
 
 
-class TelegramEmulator(Inspection, FaultSwitches, Sharing):
+class TelegramEmulator(Inspection, FaultSwitches, Sharing, TopicActions):
     """One bot's Telegram.
 
     `clock` gives Unix time in seconds, for dates and life times; rates and waits go by the running
@@ -148,23 +149,6 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing):
     @privacy.setter
     def privacy(self, on: bool) -> None:
         self.world.privacy = on
-
-    def add_topic(self, chat: Place, name: str, by: Person | None = None) -> int:
-        """Return a topic in a forum, or in a private chat, whose bot then has topics; the thread's id.
-
-        In a group the creator opens it, unless told otherwise. The bot gets the service message.
-        """
-        found, person = self._in(chat, by)
-        return groups.add_topic(self.world, self.updates, found, name, person).id
-
-    def close_topic(self, group: Group, thread_id: int, closed: bool = True) -> None:
-        """Only administrators write in it: `TOPIC_CLOSED` for others; or open it again."""
-        found, person = self._in(group, None)
-        groups.close_topic(self.world, self.updates, found, thread_id, person, closed=closed)
-
-    def delete_topic(self, group: Group, thread_id: int) -> None:
-        """A topic and all its messages go; the bot is not told."""
-        groups.delete_topic(self.world, self.world.chat(group.id), thread_id)
 
     def kick_bot(self, group: Group, by: Person | None = None) -> None:
         """Somebody, else the creator, throws the bot out."""

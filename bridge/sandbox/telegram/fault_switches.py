@@ -76,6 +76,10 @@ class FaultSwitches:
         """Topics of private chats at BotFather: when off, sends into one are refused."""
         self.world.private_topics = on
 
+    def let_people_open_topics(self, may: bool) -> None:
+        """The second switch there: whether what people write at the root opens a topic."""
+        self.world.people_open_topics = may
+
     def refuse_topic(self, chat: Place, thread_id: int, refuses: bool = True) -> None:
         """Sends into a topic by its number are refused, though it is there; replies reach it."""
         topics = self.world.chat(chat_id_of(chat)).refused_topics

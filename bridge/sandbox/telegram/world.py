@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bridge.sandbox.telegram.content.entities import Entity
+from bridge.sandbox.telegram.content.file_types import StoredFile
 from bridge.sandbox.telegram.feed import Closing, Feed
 from bridge.sandbox.telegram.people.actors import Bot, Person, Topic
 
@@ -166,20 +167,6 @@ class Query:
 
 
 @dataclass(frozen=True)
-class StoredFile:
-    """A file that one of the sides sent; of a photo, one of its sizes."""
-
-    file_id: str
-    file_unique_id: str
-    path: str
-    """Below `/file/bot<token>/`."""
-    mime_type: str
-    content: bytes
-    size: int
-    """In bytes; of a file that is only said to be large, `content` holds nothing."""
-
-
-@dataclass(frozen=True)
 class Action:
     """One chat action."""
 
@@ -221,6 +208,10 @@ class Chat:
     """The draft that shows now, by topic; 0 outside of topics."""
     drafts: list[Draft] = field(default_factory=list)
     """All that ever showed."""
+    topics_made: int = 0
+    """How many topics there ever were."""
+    returning_topics: dict[int, Topic] = field(default_factory=dict)
+    """The bot's own topics that a person deleted: its next message brings them back."""
     refused_topics: set[int] = field(default_factory=set)
     """Topics that are there, and refused by their number."""
     actions: list[Action] = field(default_factory=list)
@@ -259,9 +250,11 @@ class World:
         self.descriptions: dict[str, str] = {}
         self.short_descriptions: dict[str, str] = {}
         self.privacy = True
+        """Whether a bot that joins a group gets only what is meant for it."""
         self.private_topics: bool | None = None
         """Whether private chats with the bot have topics; None: as soon as there is one."""
-        """Whether a bot that joins a group gets only what is meant for it."""
+        self.people_open_topics = True
+        """Whether people open topics in private chats: by anything that they write at the root."""
         self.bots_talk = False
         """Whether the bot may hear other bots that name or answer it."""
         self._timers: list[asyncio.TimerHandle] = []
@@ -272,6 +265,13 @@ class World:
         for bot in self.bots.values():
             return bot
         raise LookupError("There is no bot yet: call add_bot first.")
+
+    @property
+    def has_topics(self) -> bool:
+        """Whether private chats with the bot have topics: its owner's setting at BotFather."""
+        if self.private_topics is not None:
+            return self.private_topics
+        return any(chat.type == "private" and chat.topics for chat in self.chats.values())
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Do something after so many seconds, unless the emulator closes before."""

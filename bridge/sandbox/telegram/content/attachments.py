@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Literal
 
-from bridge.sandbox.telegram.content.file_types import mime_of, opus_seconds
+from bridge.sandbox.telegram.content.file_types import StoredFile, mime_of, opus_seconds
 from bridge.sandbox.telegram.content.images import (
     NoPicture,
     Picture,
@@ -13,7 +13,7 @@ from bridge.sandbox.telegram.content.images import (
     dimensions,
     photo_sizes,
 )
-from bridge.sandbox.telegram.world import Attachment, Json, StoredFile, World
+from bridge.sandbox.telegram.world import Attachment, Json, World
 
 StickerKind = Literal["static", "animated", "video"]
 OLD_SIZE = (800, 600)

@@ -85,3 +85,17 @@ def ogg_checksum(page: bytes) -> int:
 
 
 _MIRROR = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file that one of the sides sent; of a photo, one of its sizes."""
+
+    file_id: str
+    file_unique_id: str
+    path: str
+    """Below `/file/bot<token>/`."""
+    mime_type: str
+    content: bytes
+    size: int
+    """In bytes; of a file that is only said to be large, `content` holds nothing."""

@@ -21,9 +21,6 @@ def bot_json(bot: Bot) -> Json:
 
 def me_json(world: World) -> Json:
     """Return the bot as getMe shows it, with what it may do."""
-    topics = world.private_topics
-    if topics is None:
-        topics = any(chat.type == "private" and chat.topics for chat in world.chats.values())
     return bot_json(world.bot) | {
         "can_join_groups": True,
         "can_read_all_group_messages": not world.privacy,
@@ -31,8 +28,8 @@ def me_json(world: World) -> Json:
         "supports_inline_queries": False,
         "can_connect_to_business": False,
         "has_main_web_app": False,
-        "has_topics_enabled": topics,
-        "allows_users_to_create_topics": topics,
+        "has_topics_enabled": world.has_topics,
+        "allows_users_to_create_topics": world.has_topics and world.people_open_topics,
         "can_manage_bots": False,
         "supports_join_request_queries": False,
     }
@@ -162,3 +159,20 @@ def page_message(world: World, message: Message) -> Json:
     if message.reactions:
         extra["reactions"] = message.reactions
     return message_json(world, message) | extra
+
+
+def page_chat(world: World, chat: Chat) -> Json:
+    """Return a chat as the page gets it: with its members, its topics and whether the bot is in it."""
+    title = world.people[chat.id].first_name if chat.type == "private" else chat.title
+    return chat_json(world, chat) | {
+        "title": title,
+        "members": list(chat.members),
+        "topics": [
+            {"id": each.id, "name": each.name, "closed": each.closed}
+            for each in chat.topics.values()
+        ],
+        "has_bot": not chat.closed,
+        "standing": chat.standing,
+        "moved_to": chat.moved_to,
+        "admins": [chat.creator_id, *sorted(chat.admins)] if chat.creator_id else [],
+    }

@@ -8,7 +8,7 @@ from bridge.sandbox.telegram.calls import (
     MethodCall,
     needed_rich_of,
     text_of,
-    thread_of,
+    unchecked_thread_of,
     writable_chat_of,
 )
 from bridge.sandbox.telegram.content.shapes import entities_json
@@ -47,7 +47,7 @@ def _begun(call: MethodCall) -> tuple[Chat, Draft]:
     chat = writable_chat_of(call)
     return chat, Draft(
         chat_id=chat.id,
-        thread_id=thread_of(call, chat),
+        thread_id=unchecked_thread_of(call, chat),
         draft_id=draft_id,
         text="",
         entities=[],

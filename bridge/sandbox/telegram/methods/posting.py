@@ -18,6 +18,7 @@ from bridge.sandbox.telegram.calls import (
     shown,
     text_of,
     thread_of,
+    unchecked_thread_of,
     writable_chat_of,
 )
 from bridge.sandbox.telegram.content.shapes import page_message
@@ -238,7 +239,7 @@ async def send_chat_action(call: MethodCall) -> object:
     action = call.params.text("action").lower()
     if action not in ACTIONS:
         raise bad_request("wrong parameter action in request")
-    thread_id = thread_of(call, chat)
+    thread_id = unchecked_thread_of(call, chat)
     await call.rates.admit(chat.id, "actions")
     chat.actions.append(Action(loop_time(), action, thread_id))
     told: Json = {"chat_id": chat.id, "thread_id": thread_id, "action": action}

@@ -14,6 +14,7 @@ from bridge.sandbox.telegram.methods import (
     posting,
     profile,
     receiving,
+    topics,
 )
 
 Method = Callable[[MethodCall], Awaitable[object]]
@@ -35,6 +36,13 @@ METHODS: dict[str, Method] = {
     "getWebhookInfo": receiving.get_webhook_info,
     "answerCallbackQuery": receiving.answer_callback_query,
     "getFile": receiving.get_file,
+    "createForumTopic": topics.create_forum_topic,
+    "editForumTopic": topics.edit_forum_topic,
+    "deleteForumTopic": topics.delete_forum_topic,
+    "closeForumTopic": topics.close_forum_topic,
+    "reopenForumTopic": topics.reopen_forum_topic,
+    "unpinAllForumTopicMessages": topics.unpin_all_forum_topic_messages,
+    "getForumTopicIconStickers": topics.get_forum_topic_icon_stickers,
     "sendMessage": posting.send_message,
     "sendPhoto": media.send_photo,
     "sendDocument": media.send_document,

@@ -35,8 +35,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic of a forum or of a private chat; its id is that of the message that opened it."""
+    """A topic of a forum, whose id is that of the message that opened it, or of a private chat."""
 
     id: int
     name: str
     closed: bool = False
+    by_bot: bool = False
+    """Whether the bot made it."""
+    icon: str = ""
+    """A custom emoji's id."""

@@ -28,7 +28,8 @@ from bridge.sandbox.telegram.methods.drafts import drop_draft, put_draft
 from bridge.sandbox.telegram.methods.keyboards import buttons
 from bridge.sandbox.telegram.methods.members import standing_of
 from bridge.sandbox.telegram.people.actors import Person
-from bridge.sandbox.telegram.people.groups import deliver, set_standing, topic_of
+from bridge.sandbox.telegram.people.groups import deliver, set_standing
+from bridge.sandbox.telegram.people.topics import opened_by_writing, topic_of
 from bridge.sandbox.telegram.refusals import Refused
 from bridge.sandbox.telegram.updates import LIFE_TIMES, UpdateQueue
 from bridge.sandbox.telegram.world import (
@@ -79,6 +80,8 @@ def write(
     for entity in entities:
         if entity.user_id not in (0, world.bot.id):
             world.person(entity.user_id)
+    if not thread_id and where.reply_to is None:
+        thread_id = opened_by_writing(world, updates, chat, person, text)
     if rich is None:
         frame = _frame(world, _written(text, entities, attachment))
     else:

@@ -23,8 +23,8 @@ from bridge.sandbox.telegram.content import attachments
 from bridge.sandbox.telegram.content.file_types import UNKNOWN, mime_of, opus_seconds
 from bridge.sandbox.telegram.content.images import NoPicture, WrongDimensions
 from bridge.sandbox.telegram.people import people_actions
+from bridge.sandbox.telegram.people.albums import AlbumItem, share_album
 from bridge.sandbox.telegram.people.page_requests import Wrong, guarded, number, text, where_of
-from bridge.sandbox.telegram.people.sending_files import AlbumItem, share_album
 from bridge.sandbox.telegram.server import json_response
 from bridge.sandbox.telegram.updates import UpdateQueue
 from bridge.sandbox.telegram.world import Attachment, Json, World

@@ -18,10 +18,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from bridge.sandbox.journal import Entry, Journal
-from bridge.sandbox.telegram.content.shapes import bot_json, page_message
+from bridge.sandbox.telegram.content.shapes import bot_json, page_chat, page_message
 from bridge.sandbox.telegram.methods.drafts import draft_news
 from bridge.sandbox.telegram.methods.profile import menu
-from bridge.sandbox.telegram.people import groups, people_actions
+from bridge.sandbox.telegram.people import groups, people_actions, topics
 from bridge.sandbox.telegram.people.actors import Person
 from bridge.sandbox.telegram.people.page_requests import (
     Wrong,
@@ -83,7 +83,7 @@ class PeopleSide:
                     | {"commands": menu(world, each.id, each.language_code)}
                     for each in world.people.values()
                 ],
-                "chats": [groups.page_chat(world, chat) for chat in chats],
+                "chats": [page_chat(world, chat) for chat in chats],
                 "messages": {
                     str(chat.id): [
                         page_message(world, each)
@@ -192,14 +192,14 @@ class PeopleSide:
         members = [person, *others]
         chat = groups.add_group(self.world, title, members, (), forum=forum)
         groups.set_standing(self.world, self.updates, chat, "member", person)
-        return groups.page_chat(self.world, chat)
+        return page_chat(self.world, chat)
 
     def add_topic(self, wish: Json) -> Json:
         """Let a person open a topic."""
         person = self._person(wish)
         chat = people_actions.open_chat(self.world, person, number(wish, "chat_id"))
         name = label(wish, "name", "A name")
-        return {"thread_id": groups.add_topic(self.world, self.updates, chat, name, person).id}
+        return {"thread_id": topics.add_topic(self.world, self.updates, chat, name, person).id}
 
     def set_bot(self, wish: Json) -> Json:
         """Let a person throw the bot out of a group, adds it again, mutes or promotes it."""
@@ -209,7 +209,7 @@ class PeopleSide:
         if chat.type == "private":
             raise Wrong("In a private chat one blocks the bot.")
         groups.set_standing(self.world, self.updates, chat, standing, person)
-        return groups.page_chat(self.world, chat)
+        return page_chat(self.world, chat)
 
     def _person(self, wish: Json) -> Person:
         if not self.world.bots:
