@@ -96,6 +96,7 @@ async def running(
         async with store.writing() as tx:
             await ownership.claim(tx, bot.id, bot.username)
         calls = await bot_client(settings, bot, store, metrics, sharing)
+        calls.topics.learn(bot.bot)
         stack.push_async_callback(calls.pacer.close)
         sides = await _connections(stack, settings, calls, metrics)
         has = await parts(settings, sides, controls or ProcessControls())

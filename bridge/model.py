@@ -267,6 +267,8 @@ class Turn:
     """When, in Unix seconds."""
     agent: str | None = None
     """The key of the agent that was asked; None until one is."""
+    moved_from: int | None = None
+    """The topic in which it was asked, where that takes no messages any more."""
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from rich.console import Console
-from telegram import Bot
+from telegram import Bot, User
 from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError
 
 from bridge.coze.agents import account_id
@@ -63,6 +63,17 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         )
 
 
+def _topics(me: User) -> Finding:
+    if me.has_topics_enabled:
+        return good("Telegram", "private chats have topics: each is a conversation of its own")
+    return note(
+        "Telegram",
+        "private chats have no topics: /conversations lists what people can go back to",
+        "To give each conversation a topic, switch on Threaded Mode in the @BotFather Mini App "
+        "(the bot, Bot Settings, Threads Settings).",
+    )
+
+
 async def _operators(settings: Settings) -> Collection[int]:
     """Return who became an operator by the code; nobody where the database cannot say."""
     try:
@@ -105,6 +116,7 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
                 "For a wake word or to answer everything, switch it off at @BotFather (/setprivacy) "
                 "and add the bot to its groups again, or make it an administrator there.",
             )
+        yield _topics(me)
     except InvalidToken as error:
         # The library says the same for a 404, which an address that is no Bot API gives.
         if "not found" in str(error.__cause__).casefold():

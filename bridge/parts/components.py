@@ -44,6 +44,7 @@ from bridge.telegram.questions.ask import QuestionOptions, Questions
 from bridge.telegram.reply.factory import ReplyFactory
 from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.reactions import Reactions
+from bridge.telegram.reply.topic_names import TopicNames
 from bridge.telegram.status import PollingHealth, StatusReader
 
 
@@ -121,7 +122,7 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
     alarms = Alarms(calls, notices, store, rights, people, sides.agents.declared)
     reactions = Reactions(notices)
     deployment = _deployment(settings, calls.bot, controls)
-    replies = _replies(settings, sides, deployment, reactions)
+    replies = _replies(settings, sides, deployment, notices, reactions)
     lanes = _lanes(settings, sides, alarms, replies)
     ignored, flood = IgnoredPeople(), settings.bridge_flood
     limits = UsageLimits(
@@ -209,7 +210,11 @@ def _deployment(settings: Settings, bot: Bot, controls: ProcessControls) -> Depl
 
 
 def _replies(
-    settings: Settings, sides: Connections, deployment: DeploymentConfig, reactions: Reactions
+    settings: Settings,
+    sides: Connections,
+    deployment: DeploymentConfig,
+    notices: NoticeQueue,
+    reactions: Reactions,
 ) -> ReplyFactory:
     """Return what the replies of turns are made of."""
     calls = sides.calls
@@ -221,7 +226,13 @@ def _replies(
         settings.bridge_file_characters,
     )
     return ReplyFactory(
-        calls, calls.store, deployment.features, deployment.default, reactions, delivery
+        calls,
+        calls.store,
+        deployment.features,
+        deployment.default,
+        reactions,
+        delivery,
+        TopicNames(notices, calls.store),
     )
 
 

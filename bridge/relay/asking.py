@@ -212,7 +212,8 @@ class Asking:
     async def _begin(
         self, tx: AsyncConnection, chat: CozeIdentity, made: str, agent: OfferedAgent, turn: Turn
     ) -> None:
-        title = title_of(turn) if self._titles else ""
+        title = await chats.topic_title(tx, chat.key)
+        title = title or (title_of(turn) if self._titles else "")
         await conversations.begin(
             tx, chat, made, agent.home, agent=agent.key, title=title, titled_by=turn.sender.id
         )

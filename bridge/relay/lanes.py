@@ -110,6 +110,10 @@ class Lanes:
         lane.wakeup.set()
         return True
 
+    def works_for(self, key: ChatKey) -> bool:
+        """Return whether something is being answered in the chat at this moment."""
+        return key in self._lanes
+
     def wake_later(self, key: ChatKey, seconds: float) -> None:
         """See again after some time what is open in the chat."""
         if self._closing or key in self._later:

@@ -94,6 +94,16 @@ async def clear_conversation(tx: AsyncConnection, key: ChatKey, member_id: int =
     await tx.execute(update(table).where(*here).values(conversation_id=None))
 
 
+async def leave_conversation(
+    tx: AsyncConnection, chat_id: int, member_id: int, conversation_id: str
+) -> None:
+    """Forget a conversation wherever it is the current one of a chat's topics, or of a member there."""
+    table = members if member_id else chats
+    mine = (members.c.member_id == member_id,) if member_id else ()
+    here = (table.c.chat_id == chat_id, table.c.conversation_id == conversation_id, *mine)
+    await tx.execute(update(table).where(*here).values(conversation_id=None))
+
+
 def _place(key: ChatKey, member_id: int) -> tuple[Table, Sequence[ColumnElement[bool]]]:
     """Return the table and the row with the memory of a chat, or of one of its members."""
     if not member_id:
@@ -134,6 +144,26 @@ async def set_title(tx: AsyncConnection, key: ChatKey, title: str) -> None:
     """Remember what a group is called."""
     await ensure_chat(tx, key)
     await tx.execute(update(chats).where(*_here(key)).values(title=title))
+
+
+async def name_topic(tx: AsyncConnection, key: ChatKey, *, nameless: bool, title: str = "") -> None:
+    """Remember whether a topic of a private chat lacks a name of its own, or which one it was given."""
+    await ensure_chat(tx, key)
+    values = {"nameless_topic": nameless} | ({"title": title} if title else {})
+    await tx.execute(update(chats).where(*_here(key)).values(**values))
+
+
+async def is_nameless(tx: AsyncConnection, key: ChatKey) -> bool:
+    """Return whether nobody has given a topic its name."""
+    found = await tx.execute(select(chats.c.nameless_topic).where(*_here(key)))
+    return bool(found.scalar_one_or_none())
+
+
+async def topic_title(tx: AsyncConnection, key: ChatKey) -> str:
+    """Return the name that a person gave a topic of their private chat; empty without one."""
+    if not (key.private and key.thread_id):
+        return ""
+    return str((await tx.execute(select(chats.c.title).where(*_here(key)))).scalar() or "")
 
 
 async def prefer(tx: AsyncConnection, key: ChatKey, chosen: Preferences) -> None:

@@ -68,9 +68,10 @@ chats = Table(
     Column("speech", Text),
     Column("title", Text),
     Column("start_payload", Text),
+    Column("nameless_topic", Boolean, nullable=False, server_default=false()),
 )
-"""Where people meet the bot, where their memory lives at Coze, and what they have chosen. In a
-forum, what the row without a topic has chosen is the default of the topics."""
+"""Where people meet the bot, where their memory lives at Coze, and what they have chosen; what the row
+without a topic has chosen is the default of the topics. `nameless_topic`: nobody has named it yet."""
 
 members = Table(
     "members",
@@ -167,6 +168,7 @@ turns = Table(
     Column("trouble", Text),
     Column("taken", Integer, nullable=False, server_default=text("0")),
     Column("taken_at", Float),
+    Column("moved_from", BigInteger),
     Column("created_at", Float, nullable=False),
     Column("shown_at", Float),
     Column("settled_at", Float),

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from worlds import World, in_a_fast_world, troubles
+from worlds import World, eventually, in_a_fast_world, troubles
 
 from bridge.app import App
 from bridge.sandbox.coze import saying
@@ -33,7 +33,9 @@ async def test_topics_that_were_switched_off_are_answered_at_the_root(world: Wor
         post = await world.settled(ann, 2)
         world.telegram.send(ann, "three", thread_id=topic)
         await world.settled(ann, 3)
-    assert post.text == ANSWER
+    texts = [post.text for post in world.posts(ann)]
+    away = "This answers “{}”. Its topic takes no messages any more.\n\n" + ANSWER
+    assert texts == [ANSWER, away.format("two"), away.format("three")]
     assert post.thread_id == 0
     assert len(world.coze.asked) == 3
     assert await troubles(world) == []
@@ -61,7 +63,7 @@ async def test_a_topic_that_is_refused_for_a_moment_is_answered_a_minute_later(
 
 
 @in_a_fast_world
-async def test_a_dead_topic_of_a_private_chat_leaks_nothing_and_counts_as_failed(
+async def test_a_dead_topic_of_a_private_chat_leaks_nothing_and_loses_nothing(
     world: World,
 ) -> None:
     ann = world.telegram.add_person("Ann")
@@ -71,11 +73,32 @@ async def test_a_dead_topic_of_a_private_chat_leaks_nothing_and_counts_as_failed
     world.coze.use(saying(ANSWER))
     async with world.bridge() as app:
         world.telegram.send(ann, "one", thread_id=topic)
-
-        await until_failed(app)
+        await eventually(lambda: app.context.calls.unwritable.topics(ann.id), 300)
+        await eventually(lambda: not len(app.lanes), 60)
     assert world.posts(ann) == []
-    (trouble,) = await troubles(world)
-    assert "message thread not found" in trouble
+    world.telegram.refuse_topic(ann, topic, False)
+    async with world.bridge():  # it lives after all, and another process finds that out
+        world.telegram.send(ann, "two", thread_id=topic)
+        await world.settled(ann, 2)
+    assert [post.text for post in world.posts(ann)] == [ANSWER, ANSWER]
+    assert len(world.coze.asked) == 2
+    assert await troubles(world) == []
+
+
+async def test_topics_that_cannot_be_asked_for_are_not_taken_for_switched_off(
+    world: World,
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    topic = world.telegram.add_topic(ann, "Tea")
+    world.telegram.switch_private_topics(True)
+    world.telegram.refuse_topic(ann, topic)
+    world.coze.use(saying(ANSWER))
+    async with world.bridge() as app:
+        world.telegram.fail("getMe", times=5)
+        world.telegram.send(ann, "one", thread_id=topic)
+        await world.telegram.until(lambda: len(world.coze.asked) == 1)
+        await eventually(lambda: not len(app.lanes), 60)
+    assert world.posts(ann) == []
 
 
 async def test_an_old_topic_of_a_forum_is_reached_by_a_reply(world: World) -> None:

@@ -39,8 +39,10 @@ class Inspection:
         return [message for chat in chats for message in chat.messages.values()]
 
     def posts(self, chat: Place, thread_id: int | None = None) -> list[Message]:
-        """Return the bot's messages in order, without the deleted ones."""
-        return [each for each in self.messages(chat, thread_id) if each.by_bot]
+        """Return the bot's messages in order, without the deleted ones and what reports its acts."""
+        return [
+            each for each in self.messages(chat, thread_id) if each.by_bot and each.service is None
+        ]
 
     def content_of(self, message: Message) -> bytes:
         """Return the bytes of a message's file as they were sent. Raises ValueError without a file."""

@@ -89,7 +89,12 @@ async def one_of(
 
 async def current_one(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> Conversation | None:
     """Return the conversation in which the next question is asked; None before the first one."""
-    return next((one for one in await listed(tx, key, member_id) if one.current), None)
+    current = await _current(tx, key, member_id)
+    if current is None:
+        return None
+    named = _query(key, member_id).where(conversations.c.conversation_id == current).limit(1)
+    row = (await tx.execute(named)).one_or_none()
+    return _read(row, current) if row else None
 
 
 async def switch(tx: AsyncConnection, key: ChatKey, member_id: int, to: Conversation) -> None:
@@ -105,10 +110,10 @@ async def rename(tx: AsyncConnection, id_: int, title: str, titled_by: int) -> N
 
 
 async def remove(tx: AsyncConnection, key: ChatKey, member_id: int, gone: Conversation) -> None:
-    """Forget a conversation; the next question begins another one, if it was the current one."""
-    await tx.execute(delete(conversations).where(conversations.c.id == gone.id))
-    if gone.current:
-        await chats.clear_conversation(tx, key, member_id)
+    """Forget a conversation; where it was the current one, the next question begins another."""
+    same = conversations.c.conversation_id == gone.conversation_id
+    await tx.execute(delete(conversations).where(*_of(key, member_id), same))
+    await chats.leave_conversation(tx, key.chat_id, member_id, gone.conversation_id)
 
 
 def _query(key: ChatKey, member_id: int) -> Select[Any]:
@@ -116,7 +121,7 @@ def _query(key: ChatKey, member_id: int) -> Select[Any]:
         select(func.max(turns.c.created_at))
         .where(
             turns.c.chat_id == key.chat_id,
-            turns.c.thread_id == key.thread_id,
+            *(() if _holds_all(key) else (turns.c.thread_id == key.thread_id,)),
             turns.c.conversation_id == conversations.c.conversation_id,
         )
         .scalar_subquery()
@@ -128,11 +133,21 @@ def _query(key: ChatKey, member_id: int) -> Select[Any]:
 
 
 def _of(key: ChatKey, member_id: int) -> Sequence[ColumnElement[bool]]:
+    """Those of a chat or a member."""
+    topic = () if _holds_all(key) else (conversations.c.thread_id == key.thread_id,)
     return (
         conversations.c.chat_id == key.chat_id,
-        conversations.c.thread_id == key.thread_id,
+        *topic,
         conversations.c.member_id == member_id,
     )
+
+
+def _holds_all(key: ChatKey) -> bool:
+    """Return whether a place has the conversations of all topics: outside of a private chat's topics.
+
+    A topic may be deleted, and topics may be switched off: then they are found there.
+    """
+    return key.private and not key.thread_id
 
 
 async def _current(tx: AsyncConnection, key: ChatKey, member_id: int) -> str | None:

@@ -78,6 +78,7 @@ def turn_of(row: Row[Any]) -> Turn:
         member_id=row.member_id,
         came_at=row.created_at,
         agent=row.agent,
+        moved_from=row.moved_from,
     )
 
 

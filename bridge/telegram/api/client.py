@@ -42,6 +42,7 @@ from bridge.telegram.api.errors import (
 from bridge.telegram.api.pace_memory import PaceMemory
 from bridge.telegram.api.payload import entities, markup, shown
 from bridge.telegram.api.placement import STALE_SECONDS, Placement
+from bridge.telegram.api.private_topics import PrivateTopics
 from bridge.telegram.api.unwritable import REFUSED_SECONDS, UnwritableChats
 from bridge.telegram.pace.budget import BudgetKind, Priority
 from bridge.telegram.pace.scheduler import Pacer
@@ -74,7 +75,8 @@ class BotClient:
         self.unwritable = shut
         self.pacer = pacer
         self.pace_memory = PaceMemory(store, pacer, self.sharing)
-        self.placement = Placement(self.raw)
+        self.topics = PrivateTopics(self.raw)
+        self.placement = Placement(self.topics)
         self.metrics = metrics or Metrics()
         self.moved: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
         """Groups that turned out to be supergroups now, each with its new id."""
@@ -269,7 +271,8 @@ class BotClient:
         """
         why = self.unwritable.why(key)
         if why is not None:
-            raise ChatClosed(why)
+            whole = self.unwritable.why(key.whole) is not None
+            raise ChatClosed(why, topic_only=not whole)
         self.store.check_lease()
         try:
             note = partial(self.pace_memory.refused, kind=kind)
@@ -287,6 +290,21 @@ class BotClient:
         except ChatMoved as error:
             self.moved.put_nowait((key.chat_id, error.new))
             raise
+
+    async def open_topic(self, key: ChatKey, name: str) -> int | None:
+        """Return a new topic of a private chat; the slot was taken before. None when there may be none.
+
+        Raises ChatClosed, FloodWait and TelegramUnreachable.
+        """
+        call = partial(self.topics.open, key.chat_id, name)
+        return await self.guarded(key, "Opening a topic", call)
+
+    async def rename_topic(self, key: ChatKey, name: str) -> None:
+        """Give a topic a name; the slot was taken before. Safe to repeat.
+
+        Raises ChatClosed, FloodWait, ContentRejected and TelegramUnreachable.
+        """
+        await self.guarded(key, "Naming a topic", partial(self.topics.rename, key, name))
 
     async def raw(self, method: str, **parameters: object) -> Any:
         """Make a call by its name, and leave its answer unread.

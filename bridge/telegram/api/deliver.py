@@ -6,7 +6,7 @@
 | `TelegramUnreachable` | once more, after longer and longer pauses |
 | both, beyond the patience | `ReplyLater`: it waits in the store |
 | `ChatMoved` | `ReplyLater`: the group is found again in a moment |
-| `ChatClosed` | `ReplyLater` where that passes, else `ReplyImpossible` |
+| `ChatClosed` | `ReplyLater` where that passes or in a topic that is gone, else `ReplyImpossible` |
 | `ContentRejected`, `PostGone` | the caller's: other content may be taken |
 """
 
@@ -28,6 +28,8 @@ PATIENT_SECONDS = 60.0
 LATER_SECONDS = 30.0
 CLOSED_SECONDS = 600.0
 """How long an answer waits where nothing can be written now, if nothing tells that this is over."""
+TOPIC_GONE_SECONDS = 86_400.0
+"""How long an answer waits whose topic is gone, unless its person writes before."""
 MOVING_SECONDS = 5.0
 """How long an answer waits for its group to be found again as a supergroup."""
 
@@ -91,11 +93,16 @@ async def deliver(
 
 
 def postponed(
-    error: ChatClosed | ChatMoved, *, nothing_stands: bool = False
+    error: ChatClosed | ChatMoved, *, kept: bool = False, nothing_stands: bool = False
 ) -> ReplyLater | ReplyImpossible:
-    """Return what it means for an answer that nothing can be written into its chat."""
+    """Return what it means for an answer that nothing can be written into its chat.
+
+    `kept` says that one whose topic is gone is still wanted: it waits for what its person writes next.
+    """
     if isinstance(error, ChatMoved):
         return ReplyLater(MOVING_SECONDS)
     if error.passes or error.again_seconds:
         return ReplyLater(error.again_seconds or CLOSED_SECONDS)
+    if error.topic_only and kept:
+        return ReplyLater(TOPIC_GONE_SECONDS)
     return ReplyImpossible(str(error), nothing_stands=nothing_stands)

@@ -116,12 +116,16 @@ class NoticeQueue:
     def edit(self, key: ChatKey, post: int, frame: PostContent, asker_id: int) -> None:
         """Change a short message of ours, after what the same person caused before."""
         change = partial(self.calls.edit, key, post, frame)
-        self._do((key.chat_id, asker_id), partial(self._change, key, change))
+        self._do((key.chat_id, asker_id), partial(self.change, key, change))
 
     def edit_buttons(self, key: ChatKey, post: int, keyboard: Keyboard, asker_id: int) -> None:
         """Change the buttons of a post, after what the same person caused before."""
         change = partial(self.calls.change_buttons, key, post, keyboard)
-        self._do((key.chat_id, asker_id), partial(self._change, key, change))
+        self._do((key.chat_id, asker_id), partial(self.change, key, change))
+
+    def later(self, key: ChatKey, act: Callable[[], Awaitable[None]], line: str) -> None:
+        """Do something in a chat, after others of its kind there."""
+        self._do((key.chat_id, line), act)
 
     def answer_callback(self, key: ChatKey, query_id: str, text: str | None, asker_id: int) -> None:
         """Answer a pressed button once what it does is seen: Telegram shows it as waiting until then."""
@@ -171,8 +175,8 @@ class NoticeQueue:
             if self._waiting.get(line) is waiting:
                 del self._waiting[line]
 
-    async def _change(self, key: ChatKey, change: _Act) -> None:
-        """Change a message of ours, again when Telegram was busy: a receipt must come to be read."""
+    async def change(self, key: ChatKey, change: _Act) -> None:
+        """Change something of ours, again when Telegram was busy: a receipt must come to be read."""
 
         async def attempt() -> None:
             async with self.calls.pacer.slot(key.chat_id, Priority.COMMAND):

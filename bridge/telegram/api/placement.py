@@ -3,7 +3,8 @@
 A refusal that is about the place is none of the text: the topic of a private chat is refused when
 topics were switched off (and for a moment, when a server's memory is stale); an old topic of a forum
 is refused though it is alive, and takes what answers a message in it; a message that is to be
-answered may be gone.
+answered may be gone. What belongs to a topic goes to the root of its private chat only when there are no
+topics any more: while there are, it would stand in another conversation there.
 """
 
 import asyncio
@@ -12,10 +13,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
-from telegram.error import BadRequest, TelegramError
+from telegram.error import BadRequest
 
 from bridge.model import ChatKey
 from bridge.telegram.api.errors import Result
+from bridge.telegram.api.private_topics import PrivateTopics
 
 log = structlog.get_logger(__name__)
 REMEMBERED_SECONDS = 600.0
@@ -48,10 +50,6 @@ class Place:
         }
 
 
-Raw = Callable[..., Awaitable[object]]
-"""Make a call of the Bot API by its name."""
-
-
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
@@ -59,8 +57,8 @@ def _now() -> float:
 class Placement:
     """Knows which places were refused of late."""
 
-    def __init__(self, raw: Raw) -> None:
-        self._raw = raw
+    def __init__(self, topics: PrivateTopics) -> None:
+        self._topics = topics
         self._refused: dict[ChatKey, float] = {}
         """Topics into which nothing goes by their number, and until when."""
         self._stale_since: dict[ChatKey, float] = {}
@@ -83,13 +81,9 @@ class Placement:
                     raise
         raise AssertionError("the last place returns or raises")
 
-    async def _have_topics(self) -> bool:
-        """Return whether private chats with our bot have topics now; no when it cannot be asked."""
-        try:
-            me = await self._raw("getme")
-        except TelegramError:
-            return False
-        return isinstance(me, dict) and me.get("has_topics_enabled") is True
+    def moved_to_root(self, key: ChatKey) -> bool:
+        """Return whether what belongs to a topic of a private chat goes to the chat's root now."""
+        return key.private and self._refused.get(key, 0.0) > _now()
 
     def place(self, key: ChatKey, reply_to: int | None = None, near: int | None = None) -> Place:
         """Return where a message goes; `near` is one of its topic, which it may answer."""
@@ -111,7 +105,7 @@ class Placement:
             return Place(place.thread_id)
         if not place.thread_id or not _NO_THREAD.search(refusal):
             return None
-        if key.private and await self._have_topics():
+        if key.private and await self._topics.look() is not False:
             return None
         log.warning("topic refused", chat=key.chat_id, thread=key.thread_id, why=refusal)
         other = self._other(key, place.reply_to, near)

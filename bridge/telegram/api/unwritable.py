@@ -5,6 +5,7 @@ own standing there, of the topic, or a private message; after a day it is simply
 """
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
@@ -51,6 +52,10 @@ class UnwritableChats:
             if why and time.time() - since < TRY_AGAIN_SECONDS:
                 return why
         return None
+
+    def topics(self, chat_id: int) -> Sequence[ChatKey]:
+        """Return the topics of a chat that were shut, also those that would be tried again by now."""
+        return [one for one in self._places if one.chat_id == chat_id and one.thread_id]
 
     async def close(self, key: ChatKey, why: str, seconds: float = TRY_AGAIN_SECONDS) -> None:
         """Nothing can be written there from now on; it is tried again after so many seconds."""

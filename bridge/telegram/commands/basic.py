@@ -6,12 +6,14 @@ from bridge.model import ChatKey, ReplyState, Sender
 from bridge.store import chats
 from bridge.store.operators import agents
 from bridge.store.turns import lifecycle, queue, suggestions
+from bridge.telegram.commands import topics
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.commands.conversations import earlier_button
 from bridge.telegram.post import Cause, PostContent, Rendered
 from bridge.telegram.reply.keyboards import question_buttons
 from bridge.telegram.reply.layout import Layout
 from bridge.telegram.updates.events import CommandCall
+from bridge.texts import translate
 
 _PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What Telegram lets a link carry."""
@@ -35,6 +37,26 @@ async def start(context: BotContext, call: CommandCall) -> None:
         cause = Cause(f"{call.cause.name} hello", message.id, message.sender.id)
         await context.notices.send(message.chat, PostContent(Rendered(words)), cause)
         return
+    await _greet(context, call, agent_id)
+    about = await _about_topics(context, call)
+    if about:
+        post = PostContent(Rendered(translate(language_of(call), about)))
+        cause = Cause(f"{call.cause.name} topics", message.id, message.sender.id)
+        await context.notices.send(message.chat, post, cause)
+
+
+async def _about_topics(context: BotContext, call: CommandCall) -> str | None:
+    """Return the key of what is said of topics: what they are, or to operators how to have them."""
+    topics = context.calls.topics
+    if context.by_operator(call):
+        await topics.look()
+    if topics.on:
+        return "topic.on"
+    return "topic.off" if context.by_operator(call) else None
+
+
+async def _greet(context: BotContext, call: CommandCall, agent_id: str) -> None:
+    message = call.message
     agent = await context.agent_profiles.of(agent_id)
     if agent is None or not agent.prologue.strip():
         await context.answer(call, "start.welcome")
@@ -53,10 +75,17 @@ async def start(context: BotContext, call: CommandCall) -> None:
 async def new(context: BotContext, call: CommandCall) -> None:
     """Begin a conversation without memory; a running answer belongs to the old one.
 
-    Where each member of a group has their own, it is only theirs.
+    Where each member of a group has their own, it is only theirs. Where private chats have topics, it
+    gets one of its own, and what runs here goes on.
     """
     key, sender = call.message.chat, call.sender
     running, may = await _may_end_running(context, key, sender)
+    if key.private and context.calls.topics.on:
+        if await topics.is_fresh(context, key):
+            await context.answer(call, "topic.fresh")
+            return
+        if await topics.open_new(context, call):
+            return
     if running is not None and may:
         await stop_running(context, key, running)
     async with context.store.writing(of=key.chat_id) as tx:

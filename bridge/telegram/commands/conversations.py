@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import assert_never
 
 import structlog
@@ -13,6 +14,7 @@ from babel.dates import format_skeleton
 from bridge.coze.contents import read_content
 from bridge.coze.events import MessageKind, RunMessage
 from bridge.errors.coze import CozeTrouble
+from bridge.model import ChatKey
 from bridge.relay.agents import OfferedAgent
 from bridge.relay.prompt import MOST_TITLE
 from bridge.store import chats
@@ -60,6 +62,7 @@ async def show(context: BotContext, call: CommandCall) -> None:
     elif verb == "name" and rest.strip():
         await _rename(context, call, owner, " ".join(rest.split())[:MOST_TITLE])
     else:
+        await learn_names(context)
         words = _bytes_cut(" ".join(call.argument.split()))
         text, keyboard = await _page(context, call, owner, 0, words)
         await context.notices.send(call.chat, PostContent(Rendered(text), keyboard), call.cause)
@@ -164,7 +167,6 @@ async def _page(
     context: BotContext, event: CommandCall | CallbackPress, owner: int, page: int, words: str
 ) -> tuple[str, Keyboard]:
     language = language_of(event)
-    await learn_names(context)
     async with context.store.reading() as tx:
         found = await conversations.listed(tx, event.chat, owner, words)
         offered = await agents.offered(tx, context.declared)
@@ -181,7 +183,10 @@ async def _page(
     turns = [Button("‹", encode(ListConversations(page - 1, words)))] if page else []
     if len(found) > (page + 1) * ON_A_PAGE:
         turns.append(Button("›", encode(ListConversations(page + 1, words))))
-    return translate(language, "conversations.title"), (*rows, *([tuple(turns)] if turns else []))
+    title = translate(language, "conversations.title")
+    if event.chat.private and event.chat.thread_id:
+        title = translate(language, "conversations.topic") + "\n\n" + title
+    return title, (*rows, *([tuple(turns)] if turns else []))
 
 
 def _label(one: Conversation, language: str, names: dict[str, str]) -> str:
@@ -268,7 +273,18 @@ async def _rename(context: BotContext, call: CommandCall, owner: int, title: str
         await _agent_of(context, found).client.rename(found.conversation_id, title)
     except CozeTrouble as trouble:
         log.info("conversation not renamed at Coze", trouble=str(trouble))
+    if call.chat.private and call.chat.thread_id:
+        context.notices.later(
+            call.chat, partial(_rename_topic, context, call.chat, title), "naming"
+        )
     await context.answer(call, "conversations.renamed", title=title)
+
+
+async def _rename_topic(context: BotContext, key: ChatKey, title: str) -> None:
+    """Call the topic like its conversation. Raises StoreTrouble."""
+    await context.notices.change(key, partial(context.calls.rename_topic, key, title))
+    async with context.store.writing(of=key.chat_id) as tx:
+        await chats.name_topic(tx, key, nameless=False, title=title)
 
 
 async def _deleted_there(agent: OfferedAgent, one: Conversation) -> bool:

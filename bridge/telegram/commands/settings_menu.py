@@ -25,7 +25,8 @@ CONTEXTS = ("0", "10", "30")
 def title(key: ChatKey, language: str) -> str:
     """Return what stands above the buttons."""
     if key.private:
-        return translate(language, "settings.title")
+        own = "settings.title_own_topic" if key.thread_id else "settings.title"
+        return translate(language, own)
     return translate(language, "settings.title_topic" if key.thread_id else "settings.title_group")
 
 

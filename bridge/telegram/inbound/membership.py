@@ -12,15 +12,16 @@ from bridge.store import chat_state, chats
 from bridge.store.turns import lifecycle, queue
 from bridge.telegram.api.errors import moved_to
 from bridge.telegram.api.unwritable import TRY_AGAIN_SECONDS
+from bridge.telegram.commands import topics
 from bridge.telegram.commands.context import BotContext
 from bridge.telegram.post import PostContent, Rendered
-from bridge.telegram.updates.events import ChatMigration, MembershipChange, TopicClosed
+from bridge.telegram.updates.events import ChatMigration, MembershipChange, TopicClosed, TopicNamed
 
 log = structlog.get_logger(__name__)
 
 
 async def handle(
-    context: BotContext, event: MembershipChange | ChatMigration | TopicClosed
+    context: BotContext, event: MembershipChange | ChatMigration | TopicClosed | TopicNamed
 ) -> None:
     """Do what follows from an update. Raises StoreTrouble."""
     match event:
@@ -30,6 +31,8 @@ async def handle(
             await move(context, old, new)
         case TopicClosed():
             await topic(context, event)
+        case TopicNamed():
+            await topics.named(context, event)
 
 
 async def change(context: BotContext, standing: MembershipChange) -> None:

@@ -37,6 +37,7 @@ from bridge.telegram.updates.events import (
     Overheard,
     Question,
     TopicClosed,
+    TopicNamed,
     Unreadable,
 )
 from bridge.telegram.updates.parse import read
@@ -152,7 +153,7 @@ async def _handle(context: BotContext, event: Event) -> bool:
             await callbacks.handle(context, _in_their_language(event, chosen))
         case DraftStopped(chat):
             await stop_running(context, chat)
-        case MembershipChange() | ChatMigration() | TopicClosed():
+        case MembershipChange() | ChatMigration() | TopicClosed() | TopicNamed():
             await membership.handle(context, event)
         case Ignored(why):
             log.debug("update ignored", update=arrived.update_id, why=why)

@@ -4,6 +4,7 @@ Every run begins here, behind the one gate: a question, an edit of one, one more
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -15,7 +16,7 @@ from bridge.relay.protocols import StopReason
 from bridge.store import inbox
 from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
-from bridge.store.turns import queue, suggestions
+from bridge.store.turns import kept, queue, suggestions
 from bridge.telegram.access.limits import Refusal, UsageLimits
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.callback_data import AskSuggestion
@@ -80,8 +81,25 @@ class Questions:
 
     async def meet(self, chat: ChatKey) -> None:
         """Somebody writes or presses a button there: in private, they have not blocked us then."""
-        if chat.private:
-            await self._notices.calls.unwritable.reopen(chat)
+        if not chat.private:
+            return
+        unwritable = self._notices.calls.unwritable
+        if chat.thread_id:
+            self._notices.calls.topics.seen()
+        await unwritable.reopen(chat)
+        gone = [one for one in unwritable.topics(chat.chat_id) if not self._lanes.works_for(one)]
+        if gone:
+            await self._take_over(gone, chat)
+
+    async def _take_over(self, gone: Sequence[ChatKey], chat: ChatKey) -> None:
+        """Show here what could not be shown in topics that are gone. Raises StoreTrouble."""
+        async with self._store.reading() as tx:
+            if await kept.oldest(tx, gone) is None:
+                return
+        async with self._store.writing(of=chat.chat_id) as tx:
+            moved = await kept.move(tx, gone, chat)
+        if moved:
+            self._lanes.wake(chat)
 
     async def ask(self, arrived: Arrived, message: Message, chosen: Preferences) -> None:
         """Let the turn wait and settle the update: both or neither. Raises StoreTrouble."""

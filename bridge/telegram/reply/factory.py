@@ -20,6 +20,7 @@ from bridge.telegram.reply.live import LiveReply
 from bridge.telegram.reply.options import reply_options
 from bridge.telegram.reply.reactions import Reactions
 from bridge.telegram.reply.reply_store import ReplyStore
+from bridge.telegram.reply.topic_names import TopicNames
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,7 @@ class ReplyFactory:
     default: Preferences
     reactions: Reactions
     delivery: FileDelivery
+    topic_names: TopicNames
 
     @asynccontextmanager
     async def open(self, turn: Turn) -> AsyncIterator[LiveReply]:
@@ -59,6 +61,7 @@ class ReplyFactory:
                     task.cancel()
                     (gone,) = await asyncio.gather(task, return_exceptions=True)
                 _note_end(turn, gone)
+                self.topic_names.answered(turn)
 
 
 def _note_end(turn: Turn, gone: BaseException | None) -> None:

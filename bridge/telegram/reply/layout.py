@@ -35,6 +35,10 @@ class Layout:
         self._answers: list[IncrementalRenderer] = []
         self._pages = Pages()
 
+    def say_above(self, sentence: str) -> None:
+        """Say one thing more above the answer from now on."""
+        self._sentences = [sentence, *self._sentences]
+
     def frames(self, reply_state: ReplyState, keyboard: Keyboard = ()) -> tuple[PostContent, ...]:
         """Return the posts that show a state; the keyboard hangs under the last one.
 

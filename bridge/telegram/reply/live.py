@@ -13,6 +13,7 @@ import structlog
 from bridge.errors import TelegramUnreachable
 from bridge.model import ReplyState, Turn
 from bridge.preferences import Reasoning, Streaming
+from bridge.relay.prompt import title_of
 from bridge.relay.protocols import ReplyImpossible
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import (
@@ -38,6 +39,7 @@ from bridge.telegram.reply.newest import NewestState
 from bridge.telegram.reply.options import ReplyOptions, lateness
 from bridge.telegram.reply.posts import UNKNOWN, Posts
 from bridge.telegram.reply.reply_store import ReplyStore
+from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
 LAST_CALL_SECONDS = 1.0
@@ -70,6 +72,9 @@ class LiveReply:
         self._layout = Layout(
             options.language, options.reasoning, late, transcripts=options.transcripts
         )
+        self._told_place = False
+        """Whether it says that it stands elsewhere than its question."""
+        self._tell_place()
         self._keyboard = running(turn.id, options.language)
         self._drawn: tuple[ReplyState, Sequence[PostContent]] | None = None
         """The last state that was drawn, and its frames."""
@@ -101,11 +106,29 @@ class LiveReply:
             wanted = await self._for_good(reply_state, keyboard)
             try:
                 await self._posts.finish(wanted, saying=saying)
+                if self._tell_place():  # its topic was refused just now
+                    wanted = await self._for_good(reply_state, keyboard)
+                    await self._posts.finish(wanted, saying=saying)
             except ContentRejected:
                 await self._finish_plainly(wanted, saying=saying)
                 return
             if self._options.rich and len(wanted) == 1:
                 await self._enrich(reply_state, wanted[0].keyboard)
+
+    def _tell_place(self) -> bool:
+        """Return whether it has to be said from now on which question this answers.
+
+        What belongs to a topic stands elsewhere when that takes no messages any more.
+        """
+        turn = self._turn
+        moved = turn.moved_from is not None or self._calls.placement.moved_to_root(turn.chat)
+        if self._told_place or not moved:
+            return False
+        self._told_place = True
+        words = title_of(turn)
+        sentence = translate(self._options.language, "reply.other_topic", question=words)
+        self._layout.say_above(sentence)
+        return True
 
     async def _for_good(self, reply_state: ReplyState, keyboard: Keyboard) -> Sequence[PostContent]:
         """Return the frames of the final state, below posts that stay as they are."""

@@ -23,6 +23,8 @@ from bridge.telegram.reply.reply_store import ReplyStore
 log = structlog.get_logger(__name__)
 
 
+KEPT_SECONDS = 7 * 86_400.0
+"""How long an answer is kept for its person whose topic of a private chat is gone."""
 UNKNOWN = PostContent(Rendered())
 """Stands for a post that is to stay as it is."""
 
@@ -135,7 +137,9 @@ class Posts:
 
     def _postponed(self, error: ChatClosed | ChatMoved) -> ReplyImpossible | ReplyLater:
         """Return what it means for the reply that nothing can be written: never, or not now."""
-        means = postponed(error, nothing_stands=not self.ids)
+        here = self.turn.chat
+        kept = here.private and time.time() - self.turn.came_at < KEPT_SECONDS
+        means = postponed(error, kept=kept, nothing_stands=not self.ids)
         if isinstance(means, ReplyLater):
             self._lost = True  # nothing interim follows
         else:

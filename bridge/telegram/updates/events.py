@@ -156,6 +156,17 @@ class TopicClosed:
 
 
 @dataclass(frozen=True)
+class TopicNamed:
+    """A person opened or renamed a topic of their private chat."""
+
+    chat: ChatKey
+    sender: Sender
+    name: str
+    given: bool
+    """Whether somebody gave the name: else it is the beginning of the first message."""
+
+
+@dataclass(frozen=True)
 class Ignored:
     """Not for us; `why` is for the log."""
 
@@ -173,6 +184,7 @@ Event = (
     | MembershipChange
     | ChatMigration
     | TopicClosed
+    | TopicNamed
     | Ignored
 )
 MessageEvent = TypeVar("MessageEvent", CommandCall, Unreadable, CallbackPress)
@@ -183,7 +195,7 @@ def sender_of(item: Event) -> Sender | None:
     match item:
         case Question(message) | Overheard(message) | MessageEdited(message=message):
             return message.sender
-        case CommandCall() | Unreadable() | CallbackPress():
+        case CommandCall() | Unreadable() | CallbackPress() | TopicNamed():
             return item.sender
         case DraftStopped() | MembershipChange() | TopicClosed() | ChatMigration() | Ignored():
             return None
@@ -201,6 +213,7 @@ def chat_of(item: Event) -> ChatKey | None:
             | DraftStopped()
             | MembershipChange()
             | TopicClosed()
+            | TopicNamed()
         ):
             return item.chat
         case ChatMigration() | Ignored():

@@ -151,8 +151,12 @@ def author_of(raw: RawMessage) -> Sender | None:
 
 
 def chat_key(raw: RawMessage) -> ChatKey:
-    """Return the chat; a thread id counts only in a topic (plain replies carry one, too)."""
-    thread = raw.message_thread_id if raw.is_topic_message else None
+    """Return the chat; in a group a thread id counts only in a topic (plain replies carry one, too).
+
+    In a private chat only topics have one, and the mark that says so was seen missing.
+    """
+    counts = raw.is_topic_message or raw.chat.type == ChatType.PRIVATE
+    thread = raw.message_thread_id if counts else None
     return ChatKey(whole_number(raw.chat.id), whole_number(thread or 0))
 
 

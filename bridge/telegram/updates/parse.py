@@ -19,7 +19,7 @@ from telegram import (
 from telegram import Message as RawMessage
 from telegram.constants import ChatType
 
-from bridge.model import ChatKey, Message
+from bridge.model import ChatKey, Message, Sender
 from bridge.telegram.post import Button, Keyboard
 from bridge.telegram.updates.addressing import Command, Us, addressed, command, text_of
 from bridge.telegram.updates.events import (
@@ -34,6 +34,7 @@ from bridge.telegram.updates.events import (
     Overheard,
     Question,
     TopicClosed,
+    TopicNamed,
     Unreadable,
 )
 from bridge.telegram.updates.from_json import parsed
@@ -138,6 +139,8 @@ def _message(raw: RawMessage, bot: Bot, update_id: int, lost: bool = False) -> E
     sender = author_of(raw)
     if sender is None:
         return Ignored("not from a person")
+    if raw.chat.type == ChatType.PRIVATE and (topic := _topic_named(raw, sender)):
+        return topic
     us, private = Us(bot.id, bot.username), raw.chat.type == ChatType.PRIVATE
     said = read_message(raw, sender, us)
     for_us = private or addressed(raw, us)
@@ -164,6 +167,17 @@ def _event(raw: RawMessage) -> Event | None:
         return ChatMigration(whole_number(raw.migrate_from_chat_id), whole_number(raw.chat.id))
     if raw.forum_topic_closed is not None or raw.forum_topic_reopened is not None:
         return TopicClosed(chat_key(raw), raw.forum_topic_closed is not None)
+    return None
+
+
+def _topic_named(raw: RawMessage, sender: Sender) -> Event | None:
+    """Return what a message reports of a topic of a private chat; our own reports came from no person."""
+    key = chat_key(raw)
+    if raw.forum_topic_created is not None:
+        made = raw.forum_topic_created
+        return TopicNamed(key, sender, storable(made.name), given=not made.is_name_implicit)
+    if raw.forum_topic_edited is not None and raw.forum_topic_edited.name:
+        return TopicNamed(key, sender, storable(raw.forum_topic_edited.name), given=True)
     return None
 
 

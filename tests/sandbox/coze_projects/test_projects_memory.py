@@ -73,7 +73,7 @@ async def test_a_run_that_ends_inside_a_tool(api, project: ProjectEmulator, pois
 async def test_runs_at_the_same_time(api, project: ProjectEmulator, way, texts):
     project.quirks.parallel_runs = way
     project.pace = Pace(0, 0, 1)
-    project.use(fixed(Delta("a", "1"), Silence(0.1), Completed("a")), for_text="first")
+    project.use(fixed(Delta("a", "1"), Silence(0.6), Completed("a")), for_text="first")
     project.use(fixed(Completed("a", "2")), for_text="second")
     asking = asyncio.create_task(api.stream("first"))
     await project.until(lambda: project.runs and "answer" in project.runs[0].events)

@@ -122,6 +122,7 @@ async def _act(world: World) -> None:
     telegram.send(ann, "a remark", chat=open_group)
     telegram.send_anonymously(ann, "a remark", chat=open_group)
     telegram.send_album(ann, [b"1", b"2"], "compare", chat=open_group)
+    telegram.rename_topic(ann, telegram.add_topic(ann, "Mine"), "Ours")
 
 
 def places(found: object) -> Iterator[tuple[Any, Any]]:

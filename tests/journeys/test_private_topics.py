@@ -1,0 +1,192 @@
+"""Topics in private chats: each is a conversation; what happens when one is gone, or all are off."""
+
+from worlds import World, buttons, eventually, in_a_fast_world
+
+from bridge.sandbox.coze import saying
+from bridge.sandbox.telegram import Message, Person
+
+ANSWER = "An answer."
+
+
+async def ask(world: World, who: Person, text: str, topic: int = 0) -> Message:
+    count = len(world.posts(who))
+    world.telegram.send(who, text, thread_id=topic)
+    return await world.settled(who, count + 1)
+
+
+def with_topics(world: World, language: str = "") -> Person:
+    world.telegram.switch_private_topics(True)
+    world.coze.use(saying(ANSWER))
+    return world.telegram.add_person("Ann", language_code=language)
+
+
+async def test_each_topic_is_a_conversation_and_gets_its_title(world: World) -> None:
+    ann = with_topics(world)
+    async with world.bridge():
+        world.telegram.send(ann, "/start")
+        first = await world.settled(ann, 2)
+        assert first.text == "Each topic here is a conversation of its own. /new opens one."
+        second = await ask(world, ann, "tell me about tides and their moons, all of it, in order")
+        assert second.thread_id != first.thread_id
+        await ask(world, ann, "and lighthouses?", second.thread_id)
+        await ask(world, ann, "another matter", first.thread_id)
+        await world.telegram.until(
+            lambda: world.telegram.topics(ann)[first.thread_id] == "another matter"
+        )
+        named = world.telegram.topics(ann)[second.thread_id]
+        assert named == "tell me about tides and their moons, al…"
+    tides, lights, other = (asked.conversation_id for asked in world.coze.asked)
+    assert tides == lights != other
+    renames = [one for one in world.telegram.calls if one.method == "editForumTopic"]
+    assert len(renames) == 2  # one each, and not at each answer
+
+
+async def test_new_opens_a_topic_and_leaves_the_old_one_alone(world: World) -> None:
+    ann = with_topics(world)
+    world.telegram.let_people_open_topics(False)
+    async with world.bridge():
+        await ask(world, ann, "tell me about tides")
+        told = await ask(world, ann, "/new")
+        await world.settled(ann, 3)
+        (topic,) = world.telegram.topics(ann)
+        by_place = {post.thread_id: post.text for post in world.posts(ann)}
+        assert (
+            by_place[0]
+            == "A new topic is open: “New conversation”. This conversation stays as it is."
+        )
+        assert by_place[topic].startswith("A new conversation.")
+        assert told.text
+        await ask(world, ann, "and lighthouses?", topic)
+        await world.telegram.until(
+            lambda: world.telegram.topics(ann) == {topic: "and lighthouses?"}
+        )
+        await ask(world, ann, "go on")
+    first, second, third = (asked.conversation_id for asked in world.coze.asked)
+    assert first == third != second
+
+
+async def test_new_typed_at_the_root_opens_one_topic_only(world: World) -> None:
+    ann = with_topics(world, "zh-hans")
+    async with world.bridge():
+        post = await ask(world, ann, "/new")
+        assert post.text == "这个话题就是一个新对话，直接写吧。"
+        assert world.telegram.topics(ann) == {post.thread_id: "/new"}
+        await ask(world, ann, "潮汐是什么？", post.thread_id)
+        await world.telegram.until(
+            lambda: world.telegram.topics(ann) == {post.thread_id: "潮汐是什么？"}
+        )
+
+
+async def test_where_no_topic_may_be_opened_new_begins_anew_in_place(world: World) -> None:
+    ann = with_topics(world)
+    world.telegram.let_people_open_topics(False)
+    refusal = {"ok": False, "error_code": 400, "description": "BOT_FORUM_CREATE_FORBIDDEN"}
+    async with world.bridge():
+        await ask(world, ann, "tell me about tides")
+        world.telegram.fail("createForumTopic", 400, body=refusal)
+        post = await ask(world, ann, "/new")
+        assert post.text.startswith("A new conversation begins.")
+        await ask(world, ann, "go on")
+    first, second = (asked.conversation_id for asked in world.coze.asked)
+    assert first != second
+
+
+async def test_a_topic_whose_opening_got_no_answer_is_not_opened_twice(world: World) -> None:
+    ann = with_topics(world)
+    world.telegram.let_people_open_topics(False)
+    async with world.bridge():
+        await ask(world, ann, "tell me about tides")
+        world.telegram.fail("createForumTopic", after_executing=True)
+        post = await ask(world, ann, "/new")
+        assert post.text.startswith("A new conversation begins.")
+    assert len(world.telegram.topics(ann)) == 1
+
+
+async def test_settings_of_a_topic_go_before_the_chats(world: World) -> None:
+    ann = with_topics(world)
+    world.telegram.let_people_open_topics(False)
+    topic = world.telegram.add_topic(ann, "Tides")
+    async with world.bridge():
+        menu = await ask(world, ann, "/settings")
+        await press(world, ann, menu, "Language")
+        await press(world, ann, menu, "Language")
+        chat = (await ask(world, ann, "/retry")).text
+        inside = (await ask(world, ann, "/retry", topic)).text
+        assert chat == inside  # the chat's choice is the topic's default
+        menu = await ask(world, ann, "/settings", topic)
+        await press(world, ann, menu, "语言")
+        assert (await ask(world, ann, "/retry", topic)).text != chat
+        assert (await ask(world, ann, "/retry")).text == chat
+
+
+async def press(world: World, ann: Person, post: Message, label: str) -> None:
+    before = len(post.history)
+    wanted = next(one for one in buttons(post) if label in one)
+    world.telegram.press(ann, post.message_id, wanted)
+    await world.telegram.until(lambda: len(post.history) > before)
+
+
+async def test_a_name_that_a_person_gives_stays(world: World) -> None:
+    ann = with_topics(world)
+    topic = world.telegram.add_topic(ann, "Tides")
+    async with world.bridge():
+        await ask(world, ann, "where is the moon?", topic)
+        await ask(world, ann, "and now?", topic)
+        shown = await ask(world, ann, "/conversations", topic)
+        (label,) = buttons(shown)
+        assert label.startswith("● Tides · ")
+        world.telegram.rename_topic(ann, topic, "Moons")
+        await world.telegram.until(lambda: world.telegram.pending == 0)
+        shown = await ask(world, ann, "/conversations", topic)
+        (label,) = buttons(shown)
+        assert label.startswith("● Moons · ")
+        renamed = await ask(world, ann, "/conversations name Tide tables", topic)
+        assert "Tide tables" in renamed.text
+        await world.telegram.until(lambda: world.telegram.topics(ann) == {topic: "Tide tables"})
+
+
+async def test_our_own_service_messages_begin_nothing(world: World) -> None:
+    ann = with_topics(world)
+    world.telegram.let_people_open_topics(False)
+    async with world.bridge():
+        await ask(world, ann, "/new")
+        await world.settled(ann, 2)
+        await world.telegram.until(lambda: world.telegram.pending == 0)
+    assert world.coze.asked == []
+    assert len(world.posts(ann)) == 2
+
+
+@in_a_fast_world
+async def test_an_answer_whose_topic_was_deleted_waits_for_the_next_message(world: World) -> None:
+    ann = with_topics(world)
+    topic, other = (world.telegram.add_topic(ann, name) for name in ("Tea", "Coffee"))
+    async with world.bridge() as app:
+        world.telegram.send(ann, "how long does it brew?", thread_id=topic)
+        world.telegram.delete_topic(ann, topic)
+        await world.telegram.until(lambda: len(world.coze.asked) == 1)
+        await eventually(lambda: app.context.calls.unwritable.topics(ann.id), 300)
+        assert world.posts(ann) == []  # nothing leaks into another conversation
+        world.telegram.send(ann, "and coffee?", thread_id=other)
+        await world.settled(ann, 2, timeout=100)
+    kept, answer = world.posts(ann)
+    assert kept.text == (
+        "This answers “how long does it brew?”. Its topic takes no messages any more.\n\nAn answer."
+    )
+    assert (answer.text, kept.thread_id, answer.thread_id) == (ANSWER, other, other)
+    assert len(world.coze.asked) == 2
+
+
+async def test_where_topics_are_off_the_list_has_those_of_all_topics(world: World) -> None:
+    ann = with_topics(world)
+    topic = world.telegram.add_topic(ann, "Tides")
+    async with world.bridge():
+        await ask(world, ann, "where is the moon?", topic)
+        world.telegram.switch_private_topics(False)
+        await ask(world, ann, "something else")
+        shown = await ask(world, ann, "/conversations")
+        labels = [one.lstrip("● ").split(" · ")[0] for one in buttons(shown)]
+        assert labels == ["something else", "Tides"]
+        await press(world, ann, shown, "Tides")
+        await ask(world, ann, "and the sun?")
+    first, other, back = (asked.conversation_id for asked in world.coze.asked)
+    assert first == back != other
