@@ -9,7 +9,7 @@ from bridge.errors import StoreTrouble
 from bridge.store import erasure, inbox, orphans, outbox
 from bridge.store.coze import uploads
 from bridge.store.engine import Store
-from bridge.store.operators import audit, broadcasts
+from bridge.store.operators import audit, broadcasts, invites
 from bridge.store.turns import lifecycle, suggestions
 from bridge.telegram.files import tempfiles
 
@@ -31,6 +31,7 @@ async def clean_up(store: Store, days: float) -> None:
             await uploads.prune(tx)
             await audit.prune(tx)
             await broadcasts.prune(tx)
+            await invites.prune(tx)
         async with store.writing(long=True) as tx:  # it counts what it deletes
             await erasure.retire(tx, days)
         await store.wipe_log()

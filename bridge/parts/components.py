@@ -26,6 +26,7 @@ from bridge.telegram.access.admission import AdmissionControl
 from bridge.telegram.access.approval import Approval, all_operators
 from bridge.telegram.access.approval_cards import ApprovalCards
 from bridge.telegram.access.introduction import Introduction
+from bridge.telegram.access.invitations import Invitations
 from bridge.telegram.access.limits import IgnoredPeople, UsageLimits, UserRateLimit
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
@@ -124,10 +125,8 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
     deployment = _deployment(settings, calls.bot, controls)
     replies = _replies(settings, sides, deployment, notices, reactions)
     lanes = _lanes(settings, sides, alarms, replies)
-    ignored, flood = IgnoredPeople(), settings.bridge_flood
-    limits = UsageLimits(
-        store, rights, ignored, UserRateLimit(*flood), UserRateLimit(*flood, strict=True)
-    )
+    ignored, by_approval = IgnoredPeople(), deployment.by_approval
+    limits = _limits(settings, store, rights, ignored)
     cards = ApprovalCards(calls, notices, store, rights, people)
     approval = Approval(
         notices,
@@ -136,7 +135,7 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         Introduction(calls.bot, rights),
         cards,
         ignored,
-        by_approval=deployment.by_approval,
+        by_approval=by_approval,
     )
     await approval.code.publish()
     context = BotContext(
@@ -146,6 +145,7 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         agents=sides.agents,
         rights=rights,
         approval=approval,
+        invitations=Invitations(notices, store, cards, ignored, by_approval=by_approval),
         people=people,
         questions=Questions(
             notices, store, lanes, limits, reactions, _question_options(settings, deployment)
@@ -154,7 +154,6 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         agent_profiles=AgentProfiles(sides.agents),
         deployment=deployment,
     )
-    by_approval = deployment.by_approval
     return Components(
         context=context,
         alarms=alarms,
@@ -162,6 +161,15 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         ignored=ignored,
         admission=AdmissionControl(store, rights, limits, ignored, by_approval=by_approval),
         looks=_looks(settings, context, alarms, ignored),
+    )
+
+
+def _limits(
+    settings: Settings, store: Store, rights: Rights, ignored: IgnoredPeople
+) -> UsageLimits:
+    flood = settings.bridge_flood
+    return UsageLimits(
+        store, rights, ignored, UserRateLimit(*flood), UserRateLimit(*flood, strict=True)
     )
 
 

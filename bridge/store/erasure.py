@@ -12,6 +12,7 @@ from bridge.model import AgentAccount, ChatKey, State
 from bridge.store import inbox, outbox
 from bridge.store.coze.tables import conversations
 from bridge.store.dialects.upsert import insert_or_update
+from bridge.store.operators import invites
 from bridge.store.operators.quotas import charged
 from bridge.store.operators.tables import access, audit, chat_tallies, operators, people, tallies
 from bridge.store.tables import chats, members, suggestions, turns
@@ -61,6 +62,7 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     await tx.execute(update(turns).where(*overheard).values(heard=None))
     await inbox.forget_person(tx, person_id)
     await outbox.forget_person(tx, person_id)
+    await invites.forget_person(tx, person_id)
     own = (chats.c.chat_id == key.chat_id,)
     still = select(turns.c.id).where(turns.c.chat_id == key.chat_id)
     if (await tx.execute(still)).first() is None:
@@ -177,3 +179,10 @@ async def _retire_conversations(tx: AsyncConnection, before: float) -> None:
     await tx.execute(delete(conversations).where(*unused, *left))
     titled = (*unused, conversations.c.title != "")  # current ones: the next question goes on there
     await tx.execute(update(conversations).where(*titled).values(title="", titled_by=0))
+    recent = select(turns.c.id).where(
+        turns.c.chat_id == chats.c.chat_id,
+        turns.c.thread_id == chats.c.thread_id,
+        turns.c.created_at >= before,
+    )
+    topics = (chats.c.chat_id > 0, chats.c.thread_id > 0, chats.c.created_at < before)
+    await tx.execute(update(chats).where(*topics, ~recent.exists()).values(title=None))

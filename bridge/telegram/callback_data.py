@@ -176,6 +176,26 @@ class ControlBroadcast:
 
 
 @dataclass(frozen=True)
+class MakeInvite:
+    """Make a link that lets one person in, or one group."""
+
+    for_groups: bool
+
+    def __str__(self) -> str:
+        return f"op:invite:{'group' if self.for_groups else 'person'}"
+
+
+@dataclass(frozen=True)
+class WithdrawInvite:
+    """Let a link count no more."""
+
+    id: int
+
+    def __str__(self) -> str:
+        return f"op:withdraw:{self.id}"
+
+
+@dataclass(frozen=True)
 class Reload:
     """Restart with the new settings."""
 
@@ -200,6 +220,8 @@ CallbackData = (
     | ShowUsers
     | LeaveGroup
     | ControlBroadcast
+    | MakeInvite
+    | WithdrawInvite
     | Reload
 )
 
@@ -280,6 +302,11 @@ def _parse_operators(rest: str) -> CallbackData | None:
             return LeaveGroup(int(rest))
         case "users":
             return ShowUsers(_number(first) or 0, last)
+        case "invite" if rest in ("person", "group"):
+            return MakeInvite(for_groups=rest == "group")
+        case "withdraw":
+            number = _number(rest)
+            return None if number is None else WithdrawInvite(number)
         case "broadcast" if first in ("send", "cancel"):
             number = _number(last)
             return None if number is None else ControlBroadcast(first, number)

@@ -1,6 +1,7 @@
 """`bridge sandbox` as a newcomer meets it: a process, a real browser, a streamed answer.
 
-With BRIDGE_TEST_PICTURE=path the picture of the README is saved there.
+With BRIDGE_TEST_PICTURE=path the picture of the README is saved there, with
+BRIDGE_TEST_PICTURE_OF_CONVERSATIONS that of its earlier conversations.
 """
 
 import os
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from browser import needs_chromium
 from made import picture
-from playwright.async_api import expect
+from playwright.async_api import Locator, Page, expect
 from sandboxes import ask, page, sandbox
 
 pytestmark = needs_chromium
@@ -40,7 +41,7 @@ async def test_a_question_in_the_page_is_answered_by_a_streaming_formatted_messa
             await expect(code.get_by_text("Stop", exact=True)).to_be_hidden(timeout=30_000)
             grows = await ask(shown, "Write some Python code")
             await expect(grows.locator("pre")).to_contain_text("return", timeout=20_000)
-            await shown.screenshot(path=picture)
+            await shown.screenshot(path=picture, animations="disabled")
 
 
 async def test_pictures_go_both_ways_in_the_page(tmp_path: Path) -> None:
@@ -56,3 +57,46 @@ async def test_pictures_go_both_ways_in_the_page(tmp_path: Path) -> None:
         await expect(theirs.first).to_be_visible(timeout=30_000)
         width = await theirs.first.evaluate("image => image.naturalWidth")
         assert width > 100
+
+
+async def says(shown: Page, text: str) -> Locator:
+    """Write something that is answered at once; the bubble of its answer."""
+    bubbles = shown.locator('[data-testid=message][data-from="bot"]')
+    before = await bubbles.count()
+    await shown.get_by_test_id("composer").fill(text)
+    await shown.get_by_test_id("composer").press("Enter")
+    return bubbles.nth(before)
+
+
+async def test_an_earlier_conversation_is_found_and_a_topic_is_one(tmp_path: Path) -> None:
+    # So lively a chat may learn a limit by a refusal, of which it warns.
+    async with sandbox(tmp_path, warns=True) as address, page(address) as shown:
+        tides = await ask(shown, "knowledge about tides")
+        await expect(tides.get_by_text("Stop", exact=True)).to_be_hidden(timeout=20_000)
+        fresh = await says(shown, "/new")
+        await fresh.get_by_role("button", name="Conversations").click()
+        listed = fresh.get_by_role("button", name="knowledge about tides")
+        await expect(listed).to_be_visible()
+        other = await ask(shown, "a list of lighthouses")
+        await expect(other.get_by_text("Stop", exact=True)).to_be_hidden(timeout=20_000)
+        shows = await says(shown, "/conversations")
+        await expect(shows.get_by_role("button", name="lighthouses")).to_be_visible()
+        if picture := os.environ.get("BRIDGE_TEST_PICTURE_OF_CONVERSATIONS"):
+            await shown.screenshot(path=picture, animations="disabled")
+        await shows.get_by_role("button", name="knowledge about tides").click()
+        await expect(shows).to_contain_text("You are back in “knowledge about tides”")
+
+        await shown.get_by_test_id("add-topic").click()
+        await shown.get_by_test_id("topic-name").fill("Trip")
+        await shown.get_by_test_id("topic-name").press("Enter")
+        title = shown.locator(".chat-bar .bar-title")
+        await expect(title).to_contain_text("Trip")
+        fresh = await says(shown, "/new")
+        await expect(fresh).to_contain_text("This topic is a new conversation")
+        idea = await ask(shown, "something brief")
+        await expect(idea.get_by_text("Stop", exact=True)).to_be_hidden(timeout=20_000)
+        await says(shown, "/new")
+        rows = shown.get_by_test_id("chat")
+        await expect(rows.filter(has_text="New conversation")).to_be_visible()
+        await shown.get_by_test_id("delete-topic").click()
+        await expect(rows.filter(has_text="Trip")).to_have_count(0)

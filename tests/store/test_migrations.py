@@ -168,6 +168,11 @@ ROWS: dict[str, list[Row]] = {
         {"bot_id": 42, "kind": "all calls", "free_at": NOW, "calls": 7, "rate": 25.0, "burst": 20.0,
          "near": None, "version": 2},
     ],
+    "invites": [
+        {"id": 3, "digest": "0" * 64, "for_groups": 0, "uses": 5, "until": NOW + 60, "agent": "shop",
+         "payload": "spring", "note": "fair 😀", "created_by": 5, "created_at": NOW, "withdrawn": 0},
+    ],
+    "invite_uses": [{"invite_id": 3, "chat_id": 6, "at": NOW}],
     "operator_codes": [{"digest": "0" * 64, "until": NOW + 60}],
     "learned_limits": [{"name": "private", "rate": 0.9, "burst": 10.0, "near": None}],
     "outbox": [

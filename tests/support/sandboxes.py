@@ -32,7 +32,7 @@ async def sandbox(folder: Path, *, warns: bool = False) -> AsyncIterator[str]:
             _, errors = await process.communicate()
     assert process.returncode == 0
     assert b"Traceback" not in errors
-    assert warns or errors == b""
+    assert warns or not errors, errors.decode()
 
 
 @asynccontextmanager

@@ -42,6 +42,8 @@ export const block = (body) => post("/sandbox/block", body);
 export const stop = (body) => post("/sandbox/stop", body);
 export const addGroup = (body) => post("/sandbox/groups", body);
 export const addTopic = (body) => post("/sandbox/topics", body);
+export const deleteTopic = (body) => post("/sandbox/topics/delete", body);
+export const openLink = (body) => post("/sandbox/links", body);
 export const setBot = (body) => post("/sandbox/bot", body);
 
 /**

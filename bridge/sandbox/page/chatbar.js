@@ -22,7 +22,8 @@ const DOING = {
 export const doing = (action) => DOING[action] ?? "typing";
 
 export class ChatBar {
-  /** `does`: `back()`, `inspect()`, `block(blocked)`, `invite(inside)`, `rank(standing)`, `topic()`. */
+  /** `does`: `back()`, `inspect()`, `block(blocked)`, `invite(inside)`, `rank(standing)`, `topic()`,
+   *  `deleteTopic()`. */
   constructor(root, does) {
     this.back = iconButton("back", "Back to the chats", does.back, { class: "icon-button back" });
     this.avatar = el("span", { class: "avatar", "aria-hidden": "true" });
@@ -33,6 +34,7 @@ export class ChatBar {
     this.star = iconButton("star", "", () => does.rank(this.standing === "administrator" ? "member" : "administrator"), { class: "icon-button", hidden: true, "data-testid": "promote" });
     this.mute = iconButton("mute", "", () => does.rank(this.standing === "restricted" ? "member" : "restricted"), { class: "icon-button", hidden: true, "data-testid": "mute" });
     this.topic = iconButton("topic", "New topic", does.topic, { class: "icon-button", hidden: true, "data-testid": "add-topic" });
+    this.bin = iconButton("bin", "Delete this topic", does.deleteTopic, { class: "icon-button", hidden: true, "data-testid": "delete-topic" });
     this.inspect = iconButton("inspect", "Inspector", does.inspect, { class: "icon-button", "aria-controls": "inspector", "data-testid": "inspector-toggle" });
     root.append(
       this.back,
@@ -40,6 +42,7 @@ export class ChatBar {
       el("div", { class: "bar-words" }, this.title, this.status),
       el("span", { class: "grow" }),
       this.topic,
+      this.bin,
       this.star,
       this.mute,
       this.door,
@@ -68,7 +71,8 @@ export class ChatBar {
   showGroup(chat) {
     const isGroup = Boolean(chat) && chat.type !== "private";
     this.inside = chat?.has_bot !== false;
-    this.topic.hidden = !isGroup || !chat.is_forum;
+    this.topic.hidden = !chat || (isGroup && !chat.is_forum);
+    this.bin.hidden = !chat?.thread_id;
     this.door.hidden = !isGroup;
     attribute(this.door, "aria-pressed", String(!this.inside));
     name(this.door, this.inside ? "Remove the bot from the group" : "Add the bot to the group");

@@ -117,6 +117,7 @@ export function serviceText(message) {
   if (message.group_chat_created || message.supergroup_chat_created) return `${who} created the group`;
   if (message.pinned_message) return `${who} pinned a message`;
   if (message.forum_topic_created) return `${who} opened the topic “${message.forum_topic_created.name}”`;
+  if (message.forum_topic_edited) return `${who} named the topic “${message.forum_topic_edited.name ?? ""}”`;
   if (message.forum_topic_closed) return `${who} closed the topic`;
   if (message.forum_topic_reopened) return `${who} opened the topic again`;
   if (message.migrate_to_chat_id) return "The group became a supergroup";

@@ -48,6 +48,7 @@ class Page {
   start() {
     addEventListener("hashchange", () => this.route());
     addEventListener("keydown", (event) => this.key(event));
+    byId("log").addEventListener("click", (event) => this.follow(event));
     document.addEventListener("visibilitychange", () => this.showLists());
     phone.addEventListener("change", () => this.route());
     api.follow({
@@ -67,6 +68,7 @@ class Page {
       rank: (standing) => this.tried(api.setBot({ ...this.place(), standing })).catch(() => {}),
       invite: (inside) => this.tried(api.setBot({ ...this.place(), inside })).catch(() => {}),
       topic: () => this.askTopic(),
+      deleteTopic: () => this.tried(api.deleteTopic(this.place())).catch(() => {}),
     };
   }
 
@@ -124,7 +126,23 @@ class Page {
     const body = { ...this.place(), text };
     if (replyTo) body.reply_to_message_id = replyTo;
     this.timeline.toBottom();
-    await this.tried(api.send(body));
+    const { thread_id: threadId } = await this.tried(api.send(body));
+    // What is written outside of the topics of a private chat opens one.
+    if (threadId && !body.thread_id && body.chat_id === this.personId) this.go(this.personId, worlds.placeId(body.chat_id, threadId));
+  }
+
+  /** A link to the bot is opened here, as in Telegram: it starts the bot, or adds it to a new group. */
+  follow(event) {
+    const address = event.target.closest?.("a[href]")?.href ?? "";
+    const link = /^https:\/\/t\.me\/(\w+)\?start(group)?=/u.exec(address);
+    if (!link || link[1].toLowerCase() !== this.world.bot?.username?.toLowerCase()) return;
+    event.preventDefault();
+    const open = async (where) => {
+      const { chat_id: chatId, thread_id: threadId } = await this.tried(api.openLink({ person_id: this.personId, address, ...where }));
+      this.go(this.personId, worlds.placeId(chatId, threadId));
+    };
+    if (link[2]) this.askGroup((group) => open({ chat_id: group.id }));
+    else open({}).catch(() => {});
   }
 
   async upload(files, way, caption, replyTo) {
@@ -161,11 +179,11 @@ class Page {
     });
   }
 
-  askGroup() {
+  askGroup(then = (group) => this.go(this.personId, group.id)) {
     askGroup(this.personId, this.world.people, async (wanted) => {
       const group = await api.addGroup({ person_id: this.personId, ...wanted });
       worlds.putChat(this.world, group);
-      this.go(this.personId, group.id);
+      await then(group);
     });
   }
 

@@ -19,7 +19,7 @@ from bridge.sandbox.telegram.connection_faults import TRANSPORT
 from bridge.sandbox.telegram.content.entities import Entity
 from bridge.sandbox.telegram.fault_switches import FaultSwitches
 from bridge.sandbox.telegram.inspection import Inspection, Place, chat_id_of
-from bridge.sandbox.telegram.people import anonymous_senders, groups, people_actions
+from bridge.sandbox.telegram.people import anonymous_senders, groups, links, people_actions
 from bridge.sandbox.telegram.people.actors import Bot, Group, Person
 from bridge.sandbox.telegram.people.people_actions import Where
 from bridge.sandbox.telegram.people.people_files_http import PeopleFiles
@@ -289,6 +289,20 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing, TopicActions):
     def press_stop(self, person: Person, *, thread_id: int = 0) -> int:
         """Let a person press Stop under the draft they see; the draft's id."""
         return people_actions.stop_draft(self.world, self.updates, person, thread_id)
+
+    def open_link(
+        self,
+        person: Person,
+        address: str,
+        group: Group | None = None,
+        *,
+        keeps_payload: bool = True,
+    ) -> int:
+        """Let a person open a link to the bot, and press START or choose a group; the message's id."""
+        chat = self.world.chat(group.id) if group is not None else None
+        return links.open_link(
+            self.world, self.updates, person, address, group=chat, keeps_payload=keeps_payload
+        ).message_id
 
     def block(self, person: Person) -> None:
         """A person blocks the bot."""

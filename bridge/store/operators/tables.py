@@ -6,8 +6,10 @@ from sqlalchemy import (
     Column,
     Float,
     Index,
+    Integer,
     Table,
     Text,
+    UniqueConstraint,
     false,
 )
 
@@ -145,3 +147,32 @@ alarms = Table(
     Column("since", Float, nullable=False),
 )
 """What is wrong now and was told to the operators."""
+
+
+invites = Table(
+    "invites",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("for_groups", Boolean, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("until", Float, nullable=False),
+    Column("agent", Text),
+    Column("payload", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_by", BigInteger, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("withdrawn", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("digest"),
+)
+"""Links and codes that let people in, or groups: how many, until when, and what comes with it."""
+
+
+invite_uses = Table(
+    "invite_uses",
+    metadata,
+    Column("invite_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
+)
+"""Which chats each invite has let in."""

@@ -16,7 +16,7 @@ from bridge.model import ChatKey, Message, Sender
 from bridge.sharing.coordinator import Bell
 from bridge.store import chats
 from bridge.store.engine import Store
-from bridge.store.operators import access, audit, people
+from bridge.store.operators import access, audit, invites, people
 from bridge.store.operators.access import Access
 from bridge.telegram.access.approval_cards import VERBS, ApprovalCards
 from bridge.telegram.access.introduction import Introduction
@@ -117,7 +117,9 @@ class Approval:
                 await access.decide(tx, key.chat_id, Access.ALLOWED, title, by)
                 await audit.note(tx, by, Access.ALLOWED.value, key.chat_id, title)
             return True
-        if state is None:
+        async with self._store.reading() as tx:
+            expected = await invites.is_open(tx, for_groups=True)
+        if state is None and not expected:  # else its code may be on its way
             words = translate(standing.by.language, "access.added_by", name=standing.by.name)
             stranger = Stranger(key, standing.title, words, standing.by.language)
             await self._ask(stranger, key, standing.cause)
@@ -132,10 +134,11 @@ class Approval:
         key = stranger.key
         async with self._store.writing() as tx:
             fresh = await access.ask(tx, key.chat_id, stranger.name)
+            by_code = await invites.is_open(tx, for_groups=not key.private)
         if fresh:
             self._cards.changed(key.chat_id, stranger.words)
         now = asyncio.get_running_loop().time()
-        if key.private and not self.code.code:
+        if key.private and not self.code.code and not by_code:
             self._ignored.note(key.chat_id, "words", IGNORED_SECONDS)
         if now - self._told.get(key.chat_id, float("-inf")) < TOLD_SECONDS:
             return
@@ -147,6 +150,9 @@ class Approval:
         text = translate(
             stranger.language, "access.wait" if self._rights.operators else "access.nobody"
         )
+        if by_code:
+            how = "access.code" if key.private else "access.code_group"
+            text += " " + translate(stranger.language, how, bot=self.introduction.bot_name)
         await self._notices.send(answer_in, PostContent(Rendered(text)), cause, Priority.STRANGER)
 
     async def decide(self, press: CallbackPress, data: DecideAccess | ShowApprovals) -> str | None:

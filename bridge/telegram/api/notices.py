@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import Happened, LeaseLost, StoreTrouble, TelegramUnreachable
 from bridge.model import ChatKey
@@ -88,10 +89,12 @@ class NoticeQueue:
         cause: Cause,
         priority: Priority = Priority.COMMAND,
         then: Callable[[], object] = lambda: None,
+        along: Callable[[AsyncConnection], Awaitable[object]] | None = None,
     ) -> None:
         """Have a message sent on account of a cause: once, also when this is said again.
 
-        `then` is called when it stands there, or never will. Raises StoreTrouble.
+        `then` is called when it stands there, or never will; `along` is written down with it, once,
+        too. Raises StoreTrouble.
         """
         name = f"bot {self._bot_id} {cause.name}"
         content = _dump(frame)
@@ -102,6 +105,8 @@ class NoticeQueue:
         try:
             async with self._store.writing(of=()) as tx:
                 fresh = await outbox.put(tx, notice)
+                if fresh and along is not None:
+                    await along(tx)
                 if fresh and not self.sharing.owns(key.chat_id):
                     await self.sharing.ring(tx, Bell.NOTICE, key.chat_id)
         finally:

@@ -15,6 +15,7 @@ from bridge.store.inbox import Arrived
 from bridge.store.operators import audit
 from bridge.store.operators.agents import DeclaredAgents
 from bridge.telegram.access.approval import Approval
+from bridge.telegram.access.invitations import Invitations
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.client import BotClient
@@ -71,6 +72,7 @@ class BotContext:
     agents: Agents
     rights: Rights
     approval: Approval
+    invitations: Invitations
     people: People
     questions: Questions
     status: StatusReader

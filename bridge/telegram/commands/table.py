@@ -4,7 +4,15 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from bridge.telegram.commands import basic, conversations, privacy, settings
 from bridge.telegram.commands.context import BotContext, language_of
-from bridge.telegram.commands.operators import access, agents, broadcast, control, quota, reports
+from bridge.telegram.commands.operators import (
+    access,
+    agents,
+    broadcast,
+    control,
+    invite,
+    quota,
+    reports,
+)
 from bridge.telegram.updates.events import CommandCall
 from bridge.texts import translate
 
@@ -66,6 +74,7 @@ OPERATOR_COMMANDS: Mapping[str, Handler] = {
     "users": access.users,
     "allow": access.allow,
     "block": access.block,
+    "invite": invite.invite,
     "operators": access.operators,
     "chats": access.chats,
     "leave": access.leave,

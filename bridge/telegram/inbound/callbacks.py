@@ -18,6 +18,7 @@ from bridge.telegram.callback_data import (
     KeepPerson,
     LeaveGroup,
     ListConversations,
+    MakeInvite,
     OpenConversation,
     RateAnswer,
     Reload,
@@ -25,12 +26,13 @@ from bridge.telegram.callback_data import (
     ShowApprovals,
     ShowUsers,
     StopAnswer,
+    WithdrawInvite,
     parse,
 )
 from bridge.telegram.commands import conversations, privacy, settings
 from bridge.telegram.commands.basic import stop_running
 from bridge.telegram.commands.context import BotContext, language_of
-from bridge.telegram.commands.operators import access, broadcast, control
+from bridge.telegram.commands.operators import access, broadcast, control, invite
 from bridge.telegram.post import Button, Keyboard
 from bridge.telegram.questions.ask import MOMENT_SECONDS
 from bridge.telegram.reply.keyboards import DISLIKE, LIKE
@@ -76,7 +78,15 @@ async def _do(context: BotContext, press: CallbackPress, data: CallbackData) -> 
         case KeepPerson():
             context.edit(press, translate(language_of(press), "confirm.no"))
             return None
-        case CancelAction() | ShowUsers() | LeaveGroup() | ControlBroadcast() | Reload():
+        case (
+            CancelAction()
+            | ShowUsers()
+            | LeaveGroup()
+            | ControlBroadcast()
+            | MakeInvite()
+            | WithdrawInvite()
+            | Reload()
+        ):
             return await _do_as_operator(context, press, data)
         case _:
             assert_never(data)
@@ -85,7 +95,13 @@ async def _do(context: BotContext, press: CallbackPress, data: CallbackData) -> 
 async def _do_as_operator(
     context: BotContext,
     press: CallbackPress,
-    data: CancelAction | ShowUsers | LeaveGroup | ControlBroadcast | Reload,
+    data: CancelAction
+    | ShowUsers
+    | LeaveGroup
+    | ControlBroadcast
+    | MakeInvite
+    | WithdrawInvite
+    | Reload,
 ) -> str | None:
     if not context.by_operator(press):
         return "button.old"
@@ -98,6 +114,10 @@ async def _do_as_operator(
             await access.leave_now(context, press, data)
         case ControlBroadcast():
             await broadcast.control(context, press, data)
+        case MakeInvite():
+            await invite.make_now(context, press, data)
+        case WithdrawInvite():
+            return await invite.withdraw_now(context, press, data)
         case Reload():
             await control.reload_now(context, press)
         case _:

@@ -65,10 +65,11 @@ class UpdateRouter:
             await self.set_aside(arrived, error)
             return
         admission = await self._admission.admit(event, counts=not _for_another_bot(event))
-        event = admission.event
         if admission.verdict is Verdict.IGNORED:
             await self._done(arrived)
             return
+        admission = await self._context.invitations.redeemed(admission, arrived.update_id)
+        event = admission.event
         await self._meet(event)
         context = replace(self._context, arrived=arrived, chosen=admission.chosen)
         if not (await self._lets_in(arrived, admission) and await _handle(context, event)):

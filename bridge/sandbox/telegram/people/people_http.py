@@ -21,7 +21,7 @@ from bridge.sandbox.journal import Entry, Journal
 from bridge.sandbox.telegram.content.shapes import bot_json, page_chat, page_message
 from bridge.sandbox.telegram.methods.drafts import draft_news
 from bridge.sandbox.telegram.methods.profile import menu
-from bridge.sandbox.telegram.people import groups, people_actions, topics
+from bridge.sandbox.telegram.people import groups, links, people_actions, topics
 from bridge.sandbox.telegram.people.actors import Person
 from bridge.sandbox.telegram.people.page_requests import (
     Wrong,
@@ -59,6 +59,8 @@ class PeopleSide:
             "stop": self.stop,
             "groups": self.add_group,
             "topics": self.add_topic,
+            "topics/delete": self.delete_topic,
+            "links": self.open_link,
             "bot": self.set_bot,
         }
         return [
@@ -136,7 +138,7 @@ class PeopleSide:
         person = self._person(wish)
         said, where = text(wish, "text"), where_of(wish)
         message = people_actions.write(self.world, self.updates, person, said, where)
-        return {"message_id": message.message_id}
+        return {"message_id": message.message_id, "thread_id": message.thread_id}
 
     def edit(self, wish: Json) -> Json:
         """Let a person edit."""
@@ -200,6 +202,24 @@ class PeopleSide:
         chat = people_actions.open_chat(self.world, person, number(wish, "chat_id"))
         name = label(wish, "name", "A name")
         return {"thread_id": topics.add_topic(self.world, self.updates, chat, name, person).id}
+
+    def delete_topic(self, wish: Json) -> Json:
+        """Let a person delete a topic."""
+        person = self._person(wish)
+        chat = people_actions.open_chat(self.world, person, number(wish, "chat_id"))
+        topics.delete_topic(self.world, chat, number(wish, "thread_id"))
+        return {}
+
+    def open_link(self, wish: Json) -> Json:
+        """Let a person open a link to the bot; with `chat_id` a group is chosen."""
+        person = self._person(wish)
+        wanted = wish.get("chat_id")
+        group = None
+        if wanted is not None:
+            group = people_actions.open_chat(self.world, person, number(wish, "chat_id"))
+        address = text(wish, "address")
+        message = links.open_link(self.world, self.updates, person, address, group=group)
+        return {"chat_id": message.chat_id, "thread_id": message.thread_id}
 
     def set_bot(self, wish: Json) -> Json:
         """Let a person throw the bot out of a group, adds it again, mutes or promotes it."""

@@ -1,0 +1,211 @@
+"""Links that let people and groups in: made, used, used up, withdrawn, typed, lost on the way."""
+
+import re
+from pathlib import Path
+
+import pytest
+from worlds import World, buttons, troubles
+
+from bridge.sandbox.coze import DEFAULT_BOT_ID, saying
+from bridge.sandbox.telegram import Message, Person
+
+ANSWER = "An answer."
+HELLO = "Hi Ann!"
+WAIT = "An operator has to approve you first. I have asked; please wait."
+
+
+class Team:
+    """An operator, and a deployment that lets nobody in by itself."""
+
+    def __init__(self, world: World, language: str = "") -> None:
+        self.world = world
+        self.operator = world.telegram.add_person("Olga", language_code=language)
+        world.coze.use(saying(ANSWER))
+        self.variables = {
+            "BRIDGE_ACCESS": "approval",
+            "BRIDGE_OPERATORS": str(self.operator.id),
+        }
+
+    async def says(self, who: Person, text: str) -> Message:
+        count = len(self.world.posts(who))
+        self.world.telegram.send(who, text)
+        return await self.world.settled(who, count + 1)
+
+    async def opens(self, who: Person, address: str) -> Message:
+        count = len(self.world.posts(who))
+        self.world.telegram.open_link(who, address)
+        return await self.world.settled(who, count + 1)
+
+    async def link(self, command: str = "/invite uses=1") -> str:
+        """A new link."""
+        made = await self.says(self.operator, command)
+        (address,) = re.findall(r"https://t\.me/\S+", made.text)
+        return str(address)
+
+
+def code_of(address: str) -> str:
+    return address.rpartition("=")[2]
+
+
+@pytest.fixture
+def team(world: World) -> Team:
+    return Team(world)
+
+
+async def test_a_link_lets_in_without_waiting_once(world: World, team: Team) -> None:
+    ann, bob = world.telegram.add_person("Ann"), world.telegram.add_person("Bob")
+    async with world.bridge(**team.variables):
+        address = await team.link()
+        assert re.fullmatch(r"https://t\.me/sandbox_bot\?start=[A-Za-z0-9_-]{32}", address)
+        assert (await team.opens(ann, address)).text.startswith(HELLO)
+        assert (await team.says(ann, "why?")).text == ANSWER
+        assert (await team.opens(ann, address)).text.startswith(HELLO)  # it may come again
+        over = await team.opens(bob, address)
+        await world.settled(bob, 2)
+        assert {post.text for post in world.posts(bob)} == {
+            "This link does not count any more, or not here. Please ask for a new one.",
+            WAIT,
+        }
+        assert over
+        audit = await team.says(team.operator, "/audit")
+        assert "invited" in audit.text
+    assert len(world.coze.asked) == 1
+
+
+async def test_what_a_link_brings_along(world: World, team: Team, tmp_path: Path) -> None:
+    ann = world.telegram.add_person("Ann")
+    config = tmp_path / "bridge.toml"
+    config.write_text(
+        f"""
+        [agents.home]
+        kind = "chat"
+        bot_id = "{DEFAULT_BOT_ID}"
+        default = true
+
+        [agents.fair]
+        kind = "chat"
+        bot_id = "7379462189365198999"
+
+        [agents.fair.variables]
+        came_by = "start_payload"
+        """,
+        encoding="utf-8",
+    )
+    world.coze.add_agent("7379462189365198999", name="Fair")
+    async with world.bridge(**team.variables, BRIDGE_CONFIG=str(config)):
+        address = await team.link("/invite uses=2 days=3 agent=fair start=spring note=the fair")
+        shown = await team.says(team.operator, "/invite")
+        assert "0 of 2 used" in shown.text
+        assert "agent=fair · start=spring · the fair" in shown.text
+        await team.opens(ann, address)
+        await team.says(ann, "hello there")
+    (asked,) = world.coze.asked
+    assert asked.values.custom_variables == {"came_by": "spring"}
+
+
+async def test_withdrawn_and_unknown_links_are_a_plain_start(world: World, team: Team) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(**team.variables):
+        address = await team.link()
+        shown = await team.says(team.operator, "/invite")
+        world.telegram.press(team.operator, shown.message_id, "✕ #1")
+        await world.telegram.until(
+            lambda: "There is none now." in world.posts(team.operator)[-1].text
+        )
+        post = await team.opens(ann, address)
+        await world.settled(ann, 2)
+        assert any(one.text.startswith("This link does not count") for one in world.posts(ann))
+        assert post
+    assert world.coze.asked == []
+    bob = world.telegram.add_person("Bob")
+    async with world.bridge(**team.variables):
+        assert (await team.opens(bob, "https://t.me/sandbox_bot?start=spring-sale")).text == WAIT
+
+
+async def test_a_code_can_be_typed_where_the_link_lost_it(world: World, team: Team) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(**team.variables):
+        address = await team.link()
+        world.telegram.open_link(ann, address, keeps_payload=False)
+        told = await world.settled(ann, 1)
+        assert told.text == WAIT + " If you have a code, send it to me now."
+        assert (await team.says(ann, code_of(address))).text.startswith(HELLO)
+        assert (await team.says(ann, "why?")).text == ANSWER
+    assert [one.question for one in world.coze.asked] == ["why?"]  # the code is nobody's question
+
+
+async def test_a_group_comes_by_a_link_or_by_its_code(world: World, team: Team) -> None:
+    ann = world.telegram.add_person("Ann")
+    first = world.telegram.add_group("First", [ann])
+    second = world.telegram.add_group("Second", [ann])
+    for group in (first, second):
+        world.telegram.kick_bot(group)
+    world.telegram.updates.clear()
+    async with world.bridge(**team.variables):
+        address = await team.link("/invite group uses=2")
+        assert "?startgroup=" in address
+        world.telegram.open_link(ann, address, first)
+        hello = await world.settled(first, 1)
+        assert "@sandbox_bot" in hello.text
+        world.telegram.send(ann, "@sandbox_bot why?", chat=first)
+        assert (await world.settled(first, 2)).text == ANSWER
+        world.telegram.open_link(ann, address, second, keeps_payload=False)
+        told = await world.settled(second, 1)
+        assert told.text.endswith("If you have a code, send it as /start@sandbox_bot CODE.")
+        world.telegram.send(ann, f"/start@sandbox_bot {code_of(address)}", chat=second)
+        await world.settled(second, 2)
+        world.telegram.send(ann, "@sandbox_bot why?", chat=second)
+        assert (await world.settled(second, 3)).text == ANSWER
+        nobody = world.telegram.add_person("Nobody")
+        await team.opens(nobody, address.replace("startgroup", "start"))
+        await world.settled(nobody, 2)
+        assert any("does not count" in one.text for one in world.posts(nobody))
+
+
+async def test_an_operators_no_is_not_undone_by_a_link(world: World, team: Team) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(**team.variables):
+        address = await team.link()
+        await team.says(team.operator, f"/block {ann.id}")
+        world.telegram.open_link(ann, address)
+        await world.telegram.until(lambda: world.telegram.pending == 0)
+        await team.says(team.operator, "/invite")
+        assert "0 of 1 used" in world.posts(team.operator)[-1].text
+    assert world.posts(ann) == []
+
+
+@pytest.mark.parametrize(
+    "word", ["uses=0", "uses=many", "days=400", "agent=nobody", "fair", "start=a b"]
+)
+async def test_what_cannot_be_read_says_which_word(world: World, team: Team, word: str) -> None:
+    async with world.bridge(**team.variables):
+        post = await team.says(team.operator, f"/invite {word}")
+        wrong = word.split()[-1] if " " in word else word
+        assert f"“{wrong}”" in post.text
+        assert "There is none now." in (await team.says(team.operator, "/invite")).text
+
+
+async def test_people_who_are_no_operators_make_no_links(world: World, team: Team) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(**team.variables | {"BRIDGE_ACCESS": "open"}):
+        post = await team.says(ann, "/invite")
+        assert post.text.startswith("I do not know this command.")
+        pressed = await team.says(ann, "/start")
+        world.telegram.press(ann, pressed.message_id, data="op:invite:person")
+        await world.telegram.until(lambda: world.telegram.pending == 0)
+    assert not [one for one in world.posts(ann) if "t.me" in one.text]
+
+
+async def test_in_chinese(world: World) -> None:
+    team = Team(world, "zh-hans")
+    ann = world.telegram.add_person("Ann", language_code="zh-hans")
+    async with world.bridge(**team.variables):
+        shown = await team.says(team.operator, "/invite")
+        assert list(buttons(shown)) == ["新链接", "新的群组链接"]
+        world.telegram.press(team.operator, shown.message_id, "新链接")
+        made = await world.settled(team.operator, 2)
+        (address,) = re.findall(r"https://t\.me/\S+", made.text)
+        assert made.text.startswith("打开此链接的人可立即使用我。人数：1。")
+        assert (await team.opens(ann, address)).text
+        assert (await team.says(ann, "为什么？")).text == ANSWER
+    assert await troubles(world) == []
