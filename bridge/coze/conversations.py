@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.coze.client import Coze
-from bridge.coze.events import Json, RunMessage, object_of, objects_of, read_message, text_of
+from bridge.coze.events import (
+    Json,
+    MessageKind,
+    RunMessage,
+    object_of,
+    objects_of,
+    read_message,
+    text_of,
+)
 from bridge.errors.coze import ConversationLost, Garbled
 
 
@@ -71,6 +79,22 @@ async def newest_messages(
         body={"order": "desc", "limit": limit},
     )
     return [read_message(item) for item in objects_of(answer, "data")]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A question and its answer; either may be missing."""
+
+    question: RunMessage | None
+    answer: RunMessage | None
+
+
+def last_exchange(newest_first: Sequence[RunMessage]) -> Exchange:
+    """Return the newest answer and the question of its run; without an answer, the newest question."""
+    answer = next((one for one in newest_first if one.kind is MessageKind.ANSWER), None)
+    run = answer.run_id if answer else ""
+    questions = (one for one in newest_first if one.kind is MessageKind.QUESTION)
+    return Exchange(next((one for one in questions if not run or one.run_id == run), None), answer)
 
 
 def _conversation(doing: str, content: Json) -> Conversation:

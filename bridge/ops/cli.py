@@ -119,14 +119,22 @@ def chat(
         str | None,
         typer.Option(help="The name of the agent, where BRIDGE_CONFIG declares several."),
     ] = None,
+    conversations: Annotated[
+        bool, typer.Option("--conversations", help="Begin with a list of earlier conversations.")
+    ] = False,
+    goes_on: Annotated[
+        bool, typer.Option("--continue", help="Go on with the last conversation.")
+    ] = False,
 ) -> None:
     """Talk to the agent in the terminal."""
+    from bridge.ops.chat import TalkOptions
     from bridge.ops.chat import chat as talk
     from bridge.settings.environment import environment, settings_from
 
     variables = {**environment(), "TELEGRAM_BOT_TOKEN": "1:unused"}  # no Telegram is needed
     logs.set_up("WARNING", "console")
-    answered = asyncio.run(talk(settings_from(variables), stream=not no_stream, agent=agent))
+    options = TalkOptions(not no_stream, agent, lists=conversations, goes_on=goes_on)
+    answered = asyncio.run(talk(settings_from(variables), options))
     raise typer.Exit(0 if answered else 1)
 
 

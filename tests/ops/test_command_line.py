@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,46 @@ async def test_chat_answers_in_the_terminal(
     assert out.count("An answer.\n  → More?\n") == 2
     assert len({asked.conversation_id for asked in world.coze.asked}) == 2
     assert {asked.stream for asked in world.coze.asked} == {"--no-stream" not in words}
+
+
+async def test_a_talk_goes_on_with_an_earlier_conversation(world: World, tmp_path: Path) -> None:
+    world.coze.use(saying("An \x1b[31manswer\x1b[0m."))
+
+    async def talk(said: bytes, *words: str) -> str:
+        process = await start("chat", *words, variables=world.variables, folder=tmp_path)
+        code, out, err = await ended(process, said)
+        assert (code, err) == (0, "")
+        assert "\x1b" not in out  # an agent does not steer the terminal
+        return out
+
+    assert "There is no earlier conversation." in await talk(b"", "--conversations")
+    await talk(b"about tides\n/new\nabout lamps [b]\n")
+    out = await talk(b"and now?\n", "--continue")
+    assert "You are back in “about lamps [b]”." in out
+    assert "> about lamps [b]\nAn [31manswer[0m.\n" in out
+    out = await talk(b"2\nhigher?\n", "--conversations")
+    first, second = [line for line in out.splitlines() if " · about " in line]
+    assert first.startswith("  1  ")
+    assert second.endswith("about tides")
+    await talk(b"elsewhere\n")
+    out = await talk(b"/conversations lamps\n1\nagain?\n")
+    assert "about tides" not in out
+    asked = [(one.question, one.conversation_id) for one in world.coze.asked]
+    (_, tides), (_, lamps), *rest = asked
+    assert rest[:2] == [("and now?", lamps), ("higher?", tides)]
+    assert rest[2][1] not in (tides, lamps)
+    assert rest[3] == ("again?", lamps)
+    with closing(sqlite3.connect(tmp_path / "chat.db")) as base:
+        assert {row[0] for row in base.execute("SELECT parts FROM turns")} == {"[]"}
+
+
+async def test_going_on_without_an_earlier_conversation_says_so(
+    world: World, tmp_path: Path
+) -> None:
+    process = await start("chat", "--continue", variables=world.variables, folder=tmp_path)
+    code, out, err = await ended(process, b"hello\n")
+    assert (code, out) == (1, "")
+    assert err == "Going on with the last talk: there is none. Leave --continue out.\n"
 
 
 @pytest.mark.parametrize("agent", ["shop", "flow", "poet"])

@@ -12,7 +12,8 @@ import structlog
 from babel.dates import format_skeleton
 
 from bridge.coze.contents import read_content
-from bridge.coze.events import MessageKind, RunMessage
+from bridge.coze.conversations import last_exchange
+from bridge.coze.events import RunMessage
 from bridge.errors.coze import CozeTrouble
 from bridge.model import ChatKey
 from bridge.relay.agents import OfferedAgent
@@ -230,22 +231,11 @@ async def _last_said(agent: OfferedAgent, one: Conversation, language: str) -> S
     except (CozeTrouble, TimeoutError) as trouble:
         log.info("history not available", error=type(trouble).__name__)
         return [Rendered(translate(language, "conversations.unshown"))]
-    return _exchange(messages)
-
-
-def _exchange(newest_first: Sequence[RunMessage]) -> Sequence[Rendered]:
-    """Return the newest answer and the question before it, shortened, in the order they were said."""
-    answer = next((one for one in newest_first if one.kind is MessageKind.ANSWER), None)
-    run = answer.run_id if answer else ""
-    asked = next(
-        (
-            one
-            for one in newest_first
-            if one.kind is MessageKind.QUESTION and (not run or one.run_id == run)
-        ),
-        None,
-    )
-    return [*(_quoted(asked) if asked else ()), *(_beginning(answer) if answer else ())]
+    found = last_exchange(messages)
+    return [
+        *(_quoted(found.question) if found.question else ()),
+        *(_beginning(found.answer) if found.answer else ()),
+    ]
 
 
 def _quoted(question: RunMessage) -> Sequence[Rendered]:
