@@ -209,3 +209,51 @@ async def test_in_chinese(world: World) -> None:
         assert (await team.opens(ann, address)).text
         assert (await team.says(ann, "为什么？")).text == ANSWER
     assert await troubles(world) == []
+
+
+async def test_a_code_typed_by_somebody_who_is_in_already_counts_too(
+    world: World, team: Team
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(**team.variables | {"BRIDGE_ACCESS": "open"}):
+        await team.says(ann, "why?")
+        address = await team.link()
+        world.telegram.open_link(ann, address, keeps_payload=False)  # as for a bot that was started
+        await world.settled(ann, 2)
+        assert (await team.says(ann, f"  {code_of(address)}\n")).text.startswith(HELLO)
+        assert "There is none now." in (await team.says(team.operator, "/invite")).text
+    assert [one.question for one in world.coze.asked] == ["why?"]
+
+
+async def test_a_code_survives_a_restart_and_counts_for_one_of_two_at_once(
+    world: World, team: Team
+) -> None:
+    people = [world.telegram.add_person(name) for name in ("Ann", "Bob", "Cy")]
+    async with world.bridge(**team.variables):
+        address = await team.link()
+    async with world.bridge(**team.variables):
+        for one in people:
+            world.telegram.open_link(one, address)
+        await world.telegram.until(lambda: all(world.posts(one) for one in people), 60)
+        await world.telegram.until(lambda: world.telegram.pending == 0)
+        let_in = [one for one in people if world.posts(one)[0].text.startswith("Hi ")]
+        assert len(let_in) == 1
+
+
+async def test_hostile_payloads_are_a_plain_start(world: World, team: Team) -> None:
+    ann = world.telegram.add_person("Ann")
+    hostile = [
+        "' OR 1=1 --",
+        "x" * 3000,
+        "a\nb",
+        "../../etc",
+        "%00",
+        "_tgr_abc",
+        "😀" * 32,
+        "A" * 32,
+    ]
+    async with world.bridge(**team.variables | {"BRIDGE_ACCESS": "open"}):
+        await team.link()
+        for payload in hostile:
+            assert (await team.says(ann, f"/start {payload}")).text.startswith(HELLO)
+    assert world.coze.asked == []

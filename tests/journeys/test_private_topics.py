@@ -1,9 +1,11 @@
 """Topics in private chats: each is a conversation; what happens when one is gone, or all are off."""
 
+from made import picture
 from worlds import World, buttons, eventually, in_a_fast_world
 
-from bridge.sandbox.coze import saying
+from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Message, Person
+from bridge.sandbox.telegram.content.shapes import message_json
 
 ANSWER = "An answer."
 
@@ -190,3 +192,125 @@ async def test_where_topics_are_off_the_list_has_those_of_all_topics(world: Worl
         await ask(world, ann, "and the sun?")
     first, other, back = (asked.conversation_id for asked in world.coze.asked)
     assert first == back != other
+
+
+async def test_a_topic_is_known_without_its_mark(world: World) -> None:
+    ann = with_topics(world)
+    topic = world.telegram.add_topic(ann, "Tides")
+    async with world.bridge():
+        number = world.telegram.send(ann, "where is the moon?", thread_id=topic)
+        await world.settled(ann, 1)
+        (message,) = [one for one in world.telegram.messages(ann) if one.message_id == number]
+        raw = message_json(world.telegram.world, message)
+        del raw["is_topic_message"]
+        world.telegram.inject({"message": raw | {"message_id": 900, "text": "and now?"}})
+        post = await world.settled(ann, 2)
+    assert post.thread_id == topic
+    first, second = (asked.conversation_id for asked in world.coze.asked)
+    assert first == second
+
+
+async def test_a_reply_from_elsewhere_stays_with_its_topic(world: World) -> None:
+    ann = with_topics(world)
+    one, two = (world.telegram.add_topic(ann, name) for name in ("Tides", "Lamps"))
+    async with world.bridge():
+        answer = await ask(world, ann, "where is the moon?", one)
+        await ask(world, ann, "how bright is it?", two)
+        world.telegram.send(ann, "and now?", reply_to=answer.message_id)  # typed at the root
+        post = await world.settled(ann, 3)
+    assert post.thread_id == one
+    tides, lamps, again = (asked.conversation_id for asked in world.coze.asked)
+    assert again == tides != lamps
+
+
+async def test_a_topic_of_ours_that_was_deleted_comes_back_with_its_answer(world: World) -> None:
+    ann = with_topics(world)
+    world.telegram.let_people_open_topics(False)
+    async with world.bridge():
+        await ask(world, ann, "/new")
+        await world.settled(ann, 2)
+        (topic,) = world.telegram.topics(ann)
+        world.telegram.send(ann, "where is the moon?", thread_id=topic)
+        world.telegram.delete_topic(ann, topic)
+        await world.telegram.until(lambda: ANSWER in texts(world, ann))
+    assert {post.thread_id for post in world.posts(ann) if post.text == ANSWER} == {topic}
+
+
+def texts(world: World, ann: Person) -> list[str]:
+    return [post.text for post in world.posts(ann)]
+
+
+async def test_buttons_in_a_topic_ask_there(world: World) -> None:
+    ann = with_topics(world)
+    topic = world.telegram.add_topic(ann, "Tides")
+    world.coze.use(saying(ANSWER, follow_ups=["And the sun?"]))
+    async with world.bridge():
+        post = await ask(world, ann, "where is the moon?", topic)
+        world.telegram.press(ann, post.message_id, "And the sun?")
+        await world.settled(ann, 3)
+    assert {post.thread_id for post in world.posts(ann)} == {topic}
+    first, second = (asked.conversation_id for asked in world.coze.asked)
+    assert first == second
+
+
+async def test_start_and_settings_change_no_conversation(world: World) -> None:
+    ann = with_topics(world)
+    topic = world.telegram.add_topic(ann, "Tides")
+    async with world.bridge():
+        await ask(world, ann, "where is the moon?", topic)
+        menu = await ask(world, ann, "/settings", topic)
+        await press(world, ann, menu, "Reasoning")
+        world.telegram.send(ann, "/start", thread_id=topic)
+        await world.settled(ann, 4)
+        await ask(world, ann, "and now?", topic)
+    first, second = (asked.conversation_id for asked in world.coze.asked)
+    assert first == second
+
+
+async def test_a_title_that_is_refused_is_tried_after_the_next_answer(world: World) -> None:
+    ann = with_topics(world)
+    refusal = {"ok": False, "error_code": 400, "description": "Bad Request: something is odd"}
+    async with world.bridge():
+        world.telegram.fail("editForumTopic", 400, body=refusal)
+        post = await ask(world, ann, "where   is the moon?")
+        await ask(world, ann, "and now?", post.thread_id)
+        await world.telegram.until(
+            lambda: (
+                len([one for one in world.telegram.calls if one.method == "editForumTopic"]) == 2
+            )
+        )
+        assert world.telegram.topics(ann) == {post.thread_id: "where is the moon?"}
+
+
+async def test_an_album_at_the_root_is_one_question_in_one_topic(world: World) -> None:
+    ann = with_topics(world)
+    async with world.bridge():
+        world.telegram.send_album(ann, [picture(), picture()], "what are these?")
+        post = await world.settled(ann, 1)
+        assert [*world.telegram.topics(ann)] == [post.thread_id]
+    assert len(world.coze.asked) == 1
+
+
+async def test_the_list_is_there_after_a_restart(world: World) -> None:
+    ann = with_topics(world)
+    topic = world.telegram.add_topic(ann, "Tides")
+    async with world.bridge():
+        await ask(world, ann, "where is the moon?", topic)
+    async with world.bridge():
+        shown = await ask(world, ann, "/conversations", topic)
+        assert shown.text.startswith("Each topic is a conversation of its own")
+        assert [one.split(" · ")[0] for one in buttons(shown)] == ["● Tides"]
+
+
+async def test_drafts_and_their_stop_button_are_the_topics(world: World) -> None:
+    ann = with_topics(world)
+    topic = world.telegram.add_topic(ann, "Tides")
+    world.coze.pace = Pace(0.02, 0.05)
+    world.coze.use(saying("so many words " * 200))
+    async with world.bridge(BRIDGE_STREAMING="drafts"):
+        world.telegram.send(ann, "where is the moon?", thread_id=topic)
+        await world.telegram.until(lambda: bool(world.telegram.drafts(ann)))
+        assert {draft.thread_id for draft in world.telegram.drafts(ann)} == {topic}
+        world.telegram.press_stop(ann, thread_id=topic)
+        post = await world.settled(ann, 1)
+    assert (post.thread_id, post.text.endswith("Stopped.")) == (topic, True)
