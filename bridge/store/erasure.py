@@ -16,6 +16,7 @@ from bridge.store.operators import invites
 from bridge.store.operators.quotas import charged
 from bridge.store.operators.tables import access, audit, chat_tallies, operators, people, tallies
 from bridge.store.tables import chats, members, suggestions, turns
+from bridge.store.turns import kept
 
 _OPEN = (State.WAITING, State.RUNNING)
 
@@ -51,6 +52,7 @@ async def forget_person(tx: AsyncConnection, person_id: int) -> Receipt:
     held = await _conversations(tx, person_id)
     user_ids = await _user_ids(tx, person_id)
     await _forget_conversations(tx, person_id)
+    await kept.forget(tx, person_id)
     await _tally(tx, *theirs)
     where = [*(await tx.execute(select(turns.c.chat_id).where(*theirs).distinct())).scalars()]
     done = await tx.execute(delete(turns).where(*theirs))

@@ -6,6 +6,7 @@ from worlds import World, buttons, eventually, in_a_fast_world
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Message, Person
 from bridge.sandbox.telegram.content.shapes import message_json
+from bridge.store import erasure
 
 ANSWER = "An answer."
 
@@ -71,7 +72,7 @@ async def test_new_typed_at_the_root_opens_one_topic_only(world: World) -> None:
     ann = with_topics(world, "zh-hans")
     async with world.bridge():
         post = await ask(world, ann, "/new")
-        assert post.text == "这个话题就是一个新对话，直接写吧。"
+        assert post.text == "这个话题就是一个新会话，直接写吧。"
         assert world.telegram.topics(ann) == {post.thread_id: "/new"}
         await ask(world, ann, "潮汐是什么？", post.thread_id)
         await world.telegram.until(
@@ -176,6 +177,24 @@ async def test_an_answer_whose_topic_was_deleted_waits_for_the_next_message(worl
     )
     assert (answer.text, kept.thread_id, answer.thread_id) == (ANSWER, other, other)
     assert len(world.coze.asked) == 2
+
+
+@in_a_fast_world
+async def test_an_answer_that_waits_is_forgotten_at_its_persons_wish(world: World) -> None:
+    ann = with_topics(world)
+    world.telegram.let_people_open_topics(False)
+    topic = world.telegram.add_topic(ann, "Tea")
+    async with world.bridge() as app:
+        world.telegram.send(ann, "how long does it brew?", thread_id=topic)
+        world.telegram.delete_topic(ann, topic)
+        await eventually(lambda: app.context.calls.unwritable.topics(ann.id), 300)
+        await eventually(lambda: not len(app.lanes), 60)
+        async with app.store.writing() as tx:
+            await erasure.forget_person(tx, ann.id)
+        world.telegram.send(ann, "hello there")
+        await world.settled(ann, 1, timeout=100)
+    assert texts(world, ann) == [ANSWER]
+    assert world.coze.asked[0].conversation_id != world.coze.asked[1].conversation_id
 
 
 async def test_where_topics_are_off_the_list_has_those_of_all_topics(world: World) -> None:

@@ -160,11 +160,12 @@ def message_of(call: MethodCall, chat: Chat, purpose: str) -> Message:
 def own_message_of(call: MethodCall, chat: Chat) -> Message:
     """Return the bot's own message that may be edited.
 
-    Messages with a reply keyboard cannot be edited, and other people's neither.
+    Messages with a reply keyboard cannot be edited, what reports an act, and other people's neither.
     """
     message = message_of(call, chat, "message to edit")
     markup = message.reply_markup
-    if not message.by_bot or (markup is not None and "inline_keyboard" not in markup):
+    kept = markup is not None and "inline_keyboard" not in markup
+    if not message.by_bot or message.service is not None or kept:
         raise bad_request("message can't be edited")
     return message
 

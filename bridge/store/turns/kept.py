@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, State
 from bridge.store import chats
-from bridge.store.tables import turns
+from bridge.store.tables import turns, unwritable_chats
 from bridge.store.turns.rows import of_chat
 
 
@@ -23,6 +23,14 @@ async def oldest(tx: AsyncConnection, topics: Sequence[ChatKey]) -> int | None:
     )
     found: int | None = (await tx.execute(query.order_by(turns.c.id).limit(1))).scalar_one_or_none()
     return found
+
+
+async def forget(tx: AsyncConnection, person_id: int) -> None:
+    """Forget the answers that wait for somebody."""
+    gone = select(unwritable_chats.c.thread_id).where(unwritable_chats.c.chat_id == person_id)
+    theirs = (turns.c.chat_id == person_id, turns.c.thread_id > 0, turns.c.thread_id.in_(gone))
+    waits = (turns.c.state == State.RUNNING, turns.c.final.is_not(None))
+    await tx.execute(delete(turns).where(*theirs, *waits))
 
 
 async def move(tx: AsyncConnection, topics: Sequence[ChatKey], to: ChatKey) -> bool:

@@ -51,6 +51,10 @@ async def test_a_bot_opens_and_renames_topics_and_hears_of_it(stage):
     assert created["from"]["id"] == edited["from"]["id"] == stage.telegram.world.bot.id
     assert edited["forum_topic_edited"] == {"name": "Roma"}
     assert stage.telegram.topics(stage.ann) == {topic["message_thread_id"]: "Roma"}
+    report = {**ann, "message_id": created["message_id"], "text": "x"}
+    assert await stage.refused("editMessageText", **report) == (
+        "Bad Request: message can't be edited"
+    )
 
 
 async def test_a_long_name_is_cut_and_an_empty_one_refused(stage):
