@@ -83,3 +83,25 @@ async def test_the_onboarding_in_both_spellings(studio_api):
         "GET", "/v1/bot/get_online_info", params={"bot_id": "7379462189365198898"}
     )
     assert old["data"]["onboarding_info"]["suggested_questions"]
+
+
+async def test_its_list_of_conversations_differs_from_the_clouds(studio_api):
+    for name in ("one", "two", "three"):
+        body = {"bot_id": studio_api.ask("hi")["json"]["bot_id"], "name": name}
+        made = await studio_api.call("POST", "/v1/conversation/create", json=body)
+    where = {"bot_id": body["bot_id"]}
+    listed = (await studio_api.call("GET", "/v1/conversations", params=where)).json()["data"]
+    assert ([one["name"] for one in listed["conversations"]], listed["has_more"]) == (
+        ["three", "two"],
+        True,
+    )
+    pages = where | {"page_num": "1", "page_size": "3"}
+    listed = (await studio_api.call("GET", "/v1/conversations", params=pages)).json()["data"]
+    assert (len(listed["conversations"]), listed["has_more"]) == (3, False)
+    (first, *_) = listed["conversations"]
+    assert "creator_d" in first
+    assert not {"creator_id", "updated_at"} & first.keys()
+    path = f"/v1/conversations/{made.json()['data']['id']}"
+    renamed = (await studio_api.call("PUT", path, json={"name": "four"})).json()["data"]
+    assert renamed["name"] == "four"
+    assert "meta_data" not in renamed

@@ -57,6 +57,7 @@ async def list_conversations(state: State, call: Call) -> Answer:
     bot_id = required_text(call.query, "bot_id")
     page = whole_in_query(call.query, "page_num", 1, 1_000_000)
     size = whole_in_query(call.query, "page_size", 50, 50)
+    studio = state.profile.studio
     order = (call.query.get("sort_order") or "DESC").upper()
     if order not in ("ASC", "DESC"):
         raise bad("sort_order must be ASC or DESC")
@@ -66,17 +67,23 @@ async def list_conversations(state: State, call: Call) -> Answer:
         for conversation in state.conversations.values()
         if conversation.bot_id == bot_id
         and conversation.belongs(call.token.account, call.token.session_name)
-        and conversation.connector_id == connector
+        and (studio or conversation.connector_id == connector)
     ]
     if order == "DESC":
         mine.reverse()
-    shown = mine[(page - 1) * size : page * size]
-    return Envelope(
-        {
-            "conversations": [conversation_view(conversation) for conversation in shown],
-            "has_more": len(mine) > page * size,
-        }
-    )
+    shown, more = mine[(page - 1) * size : page * size], len(mine) > page * size
+    if studio and not call.query.get("page_size"):  # it fetches one more than it was asked for
+        shown, more = mine[:-1], bool(mine)
+    view = _studio_view if studio else conversation_view
+    return Envelope({"conversations": [view(one) for one in shown], "has_more": more})
+
+
+def _studio_view(conversation: Conversation) -> dict[str, object]:
+    """Return a conversation as coze-studio lists it, with its owner under a misspelt name."""
+    shown = conversation_view(conversation)
+    shown["creator_d"] = shown.pop("creator_id")
+    del shown["updated_at"]
+    return shown
 
 
 async def rename(state: State, call: Call) -> Answer:
@@ -84,7 +91,10 @@ async def rename(state: State, call: Call) -> Answer:
     conversation = _of_path(state, call)
     conversation.name = _name(required_text(call.body, "name"))
     conversation.updated_at = state.now()
-    return Envelope(conversation_view(conversation))
+    shown = conversation_view(conversation)
+    if state.profile.studio:
+        del shown["meta_data"]
+    return Envelope(shown)
 
 
 async def delete(state: State, call: Call) -> Answer:
