@@ -5,7 +5,7 @@ from pathlib import Path
 from projects import beside_a_project
 from worlds import World, buttons
 
-from bridge.sandbox.coze import saying
+from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Group, Message, Person
 
 
@@ -158,6 +158,36 @@ async def test_titles_can_be_off_and_are_forgotten(world: World) -> None:
         await press(world, ann, post, "Delete all of it")
         assert "no conversation yet" in (await ask(world, ann, "/conversations")).text
         assert len(labels(await ask(world, bo, "/conversations"))) == 1
+
+
+async def test_deleting_a_conversation_stops_what_runs_in_it(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(0.02, 0.1)
+    world.coze.use(saying("so many words " * 300))
+    async with world.bridge():
+        world.telegram.send(ann, "tell me about tides")
+        await world.telegram.until(
+            lambda: bool(world.posts(ann)) and "words" in world.posts(ann)[0].text
+        )
+        shown = await shown_beside(world, ann, "/conversations")
+        world.telegram.press(ann, shown.message_id, next(iter(buttons(shown))))
+        await world.telegram.until(lambda: "Delete" in buttons(shown))
+        world.telegram.press(ann, shown.message_id, "Delete")
+        await world.telegram.until(lambda: "Yes" in buttons(shown))
+        world.telegram.press(ann, shown.message_id, "Yes")
+        await world.telegram.until(lambda: "was deleted, at Coze, too" in shown.text)
+        await world.settled(ann, 2)
+    assert world.posts(ann)[0].text.endswith("Stopped.")
+    assert world.coze.runs
+    assert [run.cancelled_at is not None for run in world.coze.runs.values()] == [True]
+
+
+async def shown_beside(world: World, ann: Person, text: str) -> Message:
+    """Say something while an answer is being written; what is answered to it."""
+    count = len(world.posts(ann))
+    world.telegram.send(ann, text)
+    await world.telegram.until(lambda: len(world.posts(ann)) > count)
+    return world.posts(ann)[-1]
 
 
 async def test_nobody_opens_or_deletes_what_is_another_persons(world: World) -> None:

@@ -38,6 +38,18 @@ async def running(tx: AsyncConnection, key: ChatKey) -> Turn | None:
     return (await _open_turns(tx, key)).get(State.RUNNING)
 
 
+async def running_in(
+    tx: AsyncConnection, chat_id: int, conversation_id: str
+) -> Sequence[tuple[ChatKey, int]]:
+    """Return the turns that run in a conversation of a chat, or of any of its topics."""
+    query = select(turns.c.thread_id, turns.c.id).where(
+        turns.c.chat_id == chat_id,
+        turns.c.state == State.RUNNING,
+        turns.c.conversation_id == conversation_id,
+    )
+    return [(ChatKey(chat_id, row.thread_id), row.id) for row in (await tx.execute(query)).all()]
+
+
 async def claim(tx: AsyncConnection, key: ChatKey) -> Turn | None:
     """Take the chat's waiting turn to run it; None when there is none or one runs already."""
     return await _claim(tx, await _open_turns(tx, key))

@@ -9,6 +9,7 @@ from bridge.store.turns import lifecycle, queue, suggestions
 from bridge.telegram.commands import topics
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.commands.conversations import earlier_button
+from bridge.telegram.commands.stopping import stop_running
 from bridge.telegram.post import Cause, PostContent, Rendered
 from bridge.telegram.reply.keyboards import question_buttons
 from bridge.telegram.reply.layout import Layout
@@ -134,16 +135,6 @@ async def _may_end_running(
     if running is None:
         return None, True
     return running.id, await context.rights.may_end(key, sender, running.sender.id)
-
-
-async def stop_running(context: BotContext, key: ChatKey, turn_id: int | None = None) -> bool:
-    """Have the running turn stopped, also by a later process; False when none runs."""
-    async with context.store.writing(of=key.chat_id) as tx:
-        wished = await lifecycle.stopping(tx, key, turn_id)
-    told = context.lanes.stop(key, turn_id)
-    if wished and not told:
-        context.lanes.wake(key)
-    return wished or told
 
 
 async def retry(context: BotContext, call: CommandCall) -> None:

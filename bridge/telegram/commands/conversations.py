@@ -30,6 +30,7 @@ from bridge.telegram.callback_data import (
 )
 from bridge.telegram.commands.agent_names import learn_names
 from bridge.telegram.commands.context import BotContext, language_of
+from bridge.telegram.commands.stopping import end_runs_in
 from bridge.telegram.markdown.pages import posts
 from bridge.telegram.markdown.streaming import IncrementalRenderer, joined, sanitize
 from bridge.telegram.post import (
@@ -142,6 +143,7 @@ async def _delete(
         no = Button(translate(language, "button.no"), encode(ListConversations(0, "")))
         context.edit(press, translate(language, "conversations.sure", title=title), ((yes, no),))
         return None
+    await end_runs_in(context, key.chat_id, found.conversation_id)
     gone = await _deleted_there(_agent_of(context, found), found)
     key_of_text = "conversations.deleted" if gone else "conversations.deleted_here"
     context.edit(press, translate(language, key_of_text, title=title), ((_all(language),),))

@@ -19,8 +19,8 @@ from bridge.telegram.callback_data import (
     ShowApprovals,
     parse,
 )
-from bridge.telegram.commands.basic import stop_running
 from bridge.telegram.commands.context import BotContext
+from bridge.telegram.commands.stopping import stop_running
 from bridge.telegram.commands.table import COMMANDS, WITHOUT_ACCESS, carry_out
 from bridge.telegram.inbound import callbacks, membership
 from bridge.telegram.post import Cause, PostContent, Rendered
