@@ -111,6 +111,36 @@ def sandbox(
 
 
 @app.command()
+def init(
+    token: Annotated[
+        str | None, typer.Option(help="The bot's token, or set TELEGRAM_BOT_TOKEN.")
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="The address of the agent's page, or its number.")
+    ] = None,
+    credential: Annotated[
+        str | None, typer.Option(help="A token of Coze, or the path of an OAuth app's key file.")
+    ] = None,
+    client_id: Annotated[str | None, typer.Option(help="The id of that OAuth app.")] = None,
+    key_id: Annotated[
+        str | None, typer.Option(help="The fingerprint of that app's public key.")
+    ] = None,
+    operator: Annotated[
+        str | None, typer.Option(help="Who runs the bot: Telegram ids, comma-separated.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing: for scripts. What is missing is an error.")
+    ] = False,
+) -> None:
+    """Set the bridge up: ask for what it needs, try each answer, write .env."""
+    from bridge.ops.init.dialog import Given, said
+
+    logs.set_up("ERROR", "console")
+    given = Given(token, agent, credential, client_id, key_id, operator, yes=yes)
+    raise typer.Exit(0 if said(given, Path()) else 1)
+
+
+@app.command()
 def chat(
     no_stream: Annotated[
         bool, typer.Option("--no-stream", help="Poll for the answer instead of streaming it.")
@@ -267,6 +297,9 @@ def main() -> None:
         app()
     except Trouble as trouble:
         typer.secho(redacted(str(trouble)), err=True, fg=typer.colors.RED)
+        if isinstance(trouble, SettingsTrouble) and not Path(".env").exists():
+            here = f"There is no .env in {Path.cwd()}: bridge init asks for what is needed and writes it."
+            typer.secho(here, err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
