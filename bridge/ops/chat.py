@@ -118,10 +118,10 @@ async def chat(settings: Settings, options: TalkOptions) -> bool:
             await talk.choose(options.agent)
         else:
             await talk.forget_choice()
-        if not kept.lasts:
-            talk.aside(
-                "This talk is not remembered: another one is going on, or nothing can be written."
-            )
+        if kept.fault:
+            talk.aside(f"This talk is not remembered: {kept.fault}.")
+            if options.goes_on:
+                raise Trouble("Going on with the last talk", kept.fault)
         return await talk.go(options)
 
 
@@ -154,10 +154,13 @@ class _Talk:
         answered, number = True, 0
         while (line := await self._next_line()) is not None:
             number += 1
-            chosen, self._listed = self._chosen(line), ()
+            chosen, listed, self._listed = self._chosen(line), self._listed, ()
             command, _, words = line.partition(" ")
             if chosen is not None:
                 await self._go_back(chosen)
+            elif listed and _is_number(line):
+                self._listed = listed
+                self.aside(f"There is none of that number, only 1 to {len(listed)}.")
             elif command == "/conversations":
                 await self._list(words)
             elif line == "/new":
@@ -208,13 +211,13 @@ class _Talk:
             day = datetime.fromtimestamp(one.used_at).astimezone()
             agent = self._agent_of(one).key if self._agents.all_declared[1:] else ""
             parts = (f"{day:%Y-%m-%d %H:%M}", one.title, agent)
-            self._console.print(
-                f"{number:>3}  {escape(' · '.join(part for part in parts if part))}"
-            )
-        self.aside("A number goes back to one; anything else is a question in a new conversation.")
+            mark = "●" if one.current else " "
+            shown = escape(" · ".join(part for part in parts if part))
+            self._console.print(f"{number:>3} {mark} {shown}", soft_wrap=True)
+        self.aside("A number goes back to one; anything else is a question.")
 
     def _chosen(self, line: str) -> Conversation | None:
-        if not (line.isascii() and line.isdecimal() and len(line) < 4):
+        if not _is_number(line):
             return None
         return self._listed[int(line) - 1] if 1 <= int(line) <= len(self._listed) else None
 
@@ -254,6 +257,10 @@ class _Talk:
             self._console.print("[bold]you>[/bold] ", end="")
         line = await self._lines.get()
         return None if line is None else line.strip()
+
+
+def _is_number(line: str) -> bool:
+    return line.isascii() and line.isdecimal() and len(line) < 4
 
 
 async def _ask(answering: Answering, store: Store, number: int, text: str) -> bool:

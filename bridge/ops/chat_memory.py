@@ -26,8 +26,8 @@ class Memory:
     """The store of a talk."""
 
     store: Store
-    lasts: bool
-    """Whether it is there in the next talk, too."""
+    fault: str = ""
+    """Why it ends with the talk; empty where it is there in the next one, too."""
 
 
 @asynccontextmanager
@@ -39,16 +39,16 @@ async def memory(database_url: str) -> AsyncIterator[Memory]:
     beside = database_file(database_url)
     folder = beside.parent if beside is not None else Path()
     async with AsyncExitStack() as stack:
-        lasts = True
+        fault, path = "", folder / NAME
         try:
-            store = await _opened(stack, folder / NAME)
-        except StoreTrouble:
-            lasts = False
+            store = await _opened(stack, path)
+        except StoreTrouble as trouble:
+            fault = f"{path.absolute()}: {trouble.what}"
             made = stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-chat-"))
             store = await _opened(stack, Path(made) / NAME)
         await _forget_words(store)
         try:
-            yield Memory(store, lasts)
+            yield Memory(store, fault)
         finally:
             await _forget_words(store)
 

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("for_groups", sa.Boolean(), nullable=False),
         sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False, server_default=sa.text("0")),
         sa.Column("until", sa.Float(), nullable=False),
         sa.Column("agent", sa.Text(), nullable=True),
         sa.Column("payload", sa.Text(), nullable=False),

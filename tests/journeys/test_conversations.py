@@ -76,9 +76,9 @@ async def test_names_search_pages_and_both_languages(world: World) -> None:
             await ask(world, ann, f"第 {number} 个问题")
             await ask(world, ann, "/new")
         await ask(world, ann, "最后一个问题")
-        assert "当前对话现在叫" in (await ask(world, ann, "/conversations name 旅行 计划")).text
+        assert "当前会话现在叫" in (await ask(world, ann, "/conversations name 旅行 计划")).text
         shown = await ask(world, ann, "/conversations")
-        assert "您的对话" in shown.text
+        assert "您的会话" in shown.text
         assert len(labels(shown)) == 6
         assert labels(shown)[0].startswith("● 旅行 计划")
         further = await press(world, ann, shown, "›")
@@ -86,7 +86,9 @@ async def test_names_search_pages_and_both_languages(world: World) -> None:
         again = await press(world, ann, further, "‹")
         assert labels(again) == labels(shown)
         found = await ask(world, ann, "/conversations 旅行")
-        assert len(labels(found)) == 1
+        assert labels(found)[0].startswith("● 旅行 计划")
+        assert (found.text, labels(found)[1:]) == ("包含“旅行”的会话：", ["会话列表"])
+        assert "请在后面写上新名称" in (await ask(world, ann, "/conversations name")).text
         assert "没有名称包含" in (await ask(world, ann, "/conversations 没有的词")).text
     renamed = [one for one in world.coze.requests if one.method == "PUT"]
     assert len(renamed) == 1

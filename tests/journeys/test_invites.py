@@ -38,9 +38,9 @@ class Team:
 
     async def link(self, command: str = "/invite uses=1") -> str:
         """A new link."""
-        made = await self.says(self.operator, command)
-        (address,) = re.findall(r"https://t\.me/\S+", made.text)
-        return str(address)
+        await self.says(self.operator, command)
+        texts = [one.text for one in self.world.posts(self.operator)]
+        return str(re.findall(r"https://t\.me/\S+", "\n".join(texts))[-1])
 
 
 def code_of(address: str) -> str:
@@ -257,3 +257,87 @@ async def test_hostile_payloads_are_a_plain_start(world: World, team: Team) -> N
         for payload in hostile:
             assert (await team.says(ann, f"/start {payload}")).text.startswith(HELLO)
     assert world.coze.asked == []
+
+
+async def test_what_was_used_stays_used_after_forget(world: World, team: Team) -> None:
+    ann, bob = world.telegram.add_person("Ann"), world.telegram.add_person("Bob")
+    async with world.bridge(**team.variables):
+        address = await team.link()
+        await team.opens(ann, address)
+        sure = await team.says(ann, "/forget")
+        world.telegram.press(ann, sure.message_id, next(iter(buttons(sure))))
+        await world.telegram.until(lambda: "Deleted" in world.posts(ann)[-1].text, 100)
+        await team.opens(bob, address)
+        await world.settled(bob, 2)
+    assert WAIT in [one.text for one in world.posts(bob)]
+
+
+async def test_a_denied_person_does_not_come_in_by_a_groups_link(world: World, team: Team) -> None:
+    bob = world.telegram.add_person("Bob")
+    group = world.telegram.add_group("Bob's", [bob])
+    world.telegram.kick_bot(group)
+    async with world.bridge(**team.variables):
+        await team.says(bob, "may I?")
+        await team.says(team.operator, f"/block {bob.id}")
+        address = await team.link("/invite group uses=9")
+        world.telegram.open_link(bob, address, group)
+        world.telegram.send(bob, "@sandbox_bot why?", chat=group)
+        await world.telegram.until(lambda: world.telegram.pending == 0)
+        assert "0 of 9 used" in (await team.says(team.operator, "/invite")).text
+    assert world.coze.asked == []
+
+
+@pytest.mark.parametrize("form", ["https://t.me/sandbox_bot?start={}", "my code is {}", "`{}`"])
+@pytest.mark.parametrize("by_approval", [True, False])
+async def test_a_code_counts_however_it_is_pasted_and_is_no_question(
+    world: World, team: Team, form: str, by_approval: bool
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    mode = "approval" if by_approval else "open"
+    async with world.bridge(**team.variables | {"BRIDGE_ACCESS": mode}):
+        code = code_of(await team.link())
+        assert (await team.says(ann, form.format(code))).text.startswith(HELLO)
+        asked = world.telegram.send(ann, "why?")
+        await world.settled(ann, 2)
+        world.telegram.edit(ann, asked, f"why? {code}")
+        await world.telegram.until(lambda: world.telegram.pending == 0)
+        assert "There is none now." in (await team.says(team.operator, "/invite")).text
+    assert [one.question for one in world.coze.asked] == ["why?"]
+
+
+async def test_an_operators_own_invite_is_neither_used_nor_asked(world: World, team: Team) -> None:
+    async with world.bridge(**team.variables):
+        address = await team.link()
+        assert (await team.says(team.operator, address)).text.startswith("That is an invite")
+        assert "0 of 1 used" in (await team.says(team.operator, "/invite")).text
+        assert (await team.says(team.operator, "/invite withdraw 1")).text.startswith("That link")
+        assert "There is none now." in (await team.says(team.operator, "/invite")).text
+    assert world.coze.asked == []
+
+
+async def test_in_a_group_that_is_in_only_who_leads_it_brings_an_invite(
+    world: World, team: Team
+) -> None:
+    ann, bob = world.telegram.add_person("Ann"), world.telegram.add_person("Bob")
+    group = world.telegram.add_group("Team", [ann, bob])
+    async with world.bridge(**team.variables | {"BRIDGE_ACCESS": "open"}):
+        await world.settled(group, 1)
+        code = code_of(await team.link("/invite group uses=5"))
+        for who, used in ((bob, 0), (ann, 1)):
+            count = len(world.posts(group))
+            world.telegram.send(who, f"/start@sandbox_bot {code}", chat=group)
+            await world.settled(group, count + 1)
+            shown = await team.says(team.operator, "/invite")
+            assert f"{used} of 5 used" in shown.text
+
+
+async def test_a_link_of_open_days_lets_in_when_approval_is_wanted(
+    world: World, team: Team
+) -> None:
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(**team.variables | {"BRIDGE_ACCESS": "open"}):
+        address = await team.link()
+        await team.opens(ann, address)
+    async with world.bridge(**team.variables):
+        await team.opens(ann, address)
+        assert (await team.says(ann, "why?")).text == ANSWER

@@ -333,3 +333,52 @@ async def test_drafts_and_their_stop_button_are_the_topics(world: World) -> None
         world.telegram.press_stop(ann, thread_id=topic)
         post = await world.settled(ann, 1)
     assert (post.thread_id, post.text.endswith("Stopped.")) == (topic, True)
+
+
+async def test_going_back_outside_of_topics_opens_one_where_writing_would(world: World) -> None:
+    ann = with_topics(world)
+    world.telegram.let_people_open_topics(False)
+    async with world.bridge():
+        await ask(world, ann, "tell me about tides")
+        await ask(world, ann, "/new")
+        await world.settled(ann, 3)
+        shown = await ask(world, ann, "/conversations")
+        world.telegram.let_people_open_topics(True)
+    async with world.bridge():
+        world.telegram.press(ann, shown.message_id, next(iter(buttons(shown))))
+        await world.telegram.until(lambda: "in a topic of its own" in shown.text)
+        (topic,) = [id_ for id_, name in world.telegram.topics(ann).items() if "tides" in name]
+        await world.telegram.until(lambda: bool(world.telegram.posts(ann, topic)))
+        (back,) = world.telegram.posts(ann, topic)
+        assert back.text.endswith("tell me about tides\n\nAn answer.")
+        await ask(world, ann, "and now?", topic)
+    first, again = (asked.conversation_id for asked in world.coze.asked)
+    assert first == again
+
+
+async def test_a_fresh_topic_lists_the_conversations_of_all(world: World) -> None:
+    ann = with_topics(world)
+    async with world.bridge():
+        await ask(world, ann, "tell me about tides")
+        shown = await ask(world, ann, "/conversations")  # typed at the root: a topic of its own
+        assert [one.split(" · ")[0] for one in buttons(shown)] == ["tell me about tides"]
+        await press(world, ann, shown, "tides")
+        await ask(world, ann, "and now?", shown.thread_id)
+    first, again = (asked.conversation_id for asked in world.coze.asked)
+    assert first == again
+
+
+async def test_settings_of_all_topics_are_reached_from_any(world: World) -> None:
+    ann = with_topics(world)
+    one, two = (world.telegram.add_topic(ann, name) for name in ("Tides", "Lamps"))
+    async with world.bridge():
+        menu = await ask(world, ann, "/settings", one)
+        assert menu.text.startswith("Settings of this topic")
+        await press(world, ann, menu, "Settings for all topics")
+        assert menu.text.startswith("Your settings. They count in all topics")
+        await press(world, ann, menu, "Language")
+        await press(world, ann, menu, "Language")  # Chinese
+        await press(world, ann, menu, "这个话题的设置")
+        assert menu.text.startswith("这个话题的设置")
+        other = await ask(world, ann, "/settings", two)
+        assert other.text.startswith("这个话题的设置")

@@ -142,7 +142,7 @@ async def test_settings_are_kept_and_count_at_once(world: World) -> None:
         assert "More?" not in buttons(post)
         world.telegram.send(ann, "/new")
         await world.telegram.until(
-            lambda: "新的对话" in world.posts(ann)[-1].text or len(world.posts(ann)) == 4
+            lambda: "新的会话" in world.posts(ann)[-1].text or len(world.posts(ann)) == 4
         )
 
         def labels() -> list[str]:

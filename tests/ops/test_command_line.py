@@ -162,8 +162,9 @@ async def test_a_talk_goes_on_with_an_earlier_conversation(world: World, tmp_pat
     assert "> about lamps [b]\nAn [31manswer[0m.\n" in out
     out = await talk(b"2\nhigher?\n", "--conversations")
     first, second = [line for line in out.splitlines() if " · about " in line]
-    assert first.startswith("  1  ")
+    assert first.startswith("  1   ")
     assert second.endswith("about tides")
+    assert "only 1 to 2" in await talk(b"7\n", "--conversations")
     await talk(b"elsewhere\n")
     out = await talk(b"/conversations lamps\n1\nagain?\n")
     assert "about tides" not in out
@@ -174,6 +175,20 @@ async def test_a_talk_goes_on_with_an_earlier_conversation(world: World, tmp_pat
     assert rest[3] == ("again?", lamps)
     with closing(sqlite3.connect(tmp_path / "chat.db")) as base:
         assert {row[0] for row in base.execute("SELECT parts FROM turns")} == {"[]"}
+
+
+async def test_a_memory_that_cannot_be_read_is_named(world: World, tmp_path: Path) -> None:
+    (tmp_path / "chat.db").write_text("no database", encoding="utf-8")
+    process = await start("chat", variables=world.variables, folder=tmp_path)
+    code, out, err = await ended(process, b"hello\n")
+    assert code == 0
+    assert "This talk is not remembered" in out
+    assert "chat.db" in out.replace("\n", "")
+    process = await start("chat", "--continue", variables=world.variables, folder=tmp_path)
+    code, out, err = await ended(process, b"hello\n")
+    assert code == 1
+    assert "Going on with the last talk" in err
+    assert (tmp_path / "chat.db").read_text("utf-8") == "no database"
 
 
 async def test_going_on_without_an_earlier_conversation_says_so(

@@ -98,9 +98,9 @@ class World:
             await conversations.remove(tx, key, 0, found)
 
     def is_own(self, conversation: str, key: ChatKey) -> bool:
-        """A topic of a private chat has its own; outside of them are those of all."""
+        """A group's topic has its own; of a private chat, all are one person's."""
         owner = self.owner[conversation]
-        return owner == key or (key.private and not key.thread_id and owner.whole == key)
+        return owner == key or (key.private and owner.whole == key.whole)
 
     async def check(self) -> None:
         async with self.store.reading() as tx:

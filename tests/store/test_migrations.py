@@ -169,8 +169,9 @@ ROWS: dict[str, list[Row]] = {
          "near": None, "version": 2},
     ],
     "invites": [
-        {"id": 3, "digest": "0" * 64, "for_groups": 0, "uses": 5, "until": NOW + 60, "agent": "shop",
-         "payload": "spring", "note": "fair 😀", "created_by": 5, "created_at": NOW, "withdrawn": 0},
+        {"id": 3, "digest": "0" * 64, "for_groups": 0, "uses": 5, "used": 1, "until": NOW + 60,
+         "agent": "shop", "payload": "spring", "note": "fair 😀", "created_by": 5, "created_at": NOW,
+         "withdrawn": 0},
     ],
     "invite_uses": [{"invite_id": 3, "chat_id": 6, "at": NOW}],
     "operator_codes": [{"digest": "0" * 64, "until": NOW + 60}],

@@ -143,11 +143,12 @@ def _of(key: ChatKey, member_id: int) -> Sequence[ColumnElement[bool]]:
 
 
 def _holds_all(key: ChatKey) -> bool:
-    """Return whether a place has the conversations of all topics: outside of a private chat's topics.
+    """Return whether a place has the conversations of all topics of its chat: those of one person.
 
-    A topic may be deleted, and topics may be switched off: then they are found there.
+    A topic may be deleted, topics may be switched off, and what is written outside of them may open
+    another one: they are found from anywhere, and go on where they are asked for.
     """
-    return key.private and not key.thread_id
+    return key.private
 
 
 async def _current(tx: AsyncConnection, key: ChatKey, member_id: int) -> str | None:

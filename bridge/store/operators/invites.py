@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.dialects.upsert import insert_or_ignore
@@ -81,37 +81,48 @@ async def make(tx: AsyncConnection, code: str, terms: Terms, created_by: int) ->
     return int(written.scalar_one())
 
 
-async def redeem(tx: AsyncConnection, code: str, chat_id: int) -> tuple[Redemption, Invite | None]:
-    """Use a code for a chat: counted once for each, whatever comes again."""
-    query = select(invites).where(invites.c.digest == digest_of(code)).with_for_update()
-    row = (await tx.execute(query)).one_or_none()
-    if row is None:
-        return Redemption.UNKNOWN, None
-    used = await _used(tx, row.id)
-    invite = _read(row, used)
+@dataclass(frozen=True)
+class Redeemed:
+    """What came of the codes in a message."""
+
+    what: Redemption
+    invite: Invite | None = None
+
+
+async def known(tx: AsyncConnection, codes: Sequence[str]) -> int | None:
+    """Return the number of the invite of which one of these is the code."""
+    digests = [digest_of(code) for code in codes]
+    query = select(invites.c.id).where(invites.c.digest.in_(digests)).limit(1)
+    found: int | None = (await tx.execute(query)).scalar_one_or_none()
+    return found
+
+
+async def redeem(tx: AsyncConnection, id_: int, chat_id: int) -> Redeemed:
+    """Use an invite for a chat: counted once for each, whatever comes again.
+
+    What was counted stays counted, also when the chat is forgotten.
+    """
+    row = (await tx.execute(select(invites).where(invites.c.id == id_).with_for_update())).one()
+    invite = _read(row)
     if row.withdrawn or row.for_groups != (chat_id < 0):
-        return Redemption.OVER, invite
+        return Redeemed(Redemption.OVER, invite)
     before = (invite_uses.c.invite_id == row.id, invite_uses.c.chat_id == chat_id)
     if (await tx.execute(select(invite_uses.c.at).where(*before))).first() is not None:
-        return Redemption.AGAIN, invite
-    if row.until < time.time() or used >= row.uses:
-        return Redemption.OVER, invite
+        return Redeemed(Redemption.AGAIN, invite)
+    if row.until < time.time() or row.used >= row.uses:
+        return Redeemed(Redemption.OVER, invite)
     values = {"invite_id": row.id, "chat_id": chat_id, "at": time.time()}
     await tx.execute(insert_or_ignore(tx, invite_uses, values))
-    return Redemption.NEW, invite
+    counted = update(invites).where(invites.c.id == row.id)
+    await tx.execute(counted.values(used=invites.c.used + 1))
+    return Redeemed(Redemption.NEW, invite)
 
 
 async def open_ones(tx: AsyncConnection) -> Sequence[Invite]:
     """Return those that still let somebody in, newest first."""
-    used = (
-        select(func.count())
-        .where(invite_uses.c.invite_id == invites.c.id)
-        .correlate(invites)
-        .scalar_subquery()
-    )
-    counts = (~invites.c.withdrawn, invites.c.until > time.time(), used < invites.c.uses)
-    query = select(invites, used.label("used")).where(*counts).order_by(invites.c.id.desc())
-    return [_read(row, row.used) for row in (await tx.execute(query)).all()]
+    counts = (~invites.c.withdrawn, invites.c.until > time.time(), invites.c.used < invites.c.uses)
+    query = select(invites).where(*counts).order_by(invites.c.id.desc())
+    return [_read(row) for row in (await tx.execute(query)).all()]
 
 
 async def is_open(tx: AsyncConnection, *, for_groups: bool) -> bool:
@@ -128,7 +139,7 @@ async def withdraw(tx: AsyncConnection, id_: int) -> bool:
 
 
 async def forget_person(tx: AsyncConnection, person_id: int) -> None:
-    """Forget by which invites somebody came: one that they use again counts again."""
+    """Forget by which invites somebody came; how often each was used stays."""
     await tx.execute(delete(invite_uses).where(invite_uses.c.chat_id == person_id))
 
 
@@ -139,12 +150,7 @@ async def prune(tx: AsyncConnection) -> None:
     await tx.execute(delete(invites).where(invites.c.until < time.time() - KEPT_SECONDS))
 
 
-async def _used(tx: AsyncConnection, id_: int) -> int:
-    query = select(func.count()).where(invite_uses.c.invite_id == id_)
-    return int((await tx.execute(query)).scalar_one())
-
-
-def _read(row: Row[Any], used: int) -> Invite:
+def _read(row: Row[Any]) -> Invite:
     seconds = row.until - row.created_at
     terms = Terms(row.for_groups, row.uses, seconds, row.agent, row.payload, row.note)
-    return Invite(row.id, terms, row.created_by, row.until, used)
+    return Invite(row.id, terms, row.created_by, row.until, row.used)

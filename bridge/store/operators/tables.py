@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 from bridge.store.tables import RowId, metadata
@@ -156,6 +157,7 @@ invites = Table(
     Column("digest", Text, nullable=False),
     Column("for_groups", Boolean, nullable=False),
     Column("uses", Integer, nullable=False),
+    Column("used", Integer, nullable=False, server_default=text("0")),
     Column("until", Float, nullable=False),
     Column("agent", Text),
     Column("payload", Text, nullable=False),

@@ -10,20 +10,24 @@ from bridge.model import Message
 from bridge.sharing.coordinator import Bell
 from bridge.store import chats
 from bridge.store.engine import Store
-from bridge.store.operators import access, audit, invites
+from bridge.store.operators import access, agents, audit, invites
 from bridge.store.operators.access import Access
+from bridge.store.operators.agents import DeclaredAgents
 from bridge.store.operators.invites import Invite, Redemption
 from bridge.telegram.access.admission import Admission, Verdict
 from bridge.telegram.access.approval_cards import ApprovalCards
 from bridge.telegram.access.limits import IgnoredPeople
+from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.post import Cause, PostContent, Rendered
-from bridge.telegram.updates.events import CommandCall, Event, Question
+from bridge.telegram.updates.events import CommandCall, Event, Ignored, MessageEdited, Question
 from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
-_CODE = re.compile(r"[A-Za-z0-9_-]{32}")
+_CODE = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
 """What `secrets.token_urlsafe(24)` makes; Telegram lets a link carry 64 of these signs."""
+MOST_CODES = 5
+"""Of a message that are looked up."""
 _START = "start"
 
 
@@ -34,51 +38,81 @@ class Invitations:
         self,
         notices: NoticeQueue,
         store: Store,
+        rights: Rights,
         cards: ApprovalCards,
         ignored: IgnoredPeople,
+        agents: DeclaredAgents,
         *,
         by_approval: bool,
     ) -> None:
         self._notices = notices
         self._store = store
+        self._rights = rights
         self._cards = cards
         self._ignored = ignored
+        self._agents = agents
         self._by_approval = by_approval
 
     async def redeemed(self, admission: Admission, update_id: int) -> Admission:
         """Return what may follow from an event once the code in it counts; it is a plain start then.
 
-        An operator's no is not undone by a link. Raises StoreTrouble.
+        A code may be a link's payload, be typed or pasted with its link, or be forwarded: it is never
+        a question. An operator's no is not undone by it. Raises StoreTrouble.
         """
-        message, code = _code_in(admission.event)
+        message = _message_of(admission.event)
         if message is None or admission.verdict not in (Verdict.STRANGER, Verdict.ADMITTED):
             return admission
-        key = message.chat.whole
-        async with self._store.writing() as tx:
-            what, invite = await invites.redeem(tx, code, key.chat_id)
-            if what is Redemption.NEW and invite is not None:
-                await self._let_in(tx, invite, message)
-            chosen = await chats.counting(tx, message.chat)
-        if what is Redemption.UNKNOWN:
+        codes = _CODE.findall(message.text)[:MOST_CODES]
+        if not codes:
+            return admission
+        async with self._store.reading() as tx:
+            invite_id = await invites.known(tx, codes)
+            theirs = await access.of(tx, message.sender.id)
+        if invite_id is None:
             return admission
         plain = CommandCall(replace(message, text=f"/{_START}"), update_id, _START, "")
-        if what is Redemption.OVER:
-            text = translate(message.sender.language, "invite.over")
-            cause = Cause(f"invite {update_id}", message.id, message.sender.id)
-            await self._notices.send(message.chat, PostContent(Rendered(text)), cause)
+        if message.sender.id in self._rights.operators and message.chat.private:
+            await self._say("invite.own", plain)
+            return replace(admission, event=Ignored("an operator's own invite"))
+        if theirs in (Access.DENIED, Access.BLOCKED):
             return replace(admission, event=plain)
-        if what is Redemption.NEW:
+        if admission.verdict is Verdict.ADMITTED and not await self._rights.leads(
+            message.chat, message.sender
+        ):
+            return replace(admission, event=plain)  # it would change what others have chosen
+        return await self._used(invite_id, plain, admission)
+
+    async def _used(self, invite_id: int, plain: CommandCall, admission: Admission) -> Admission:
+        key = plain.chat.whole
+        async with self._store.writing() as tx:
+            found = await invites.redeem(tx, invite_id, key.chat_id)
+            if found.invite is not None and found.what in (Redemption.NEW, Redemption.AGAIN):
+                let_in = await self._let_in(tx, found.invite, plain.message, found.what)
+            chosen = await chats.counting(tx, plain.chat)
+        if found.what is Redemption.OVER:
+            if admission.verdict is Verdict.STRANGER:
+                await self._say("invite.over", plain)
+            return replace(admission, event=plain)
+        if let_in:
             self._ignored.forget(key.chat_id)
             self._cards.changed()
-            log.info("let in by an invite", chat=key.chat_id, invite=invite and invite.id)
+            log.info("let in by an invite", chat=key.chat_id, invite=invite_id)
         return Admission(plain, Verdict.ADMITTED, chosen)
 
-    async def _let_in(self, tx: AsyncConnection, invite: Invite, message: Message) -> None:
+    async def _let_in(
+        self, tx: AsyncConnection, invite: Invite, message: Message, what: Redemption
+    ) -> bool:
+        """Return whether the chat was let in; with the first use comes what the invite brings along."""
         key, terms = message.chat.whole, invite.terms
         name = message.sender.name if key.private else (await chats.about(tx, key)).title
-        if self._by_approval and await access.of(tx, key.chat_id) is not Access.ALLOWED:
+        lets = self._by_approval and await access.of(tx, key.chat_id) is not Access.ALLOWED
+        if lets:
             await access.decide(tx, key.chat_id, Access.ALLOWED, name, invite.created_by)
-        if terms.agent is not None:
+            await self._notices.sharing.ring(tx, Bell.ACCESS, key.chat_id)
+        if what is Redemption.AGAIN:
+            return lets
+        offered = [one.id for one in await agents.offered(tx, self._agents)]
+        if terms.agent in offered:
             chosen = await chats.preferences(tx, key)
             await chats.prefer(tx, key, replace(chosen, agent=terms.agent))
         if terms.payload:
@@ -86,16 +120,20 @@ class Invitations:
             await chats.set_start_payload(tx, key, terms.payload)
         detail = " ".join(one for one in (f"#{invite.id}", terms.note) if one)
         await audit.note(tx, invite.created_by, "invited", key.chat_id, detail)
-        await self._notices.sharing.ring(tx, Bell.ACCESS, key.chat_id)
+        return lets
+
+    async def _say(self, key: str, call: CommandCall) -> None:
+        text = translate(call.sender.language, key)
+        cause = Cause(f"invite {call.update_id}", call.message.id, call.sender.id)
+        await self._notices.send(call.chat, PostContent(Rendered(text)), cause)
 
 
-def _code_in(event: Event) -> tuple[Message | None, str]:
-    """Return the message that carries a code, as a link's payload or typed alone; None for any other."""
+def _message_of(event: Event) -> Message | None:
+    """Return the message that may carry a code: a start, or what is meant as a question."""
     match event:
-        case CommandCall(message, name="start"):
-            code = event.argument.strip()
-        case Question(message):
-            code = message.text.strip()
+        case (
+            CommandCall(message, name="start") | Question(message) | MessageEdited(message=message)
+        ):
+            return message
         case _:
-            return None, ""
-    return (message, code) if _CODE.fullmatch(code) else (None, "")
+            return None

@@ -28,10 +28,13 @@ class PrivateTopics:
         self._raw = raw
         self.on = False
         """Whether private chats have topics."""
+        self.people_open = False
+        """Whether what people write outside of them opens one."""
 
     def learn(self, me: User) -> None:
         """Take what was heard at the start."""
         self.on = bool(me.has_topics_enabled)
+        self.people_open = bool(me.allows_users_to_create_topics)
 
     async def look(self) -> bool | None:
         """Ask once more whether private chats have topics; None when that cannot be asked now."""
@@ -43,6 +46,7 @@ class PrivateTopics:
         if on != self.on:
             log.info("topics of private chats switched", on=on)
         self.on = on
+        self.people_open = on and me.get("allows_users_to_create_topics") is True
         return on
 
     def seen(self) -> None:

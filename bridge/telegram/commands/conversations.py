@@ -10,6 +10,7 @@ from typing import assert_never
 
 import structlog
 from babel.dates import format_skeleton
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.coze.contents import read_content
 from bridge.coze.conversations import last_exchange
@@ -28,6 +29,7 @@ from bridge.telegram.callback_data import (
     OpenConversation,
     encode,
 )
+from bridge.telegram.commands import topics
 from bridge.telegram.commands.agent_names import learn_names
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.commands.stopping import end_runs_in
@@ -62,7 +64,9 @@ async def show(context: BotContext, call: CommandCall) -> None:
     if owner is None:
         await context.answer(call, "conversations.not_yours")
     elif verb == "name" and rest.strip():
-        await _rename(context, call, owner, " ".join(rest.split())[:MOST_TITLE])
+        await _rename(context, call, owner, _shortened(" ".join(rest.split())))
+    elif verb == "name":
+        await context.answer(call, "conversations.name_how")
     else:
         await learn_names(context)
         words = _bytes_cut(" ".join(call.argument.split()))
@@ -113,14 +117,32 @@ async def _open(context: BotContext, press: CallbackPress, data: OpenConversatio
         offered = [one.id for one in await agents.offered(tx, context.declared)]
         if agent.key not in offered or agent.home != found.home:
             return "conversations.gone"
-        await conversations.switch(tx, key, owner, found)
-        chosen = await chats.preferences(tx, key)
-        await chats.prefer(tx, key, replace(chosen, agent=agent.key))
     language = language_of(press)
-    back = translate(language, "conversations.back", title=_title(found, language))
-    said = await _last_said(agent, found, language)
-    context.edit(press, joined([Rendered(seen(back)), *said]), _of_one(found, language))
+    title = _title(found, language)
+    back = translate(language, "conversations.back", title=title)
+    shown = joined([Rendered(seen(back)), *await _last_said(agent, found, language)])
+    topics_of = context.calls.topics
+    if key.private and not key.thread_id and topics_of.on and topics_of.people_open:
+        # What is written here next would open a topic of its own.
+        post = PostContent(shown, _of_one(found, language))
+        going_on = partial(_go_on, found=found, owner=owner, agent=agent.key)
+        if await topics.open_topic(context, press, title, post, going_on):
+            context.edit(press, translate(language, "conversations.back_topic", title=title))
+            return None
+    async with context.store.writing(of=key.chat_id) as tx:
+        await _go_on(tx, key, found=found, owner=owner, agent=agent.key)
+    context.edit(press, shown, _of_one(found, language))
     return None
+
+
+async def _go_on(
+    tx: AsyncConnection, key: ChatKey, *, found: Conversation, owner: int, agent: str
+) -> None:
+    """Let a conversation be the current one of a chat, or of a topic that was opened for it."""
+    await chats.ensure_chat(tx, key)
+    await conversations.switch(tx, key, owner, found)
+    chosen = await chats.preferences(tx, key)
+    await chats.prefer(tx, key, replace(chosen, agent=agent))
 
 
 async def _delete(
@@ -186,6 +208,12 @@ async def _page(
     turns = [Button("‹", encode(ListConversations(page - 1, words)))] if page else []
     if len(found) > (page + 1) * ON_A_PAGE:
         turns.append(Button("›", encode(ListConversations(page + 1, words))))
+    if words:
+        return translate(language, "conversations.found", words=words), (
+            *rows,
+            *([tuple(turns)] if turns else []),
+            (_all(language),),
+        )
     title = translate(language, "conversations.title")
     if event.chat.private and event.chat.thread_id:
         title = translate(language, "conversations.topic") + "\n\n" + title
@@ -288,6 +316,10 @@ async def _deleted_there(agent: OfferedAgent, one: Conversation) -> bool:
         log.warning("conversation not deleted", trouble=str(trouble))
         return False
     return True
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= MOST_TITLE else title[: MOST_TITLE - 1].rstrip() + "…"
 
 
 def _bytes_cut(words: str) -> str:

@@ -33,7 +33,7 @@ async def settings(context: BotContext, call: CommandCall) -> None:
             word = " ".join(word.split())[: settings_menu.MOST_WORD]
             chosen = replace(chosen, answers=Answers.WAKE, wake_word=word)
             await chats.prefer(tx, key, chosen)
-        menu = await choices(context, tx, key, chosen, language)
+        menu = await choices(context, tx, key, chosen, language, within=key)
     await context.notices.send(key, menu, call.cause)
 
 
@@ -62,17 +62,20 @@ async def change(context: BotContext, press: CallbackPress, data: ChangeSetting)
     """
     if not await context.rights.leads(press.chat, press.sender):
         return "settings.not_yours"
-    name, value = data.name, data.value
+    key, name, value = _meant(press.chat, data), data.name, data.value
+    name = name.removeprefix(f"{settings_menu.ALL}.")
     async with context.store.writing(of=press.chat.chat_id) as tx:
-        before = await chats.preferences(tx, press.chat)
+        before = await chats.preferences(tx, key)
         offered = await agents.offered(tx, context.declared)
-        chosen = settings_menu.changed(before, name, value, press.chat, offered)
+        shows = name in (settings_menu.ALL, settings_menu.TOPIC) and press.chat.private
+        chosen = before if shows else settings_menu.changed(before, name, value, key, offered)
         if chosen is None:
             return "button.old"
         if chosen != before:
-            await chats.prefer(tx, press.chat, chosen)
-        language = chosen.language or press.own_language
-        menu = await choices(context, tx, press.chat, chosen, language)
+            await chats.prefer(tx, key, chosen)
+        counts = await chats.counting(tx, press.chat)
+        language = counts.language or press.own_language
+        menu = await choices(context, tx, key, chosen, language, within=press.chat)
     context.notices.edit(press.chat, press.post_id, menu, press.sender.id)
     if name == "agent" and chosen != before:
         return "agent.chosen"
@@ -81,13 +84,32 @@ async def change(context: BotContext, press: CallbackPress, data: ChangeSetting)
     return "settings.hidden" if wide and not await introduction.hears_all(press.chat) else None
 
 
+def _meant(key: ChatKey, data: ChangeSetting) -> ChatKey:
+    """Return whose choices a button changes: those of its chat, or in a private topic, of all topics."""
+    whole = data.name.partition(".")[0] == settings_menu.ALL
+    return key.whole if key.private and whole else key
+
+
 async def choices(
-    context: BotContext, tx: AsyncConnection, key: ChatKey, chosen: Preferences, language: str
+    context: BotContext,
+    tx: AsyncConnection,
+    key: ChatKey,
+    chosen: Preferences,
+    language: str,
+    *,
+    within: ChatKey,
 ) -> PostContent:
-    """Return what a chat can choose, and what counts there."""
+    """Return what a chat can choose, and what counts there; `within` is where it is shown."""
     default = context.deployment.default
     if key.thread_id:  # a topic that has chosen nothing goes by its forum
         default = (await chats.preferences(tx, key.whole)).over(default)
     offered = await agents.offered(tx, context.declared)
     buttons = settings_menu.keyboard(chosen, default, key, language, offered)
-    return PostContent(Rendered(settings_menu.title(key, language)), buttons)
+    title = settings_menu.title(key, language)
+    if within.private and within.thread_id:
+        if key == within:
+            buttons = settings_menu.of_topic(buttons, language)
+        else:
+            buttons = settings_menu.for_all_topics(buttons, language)
+            title = translate(language, "settings.title_all")
+    return PostContent(Rendered(title), buttons)

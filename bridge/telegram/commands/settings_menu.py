@@ -9,7 +9,7 @@ from babel import Locale
 from bridge.model import ChatKey
 from bridge.preferences import Answers, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.store.operators.agents import Listed
-from bridge.telegram.callback_data import ChangeSetting, encode
+from bridge.telegram.callback_data import ChangeSetting, encode, parse
 from bridge.telegram.post import Button, Keyboard
 from bridge.texts import catalogues, translate
 
@@ -18,6 +18,8 @@ AUTOMATIC = "auto"
 
 MOST_WORD = 32
 """Characters of a wake word."""
+ALL, TOPIC, SHOW = "all", "topic", "show"
+"""In a topic of a private chat: its own choices, and those that count in all its topics."""
 CONTEXTS = ("0", "10", "30")
 """So many lines that were not for the agent it may read with a question."""
 
@@ -50,6 +52,29 @@ def keyboard(
         if not key.private or name not in _OF_GROUPS
     )
     return (*rows, _agent(chosen.over(default).agent, language, agents)) if agents[1:] else rows
+
+
+def for_all_topics(menu: Keyboard, language: str) -> Keyboard:
+    """Return the buttons of a private chat's own choices as they stand in one of its topics."""
+    rows = tuple(tuple(_for_all(button) for button in row) for row in menu)
+    return (*rows, _show(TOPIC, language))
+
+
+def of_topic(menu: Keyboard, language: str) -> Keyboard:
+    """Return the buttons of a topic of a private chat, with the way to those of all topics."""
+    return (*menu, _show(ALL, language))
+
+
+def _show(which: str, language: str) -> tuple[Button, ...]:
+    text = translate(language, "settings.for_all" if which == ALL else "settings.for_topic")
+    return (Button(text, encode(ChangeSetting(which, SHOW))),)
+
+
+def _for_all(button: Button) -> Button:
+    data = parse(button.data)
+    if not isinstance(data, ChangeSetting):
+        return button
+    return Button(button.label, encode(replace(data, name=f"{ALL}.{data.name}")))
 
 
 def _agent(chosen: str | None, language: str, agents: Sequence[Listed]) -> tuple[Button, ...]:

@@ -1,8 +1,10 @@
 """Topics of private chats: `/new` opens one, and one that a person names gives its conversation that name."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import Happened, TelegramUnreachable
 from bridge.errors.coze import CozeTrouble
@@ -16,7 +18,7 @@ from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, P
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import Cause, PostContent, Rendered
-from bridge.telegram.updates.events import CommandCall, TopicNamed
+from bridge.telegram.updates.events import CallbackPress, CommandCall, TopicNamed
 from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
@@ -40,26 +42,46 @@ class _Wish:
 
 async def open_new(context: BotContext, call: CommandCall) -> bool:
     """Open a topic for a new conversation; False where that cannot be. Raises StoreTrouble."""
-    calls, key, language = context.calls, call.chat, language_of(call)
-    lead = f"bot {calls.bot.id} "
-    seed = Cause(f"{call.cause.name} seed", 0, call.sender.id)
-    wish = _Wish(f"{lead}{call.cause.name} topic", seed)
+    language = language_of(call)
+    name = translate(language, "topic.new")
+    seed = PostContent(Rendered(translate(language, "topic.begins")))
+
+    async def begin(tx: AsyncConnection, topic: ChatKey) -> None:
+        await chats.name_topic(tx, topic, nameless=True)
+
+    if not await open_topic(context, call, name, seed, begin):
+        return False
+    await context.answer(call, "topic.opened", name=name)
+    return True
+
+
+async def open_topic(
+    context: BotContext,
+    event: CommandCall | CallbackPress,
+    name: str,
+    seed: PostContent,
+    begin: Callable[[AsyncConnection, ChatKey], Awaitable[None]],
+) -> bool:
+    """Open a topic with a first message; `begin` writes down what it is. False where that cannot be.
+
+    Raises StoreTrouble.
+    """
+    key, lead = event.chat, f"bot {context.calls.bot.id} "
+    cause = Cause(f"{event.cause.name} seed", 0, event.sender.id)
+    wish = _Wish(f"{lead}{event.cause.name} topic", cause)
     async with context.store.writing(of=key.chat_id) as tx:
-        if await outbox.of(tx, lead + seed.name):
+        if await outbox.of(tx, lead + cause.name):
             return True  # an earlier process has done it
         if await outbox.sending(tx, wish.mark, key.chat_id):
             return False  # an earlier process may have: nobody would know which one
-    name = translate(language, "topic.new")
     thread_id = await _opened(context, key.whole, name, wish)
     if thread_id is None:
         return False
     topic = ChatKey(key.chat_id, thread_id)
-    text = PostContent(Rendered(translate(language, "topic.begins")))
-    await context.notices.send(topic, text, wish.seed)
+    await context.notices.send(topic, seed, wish.seed)
     async with context.store.writing(of=key.chat_id) as tx:
         await outbox.not_sent(tx, wish.mark)
-        await chats.name_topic(tx, topic, nameless=True)
-    await context.answer(call, "topic.opened", name=name)
+        await begin(tx, topic)
     return True
 
 

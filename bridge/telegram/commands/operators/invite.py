@@ -21,7 +21,7 @@ MOST_USES = 10_000
 MOST_DAYS = 365
 MOST_NOTE = 100
 MOST_SHOWN = 20
-"""Invites with a button of their own in the list."""
+"""Invites in the list, each with a button of its own."""
 _PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -30,7 +30,11 @@ class _Wrong(ValueError):
 
 
 async def invite(context: BotContext, call: CommandCall) -> None:
-    """List the invites, or make one as the words of the command say."""
+    """List the invites, make one as the words of the command say, or withdraw one by its number."""
+    verb, _, number = call.argument.strip().partition(" ")
+    if verb == "withdraw":
+        await _withdraw(context, call, number.strip().removeprefix("#"))
+        return
     if not call.argument.strip():
         text, keyboard = await _list(context, language_of(call))
         await context.write(call, text, keyboard)
@@ -56,12 +60,26 @@ async def withdraw_now(
     context: BotContext, press: CallbackPress, data: WithdrawInvite
 ) -> str | None:
     """Let an invite count no more, and show those that are left."""
-    async with context.store.writing() as tx:
-        if await invites.withdraw(tx, data.id):
-            await context.audit(tx, press, "invite withdrawn", f"#{data.id}")
+    await _withdrawn(context, press, data.id)
     text, keyboard = await _list(context, language_of(press))
     context.edit(press, text, keyboard)
     return "invite.withdrawn"
+
+
+async def _withdraw(context: BotContext, call: CommandCall, number: str) -> None:
+    known = number.isascii() and number.isdecimal() and len(number) < 19
+    if known and await _withdrawn(context, call, int(number)):
+        await context.answer(call, "invite.withdrawn")
+    else:
+        await context.answer(call, "invite.how", word=number or "withdraw")
+
+
+async def _withdrawn(context: BotContext, event: CommandCall | CallbackPress, id_: int) -> bool:
+    async with context.store.writing() as tx:
+        done = await invites.withdraw(tx, id_)
+        if done:
+            await context.audit(tx, event, "invite withdrawn", f"#{id_}")
+    return done
 
 
 async def _make(context: BotContext, event: CommandCall | CallbackPress, terms: Terms) -> None:
@@ -90,12 +108,15 @@ async def _make(context: BotContext, event: CommandCall | CallbackPress, terms: 
 async def _list(context: BotContext, language: str) -> tuple[str, Keyboard]:
     async with context.store.reading() as tx:
         found = await invites.open_ones(tx)
-    lines = [_line(one, language) for one in found]
+    lines = [_line(one, language) for one in found[:MOST_SHOWN]]
+    if left := len(found) - MOST_SHOWN:
+        lines += [translate(language, "invite.more", count=left)] if left > 0 else []
     makes = (
         Button(translate(language, "button.invite"), encode(MakeInvite(for_groups=False))),
         Button(translate(language, "button.invite_group"), encode(MakeInvite(for_groups=True))),
     )
-    rows = [_drops(found[at : at + 4]) for at in range(0, min(len(found), MOST_SHOWN), 4)]
+    shown = found[:MOST_SHOWN]
+    rows = [_drops(shown[at : at + 4]) for at in range(0, len(shown), 4)]
     text = translate(language, "invite.list" if found else "invite.none", lines="\n".join(lines))
     return text, (makes, *rows)
 
