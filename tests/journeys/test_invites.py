@@ -38,9 +38,15 @@ class Team:
 
     async def link(self, command: str = "/invite uses=1") -> str:
         """A new link."""
-        await self.says(self.operator, command)
+        before = len(self.links())
+        self.world.telegram.send(self.operator, command)
+        await self.world.telegram.until(lambda: len(self.links()) > before)
+        return self.links()[-1]
+
+    def links(self) -> list[str]:
+        """Those that stand in the operator's chat."""
         texts = [one.text for one in self.world.posts(self.operator)]
-        return str(re.findall(r"https://t\.me/\S+", "\n".join(texts))[-1])
+        return re.findall(r"https://t\.me/\S+", "\n".join(texts))
 
 
 def code_of(address: str) -> str:

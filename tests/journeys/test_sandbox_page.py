@@ -24,6 +24,8 @@ async def test_a_question_in_the_page_is_answered_by_a_streaming_formatted_messa
         await composer.press("Enter")
         words = shown.get_by_test_id("message-text").filter(has_text="Hi Ann! 👋")
         await expect(words).to_be_visible()
+        theirs = shown.locator('[data-testid=message][data-from="bot"]')
+        await expect(theirs).to_have_count(2)  # the second is for operators: of topics
 
         answer = await ask(shown, "knowledge about tides")
         growing = len(await answer.inner_text())
