@@ -1,4 +1,4 @@
-"""Serve an ASGI application on 127.0.0.1 inside the running event loop, and end at once.
+"""Serve an ASGI application inside the running event loop, on 127.0.0.1 unless told, and end at once.
 
 Uvicorn's own `serve` takes the process's signals and ends on a 0.1 s tick; an emulator that lives
 inside a test or beside the bridge may do neither, so only its startup and shutdown are used.
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # listened on only where a setting says so
 _LOCAL = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?")
 MOST_CONNECTIONS = 5000
 REQUEST_SECONDS = 30.0
@@ -33,9 +34,11 @@ async def serving(
     *,
     most_connections: int = MOST_CONNECTIONS,
     only_local: bool = False,
+    host: str = LOOPBACK,
 ) -> AsyncIterator[str]:
-    """Serve `app` on the loopback address and yield its base URL, without a trailing slash.
+    """Serve `app` on the loopback address and yield its base URL there, without a trailing slash.
 
+    Another `host` is the address of this machine on which it listens, `0.0.0.0` for all of them.
     Port 0 takes any free port; `clock` tells the `Date` of answers; further connections are refused;
     with `only_local`, requests by another name than this machine's, too. Raises OSError when the
     port is taken.
@@ -48,7 +51,7 @@ async def serving(
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((LOOPBACK, port))
+        listening.bind((host, port))
     except OSError:
         listening.close()
         raise
@@ -67,7 +70,8 @@ async def serving(
     await server.startup(sockets=[listening])
     ticking = asyncio.create_task(_tell_the_time(server, clock), name="date")
     try:
-        yield f"http://{LOOPBACK}:{listening.getsockname()[1]}"
+        named = LOOPBACK if host == EVERYWHERE else host
+        yield f"http://{named}:{listening.getsockname()[1]}"
     finally:
         ticking.cancel()
         await asyncio.gather(ticking, return_exceptions=True)

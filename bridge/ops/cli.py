@@ -177,6 +177,17 @@ def doctor() -> None:
     raise typer.Exit(0 if asyncio.run(report(_settings())) else 1)
 
 
+@app.command()
+def health() -> None:
+    """Ask the running bridge whether it is well: exit code 0 or 1, for containers."""
+    from bridge.ops.health import ask
+    from bridge.settings.environment import environment
+
+    well, said = asyncio.run(ask(environment()))
+    typer.echo(said)
+    raise typer.Exit(0 if well else 1)
+
+
 @db.command()
 def upgrade() -> None:
     """Bring the database to this version's schema."""

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics` on 127.0.0.1, for what watches over the process.
+"""`/healthz`, `/readyz` and `/metrics` (on 127.0.0.1 unless told), for what watches over the process.
 
 Health is red when the bridge is deaf or cannot write, not only when it is dead; readiness, whenever
 no updates are taken.
@@ -19,7 +19,7 @@ from bridge.errors import StoreTrouble, Trouble
 from bridge.metrics import CONTENT_TYPE, Gauged
 from bridge.model import State
 from bridge.redaction import redacted
-from bridge.serving import serving
+from bridge.serving import LOOPBACK, serving
 from bridge.settings import Settings
 from bridge.sharing.shards import ALL_SHARDS
 from bridge.store.operators import alarms, stats
@@ -53,27 +53,32 @@ async def pages(app: App, settings: Settings) -> AsyncIterator[None]:
         Route("/readyz", ready),
         Route("/metrics", metrics),
     ]
-    async with on_port(Starlette(routes=routes), port, "BRIDGE_HEALTH_PORT"):
+    host = settings.bridge_health_host
+    async with on_port(
+        Starlette(routes=routes), port, "BRIDGE_HEALTH_PORT", only_local=host == LOOPBACK, host=host
+    ):
         yield
 
 
 @asynccontextmanager
 async def on_port(
-    page: ASGIApp, port: int, setting: str, *, only_local: bool = True
+    page: ASGIApp, port: int, setting: str, *, only_local: bool = True, host: str = LOOPBACK
 ) -> AsyncIterator[str]:
-    """Serve on 127.0.0.1 and give the address. Raises Trouble, which names the setting.
+    """Serve on an address of this machine, and give it. Raises Trouble, which names the setting.
 
     With `only_local`, requests by another name than this machine's are refused.
     """
     async with AsyncExitStack() as stack:
         try:
             address = await stack.enter_async_context(
-                serving(page, port, most_connections=MOST_CONNECTIONS, only_local=only_local)
+                serving(
+                    page, port, most_connections=MOST_CONNECTIONS, only_local=only_local, host=host
+                )
             )
         except OSError as error:
             what = f"port {port} cannot be used ({error.strerror})"
             cure = f"Choose another {setting}."
-            raise Trouble("Serving on 127.0.0.1", what, cure=cure) from error
+            raise Trouble(f"Serving on {host}", what, cure=cure) from error
         yield address
 
 

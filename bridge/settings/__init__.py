@@ -32,11 +32,15 @@ from bridge.settings.types import (
     BotToken,
     CozeToken,
     DashboardToken,
+    HostNames,
+    ListenAddress,
+    Lower,
     Operators,
     Pace,
     Positive,
     PublicAddress,
     ServerAddress,
+    Upper,
     choice,
     listed,
 )
@@ -47,6 +51,8 @@ from bridge.texts import catalogues
 TITLES = (
     "Whether a conversation is called by its first question in `/conversations`; else by its date."
 )
+LISTENS = "The address of this machine on which that listens; `0.0.0.0` for all, as in a container."
+NAMES = "Host names by which the dashboard may be opened besides localhost, comma-separated."
 _WORDS: dict[str, type[StrEnum]] = {
     "bridge_reasoning": Reasoning,
     "bridge_streaming": Streaming,
@@ -112,10 +118,10 @@ class Settings(BaseModel):
             "`postgresql://user@host/name`."
         ),
     )
-    bridge_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+    bridge_log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = Field(
         "INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`."
     )
-    bridge_log_format: Literal["console", "json"] = Field(
+    bridge_log_format: Annotated[Literal["console", "json"], Lower] = Field(
         "console", description="`console` for people, `json` for machines."
     )
     bridge_pace_private: Pace = Field(
@@ -248,11 +254,14 @@ class Settings(BaseModel):
         0,
         ge=0,
         le=65535,
-        description="Port of `/healthz`, `/readyz` and `/metrics` on 127.0.0.1; 0 for none.",
+        description="Port of `/healthz`, `/readyz` and `/metrics`; 0 for none.",
     )
+    bridge_health_host: ListenAddress = Field("127.0.0.1", description=LISTENS)
     bridge_dashboard_port: int = Field(
-        0, ge=0, le=65535, description="Port of the dashboard on 127.0.0.1; 0 for none."
+        0, ge=0, le=65535, description="Port of the dashboard; 0 for none."
     )
+    bridge_dashboard_host: ListenAddress = Field("127.0.0.1", description=LISTENS)
+    bridge_dashboard_names: HostNames = Field((), description=NAMES)
     bridge_dashboard_token: DashboardToken | None = Field(
         None,
         description="What opens the dashboard, 16 characters or more; without one it is made anew at "
@@ -336,13 +345,3 @@ class Settings(BaseModel):
         if database_file(checked(url)) is None and not is_postgresql(url):
             raise ValueError("keeps nothing; name a file, e.g. sqlite+aiosqlite:///bridge.db")
         return url
-
-    @field_validator("bridge_log_level", mode="before")
-    @classmethod
-    def _level(cls, level: object) -> object:
-        return level.upper() if isinstance(level, str) else level
-
-    @field_validator("bridge_log_format", mode="before")
-    @classmethod
-    def _format(cls, form: object) -> object:
-        return form.lower() if isinstance(form, str) else form

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 from math import inf
 from typing import Annotated
 
@@ -106,6 +107,33 @@ def _public(address: str) -> str:
     return address.rstrip("/")
 
 
+def _listen(address: str) -> str:
+    """Refuse what nothing can listen on. Raises ValueError."""
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        raise ValueError("is not an address of this machine; use 127.0.0.1 or 0.0.0.0") from None
+
+
+def _names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what no browser asks for. Raises ValueError."""
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", name):
+            raise ValueError("needs plain host names, such as bot.example.org, without a port")
+    return names
+
+
+def _upper(text: object) -> object:
+    return text.upper() if isinstance(text, str) else text
+
+
+def _lower(text: object) -> object:
+    return text.lower() if isinstance(text, str) else text
+
+
+Upper, Lower = BeforeValidator(_upper), BeforeValidator(_lower)
+ListenAddress = Annotated[str, AfterValidator(_listen)]
+HostNames = Annotated[tuple[str, ...], BeforeValidator(listed), AfterValidator(_names)]
 AgentId = Annotated[str, AfterValidator(_agent_id)]
 PublicAddress = Annotated[str, AfterValidator(_public)]
 BotToken = Annotated[SecretStr, AfterValidator(_bot_token)]

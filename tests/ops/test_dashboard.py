@@ -23,9 +23,7 @@ from bridge.ops.dashboard.auth import (
     COOKIE,
     SESSION_SECONDS,
     Authenticator,
-    local,
     new_token,
-    own_origin,
 )
 from bridge.ops.run import Restarts, with_dashboard
 from bridge.serving import serving
@@ -297,6 +295,19 @@ async def test_a_taken_port_is_a_clear_trouble(tmp_path: Path) -> None:
                 pass
 
 
+def test_the_names_by_which_it_may_be_opened() -> None:
+    gate = Authenticator(new_token(), ("bot.example.org",))
+    for host in ("localhost", "127.0.0.1:8088", "bot.example.org", "BOT.example.org:8443"):
+        assert gate.at_home(host)
+        assert gate.own_origin(f"https://{host}", host)
+        assert gate.own_origin(f"http://{host}", host)
+    for host in ("example.org", "bot.example.org.evil.org", "xbot.example.org", ""):
+        assert not gate.at_home(host)
+        assert not gate.own_origin(f"http://{host}", host)
+    assert not gate.own_origin("https://evil.org", "bot.example.org")
+    assert not Authenticator(new_token()).at_home("bot.example.org")
+
+
 def test_a_cookie_ends_and_cannot_be_made_by_others() -> None:
     gate, now = Authenticator(new_token()), 1_000_000.0
     cookie = gate.session(now)
@@ -314,8 +325,9 @@ def test_a_cookie_ends_and_cannot_be_made_by_others() -> None:
     "host", ["evil.example", "127.0.0.1.evil", "localhost:1:2", "", "127.0.0.1:"]
 )
 def test_other_names_are_not_local(host: str) -> None:
-    assert not local(host)
-    assert not own_origin(f"http://{host}", host)
+    gate = Authenticator(new_token())
+    assert not gate.at_home(host)
+    assert not gate.own_origin(f"http://{host}", host)
 
 
 def test_the_link_holds_the_token_and_the_flag_a_port() -> None:

@@ -7,10 +7,15 @@ from pathlib import Path
 import httpx
 import pytest
 from fast import run_fast
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 from worlds import World, a_world, eventually, kept_port
 
 from bridge.app import App
 from bridge.errors import Trouble
+from bridge.ops.health import ask
 from bridge.ops.http import pages
 from bridge.sandbox.coze import saying
 from bridge.serving import serving
@@ -61,3 +66,47 @@ async def test_a_taken_port_is_a_clear_trouble(world: World) -> None:
 async def world(tmp_path: Path):
     async with a_world(tmp_path) as made:
         yield made
+
+
+async def test_the_command_asks_the_running_bridge(world: World) -> None:
+    assert await ask({}) == (False, "Set BRIDGE_HEALTH_PORT, for this and for bridge run.")
+    with kept_port() as port:
+        variables = {"BRIDGE_HEALTH_PORT": str(port), "HTTP_PROXY": "http://127.0.0.1:9"}
+        assert await ask(variables) == (
+            False,
+            f"No bridge answers at http://127.0.0.1:{port}/healthz (ConnectError).",
+        )
+        async with world.bridge() as app, served(world, app, port):
+            assert await ask(variables) == (True, "The bridge is well.")
+
+
+async def test_the_command_says_what_is_wrong() -> None:
+    async def ill(_: Request) -> JSONResponse:
+        return JSONResponse({"ok": False, "faults": ["It is deaf.", "It cannot write."]}, 503)
+
+    async with serving(Starlette(routes=[Route("/healthz", ill)])) as address:
+        port = address.rpartition(":")[2]
+        assert await ask({"BRIDGE_HEALTH_PORT": port}) == (False, "It is deaf.\nIt cannot write.")
+
+
+async def test_another_program_on_the_port_is_no_bridge(world: World) -> None:
+    async with serving(world.coze.app) as address:
+        port = address.rpartition(":")[2]
+        assert await ask({"BRIDGE_HEALTH_PORT": port}) == (
+            False,
+            f"What answers at {address}/healthz is no bridge.",
+        )
+
+
+async def test_health_is_asked_from_elsewhere_only_where_a_setting_says_so(world: World) -> None:
+    foreign = {"Host": "bridge.example.org"}
+    with kept_port() as port:
+        for host, status in (("127.0.0.1", 403), ("0.0.0.0", 200)):
+            world.variables["BRIDGE_HEALTH_HOST"] = host
+            async with (
+                world.bridge() as app,
+                served(world, app, port),
+                httpx.AsyncClient() as client,
+            ):
+                answer = await client.get(f"http://127.0.0.1:{port}/healthz", headers=foreign)
+                assert answer.status_code == status

@@ -1,4 +1,4 @@
-"""The dashboard on 127.0.0.1: how the bridge is, live, and who may use it.
+"""The dashboard (on 127.0.0.1 unless told): how the bridge is, live, and who may use it.
 
 Everything that it shows was written by strangers; it is escaped, and the page's policy lets nothing
 in from elsewhere.
@@ -12,6 +12,7 @@ from bridge.app import App
 from bridge.ops.dashboard.auth import Authenticator
 from bridge.ops.dashboard.page import Dashboard
 from bridge.ops.http import on_port
+from bridge.serving import LOOPBACK
 from bridge.settings import Settings
 
 DEFAULT_PORT = 8088
@@ -27,10 +28,14 @@ async def dashboard(app: App, settings: Settings, token: str) -> AsyncIterator[s
     if not port:
         yield None
         return
-    page = Dashboard(app, Authenticator(token))
+    names, host = settings.bridge_dashboard_names, settings.bridge_dashboard_host
+    page = Dashboard(app, Authenticator(token, names))
+    local = host == LOOPBACK and not names
     try:
-        async with on_port(page.asgi, port, "BRIDGE_DASHBOARD_PORT") as address:
-            yield address
+        async with on_port(
+            page.asgi, port, "BRIDGE_DASHBOARD_PORT", only_local=local, host=host
+        ) as address:
+            yield f"http://{names[0]}:{port}" if names else address
     finally:
         await page.close()
 

@@ -10,18 +10,35 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Collection
 
 SESSION_SECONDS = 12 * 3600.0
 COOKIE = "coze_bridge_dashboard"
 _LOCAL = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?")
+_PORT = re.compile(r":[0-9]{1,5}$")
 _SESSION = re.compile(r"([0-9]{1,12})\.([\w-]{22})\.([0-9a-f]{64})", re.ASCII)
 
 
 class Authenticator:
     """Opens to the token. Cookies are signed with it: they end with it, or by their time."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, names: Collection[str] = ()) -> None:
+        """`names` are those by which it may be reached besides this machine's own."""
         self.token = token
+        self._names = frozenset(name.lower() for name in names)
+
+    def at_home(self, host: str) -> bool:
+        """Return whether a Host header names this machine, or one of its names.
+
+        A foreign site whose name was made to resolve to us (DNS rebinding) sends its own name; a tunnel
+        may have another port.
+        """
+        name = _PORT.sub("", host).lower()
+        return _LOCAL.fullmatch(host) is not None or name in self._names
+
+    def own_origin(self, origin: str, host: str) -> bool:
+        """Return whether a request comes from our own page, as browsers say with every change."""
+        return self.at_home(host) and origin in (f"http://{host}", f"https://{host}")
 
     def admits(self, token: str) -> bool:
         """Return whether it is the token; how long that takes tells nothing."""
@@ -55,20 +72,6 @@ class Authenticator:
 def new_token() -> str:
     """Return a token that nobody guesses."""
     return secrets.token_urlsafe(24)
-
-
-def local(host: str) -> bool:
-    """Return whether a Host header names this machine.
-
-    A foreign site whose name was made to resolve to us (DNS rebinding) sends its own name; a tunnel
-    may have another port.
-    """
-    return _LOCAL.fullmatch(host) is not None
-
-
-def own_origin(origin: str, host: str) -> bool:
-    """Return whether a request comes from our own page, as browsers say with every change."""
-    return local(host) and origin == f"http://{host}"
 
 
 def _bytes(text: str) -> bytes:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from bridge.app import App
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
-from bridge.ops.dashboard.auth import COOKIE, SESSION_SECONDS, Authenticator, own_origin
+from bridge.ops.dashboard.auth import COOKIE, SESSION_SECONDS, Authenticator
 from bridge.ops.dashboard.rendering import page, refusal, sections
 from bridge.ops.dashboard.security_headers import guarded
 from bridge.ops.dashboard.snapshot import Snapshots
@@ -58,7 +58,8 @@ class Dashboard:
                     Route("/favicon.svg", _file("favicon.svg", "image/svg+xml")),
                     Route("/dashboard.js", _file("dashboard.js", "text/javascript")),
                 ]
-            )
+            ),
+            gate,
         )
 
     async def close(self) -> None:
@@ -128,7 +129,9 @@ class Dashboard:
             return refusal(403, "ended")
         host, origin = request.headers.get("host", ""), request.headers.get("origin", "")
         form = await _form(request)
-        if not own_origin(origin, host) or not self._gate.wrote(session, form.get("word", "")):
+        if not self._gate.own_origin(origin, host) or not self._gate.wrote(
+            session, form.get("word", "")
+        ):
             return refusal(403, "foreign")
         state, number = VERBS.get(form.get("verb", "")), form.get("chat", "")
         if state is None or not _NUMBER.fullmatch(number):

@@ -3,7 +3,7 @@
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.ops.dashboard.auth import local
+from bridge.ops.dashboard.auth import Authenticator
 from bridge.ops.dashboard.rendering import refusal
 
 POLICY = "; ".join(
@@ -33,7 +33,7 @@ HEADERS = {
 }
 
 
-def guarded(app: ASGIApp) -> ASGIApp:
+def guarded(app: ASGIApp, gate: Authenticator) -> ASGIApp:
     """Return the app for requests to this machine by its own names; all others are refused."""
 
     async def shell(scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +46,7 @@ def guarded(app: ASGIApp) -> ASGIApp:
             await send(message)
 
         hosts = Headers(scope=scope).getlist("host")
-        ours = len(hosts) == 1 and local(hosts[0])
+        ours = len(hosts) == 1 and gate.at_home(hosts[0])
         await (app if ours else refusal(403, "host"))(scope, receive, sealed)
 
     return shell
