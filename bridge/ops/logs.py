@@ -4,7 +4,9 @@ The HTTP library logs every address at INFO, and Telegram's addresses hold the t
 """
 
 import logging
+import os
 import sys
+from collections.abc import Mapping
 from typing import Literal
 
 import structlog
@@ -17,10 +19,12 @@ _NOISY = ("httpx", "httpcore", "telegram", "aiosqlite", "alembic", "uvicorn", "m
 
 def set_up(level: str, form: Literal["console", "json"]) -> None:
     """Send all logs, those of libraries too, to standard error in one form."""
+    journal = form == "console" and _is_journal(os.environ)
+    times: list[Processor] = [structlog.processors.TimeStamper(fmt="iso", utc=form == "json")]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=form == "json"),
+        *([] if journal else times),
         structlog.processors.format_exc_info,
         _redact,
     ]
@@ -39,7 +43,10 @@ def set_up(level: str, form: Literal["console", "json"]) -> None:
     out.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, closing],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *([_with_priority(closing)] if journal else [closing]),
+            ],
         )
     )
     root = logging.getLogger()
@@ -49,6 +56,27 @@ def set_up(level: str, form: Literal["console", "json"]) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Of an answer that is not JSON it prints the whole body, and with it people's words.
     logging.getLogger("telegram.request").setLevel(logging.CRITICAL)
+
+
+_PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
+"""The levels of syslog, by which `journalctl -p` chooses."""
+
+
+def _is_journal(variables: Mapping[str, str]) -> bool:
+    """Return whether standard error goes to systemd's journal, which has times and levels of its own."""
+    try:
+        there = os.fstat(2)
+    except OSError:
+        return False
+    return variables.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"
+
+
+def _with_priority(render: Processor) -> Processor:
+    def rendered(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        priority = _PRIORITIES.get(str(event.get("level")), 6)
+        return f"<{priority}>{render(logger, method, event)!s}"
+
+    return rendered
 
 
 def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -19,6 +19,7 @@ from bridge.ops.dashboard.auth import new_token
 from bridge.ops.http import pages
 from bridge.ops.logs import set_up
 from bridge.ops.public_files import public_files
+from bridge.ops.systemd import Systemd
 from bridge.redaction import redacted
 from bridge.settings import Settings
 from bridge.telegram.commands.context import ProcessControls
@@ -156,7 +157,7 @@ async def until_signal(
 
 
 async def _once(wishes: Restarts, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-    started, settings = asyncio.Event(), wishes.settings
+    started, settings, systemd = asyncio.Event(), wishes.settings, Systemd(os.environ)
 
     async def serve() -> None:
         async with running(settings, wishes.controls) as app:
@@ -174,9 +175,10 @@ async def _once(wishes: Restarts, stop: asyncio.Event, ready: Callable[[], None]
             ):
                 wishes.tell(address)
                 wishes.stands()
-                await asyncio.wait(
-                    {*awaited, app.polling_task}, return_when=asyncio.FIRST_COMPLETED
-                )
+                async with systemd.told(lambda: not app.health.faults()):
+                    await asyncio.wait(
+                        {*awaited, app.polling_task}, return_when=asyncio.FIRST_COMPLETED
+                    )
             for task in awaited:
                 task.cancel()
             if app.polling_task.done():
