@@ -319,7 +319,8 @@ def test_every_library_that_is_imported_is_declared() -> None:
     names = {"PIL": "pillow", "dotenv": "python-dotenv", "jwt": "pyjwt",
              "markdown_it": "markdown-it-py", "telegram": "python-telegram-bot"}  # fmt: skip
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extra = project["optional-dependencies"]["postgres"]
+    extras = project["optional-dependencies"]
+    extra = [*extras["postgres"], *extras["charts"]]
     declared = {re.split(r"[^\w.-]", one)[0].lower() for one in [*project["dependencies"], *extra]}
     used = set()
     for path in sources():

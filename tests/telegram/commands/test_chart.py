@@ -3,8 +3,10 @@
 import io
 import math
 import os
+import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from bridge.model import State
@@ -29,11 +31,11 @@ def a_day() -> Stats:
 def test_a_picture_is_drawn_of_any_numbers() -> None:
     nothing = Stats([Bucket(0.0, 0, 0, 0)] * 30, 86400.0, 0, 0, (0.0, 0.0), (0.0, 0.0), {}, {})
     for stats in (a_day(), nothing):
-        image = Image.open(io.BytesIO(drawn(stats, "The last 24 hours")))
+        image = Image.open(io.BytesIO(drawn(stats, "The last 24 hours") or b""))
         assert image.format == "PNG"
         assert image.size == (1080, 864)
     if picture := os.environ.get("BRIDGE_TEST_STATS_PICTURE"):
-        Path(picture).write_bytes(drawn(a_day(), "The last 24 hours"))
+        Path(picture).write_bytes(drawn(a_day(), "The last 24 hours") or b"")
 
 
 def test_percentiles_are_values_that_occurred() -> None:
@@ -41,3 +43,8 @@ def test_percentiles_are_values_that_occurred() -> None:
     assert percentile([3.0], 0.95) == 3.0
     assert percentile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.0
     assert percentile([float(n) for n in range(1, 101)], 0.95) == 95.0
+
+
+def test_without_the_library_there_are_the_numbers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert drawn(a_day(), "The last 24 hours") is None

@@ -15,9 +15,15 @@ _BLUE, _ORANGE, _RED, _GREY = "#3390ec", "#f5a623", "#e0433c", "#8a94a0"
 _one_at_a_time = threading.Lock()
 
 
-def drawn(stats: Stats, title: str) -> bytes:
-    """A PNG: messages and failures, tokens, and how fast answers were. Takes a second: use a thread."""
-    from matplotlib.figure import Figure  # it takes a second and 60 MB
+def drawn(stats: Stats, title: str) -> bytes | None:
+    """A PNG: messages and failures, tokens, and how fast answers were. Takes a second: use a thread.
+
+    None where the library is not installed, which is larger than all else together (extra `charts`).
+    """
+    try:
+        from matplotlib.figure import Figure  # it takes a second and 60 MB
+    except ImportError:
+        return None
 
     with _one_at_a_time:
         figure = Figure(figsize=(9, 7.2), dpi=120, layout="constrained")

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from bridge.coze.codes import meaning
@@ -135,16 +136,20 @@ async def statistics(context: BotContext, call: CommandCall) -> None:
         found = await stats.between(tx, now - seconds, now, count)
     text = _numbers(found, language_of(call), word)
     picture = await asyncio.to_thread(drawn, found, translate("en", f"stats.{word}"))
+    if picture is not None:
+        await _send(context, call, picture)
+    await context.write(call, text)
+
+
+async def _send(context: BotContext, call: CommandCall, picture: bytes) -> None:
+    """Send the picture of the numbers, if that goes: the numbers say the same."""
     with tempfiles.folder() as folder:
         path = folder / "numbers.png"
         await asyncio.to_thread(path.write_bytes, picture)
         file = OutgoingFile("stats", Shape.PHOTO, "numbers.png", "", path)
-        try:
+        with suppress(ChatClosed, FloodWait, ContentRejected, PostGone, TelegramUnreachable):
             async with context.calls.pacer.slot(call.chat.chat_id, Priority.COMMAND, new=True):
                 await send(context.calls, call.chat, (file,))
-        except (ChatClosed, FloodWait, ContentRejected, PostGone, TelegramUnreachable):
-            pass  # the numbers say the same
-    await context.write(call, text)
 
 
 def _numbers(found: Stats, language: str, word: str) -> str:
