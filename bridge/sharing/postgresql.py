@@ -139,22 +139,30 @@ class PostgresqlCoordinator:
         """Keep a session, and do what follows from having and losing it; for ever."""
         lost: tuple[type[Exception], ...] = (*driver_errors(), StoreTrouble)
         while True:
-            session = self._session
             try:
-                if session is None:
-                    address = self._store.address
-                    session = self._session = await LeaseSession.open(address, self._hear)
+                if self._session is None:
+                    self._session = await LeaseSession.open(self._store.address, self._hear)
                     log.info("database session opened again")
-                await self._beat_on(session, worker)
+                await self._beat_on(self._session, worker)
             except lost as error:
                 log.warning("database session lost", error=type(error).__name__)
-                if session is not None:
-                    session.terminate()  # it may live, and hold what nobody works for
-                self._session = None
-                if isinstance(error, StoreTrouble):
-                    self._store.fault = error
-                await self._break_off_all(worker)
+                await self._start_over(worker, error)
+            except Exception as error:  # the edge: whatever it is, without leases nothing goes on
+                log.exception("unhandled error while the leases were kept")
+                await self._start_over(worker, error)
             await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _start_over(self, worker: ShardWorker, error: Exception) -> None:
+        """Give the session up, and all that was held by it."""
+        if self._session is not None:
+            self._session.terminate()  # it may live, and hold what nobody works for
+        self._session = None
+        if isinstance(error, StoreTrouble):
+            self._store.fault = error
+        try:
+            await self._break_off_all(worker)
+        except Exception:  # the edge: what is not broken off here is fenced by its epoch
+            log.exception("work not broken off")
 
     async def _break_off_all(self, worker: ShardWorker) -> None:
         """The session is lost, and everything with it."""

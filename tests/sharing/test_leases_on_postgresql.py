@@ -26,11 +26,15 @@ class Worker:
         self.shards: set[int] = set()
         self.doing: set[int] = set()
         self.broken_off: list[Collection[int]] = []
+        self.fails: list[Exception] = []
+        """What it breaks by, each once."""
 
     async def take_up(self, shards: Collection[int]) -> None:
         self.shards |= {*shards}
 
     def busy(self) -> Collection[int]:
+        if self.fails:
+            raise self.fails.pop()
         return self.doing
 
     async def break_off(self, shards: Collection[int]) -> None:
@@ -84,6 +88,21 @@ async def shared(*processes: Process) -> None:
 
 async def test_one_process_takes_everything_up(address: str) -> None:
     async with process(address) as one:
+        await eventually(lambda: one.worker.shards == ALL_SHARDS, 10)
+        async with one.store.writing(of=5) as tx:
+            await chats.remember(tx, "a", "b")
+
+
+@pytest.mark.parametrize(
+    "error", [asyncpg.InternalClientError("odd"), RuntimeError("odd"), TypeError("odd")]
+)
+async def test_whatever_ends_a_session_another_one_is_opened(
+    address: str, error: Exception
+) -> None:
+    async with process(address) as one:
+        await eventually(lambda: one.worker.shards == ALL_SHARDS, 10)
+        one.worker.fails.append(error)
+        await eventually(lambda: one.worker.broken_off, 10)
         await eventually(lambda: one.worker.shards == ALL_SHARDS, 10)
         async with one.store.writing(of=5) as tx:
             await chats.remember(tx, "a", "b")

@@ -106,7 +106,7 @@ def driver_errors() -> tuple[type[Exception], ...]:
     """Return what asyncpg raises where it is used without SQLAlchemy, and the network below it."""
     import asyncpg
 
-    return OSError, asyncpg.PostgresError, asyncpg.InterfaceError
+    return OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
 
 
 def trouble_of(doing: str, error: BaseException) -> StoreTrouble:
