@@ -49,8 +49,6 @@ class Invite:
 class Redemption(Enum):
     """What came of a code."""
 
-    UNKNOWN = "unknown"
-    """No code of ours: a payload of another meaning."""
     OVER = "over"
     """Used up, too old, withdrawn, or not for such a chat."""
     AGAIN = "again"
@@ -83,10 +81,10 @@ async def make(tx: AsyncConnection, code: str, terms: Terms, created_by: int) ->
 
 @dataclass(frozen=True)
 class Redeemed:
-    """What came of the codes in a message."""
+    """What came of a code."""
 
     what: Redemption
-    invite: Invite | None = None
+    invite: Invite
 
 
 async def known(tx: AsyncConnection, codes: Sequence[str]) -> int | None:

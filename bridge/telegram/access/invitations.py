@@ -13,7 +13,7 @@ from bridge.store.engine import Store
 from bridge.store.operators import access, agents, audit, invites
 from bridge.store.operators.access import Access
 from bridge.store.operators.agents import DeclaredAgents
-from bridge.store.operators.invites import Invite, Redemption
+from bridge.store.operators.invites import Redeemed, Redemption
 from bridge.telegram.access.admission import Admission, Verdict
 from bridge.telegram.access.approval_cards import ApprovalCards
 from bridge.telegram.access.limits import IgnoredPeople
@@ -83,11 +83,11 @@ class Invitations:
         return await self._used(invite_id, plain, admission)
 
     async def _used(self, invite_id: int, plain: CommandCall, admission: Admission) -> Admission:
-        key = plain.chat.whole
+        key, let_in = plain.chat.whole, False
         async with self._store.writing() as tx:
             found = await invites.redeem(tx, invite_id, key.chat_id)
-            if found.invite is not None and found.what in (Redemption.NEW, Redemption.AGAIN):
-                let_in = await self._let_in(tx, found.invite, plain.message, found.what)
+            if found.what is not Redemption.OVER:
+                let_in = await self._let_in(tx, found, plain.message)
             chosen = await chats.counting(tx, plain.chat)
         if found.what is Redemption.OVER:
             if admission.verdict is Verdict.STRANGER:
@@ -99,17 +99,16 @@ class Invitations:
             log.info("let in by an invite", chat=key.chat_id, invite=invite_id)
         return Admission(plain, Verdict.ADMITTED, chosen)
 
-    async def _let_in(
-        self, tx: AsyncConnection, invite: Invite, message: Message, what: Redemption
-    ) -> bool:
+    async def _let_in(self, tx: AsyncConnection, found: Redeemed, message: Message) -> bool:
         """Return whether the chat was let in; with the first use comes what the invite brings along."""
-        key, terms = message.chat.whole, invite.terms
+        key, invite = message.chat.whole, found.invite
+        terms = invite.terms
         name = message.sender.name if key.private else (await chats.about(tx, key)).title
         lets = self._by_approval and await access.of(tx, key.chat_id) is not Access.ALLOWED
         if lets:
             await access.decide(tx, key.chat_id, Access.ALLOWED, name, invite.created_by)
             await self._notices.sharing.ring(tx, Bell.ACCESS, key.chat_id)
-        if what is Redemption.AGAIN:
+        if found.what is Redemption.AGAIN:
             return lets
         offered = [one.id for one in await agents.offered(tx, self._agents)]
         if terms.agent in offered:

@@ -22,6 +22,8 @@ MOST_DAYS = 365
 MOST_NOTE = 100
 MOST_SHOWN = 20
 """Invites in the list, each with a button of its own."""
+TAKEN = "_tgr_"
+"""How payloads begin that Telegram keeps for referral programmes."""
 _PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -85,6 +87,8 @@ async def _withdrawn(context: BotContext, event: CommandCall | CallbackPress, id
 async def _make(context: BotContext, event: CommandCall | CallbackPress, terms: Terms) -> None:
     """Make an invite and show it: its code is written down nowhere but in that message."""
     code = secrets.token_urlsafe(24)
+    while code.startswith(TAKEN):
+        code = secrets.token_urlsafe(24)
     bot = context.approval.introduction.bot_name
     parameter = "startgroup" if terms.for_groups else "start"
     link = f"https://t.me/{bot}?{parameter}={code}"
