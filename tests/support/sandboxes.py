@@ -63,5 +63,5 @@ async def ask(shown: Page, question: str) -> Locator:
     await composer.fill(question)
     await composer.press("Enter")
     answer = bubbles.nth(before)
-    await expect(answer.get_by_text("Stop", exact=True)).to_be_visible(timeout=10_000)
+    await expect(answer.get_by_text("Stop", exact=True)).to_be_visible(timeout=30_000)
     return answer
