@@ -250,7 +250,7 @@ class _Talk:
                 self._console.print(escape(words), soft_wrap=True)
 
     def _agent_of(self, one: Conversation) -> OfferedAgent:
-        return self._agents.of(one.agent) if one.agent else self._agents.at(one.home)
+        return self._agents.keeping(one.agent, one.home)
 
     async def _next_line(self) -> str | None:
         if sys.stdin.isatty():

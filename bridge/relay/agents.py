@@ -78,6 +78,10 @@ class Agents:
         left = [one.client.token_seconds_left for one in self._declared.values()]
         return min((one for one in left if one is not None), default=None)
 
+    def keeping(self, key: str | None, home: AgentAccount) -> OfferedAgent:
+        """Return the agent of a conversation; an earlier release did not write its `key` down."""
+        return self.of(key) if key else self.at(home)
+
     def at(self, home: AgentAccount) -> OfferedAgent:
         """Return the agent to which a conversation belongs."""
         known = [*self._declared.values()]

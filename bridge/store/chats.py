@@ -153,11 +153,10 @@ async def name_topic(tx: AsyncConnection, key: ChatKey, *, nameless: bool, title
     await tx.execute(update(chats).where(*_here(key)).values(**values))
 
 
-async def nameless(tx: AsyncConnection, key: ChatKey) -> str | None:
-    """Return what a topic is called to which nobody gave a name, as far as is known; None for others."""
-    query = select(chats.c.title).where(*_here(key), chats.c.nameless_topic)
-    row = (await tx.execute(query)).one_or_none()
-    return None if row is None else str(row.title or "")
+async def is_nameless(tx: AsyncConnection, key: ChatKey) -> bool:
+    """Return whether nobody has given a topic its name."""
+    found = await tx.execute(select(chats.c.nameless_topic).where(*_here(key)))
+    return bool(found.scalar_one_or_none())
 
 
 async def topic_title(tx: AsyncConnection, key: ChatKey) -> str:

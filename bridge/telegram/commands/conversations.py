@@ -250,7 +250,7 @@ def _all(language: str) -> Button:
 
 
 def _agent_of(context: BotContext, one: Conversation) -> OfferedAgent:
-    return context.agents.of(one.agent) if one.agent else context.agents.at(one.home)
+    return context.agents.keeping(one.agent, one.home)
 
 
 async def _last_said(agent: OfferedAgent, one: Conversation, language: str) -> Sequence[Rendered]:

@@ -140,7 +140,7 @@ async def named(context: BotContext, event: TopicNamed) -> None:
             await conversations.rename(tx, found.id, title, event.sender.id)
     if found is None or not title:
         return
-    agent = context.agents.of(found.agent) if found.agent else context.agents.at(found.home)
+    agent = context.agents.keeping(found.agent, found.home)
     try:
         await agent.client.rename(found.conversation_id, title)
     except CozeTrouble as trouble:

@@ -30,9 +30,9 @@ class TopicNames:
         """Name it; what fails is tried again after the next answer."""
         try:
             async with self._store.reading() as tx:
-                called = await chats.nameless(tx, key)
-                found = await conversations.current_one(tx, key) if called is not None else None
-            if found is not None and found.title and found.title != called:
+                nameless = await chats.is_nameless(tx, key)
+                found = await conversations.current_one(tx, key) if nameless else None
+            if found is not None and found.title:
                 await self._notices.change(key, partial(self._rename, key, found.title))
         except StoreTrouble as trouble:
             log.warning("topic not named", chat=key.chat_id, trouble=str(trouble))
