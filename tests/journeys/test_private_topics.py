@@ -382,3 +382,14 @@ async def test_settings_of_all_topics_are_reached_from_any(world: World) -> None
         assert menu.text.startswith("这个话题的设置")
         other = await ask(world, ann, "/settings", two)
         assert other.text.startswith("这个话题的设置")
+
+
+async def test_where_topics_are_off_the_answer_says_so_in_chinese_too(world: World) -> None:
+    ann = with_topics(world, "zh-hans")
+    topic = world.telegram.add_topic(ann, "潮汐")
+    async with world.bridge():
+        await ask(world, ann, "月亮在哪里？", topic)
+        world.telegram.switch_private_topics(False)
+        post = await ask(world, ann, "现在呢？", topic)
+    assert post.thread_id == 0
+    assert post.text == "这是对“现在呢？”的回答，原来的话题已无法接收消息。\n\n" + ANSWER
