@@ -24,11 +24,14 @@ async def reserve(store: Store, calls: int = 1, **more: object) -> Reserved:
 
 async def test_a_few_go_at_once_and_the_others_at_the_rate(store: Store) -> None:
     begun = time.monotonic()
-    waits = [(await reserve(store)).wait for _ in range(30)]
+    slots = []  # seconds after the first call at which each call may go
+    for _ in range(30):
+        wait = (await reserve(store)).wait
+        slots.append(wait + time.monotonic() - begun)
     passed = time.monotonic() - begun
-    assert waits[: int(AT_ONCE)] == [0.0] * int(AT_ONCE)
-    assert 30 / 25 - AT_ONCE / 25 - passed - 0.1 < waits[-1] <= 30 / 25
-    assert waits == sorted(waits) or passed > 0.5
+    assert slots[0] <= passed  # at once
+    assert 30 / 25 - AT_ONCE / 25 - 0.1 < slots[-1] <= 30 / 25 + passed
+    assert slots == sorted(slots)  # whatever the machine does between two of them
 
 
 async def test_each_knows_how_many_all_have_called(store: Store) -> None:
