@@ -1,7 +1,7 @@
 """The only place where everything is started and stopped: `async with running(settings) as app:`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ from bridge.parts.clients import (
     telegram_updates,
 )
 from bridge.parts.components import Components, Connections, bot_client, opened_store, parts
-from bridge.process_report import ProcessReport
+from bridge.process_report import ProcessReport, lost_processes
 from bridge.relay.lanes import Lanes
 from bridge.settings import Settings
 from bridge.shard_work import ShardWork
@@ -30,6 +30,7 @@ from bridge.sharing.coordinator import Work
 from bridge.sharing.shards import Duty
 from bridge.store import ownership
 from bridge.store.engine import Store
+from bridge.telegram.agent_checks import AgentChecks
 from bridge.telegram.alarms import Alarms
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.clock import TelegramClock
@@ -182,10 +183,17 @@ def _works(has: Components, health: Health) -> dict[str, Callable[[], Coroutine[
     context, alarms = has.context, has.alarms
     store, pacer, sharing = context.store, context.calls.pacer, context.calls.sharing
     days = context.deployment.retention_days
+
+    async def faults() -> Sequence[tuple[str, str]]:
+        lost = await lost_processes(store) if sharing.shared else ()
+        return [*await health.alarming(), *lost]
+
     duties: dict[Duty, Work] = {
         Duty.MENUS: Menus(context.calls.bot, pacer, store, context.rights).keep,
         Duty.HOUSEKEEPING: lambda: keep_clean(store, days, begin=sharing.shared),
-        Duty.ALARMS: lambda: alarms.watch(health.alarming),
+        Duty.ALARMS: lambda: _watch(
+            alarms.watch(faults), AgentChecks(context.agents, alarms).run()
+        ),
         Duty.BROADCASTS: lambda: Broadcasting(context).run(),
     }
     return {
@@ -195,6 +203,13 @@ def _works(has: Components, health: Health) -> dict[str, Callable[[], Coroutine[
         "alarms of runs": alarms.follow_runs,
         "reload": lambda: tell_reloaded(context),
     } | {duty.name.lower(): partial(sharing.perform, duty, work) for duty, work in duties.items()}
+
+
+async def _watch(*watches: Coroutine[None, None, None]) -> None:
+    """Watch several things side by side, for ever."""
+    async with asyncio.TaskGroup() as group:
+        for watch in watches:
+            group.create_task(watch)
 
 
 def _shared_works(

@@ -9,7 +9,7 @@ from bridge.errors import StoreTrouble
 from bridge.store import erasure, inbox, orphans, outbox
 from bridge.store.coze import uploads
 from bridge.store.engine import Store
-from bridge.store.operators import audit, broadcasts, invites
+from bridge.store.operators import access, audit, broadcasts, invites
 from bridge.store.turns import lifecycle, suggestions
 from bridge.telegram.files import tempfiles
 
@@ -32,6 +32,7 @@ async def clean_up(store: Store, days: float) -> None:
             await audit.prune(tx)
             await broadcasts.prune(tx)
             await invites.prune(tx)
+            await access.forget_words(tx, time.time() - days * 86400)
         async with store.writing(long=True) as tx:  # it counts what it deletes
             await erasure.retire(tx, days)
         await store.wipe_log()

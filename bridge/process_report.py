@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from bridge.sharing import processes
 from bridge.sharing.coordinator import Coordinator
 from bridge.sharing.processes import Load, Process
 from bridge.sharing.shards import ALL_SHARDS, Duty
+from bridge.store.engine import Store
 from bridge.telegram.status import StatusReader
 
 log = structlog.get_logger(__name__)
@@ -71,3 +73,16 @@ class ProcessReport:
             duties=tuple(duty.name.lower() for duty in Duty if self.sharing.holds(duty)),
             faults=tuple(redacted(fault) for fault in self.health.faults()),
         )
+
+
+async def lost_processes(store: Store) -> Sequence[tuple[str, str]]:
+    """Return the kinds and descriptions of alarms about processes that are lost. Raises StoreTrouble."""
+    async with store.reading() as tx:
+        found = await processes.all_of(tx)
+    return [
+        (
+            f"process {one.host} ({one.pid})",
+            f"Version {one.version}. Look whether the host is up and its bridge is started again.",
+        )
+        for one in processes.lost_for_good(found)
+    ]

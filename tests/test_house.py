@@ -2,7 +2,6 @@
 
 import ast
 import re
-import string
 import sys
 import tomllib
 from collections import Counter
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from catalogues import sentences, specs
 from typer.testing import CliRunner
 
 import bridge
@@ -20,10 +20,11 @@ from bridge.preferences import Preferences
 from bridge.settings import Settings
 from bridge.settings.agent_tables import Fact
 from bridge.store.operators.access import Access
+from bridge.telegram.alarms import ALARM_KINDS
 from bridge.telegram.commands.operators.reports import SPANS
 from bridge.telegram.commands.settings_menu import _values, keyboard
 from bridge.telegram.commands.table import COMMANDS, OPERATOR_COMMANDS, description
-from bridge.texts import catalogues, translate
+from bridge.texts import languages, translate
 
 ROOT = Path(bridge.__file__).parent
 PROJECT = ROOT.parent
@@ -55,7 +56,7 @@ ARROWS: dict[str, set[str]] = {
     "housekeeping": {"errors", "store", "telegram"},
     "parts": {"coze", "errors", "housekeeping", "metrics", "model", "preferences", "redaction", "relay",
               "settings", "shard_work", "sharing", "store", "telegram", "transport"},
-    "process_report": {"errors", "health", "redaction", "sharing", "telegram", "__version__"},
+    "process_report": {"errors", "health", "redaction", "sharing", "store", "telegram", "__version__"},
     "app": {"health", "housekeeping", "parts", "process_report", "shard_work", "sharing",
             "model", "preferences", "errors", "texts", "settings", "coze", "store", "relay", "telegram",
             "metrics", "__version__"},
@@ -109,6 +110,7 @@ ROOMS: dict[str, set[str]] = {
     "status": {"pace"},
     "access": {"post", "callback_data", "updates", "pace", "api"},
     "alarms": {"post", "pace", "api", "access"},
+    "agent_checks": {"alarms"},
     "files": {"post", "pace", "markdown", "updates", "api"},
     "reply": {"post", "pace", "callback_data", "markdown", "api", "files"},
     "questions": {"post", "pace", "callback_data", "updates", "api", "access", "reply"},
@@ -256,23 +258,9 @@ def test_the_readme_lists_every_command_line() -> None:
         assert sentence in " ".join(shown.output.split())
 
 
-def fields(text: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-
-
-def test_every_language_has_the_same_sentences_with_the_same_gaps() -> None:
-    english = catalogues()["en"]
-    for sentences in catalogues().values():
-        assert sentences.keys() == english.keys()
-        assert all(sentences.values())
-        assert {key: fields(text) for key, text in sentences.items()} == {
-            key: fields(text) for key, text in english.items()
-        }
-
-
 def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources())
-    kinds = "|".join({key.partition(".")[0] for key in catalogues()["en"]})
+    kinds = "|".join({key.partition(".")[0] for key in sentences("en")})
     used = set(re.findall(rf'"((?:{kinds})\.\w+)"', code))
     used |= {f"command.{name}" for name in (*COMMANDS, *OPERATOR_COMMANDS)}
     used |= {
@@ -284,14 +272,16 @@ def test_every_sentence_is_used_and_every_used_one_exists() -> None:
     used |= {f"broadcast.{state}" for state in ("delivered", "blocked", "failed", "unknown")}
     used |= {f"button.{name}" for name in ("block", "send", "cancel")}
     used |= {"access.blocked", "access.blocked_short"} | {f"fact.{one}" for one in Fact}
+    used |= {f"alarm.is.{kind}" for kind in ALARM_KINDS} | {"users.is_new", "users.is_open"}
     used |= {"button.allow", "button.deny", "settings.is.lines"}
     for key in (ChatKey(1), ChatKey(-1)):
         for row in keyboard(Preferences(), Preferences(), key, "en"):
             name = row[0].data.split(":")[1]
             used |= {f"settings.{name}"}
             used |= {f"settings.is.{value}" for value in _values(name, key) if name != "context"}
-    used -= {f"settings.is.{language}" for language in catalogues()}
-    assert used == set(catalogues()["en"])
+    used -= {f"settings.is.{language}" for language in languages()}
+    used |= {spec for forms in sentences("en").values() for spec in specs(forms[-1])}
+    assert used == set(sentences("en"))
 
 
 def all_troubles(kind: type[Trouble] = Trouble) -> set[type[Trouble]]:

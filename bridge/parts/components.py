@@ -25,7 +25,6 @@ from bridge.store.engine import Store
 from bridge.telegram.access.admission import AdmissionControl
 from bridge.telegram.access.approval import Approval, all_operators
 from bridge.telegram.access.approval_cards import ApprovalCards
-from bridge.telegram.access.introduction import Introduction
 from bridge.telegram.access.invitations import Invitations
 from bridge.telegram.access.limits import IgnoredPeople, UsageLimits, UserRateLimit
 from bridge.telegram.access.people import People
@@ -132,9 +131,9 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         notices,
         store,
         rights,
-        Introduction(calls.bot, rights),
         cards,
         ignored,
+        lanes.wake,
         by_approval=by_approval,
     )
     await approval.code.publish()

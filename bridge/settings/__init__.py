@@ -46,7 +46,7 @@ from bridge.settings.types import (
 )
 from bridge.store.dialects.database import checked, is_postgresql
 from bridge.store.dialects.sqlite import database_file
-from bridge.texts import catalogues
+from bridge.texts import languages
 
 TITLES = (
     "Whether a conversation is called by its first question in `/conversations`; else by its date."
@@ -330,8 +330,8 @@ class Settings(BaseModel):
     @classmethod
     def _language(cls, language: str | None) -> str | None:
         language = language.lower() if language else None
-        if language and language not in catalogues():
-            raise ValueError(f"is not a language of the bridge; choose {choice(catalogues())}")
+        if language and language not in languages():
+            raise ValueError(f"is not a language of the bridge; choose {choice(languages())}")
         return language
 
     @field_validator("coze_api_base")

@@ -13,6 +13,8 @@ from bridge.store.tables import processes
 LOST_SECONDS = 15.0
 """A process that was not seen for so long is lost, or frozen."""
 FORGET_SECONDS = 86400.0
+ALARM_SECONDS = 3600.0
+"""For so long a lost process that nothing replaces is an alarm."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,17 @@ class Process:
     def lost(self) -> bool:
         """Whether it was not seen for so long that others work in its place."""
         return self.seen > LOST_SECONDS
+
+
+def lost_for_good(found: Sequence[Process]) -> Sequence[Process]:
+    """Return which of them were lost within the hour, and no other has begun on their host since."""
+    return [
+        one
+        for one in found
+        if one.lost
+        and one.seen < ALARM_SECONDS
+        and not any(other.host == one.host and other.uptime < one.seen for other in found)
+    ]
 
 
 async def write(tx: AsyncConnection, process: Process) -> None:

@@ -115,7 +115,11 @@ async def _user_ids(tx: AsyncConnection, person_id: int) -> Sequence[str]:
 async def _forget_name(tx: AsyncConnection, person_id: int) -> None:
     """Of what operators decided about them, only the number stays."""
     number = str(person_id)
-    await tx.execute(update(access).where(access.c.chat_id == person_id).values(name=number))
+    await tx.execute(
+        update(access)
+        .where(access.c.chat_id == person_id)
+        .values(name=number, words=None, question=None)
+    )
     await tx.execute(
         update(operators).where(operators.c.person_id == person_id).values(name=number)
     )

@@ -2,13 +2,25 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from telegram.error import TelegramError
 
 from bridge.errors import StoreTrouble, Trouble
-from bridge.errors.coze import AgentUnavailable, Forbidden, QuotaGone, Unauthorized, WrongAddress
+from bridge.errors.coze import (
+    AgentUnavailable,
+    Forbidden,
+    Interrupted,
+    NeverAsked,
+    QuotaGone,
+    RunLost,
+    ServerTrouble,
+    Unauthorized,
+    Unreachable,
+    WrongAddress,
+)
 from bridge.model import ChatKey, Outcome, State
 from bridge.sharing.coordinator import Bell
 from bridge.store.engine import Store
@@ -19,7 +31,7 @@ from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.post import Cause, PostContent, Rendered, shortened
-from bridge.texts import age, translate
+from bridge.texts import DEFAULT, age, translate
 
 log = structlog.get_logger(__name__)
 LOOK_SECONDS = 15.0
@@ -31,8 +43,26 @@ _OF_RUNS: dict[type[Trouble], str] = {
     AgentUnavailable: "agent",
     QuotaGone: "quota",
     WrongAddress: "address",
+    Unreachable: "coze",
+    NeverAsked: "coze",
 }
-"""Which troubles of a run are the operators' business; an answer says that they are over."""
+"""Which troubles of a run are the operators' business; an answer says that they are over.
+
+Who cannot be reached was tried for a minute before a run ends so.
+"""
+_AGAIN_AND_AGAIN = (ServerTrouble, Interrupted)
+ALARM_KINDS = (
+    *sorted({*_OF_RUNS.values()}),
+    "telegram",
+    "updates",
+    "store",
+    "file",
+    "clock",
+    "process",
+)
+"""All that an alarm can be about; the catalogues say each."""
+MOST_FAILURES = 3
+"""So many runs of an agent in a row that Coze fails or breaks off are the operators' business, too."""
 
 Faults = Callable[[], Awaitable[Sequence[tuple[str, str]]]]
 """What is wrong with the bridge itself now: kinds and descriptions."""
@@ -62,13 +92,25 @@ class Alarms:
         """What was told without the database, which is what is wrong."""
         self._quiet: set[str] = set()
         """Agents whose last run was fine, and of which nothing of its kind is wrong."""
+        self._failures: Counter[str] = Counter()
+        """How many runs in a row Coze failed, by the agent."""
 
     def ended(self, end: Outcome, trouble: Trouble | None, agent: str) -> None:
         """Note how a run of an agent has ended. Only an answer says that all is well."""
         if trouble is None and (_named(agent) in self._quiet or end.state is not State.ANSWERED):
             return  # as nearly always
-        if trouble is None or _kind(trouble) is not None:
+        if trouble is None or self._kind(agent, trouble) is not None:
             self._heard.put_nowait((agent, trouble))
+
+    def _kind(self, agent: str, trouble: Trouble) -> str | None:
+        """Return what kind of alarm the end of a run is; None for one that concerns only its person."""
+        if (found := kind_of(trouble)) is not None:
+            return found
+        if not isinstance(trouble, _AGAIN_AND_AGAIN) or isinstance(trouble, RunLost):
+            return None
+        self._quiet.discard(_named(agent))
+        self._failures[agent] += 1
+        return "coze" if self._failures[agent] >= MOST_FAILURES else None
 
     def listen(self) -> None:
         """Let the next answer say that all is well: another process may have begun an alarm."""
@@ -88,17 +130,29 @@ class Alarms:
                 log.error("alarm not delivered", trouble=str(error))
 
     async def _judge(self, agent: str, trouble: Trouble | None) -> None:
-        kind = _kind(trouble) if trouble else None
         named = _named(agent)
-        if trouble is not None and kind is not None:
+        if trouble is not None:
             self._quiet.discard(named)
-            await self.begin(
-                f"{kind}{named}", f"Agent{named}: {trouble}" if named else str(trouble)
-            )
+            await self.begin_for(agent, kind_of(trouble) or "coze", trouble)
             return
+        self._failures.pop(agent, None)
         for each in sorted(set(_OF_RUNS.values())):
             await self.end(f"{each}{named}")
         self._quiet.add(named)
+
+    async def begin_for(self, agent: str, kind: str, trouble: Trouble) -> None:
+        """Tell the operators what is wrong with an agent. Raises StoreTrouble."""
+        named = _named(agent)
+        await self.begin(f"{kind}{named}", f"Agent{named}: {trouble}" if named else str(trouble))
+
+    async def end_for(self, agent: str, kind: str) -> None:
+        """Tell the operators that this is over. Raises StoreTrouble."""
+        await self.end(f"{kind}{_named(agent)}")
+
+    async def stands_for(self, agent: str, kind: str) -> bool:
+        """Return whether the operators were told, and it is not over. Raises StoreTrouble."""
+        async with self._store.reading() as tx:
+            return f"{kind}{_named(agent)}" in {one.kind for one in await alarms.current(tx)}
 
     async def watch(self, faults: Faults) -> None:
         """Look, for ever, whether the bridge itself is well."""
@@ -114,7 +168,7 @@ class Alarms:
                     await self.end(kind)
                 if not now and self._unstored:
                     self._unstored.clear()
-                    await self._tell(f"alarm store over {time.time():.0f}", "alarm.stored")
+                    await self._tell(f"alarm store over {time.time():.0f}", "store", "alarm.stored")
             except StoreTrouble as error:
                 await self._tell_unstored(str(error))
             await asyncio.sleep(LOOK_SECONDS)
@@ -149,7 +203,7 @@ class Alarms:
             log.warning("alarm over", kind=kind)
             seconds = max(1.0, time.time() - was.since)
             name = f"alarm {kind} over {time.time():.0f}"
-            await self._tell(name, "alarm.over", seconds, what=was.what.partition(" (code")[0])
+            await self._tell(name, kind, "alarm.over", seconds)
 
     async def _tell_again(self) -> None:
         """Tell what is wrong; who was told reads it only once, also after a crash."""
@@ -159,17 +213,18 @@ class Alarms:
             for one in found:
                 if time.time() - one.since < TELLING_SECONDS:
                     name = f"alarm {one.kind} {one.since:.3f}"
-                    await self._tell(name, "alarm.begins", what=one.what)
+                    await self._tell(name, one.kind, "alarm.begins", details=one.what)
 
     async def _tell(
-        self, name: str, key: str, seconds: float | None = None, **values: object
+        self, name: str, kind: str, key: str, seconds: float = 0.0, details: str = ""
     ) -> None:
+        """Tell all operators, each in their language; the details stay as the log has them."""
+
         async def tell(operator: int) -> None:
             language = await self._people.language_of(operator)
-            since = {"age": age(seconds, language)} if seconds is not None else {}
-            frame = PostContent(
-                Rendered(shortened(translate(language, key, **values, **since), 4000))
-            )
+            what = "\n\n".join(one for one in (described(kind, language), details) if one)
+            text = translate(language, key, what=what, age=age(seconds, language))
+            frame = PostContent(Rendered(shortened(text, 4000)))
             await self._notices.send(ChatKey(operator), frame, Cause(f"{name} {operator}", 0))
 
         # One whose chat wants silence does not keep it from the others.
@@ -180,11 +235,11 @@ class Alarms:
         if "store" in self._unstored:
             return
         self._unstored.add("store")
+        what = f"{described('store', DEFAULT)}\n\n{what}"
+        text = translate(DEFAULT, "alarm.begins", what=what)  # whose language nobody can look up
         for operator in sorted(self._rights.operators):
             try:
-                await self._calls.raw(
-                    "sendmessage", chat_id=operator, text=translate("en", "alarm.begins", what=what)
-                )
+                await self._calls.raw("sendmessage", chat_id=operator, text=text)
             except TelegramError as error:
                 log.warning("operator notification failed", error=type(error).__name__)
 
@@ -194,9 +249,17 @@ def _named(agent: str) -> str:
     return "" if agent.isdecimal() else f" {agent}"
 
 
-def _kind(trouble: Trouble) -> str | None:
+def kind_of(trouble: Trouble) -> str | None:
+    """Return the kind of alarm that a single trouble with an agent is; None for a passing one."""
     found = (name for kind, name in _OF_RUNS.items() if isinstance(trouble, kind))
     return next(found, None)
+
+
+def described(kind: str, language: str) -> str:
+    """Return what is wrong and what to do, in the reader's language; with the agent's name, if any."""
+    word, _, agent = kind.partition(" ")
+    text = translate(language, f"alarm.is.{word}")
+    return f"{agent}: {text}" if agent else text
 
 
 def updates_stuck(seconds: float) -> str:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from catalogues import sentences
 from fast import run_fast
 from worlds import World, a_world, buttons
 
 from bridge.sandbox.coze import saying
-from bridge.texts import catalogues
 
 ANSWER = "One **bold** answer with `code`, 中文 and 😀, long enough for several deltas."
 SHOWN = "One bold answer with code, 中文 and 😀, long enough for several deltas."
@@ -19,8 +19,8 @@ CODES = (
     720712033, 701231, 788788103, 777777775, 999999,
 )  # fmt: skip
 SENTENCES = {
-    text
-    for key, text in catalogues()["en"].items()
+    forms[0]
+    for key, forms in sentences("en").items()
     if key.startswith("trouble.") or key == "file.refused"
 }
 

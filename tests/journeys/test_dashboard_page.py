@@ -80,7 +80,7 @@ async def test_a_stranger_is_let_in_and_their_question_appears_live(tmp_path: Pa
             world.coze.use(saying("so many words " * 200))
             async with served(world, port) as (_, address), browser_page(address) as shown:
                 await expect(shown.locator("#connection")).to_have_text("Live")
-                world.telegram.send(ann, "May I?")
+                world.telegram.send(ann, "Tell me something long")
                 await world.settled(ann, 1)
                 asks = shown.locator(f'[data-key="asks-{ann.id}"]')
                 await expect(asks).to_contain_text("Ann <b>Bold</b>")
@@ -90,13 +90,13 @@ async def test_a_stranger_is_let_in_and_their_question_appears_live(tmp_path: Pa
                 await expect(asks).to_be_hidden()
                 await expect(shown.locator("#audit")).to_contain_text("allowed")
                 await expect(shown.locator("#audit details")).to_have_attribute("open", "")
-                assert "You may use me now" in (await world.settled(ann, 2)).text
+                await world.telegram.until(lambda: len(world.posts(ann)) > 1)
+                assert "You may use me now" in world.posts(ann)[1].text
 
                 await shown.set_viewport_size({"width": 390, "height": 800})
                 assert await shown.evaluate("document.documentElement.scrollWidth") == 390
 
                 await summary.focus()
-                world.telegram.send(ann, "Tell me something long")
                 turn = shown.get_by_test_id("turn")
                 await expect(turn).to_contain_text("running")
                 await expect(turn).to_contain_text("text shown")

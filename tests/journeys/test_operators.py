@@ -13,7 +13,7 @@ from worlds import World, buttons, eventually, in_a_fast_world, in_a_world_of_sp
 from bridge.model import ChatKey
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message, Person
-from bridge.store.operators import audit
+from bridge.store.operators import access, audit
 from bridge.store.operators.access import Access
 from bridge.store.tables import operator_codes
 from bridge.telegram.commands.context import ProcessControls as Controls
@@ -77,7 +77,7 @@ async def test_access_by_id_by_username_and_in_reply_to_a_forward(world: World) 
             )
         assert len(world.posts(ann)) == 2
         assert "may use the bot" in (await said(world, ann, "/allow @BO_K")).text
-        await world.telegram.until(lambda: len(world.posts(bo)) == 2, 100)
+        await world.telegram.until(lambda: world.posts(bo)[-1].text == ANSWER, 100)
         assert (await said(world, bo, "hello")).text == ANSWER
         theirs = world.telegram.messages(cleo)[0].message_id
         forwarded = world.telegram.forward(ann, theirs, ann, chat=cleo.id)
@@ -85,11 +85,11 @@ async def test_access_by_id_by_username_and_in_reply_to_a_forward(world: World) 
         await world.telegram.until(lambda: ANSWER in [one.text for one in world.posts(ann)], 100)
         world.telegram.send(ann, "/allow", reply_to=forwarded)
         await world.telegram.until(lambda: "Cleo may" in world.posts(ann)[-1].text, 100)
-        await world.telegram.until(lambda: len(world.posts(cleo)) == 2, 100)
+        await world.telegram.until(lambda: world.posts(cleo)[-1].text == ANSWER, 100)
         assert "is blocked" in (await said(world, ann, f"/block {bo.id}")).text
         world.telegram.send(bo, "hello again")
         await world.telegram.until(lambda: world.telegram.pending == 0, 100)
-        assert len(world.posts(bo)) == 3  # nothing more, not even that they are blocked
+        assert len(world.posts(bo)) == 4  # nothing more, not even that they are blocked
         assert "do not know who that is" in (await said(world, ann, "/allow @nobody")).text
         assert "/allow ID" in (await said(world, ann, "/allow")).text
         assert "That is an operator" in (await said(world, ann, f"/block {ann.id}")).text
@@ -107,7 +107,7 @@ async def test_access_by_id_by_username_and_in_reply_to_a_forward(world: World) 
     async with world.bridge(**operator(ann)):  # a block counts where everybody is let in, too
         world.telegram.send(bo, "hello?")
         await world.telegram.until(lambda: world.telegram.pending == 0, 100)
-        assert len(world.posts(bo)) == 3
+        assert len(world.posts(bo)) == 4
 
 
 @in_a_fast_world
@@ -430,3 +430,48 @@ async def test_an_agent_that_cannot_be_reached_is_given_up_after_a_minute(world:
         post = await world.settled(ann, 1, timeout=110)
         assert post.text == "I cannot reach the agent at the moment. Please try again."
         assert 50 < asyncio.get_running_loop().time() - began < 100
+
+
+@in_a_fast_world
+async def test_who_waited_is_answered_when_they_are_let_in(world: World) -> None:
+    """Also after a restart in between: what they wrote waits in the database, and only so long."""
+    ann = world.telegram.add_person("Ann")
+    bo, cleo = world.telegram.add_person("Bo"), world.telegram.add_person("Cleo")
+    world.coze.use(saying(ANSWER))
+    wanted = {**operator(ann), "BRIDGE_ACCESS": "approval"}
+    async with world.bridge(**wanted):
+        await said(world, bo, "/start")
+        assert "They read your request as soon as they open me" in world.posts(bo)[-1].text
+        assert "They read" in (await said(world, cleo, "May I ask why the sky is blue?")).text
+    async with world.bridge(**wanted):
+        await said(world, ann, "/help")
+        await world.telegram.until(
+            lambda: any("1 Allow" in buttons(post) for post in world.posts(ann)), 100
+        )
+        card = next(post for post in world.posts(ann) if "1 Allow" in buttons(post))
+        assert "why the sky is blue" in card.text
+        for label in ("1 Allow", "Allow"):
+            await world.telegram.until(lambda one=label: one in buttons(card), 100)
+            await press(world, ann, card, label)
+        await world.telegram.until(lambda: len(world.posts(cleo)) == 3, 100)
+        await world.settled(cleo, 3)
+        await world.telegram.until(lambda: len(world.posts(bo)) == 2, 100)
+    said_to_cleo = [post.text for post in world.posts(cleo)]
+    assert said_to_cleo[1:] == [
+        "You may use me now. This is the answer to what you wrote:",
+        ANSWER,
+    ]
+    assert world.posts(bo)[-1].text == "You may use me now. Ask away!"
+    assert [one.question for one in world.coze.asked] == ["May I ask why the sky is blue?"]
+
+
+@in_a_fast_world
+async def test_the_first_operator_waits_for_nobody(world: World) -> None:
+    """Telegram has everybody press Start first: that asked to be let in."""
+    ann = world.telegram.add_person("Ann")
+    async with world.bridge(BRIDGE_ACCESS="approval") as app:
+        await said(world, ann, "/start")
+        await said(world, ann, app.context.approval.code.code)
+        assert world.posts(ann)[-1].text.startswith("You are an operator")
+        async with app.store.reading() as tx:
+            assert await access.who_ask(tx) == {}

@@ -18,7 +18,7 @@ async def test_an_interrupted_answer_says_so_and_is_completed_in_the_same_post(
         await world.telegram.until(lambda: bool(world.posts(ann)))
     (post,) = world.posts(ann)
     assert post.text.startswith("so many words")
-    assert post.text.endswith("the rest follows in a moment.")
+    assert post.text.endswith("the rest follows when I am back.")
     assert buttons(post) == {}
     async with world.bridge():
         await world.telegram.until(lambda: world.posts(ann)[0].text == WORDS.strip(), timeout=20)

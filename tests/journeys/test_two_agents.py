@@ -128,6 +128,7 @@ async def test_a_reload_takes_a_new_agent_and_says_what_is_wrong_in_the_file(
     """As `/reload` reads the settings: the same file, read again."""
     config = Path(world.variables["BRIDGE_CONFIG"])
     before = config.read_text(encoding="utf-8")
+    world.coze.add_agent("4711", "More")
     ann = world.telegram.add_person("Ann")
     async with world.bridge() as app:
         assert app.context.declared.keys == ("poet", world.settings.coze_bot_id)

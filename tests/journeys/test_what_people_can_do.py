@@ -114,15 +114,20 @@ async def test_where_coze_takes_no_judgement_nobody_is_asked_again(tmp_path: Pat
         assert "👍" not in buttons(post)
 
 
-async def choose(world: World, person: Person, label: str, times: int = 1) -> None:
-    """Give /settings and press the button that begins with the label."""
+async def choose(world: World, person: Person, *labels: str) -> None:
+    """Give /settings and press the button that begins with the label, then those that it leads to."""
     before = len(world.posts(person))
     world.telegram.send(person, "/settings")
     await world.telegram.until(lambda: len(world.posts(person)) > before, timeout=300)
     menu = world.posts(person)[-1].message_id
-    for _ in range(times):
-        shown = {post.message_id: post for post in world.posts(person)}[menu]
-        full = next(name for name in buttons(shown) if name.startswith(label))
+    for label in labels:
+
+        def found(label: str = label) -> list[str]:
+            shown = {post.message_id: post for post in world.posts(person)}[menu]
+            return [name for name in buttons(shown) if name.startswith(label)]
+
+        await world.telegram.until(lambda: bool(found()), timeout=100)
+        full = found()[0]
         query = world.telegram.press(person, menu, full)
         await world.telegram.until(
             lambda query=query: query in world.telegram.answers,  # type: ignore[misc]
@@ -135,7 +140,7 @@ async def test_settings_are_kept_and_count_at_once(world: World) -> None:
     ann = world.telegram.add_person("Ann", language_code="en")
     async with world.bridge():
         await choose(world, ann, "Suggested questions")
-        await choose(world, ann, "Language", times=2)
+        await choose(world, ann, "Language", "中文")
         world.coze.use(saying("Good.", follow_ups=["More?"]))
         world.telegram.send(ann, "hello")
         post = await world.settled(ann, 3)

@@ -73,7 +73,7 @@ async def test_sigterm_ends_a_running_bridge_in_time_and_the_next_one_goes_on(
         "ready", "stopping", "stopped",
     ]  # fmt: skip
     assert "secret" not in err
-    assert "follows in a moment" in world.posts(ann)[0].text
+    assert "rest follows when I am back" in world.posts(ann)[0].text
     async with world.bridge():
         await world.telegram.until(
             lambda: world.posts(ann)[0].text == ("so many words " * 60).strip(), timeout=20

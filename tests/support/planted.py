@@ -15,6 +15,8 @@ HOLD_WORDS = {
     ("people", "name"),
     ("people", "username"),
     ("access", "name"),
+    ("access", "words"),
+    ("access", "question"),
     ("chats", "title"),
     ("conversations", "title"),
     ("chats", "wake_word"),

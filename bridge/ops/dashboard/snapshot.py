@@ -92,7 +92,10 @@ class Snapshots:
         async with app.store.reading() as tx:
             found, count = await people.search(tx, "", 0, MOST_PEOPLE)
             groups = await people.groups(tx)
-            waiting = await access.who_ask(tx)
+            asking = await access.who_ask(tx)
+            waiting = {
+                id_: one.name for id_, one in asking.items() if id_ not in context.rights.operators
+            }
             wrong = await alarms.current(tx)
             failures = await stats.failures(tx, MOST_FAILURES)
             live = await stats.live(tx)

@@ -22,7 +22,7 @@ from bridge.ops.init.agent_address import AgentPlace, NotUnderstood, read_agent_
 from bridge.ops.init.attempts import name_of_agent, name_of_bot
 from bridge.ops.init.credentials import CONFIG, Credential, NoCredential, read_credential
 from bridge.settings.environment import ENV_FILE, environment, settings_from
-from bridge.texts import translate
+from bridge.texts import chosen, translate
 
 Answer = TypeVar("Answer")
 _SECRET = ("TOKEN", "PRIVATE_KEY")
@@ -44,6 +44,27 @@ class Given:
     """Whether nothing is asked at all: what is missing is a fault."""
 
 
+_YES = {
+    "",
+    "y",
+    "yes",
+    "j",
+    "是",
+    "好",
+    "はい",
+    "д",
+    "да",
+    "s",
+    "si",
+    "sí",
+    "sim",
+    "ya",
+    "có",
+    "بله",
+}
+"""What agrees, in any of the languages; an empty line does, too."""
+
+
 class Wrong(Exception):
     """An answer that cannot be used: said, and asked again where there is somebody to ask."""
 
@@ -57,7 +78,7 @@ def language_of(variables: Mapping[str, str]) -> str:
     named = next(
         (variables[one] for one in ("LC_ALL", "LC_MESSAGES", "LANG") if variables.get(one)), ""
     )
-    return "zh" if named.lower().startswith("zh") else "en"
+    return chosen(named)
 
 
 def said(given: Given, folder: Path) -> bool:
@@ -243,7 +264,7 @@ class Dialog:
 
     def _confirmed(self) -> bool:
         answer = self._line("init.sure", None).strip().casefold()
-        return answer in ("", "y", "yes", "j", "是", "好")
+        return answer in _YES
 
     def _ask(
         self,

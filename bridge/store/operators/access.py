@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.model import ChatKey, Message, Sender
 from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
 from bridge.store.operators.tables import access, operators
 from bridge.store.tables import operator_codes
+from bridge.store.turns.rows import part_of, parts_of
 
 
 class Access(StrEnum):
@@ -29,17 +32,60 @@ async def of(tx: AsyncConnection, chat_id: int) -> Access | None:
     return None if found is None else Access(found)
 
 
-async def who_ask(tx: AsyncConnection) -> Mapping[int, str]:
-    """Return the chats about which nothing was decided yet, with their names, oldest first."""
+@dataclass(frozen=True)
+class Applicant:
+    """A person or a group that asks to be let in."""
+
+    name: str
+    words: str = field(default="", repr=False)
+    """What they wrote first."""
+
+
+async def who_ask(tx: AsyncConnection) -> Mapping[int, Applicant]:
+    """Return the chats about which nothing was decided yet, oldest first."""
     query = select(access).where(access.c.state == Access.ASKED).order_by(access.c.since)
-    return {row.chat_id: row.name for row in (await tx.execute(query)).all()}
+    rows = (await tx.execute(query)).all()
+    return {row.chat_id: Applicant(row.name, row.words or "") for row in rows}
 
 
-async def ask(tx: AsyncConnection, chat_id: int, name: str) -> bool:
-    """Write down that a chat asks; False when it has before."""
+async def ask(
+    tx: AsyncConnection, chat_id: int, name: str, words: str = "", question: Message | None = None
+) -> bool:
+    """Write down that a chat asks; False when it has before.
+
+    The `question` of a person is kept until it is decided about them.
+    """
+    kept = {"thread_id": question.chat.thread_id, "part": part_of(question)} if question else None
     values = {"chat_id": chat_id, "state": Access.ASKED, "name": name, "since": time.time()}
+    values |= {"words": words, "question": kept}
     done = await tx.execute(insert_or_ignore(tx, access, values))
     return done.rowcount == 1
+
+
+async def question_of(tx: AsyncConnection, chat_id: int, language: str) -> Message | None:
+    """Return what somebody asked who still waits to be let in; it is answered in that language."""
+    query = select(access).where(access.c.chat_id == chat_id, access.c.state == Access.ASKED)
+    row = (await tx.execute(query)).one_or_none()
+    if row is None or not row.question:
+        return None
+    part = parts_of([row.question["part"]])[0]
+    return Message(
+        ChatKey(chat_id, int(row.question["thread_id"])),
+        part.message_id,
+        Sender(chat_id, row.name, language),
+        part.text,
+        part.written_at,
+        part.quote,
+        part.album,
+        part.attachments,
+        part.location,
+    )
+
+
+async def forget_words(tx: AsyncConnection, before: float) -> None:
+    """Forget what those wrote who wait since before then (Unix seconds)."""
+    old = access.c.since < before
+    await tx.execute(update(access).where(old).values(words=None, question=None))
 
 
 async def answers_channels(tx: AsyncConnection, chat_id: int) -> bool:
@@ -59,6 +105,7 @@ async def answer_channels(tx: AsyncConnection, chat_id: int, *, wanted: bool) ->
 async def decide(tx: AsyncConnection, chat_id: int, state: Access, name: str, by: int) -> None:
     """Write down what an operator decides; the chat's name is kept from its asking, if it did."""
     values = {"state": state, "decided_by": by, "since": time.time()}
+    values |= {"words": None, "question": None}
     row = {"chat_id": chat_id, "name": name, **values}
     await tx.execute(insert_or_update(tx, access, row, values))
 
@@ -82,7 +129,9 @@ async def removed_operators(tx: AsyncConnection) -> Collection[int]:
 
 
 async def make_operator(tx: AsyncConnection, person_id: int, name: str) -> None:
-    """Write down a new operator."""
+    """Write down a new operator, about whom nobody has to decide any more."""
+    waits = (access.c.chat_id == person_id, access.c.state == Access.ASKED)
+    await tx.execute(delete(access).where(*waits))
     await _set_operator(tx, person_id, name, removed=False)
 
 

@@ -1,6 +1,7 @@
 """The tables of what operators decide and see. Times are Unix seconds."""
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -25,9 +26,12 @@ access = Table(
     Column("decided_by", BigInteger),
     Column("since", Float, nullable=False),
     Column("channels", Boolean, nullable=False, server_default=false()),
+    Column("words", Text),
+    Column("question", JSON(none_as_null=True)),
 )
 """Which people (by their private chats) and groups may use the bridge: `asked`, `allowed`, `denied`
-or `blocked`, and by whom; `channels` says that posts under channels' names are answered there."""
+or `blocked`, and by whom; `channels` says that posts under channels' names are answered there.
+Who waits has `words` for the card, and a person the `question` that is asked once they are let in."""
 
 
 agents = Table(

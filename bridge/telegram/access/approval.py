@@ -6,7 +6,7 @@ Every question costs the operator something, so nobody asks the agent before tha
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -18,7 +18,8 @@ from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.store.operators import access, audit, invites, people
 from bridge.store.operators.access import Access
-from bridge.telegram.access.approval_cards import VERBS, ApprovalCards
+from bridge.store.turns import queue
+from bridge.telegram.access.approval_cards import MOST_SHOWN, VERBS, ApprovalCards
 from bridge.telegram.access.introduction import Introduction
 from bridge.telegram.access.limits import IGNORED_SECONDS, IgnoredPeople
 from bridge.telegram.access.operator_code import OperatorCode
@@ -44,6 +45,8 @@ class Stranger:
     name: str
     words: str
     language: str
+    question: Message | None = None
+    """What is asked once they are let in."""
 
 
 class Approval:
@@ -54,13 +57,15 @@ class Approval:
         notices: NoticeQueue,
         store: Store,
         rights: Rights,
-        introduction: Introduction,
         cards: ApprovalCards,
         ignored: IgnoredPeople,
+        wake: Callable[[ChatKey], object],
         *,
         by_approval: bool,
     ) -> None:
-        self.introduction = introduction
+        """`wake` has the turns of a chat answered that wait in the store."""
+        self._wake = wake
+        self.introduction = Introduction(notices.calls.bot, rights)
         self.by_approval = by_approval
         self.code = OperatorCode(store, rights, notices.sharing)
         self._notices = notices
@@ -102,7 +107,9 @@ class Approval:
         """Ask the operators to let in who writes, and tell them to wait. Raises StoreTrouble."""
         key, sender = message.chat.whole, message.sender
         name = sender.name if key.private else str(key.chat_id)
-        await self._ask(Stranger(key, name, message.text, sender.language), message.chat, cause)
+        question = message if key.private and _asks(message) else None
+        stranger = Stranger(key, name, message.text, sender.language, question)
+        await self._ask(stranger, message.chat, cause)
 
     async def group_opens(self, standing: MembershipChange) -> bool:
         """Return whether a group to which our bot was added may use it: at once when an operator did."""
@@ -133,10 +140,12 @@ class Approval:
         """
         key = stranger.key
         async with self._store.writing() as tx:
-            fresh = await access.ask(tx, key.chat_id, stranger.name)
+            words = stranger.words[:MOST_SHOWN]
+            fresh = await access.ask(tx, key.chat_id, stranger.name, words, stranger.question)
+            reached = [await people.name_of(tx, one) for one in self._rights.operators]
             by_code = await invites.is_open(tx, for_groups=not key.private)
         if fresh:
-            self._cards.changed(key.chat_id, stranger.words)
+            self._cards.changed()
         now = asyncio.get_running_loop().time()
         if key.private and not self.code.code and not by_code:
             self._ignored.note(key.chat_id, "words", IGNORED_SECONDS)
@@ -147,9 +156,8 @@ class Approval:
             self._told.popitem(last=False)
         if not key.private:
             cause = Cause(f"access {key.chat_id}", cause.message_id)
-        text = translate(
-            stranger.language, "access.wait" if self._rights.operators else "access.nobody"
-        )
+        unasked = "access.wait_unasked" if reached else "access.nobody"
+        text = translate(stranger.language, "access.wait" if any(reached) else unasked)
         if by_code:
             how = "access.code" if key.private else "access.code_group"
             text += " " + translate(stranger.language, how, bot=self.introduction.bot_name)
@@ -188,29 +196,47 @@ class Approval:
         async with self._store.writing() as tx:
             before = await access.of(tx, key.chat_id)
             name = await people.name_of(tx, key.chat_id) or await access.name_of(tx, key.chat_id)
+            question = None
+            if state is Access.ALLOWED:
+                theirs = await people.language_of(tx, key.chat_id) or language
+                question = await access.question_of(tx, key.chat_id, theirs)
             await access.decide(tx, key.chat_id, state, name, by)
             await audit.note(tx, by, state.value, key.chat_id, name)
             await self._notices.sharing.ring(tx, Bell.ACCESS, key.chat_id)
+            if question is not None:
+                await queue.wait(tx, question)
+                await self._notices.sharing.ring(tx, Bell.CHAT, key.chat_id)
         self._ignored.forget(key.chat_id)
         log.info("access decided", chat=key.chat_id, state=state.value, by=by)
         self._cards.changed()
         if state is not before and state is not Access.BLOCKED:
-            await self._tell_them(key, state, language)
+            await self._tell_them(key, state, language, question)
         return name
 
-    async def _tell_them(self, key: ChatKey, state: Access, language: str) -> None:
-        """Tell who asked what was decided; a group that is let in, how to address us."""
+    async def _tell_them(
+        self, key: ChatKey, state: Access, language: str, question: Message | None
+    ) -> None:
+        """Tell who asked what was decided, and answer what they wrote; a group, how to address us."""
         async with self._store.reading() as tx:
             known = await people.language_of(tx, key.chat_id)
             language = (await chats.preferences(tx, key)).language or known or language
         if state is Access.DENIED:
             text = translate(language, "access.denied_you")
         elif key.private:
-            text = translate(language, "access.welcome")
+            welcome = "access.welcome" if question is None else "access.welcome_answers"
+            text = translate(language, welcome)
         else:
             text = await self.introduction.words(key, language)
         cause = Cause(f"access {key.chat_id} decided {time.time():.0f}", 0)
-        await self._notices.send(key, PostContent(Rendered(text)), cause)
+        place = key if question is None else question.chat
+        await self._notices.send(
+            place, PostContent(Rendered(text)), cause, then=lambda: self._wake(place)
+        )
+
+
+def _asks(message: Message) -> bool:
+    """Return whether a message is a question: not one of our commands, such as /start."""
+    return bool(message.text or message.attachments) and not message.text.startswith("/")
 
 
 async def all_operators(store: Store, named: Collection[int], *, warn: bool = True) -> set[int]:

@@ -5,7 +5,7 @@ However many strangers come, it is one card, and it goes behind all that people 
 
 import asyncio
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from bridge.model import ChatKey
 from bridge.store import chats, outbox
 from bridge.store.engine import Store
 from bridge.store.operators import access
-from bridge.store.operators.access import Access
+from bridge.store.operators.access import Access, Applicant
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.client import BotClient
@@ -36,7 +36,6 @@ ON_A_PAGE = 5
 CARDS_AN_HOUR = 6
 """How many new messages an operator gets about strangers; edits make no sound and are not counted."""
 HOUR_SECONDS = 3600.0
-MOST_WORDS = 1000
 AFTER_TROUBLE_SECONDS = 5.0
 VERBS = {"allow": Access.ALLOWED, "deny": Access.DENIED, "block": Access.BLOCKED}
 
@@ -67,25 +66,18 @@ class ApprovalCards:
         self._store = store
         self._rights = rights
         self._people = people
-        self._words: OrderedDict[int, str] = OrderedDict()
-        """What those who wait wrote first, while this process knows it."""
         self._shown: dict[int, PostContent] = {}
         self._sent: dict[int, deque[float]] = {}
         """When each operator's last cards were sent, on the loop's clock."""
         self._decided: _Decision | None = None
         self._due = asyncio.Event()
 
-    def changed(self, chat_id: int = 0, words: str = "") -> None:
-        """Somebody asks to be let in, with these words; or there is another operator."""
-        if words:
-            self._words[chat_id] = words
-        if len(self._words) > MOST_WORDS:
-            self._words.popitem(last=False)
+    def changed(self) -> None:
+        """Somebody asks to be let in, or it was decided; or there is another operator."""
         self._due.set()
 
     async def decided(self, operator: int, chat_id: int, state: Access, name: str) -> PostContent:
         """Return an operator has decided; returns what their card shows now. Raises StoreTrouble."""
-        self._words.pop(chat_id, None)
         self._decided = _Decision(chat_id, state, name)
         self._due.set()
         return await self.frame(operator)
@@ -113,11 +105,13 @@ class ApprovalCards:
             waiting = await access.who_ask(tx)
         return await self._frame(operator, waiting, page)
 
-    async def _frame(self, operator: int, waiting: Mapping[int, str], page: int = 0) -> PostContent:
-        waiting = {chat_id: name for chat_id, name in waiting.items() if chat_id != operator}
+    async def _frame(
+        self, operator: int, waiting: Mapping[int, Applicant], page: int = 0
+    ) -> PostContent:
+        waiting = {chat_id: one for chat_id, one in waiting.items() if chat_id != operator}
         language = await self._people.language_of(operator)
         if waiting:
-            return _card(language, waiting, self._words, page)
+            return _card(language, waiting, page)
         if self._decided is None:
             return PostContent(Rendered(translate(language, "access.none")))
         done = self._decided
@@ -125,7 +119,7 @@ class ApprovalCards:
         text = translate(language, f"access.{done.state}", name=done.name)
         return PostContent(Rendered(text), (_buttons(language, done.chat_id, others),))
 
-    async def _keep(self, operator: int, waiting: Mapping[int, str]) -> float:
+    async def _keep(self, operator: int, waiting: Mapping[int, Applicant]) -> float:
         """Show an operator who waits; the seconds after which that is to be tried again, or 0."""
         async with self._store.reading() as tx:
             name = await chats.fact(tx, _fact(operator))
@@ -184,23 +178,22 @@ def _fact(operator: int) -> str:
     return f"card of {operator}"
 
 
-def _card(
-    language: str, waiting: Mapping[int, str], words: Mapping[int, str], page: int
-) -> PostContent:
+def _card(language: str, waiting: Mapping[int, Applicant], page: int) -> PostContent:
     """Return who waits: one with their first words, or a page of several."""
     if len(waiting) == 1:
-        ((chat_id, name),) = waiting.items()
+        ((chat_id, one),) = waiting.items()
         what = "access.card" if chat_id > 0 else "access.group_card"
-        cut = _cut(words.get(chat_id, ""), MOST_SHOWN)
-        text = translate(language, what, name=name, id=chat_id, words=f"\n\n{cut}" if cut else "")
+        cut = _cut(one.words, MOST_SHOWN)
+        words = f"\n\n{cut}" if cut else ""
+        text = translate(language, what, name=one.name, id=chat_id, words=words)
         return PostContent(Rendered(text), (_buttons(language, chat_id, VERBS),))
     last = (len(waiting) - 1) // ON_A_PAGE
     page = min(max(0, page), last)
     here = list(waiting.items())[page * ON_A_PAGE : (page + 1) * ON_A_PAGE]
     lines, rows = [], []
-    for number, (chat_id, name) in enumerate(here, page * ON_A_PAGE + 1):
-        cut = _cut(" ".join(words.get(chat_id, "").split()), MOST_SHOWN_EACH)
-        lines.append(f"{number}. {name} ({chat_id})" + (f": {cut}" if cut else ""))
+    for number, (chat_id, one) in enumerate(here, page * ON_A_PAGE + 1):
+        cut = _cut(" ".join(one.words.split()), MOST_SHOWN_EACH)
+        lines.append(f"{number}. {one.name} ({chat_id})" + (f": {cut}" if cut else ""))
         rows.append(_buttons(language, chat_id, VERBS, f"{number} "))
     turns = [("‹", page - 1)] * (page > 0) + [("›", page + 1)] * (page < last)
     if turns:

@@ -9,7 +9,6 @@ from functools import partial
 from typing import assert_never
 
 import structlog
-from babel.dates import format_skeleton
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.coze.contents import read_content
@@ -46,7 +45,7 @@ from bridge.telegram.post import (
     units,
 )
 from bridge.telegram.updates.events import CallbackPress, CommandCall
-from bridge.texts import translate
+from bridge.texts import day, translate
 
 log = structlog.get_logger(__name__)
 ON_A_PAGE = 6
@@ -233,11 +232,9 @@ def _title(one: Conversation, language: str) -> str:
 
 
 def _day(at: float, language: str) -> str:
-    day = datetime.fromtimestamp(at, UTC).date()
-    this_year = day.year == datetime.fromtimestamp(time.time(), UTC).year
-    form = "MMMd" if this_year else "yMMMd"
-    locale = "zh" if language.startswith("zh") else "en"
-    return str(format_skeleton(form, day, locale=locale))
+    used = datetime.fromtimestamp(at, UTC).date()
+    now = datetime.fromtimestamp(time.time(), UTC)
+    return day(used, language, with_year=used.year != now.year)
 
 
 def _of_one(one: Conversation, language: str) -> Keyboard:

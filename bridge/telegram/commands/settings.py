@@ -67,7 +67,8 @@ async def change(context: BotContext, press: CallbackPress, data: ChangeSetting)
     async with context.store.writing(of=press.chat.chat_id) as tx:
         before = await chats.preferences(tx, key)
         offered = await agents.offered(tx, context.declared)
-        shows = name in (settings_menu.ALL, settings_menu.TOPIC) and press.chat.private
+        lists = (name, value) == ("language", settings_menu.SHOW)
+        shows = lists or (name in (settings_menu.ALL, settings_menu.TOPIC) and press.chat.private)
         chosen = before if shows else settings_menu.changed(before, name, value, key, offered)
         if chosen is None:
             return "button.old"
@@ -75,7 +76,8 @@ async def change(context: BotContext, press: CallbackPress, data: ChangeSetting)
             await chats.prefer(tx, key, chosen)
         counts = await chats.counting(tx, press.chat)
         language = counts.language or press.own_language
-        menu = await choices(context, tx, key, chosen, language, within=press.chat)
+        show = _languages if lists else choices
+        menu = await show(context, tx, key, chosen, language, within=press.chat)
     context.notices.edit(press.chat, press.post_id, menu, press.sender.id)
     if name == "agent" and chosen != before:
         return "agent.chosen"
@@ -100,9 +102,7 @@ async def choices(
     within: ChatKey,
 ) -> PostContent:
     """Return what a chat can choose, and what counts there; `within` is where it is shown."""
-    default = context.deployment.default
-    if key.thread_id:  # a topic that has chosen nothing goes by its forum
-        default = (await chats.preferences(tx, key.whole)).over(default)
+    default = await _default(context, tx, key)
     offered = await agents.offered(tx, context.declared)
     buttons = settings_menu.keyboard(chosen, default, key, language, offered)
     title = settings_menu.title(key, language)
@@ -113,3 +113,26 @@ async def choices(
             buttons = settings_menu.for_all_topics(buttons, language)
             title = translate(language, "settings.title_all")
     return PostContent(Rendered(title), buttons)
+
+
+async def _languages(
+    context: BotContext,
+    tx: AsyncConnection,
+    key: ChatKey,
+    chosen: Preferences,
+    language: str,
+    *,
+    within: ChatKey,
+) -> PostContent:
+    """Return the languages to choose from, in place of the other choices."""
+    default = await _default(context, tx, key)
+    buttons = settings_menu.languages_keyboard(chosen, default, key, language)
+    if within.thread_id and within.private and key != within:
+        buttons = tuple(tuple(settings_menu.for_all(one) for one in row) for row in buttons)
+    return PostContent(Rendered(translate(language, "settings.which_language")), buttons)
+
+
+async def _default(context: BotContext, tx: AsyncConnection, key: ChatKey) -> Preferences:
+    """Return what counts where nothing was chosen: a topic goes by its forum, or its chat."""
+    default = context.deployment.default
+    return (await chats.preferences(tx, key.whole)).over(default) if key.thread_id else default

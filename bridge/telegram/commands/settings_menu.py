@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from babel import Locale
-
 from bridge.model import ChatKey
 from bridge.preferences import Answers, Memory, Preferences, Reasoning, Speech, Streaming
 from bridge.store.operators.agents import Listed
 from bridge.telegram.callback_data import ChangeSetting, encode, parse
 from bridge.telegram.post import Button, Keyboard
-from bridge.texts import catalogues, translate
+from bridge.texts import languages, locale_of, translate
 
 AUTOMATIC = "auto"
 """The language of the person's Telegram."""
@@ -45,7 +43,7 @@ def keyboard(
         (
             Button(
                 translate(language, f"settings.{name}", value=_word(name, value, language, word)),
-                encode(ChangeSetting(name, _next(_offered(name, key, default), value))),
+                encode(ChangeSetting(name, _tapped(name, value, key, default))),
             ),
         )
         for name, value in _now(chosen, default).items()
@@ -54,9 +52,24 @@ def keyboard(
     return (*rows, _agent(chosen.over(default).agent, language, agents)) if agents[1:] else rows
 
 
+def languages_keyboard(
+    chosen: Preferences, default: Preferences, key: ChatKey, language: str
+) -> Keyboard:
+    """Return a button for each language, two in a row; the one that counts now is marked."""
+    now = _now(chosen, default)["language"]
+    buttons = [
+        Button(
+            ("✓ " if one == now else "") + _word("language", one, language, ""),
+            encode(ChangeSetting("language", one)),
+        )
+        for one in _offered("language", key, default)
+    ]
+    return tuple(tuple(buttons[at : at + 2]) for at in range(0, len(buttons), 2))
+
+
 def for_all_topics(menu: Keyboard, language: str) -> Keyboard:
     """Return the buttons of a private chat's own choices as they stand in one of its topics."""
-    rows = tuple(tuple(_for_all(button) for button in row) for row in menu)
+    rows = tuple(tuple(for_all(button) for button in row) for row in menu)
     return (*rows, _show(TOPIC, language))
 
 
@@ -70,7 +83,8 @@ def _show(which: str, language: str) -> tuple[Button, ...]:
     return (Button(text, encode(ChangeSetting(which, SHOW))),)
 
 
-def _for_all(button: Button) -> Button:
+def for_all(button: Button) -> Button:
+    """Return a button that changes what counts in all topics of a private chat."""
     data = parse(button.data)
     if not isinstance(data, ChangeSetting):
         return button
@@ -154,7 +168,7 @@ def _values(name: str, key: ChatKey) -> Sequence[str]:
         "suggestions": ("on", "off"),
         "streaming": [one for one in _of(Streaming) if key.private or one != Streaming.DRAFTS],
         "speech": _of(Speech),
-        "language": (AUTOMATIC, *sorted(catalogues())),
+        "language": (AUTOMATIC, *languages()),
     }
     if not key.private:
         kinds |= {"answers": _of(Answers), "memory": _of(Memory), "context": CONTEXTS}
@@ -171,6 +185,11 @@ def _of(kind: type[StrEnum]) -> list[str]:
     return [str(one) for one in kind]
 
 
+def _tapped(name: str, value: str, key: ChatKey, default: Preferences) -> str:
+    """Return what a tap asks for: the next choice, or of the many languages, their list."""
+    return SHOW if name == "language" else _next(_offered(name, key, default), value)
+
+
 def _next(values: Sequence[str], value: str) -> str:
     """Return the choice behind the one that counts; the first behind the last."""
     place = values.index(value) + 1 if value in values else 0
@@ -180,10 +199,10 @@ def _next(values: Sequence[str], value: str) -> str:
 def _word(name: str, value: str, language: str, word: str) -> str:
     """Return what a button says of a choice; `word` is the group's wake word."""
     if name == "language" and value != AUTOMATIC:
-        return str(Locale.parse(value).display_name).capitalize()  # as it calls itself
+        return str(locale_of(value).display_name).capitalize()  # as it calls itself
     if name == "context":
         return (
-            translate(language, "settings.is.lines", count=value)
+            translate(language, "settings.is.lines", count=int(value))
             if value != "0"
             else _off(language)
         )

@@ -161,7 +161,8 @@ async def _page_of_users(
     words = _fitting(words)
     async with context.store.reading() as tx:
         found, count = await people.search(tx, words, page * ON_A_PAGE, ON_A_PAGE)
-    lines = [_person(one, language, one.id in context.rights.operators) for one in found]
+    new = "users.is_new" if context.deployment.by_approval else "users.is_open"
+    lines = [_person(one, language, new, one.id in context.rights.operators) for one in found]
     text = translate(language, "users.list", count=count, lines="\n".join(lines) or "–")
     return text, pages(words, page, more=count > (page + 1) * ON_A_PAGE)
 
@@ -171,8 +172,10 @@ def _fitting(words: str) -> str:
     return " ".join(words.split()).encode()[: 2 * MOST_WORDS].decode("utf-8", "ignore")
 
 
-def _person(known: Known, language: str, operator: bool) -> str:
-    state = translate(language, "users.is_operator") if operator else _state(known.state, language)
+def _person(known: Known, language: str, new: str, operator: bool) -> str:
+    """Return somebody in one line; `new` says what holds for whom nothing was decided about."""
+    decided = f"users.is_{known.state}" if known.state else new
+    state = translate(language, "users.is_operator" if operator else decided)
     at = f" @{known.username}" if known.username else ""
     seen = age(max(1.0, time.time() - known.last_seen), language)
     line = translate(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from babel.dates import format_skeleton
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.operators import agents, invites
@@ -15,7 +14,7 @@ from bridge.telegram.callback_data import MakeInvite, WithdrawInvite, encode
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.post import Button, Entity, Keyboard, PostContent, Rendered, seen, units
 from bridge.telegram.updates.events import CallbackPress, CommandCall
-from bridge.texts import translate
+from bridge.texts import day, translate
 
 MOST_USES = 10_000
 MOST_DAYS = 365
@@ -144,9 +143,8 @@ def _line(one: Invite, language: str) -> str:
 
 
 def _day(at: float, language: str) -> str:
-    locale = "zh" if language.startswith("zh") else "en"
     moment = datetime.fromtimestamp(at, UTC)
-    return f"{format_skeleton('yMMMd', moment, locale=locale)} {moment:%H:%M} UTC"
+    return f"{day(moment, language)} {moment:%H:%M} UTC"
 
 
 @dataclass(frozen=True)

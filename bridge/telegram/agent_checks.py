@@ -1,0 +1,69 @@
+"""Look the agents up beside the work: after the start, and while the operators know them to be away.
+
+A start says `ready` once Telegram is heard; that the agent can be asked is said here.
+"""
+
+import asyncio
+
+import structlog
+
+from bridge.errors import StoreTrouble
+from bridge.errors.coze import CozeTrouble, Forbidden, NotOffered
+from bridge.relay.agents import Agents, OfferedAgent
+from bridge.telegram.alarms import Alarms, kind_of
+
+log = structlog.get_logger(__name__)
+AGAIN_SECONDS = 60.0
+"""How often an agent is looked up that could not be reached."""
+
+
+class AgentChecks:
+    """Looks up the agents of the settings."""
+
+    def __init__(self, agents: Agents, alarms: Alarms) -> None:
+        self._agents = agents
+        self._alarms = alarms
+        self._begun: dict[str, str] = {}
+        """Of which agents a look has found something wrong, with the kind of the alarm."""
+
+    async def run(self) -> None:
+        """Look each up once, and those that are away again and again, for ever."""
+        for agent in self._agents.all_declared:
+            await self._look(agent, first=True)
+        while True:
+            await asyncio.sleep(AGAIN_SECONDS)
+            for agent in self._agents.all_declared:
+                try:
+                    away = await self._alarms.stands_for(agent.key, "coze")
+                except StoreTrouble:
+                    continue  # which is an alarm of its own
+                if away or agent.key in self._begun:
+                    await self._look(agent)
+
+    async def _look(self, agent: OfferedAgent, *, first: bool = False) -> None:
+        """Look one up; what is wrong is a line of the log, and an alarm unless it may pass by itself."""
+        try:
+            try:
+                name = await agent.client.check()
+            except (Forbidden, NotOffered) as trouble:  # what asks may be allowed all the same
+                if first:
+                    log.warning("agent not looked up", trouble=agent.said(trouble))
+            except CozeTrouble as raised:
+                await self._fails(agent, raised.with_names(agent.names), first=first)
+            else:
+                if first or agent.key in self._begun:
+                    log.info("agent found", agent=agent.key, name=name or None)
+                await self._alarms.end_for(agent.key, "coze")
+                if (kind := self._begun.pop(agent.key, None)) is not None:
+                    await self._alarms.end_for(agent.key, kind)
+        except StoreTrouble as trouble:
+            log.error("alarm not delivered", trouble=str(trouble))
+
+    async def _fails(self, agent: OfferedAgent, trouble: CozeTrouble, *, first: bool) -> None:
+        known = self._begun.get(agent.key)
+        if first or known is None:
+            log.error("agent cannot be asked", trouble=agent.said(trouble))
+        kind = kind_of(trouble) or "coze"
+        self._begun[agent.key] = kind
+        if kind != "coze" or not first:
+            await self._alarms.begin_for(agent.key, kind, trouble)
