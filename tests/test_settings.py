@@ -117,7 +117,7 @@ def test_wrong_words_are_told_what_is_right() -> None:
     assert "BRIDGE_REASONING must be brief, off or on" in told
     assert "BRIDGE_STREAMING must be drafts, edits or whole" in told
     assert "BRIDGE_FEEDBACK must be true or false" in told
-    assert "choose en or zh" in told
+    assert "choose en, es, fa, id, ja, pt, ru, vi, zh or zh-hant" in told
     assert "keeps back as many calls as there are" in told
     assert settings_from({**GOOD, "BRIDGE_REASONING": "ON"}).bridge_reasoning == "on"
     assert "did you mean BRIDGE_STREAMING?" in faults({**GOOD, "BRIDGE_STREMING": "edits"})[0]
