@@ -189,7 +189,7 @@ def _works(has: Components, health: Health) -> dict[str, Callable[[], Coroutine[
         return [*await health.alarming(), *lost]
 
     duties: dict[Duty, Work] = {
-        Duty.MENUS: Menus(context.calls.bot, pacer, store, context.rights).keep,
+        Duty.MENUS: Menus(context.calls.bot, pacer, store, context.rights, context.people).keep,
         Duty.HOUSEKEEPING: lambda: keep_clean(store, days, begin=sharing.shared),
         Duty.ALARMS: lambda: _watch(
             alarms.watch(faults), AgentChecks(context.agents, alarms).run()

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 from catalogues import sentences, specs
-from typer.testing import CliRunner
+from manual import defaults
 
 import bridge
 from bridge.errors import Trouble
 from bridge.model import ChatKey
-from bridge.ops.cli import app
 from bridge.preferences import Preferences
 from bridge.settings import Settings
 from bridge.settings.agent_tables import Fact
@@ -23,12 +22,11 @@ from bridge.store.operators.access import Access
 from bridge.telegram.alarms import ALARM_KINDS
 from bridge.telegram.commands.operators.reports import SPANS
 from bridge.telegram.commands.settings_menu import _values, keyboard
-from bridge.telegram.commands.table import COMMANDS, OPERATOR_COMMANDS, description
+from bridge.telegram.commands.table import COMMANDS, OPERATOR_COMMANDS
 from bridge.texts import languages, translate
 
 ROOT = Path(bridge.__file__).parent
 PROJECT = ROOT.parent
-README = (PROJECT / "README.md").read_text(encoding="utf-8")
 EXAMPLE = (PROJECT / ".env.example").read_text(encoding="utf-8")
 
 ARROWS: dict[str, set[str]] = {
@@ -208,54 +206,11 @@ def test_the_map_names_what_there_is() -> None:
     assert (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8").count("\n") <= 250
 
 
-def defaults() -> dict[str, str]:
-    """Every setting's default as it is written."""
-    shown = {}
-    for name, field in Settings.model_fields.items():
-        default = field.default if not field.is_required() else None
-        if isinstance(default, tuple):
-            default = ",".join(
-                f"{number:g}" if number != 3.0 else str(number) for number in default
-            )
-        shown[name.upper()] = str(default) if default not in (None, {}) else ""
-    return shown
-
-
-def test_the_readme_lists_every_setting_with_its_default_and_sentence() -> None:
-    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*) \|$", README, re.MULTILINE))
-    assert set(rows) == set(defaults())
-    for name, default in defaults().items():
-        shown, sentence = (
-            rows[name].split(" | ", 1) if rows[name].startswith("`") else ("", rows[name])
-        )
-        assert (
-            sentence.removeprefix("| ").strip() == Settings.model_fields[name.lower()].description
-        )
-        assert shown.strip("`") == default
-
-
 def test_the_example_lists_every_setting_with_its_sentence() -> None:
     assert set(re.findall(r"^#?([A-Z_]+)=", EXAMPLE, re.MULTILINE)) == set(defaults())
     flat = " ".join(line.removeprefix("# ") for line in EXAMPLE.splitlines())
     for field in Settings.model_fields.values():
         assert str(field.description) in flat
-
-
-def test_the_readme_lists_every_command_of_the_bot() -> None:
-    rows = re.findall(r"^\| `/(\w+)` \| (.*) \|$", README, re.MULTILINE)
-    assert rows == [(name, description(name, "en")) for name in (*COMMANDS, *OPERATOR_COMMANDS)]
-
-
-def test_the_readme_lists_every_command_line() -> None:
-    runner = CliRunner()
-    rows = re.findall(r"^\| `bridge ([\w ]+)` \| (.*) \|$", README, re.MULTILINE)
-    assert {name.split()[0] for name, _ in rows} == {
-        str(one.name or one.callback.__name__) for one in app.registered_commands if one.callback
-    } | {"db"}
-    for name, sentence in rows:
-        shown = runner.invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200"})
-        assert shown.exit_code == 0
-        assert sentence in " ".join(shown.output.split())
 
 
 def test_every_sentence_is_used_and_every_used_one_exists() -> None:

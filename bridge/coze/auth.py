@@ -265,13 +265,27 @@ def private_key(pem: str | None = None, path: Path | None = None) -> RSAPrivateK
     if path is not None:
         try:
             pem = path.read_text("ascii")
-        except (OSError, UnicodeDecodeError):
-            raise ValueError("names a file that cannot be read as a PEM text") from None
+        except OSError as error:
+            raise ValueError(f"names {path}, which cannot be read ({error.strerror})") from None
+        except UnicodeDecodeError:
+            raise ValueError(f"names {path}, which is no PEM text") from None
     text = (pem or "").strip().strip("'\"").replace("\\n", "\n")
     try:
         key = load_pem_private_key(text.encode(), password=None)
     except (ValueError, TypeError):
-        raise ValueError("does not hold a private key in PEM form") from None
+        raise ValueError(_not_a_key(text)) from None
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("holds a key that is not RSA; Coze's service apps use RSA keys")
     return key
+
+
+def _not_a_key(text: str) -> str:
+    """Return why a text is not a private key, as far as its first and last line tell."""
+    needed = "the text that begins with BEGIN PRIVATE KEY is needed"
+    if "PUBLIC KEY" in text:
+        return f"holds the public key, which Coze keeps; {needed}"
+    if "ENCRYPTED" in text:
+        return "holds a key with a password; one without is needed"
+    if "-----BEGIN" in text and "-----END" not in text:
+        return "holds a key that ends in the middle; its last line says END PRIVATE KEY"
+    return f"does not hold a private key; {needed}"

@@ -6,22 +6,20 @@ heard from the first moment on.
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime
+from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bridge import __version__
-from bridge.errors import SettingsTrouble, StoreTrouble, Trouble
+from bridge.errors import SettingsTrouble, Trouble
 from bridge.ops import logs
+from bridge.ops.database import db
 from bridge.redaction import redacted
 
 if TYPE_CHECKING:
     from bridge.settings import Settings
-    from bridge.store.engine import Store
 
 DEFAULT_PORT = 8765
 app = typer.Typer(
@@ -32,7 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-db = typer.Typer(help="Look after the database.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(db, name="db")
 
 
@@ -45,11 +42,15 @@ class Side(StrEnum):
 
 @app.callback(invoke_without_command=True)
 def version(
-    show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    show: Annotated[
+        bool, typer.Option("--version", help="Print the versions that matter in a bug report.")
+    ] = False,
 ) -> None:
     """Talk to a Coze agent from Telegram."""
     if show:
-        typer.echo(__version__)
+        from bridge.ops.doctor.bug_report import versions
+
+        typer.echo(versions())
         raise typer.Exit
 
 
@@ -169,12 +170,19 @@ def chat(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    write_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", help="Write a report for a bug report to this file, without secrets."
+        ),
+    ] = None,
+) -> None:
     """Try every setting, and say what to change."""
-    from bridge.ops.doctor import report
+    from bridge.ops.doctor.examine import report
 
     logs.set_up("ERROR", "console")
-    raise typer.Exit(0 if asyncio.run(report(_settings())) else 1)
+    raise typer.Exit(0 if asyncio.run(report(_settings(), write_to)) else 1)
 
 
 @app.command()
@@ -186,114 +194,6 @@ def health() -> None:
     well, said = asyncio.run(ask(environment()))
     typer.echo(said)
     raise typer.Exit(0 if well else 1)
-
-
-@db.command()
-def upgrade() -> None:
-    """Bring the database to this version's schema."""
-    from bridge.store import migrate
-
-    async def work(store: "Store") -> None:
-        await migrate.upgrade(store)
-        typer.echo("The database is up to date.")
-
-    _with_store(work, may_create=True)
-
-
-@db.command()
-def check() -> None:
-    """Say whether the database fits this version."""
-    from bridge.store import migrate
-
-    async def work(store: "Store") -> None:
-        found = await migrate.schema(store)
-        if found.made_for_this:
-            typer.echo(
-                f"The database has the schema of a newer release ({found.current}), "
-                f"with which this one ({found.newest}) may work."
-            )
-            return
-        if not found.ready:
-            what = f"its schema is {found.current or 'missing'}, this version needs {found.newest}"
-            cure = "Install the newer release." if found.newer else "Run: bridge db upgrade"
-            raise StoreTrouble("Checking the database", what, cure=cure)
-        typer.echo(f"The database is up to date (schema {found.current}).")
-
-    _with_store(work)
-
-
-@db.command()
-def backup(
-    target: Annotated[
-        Path | None, typer.Argument(help="File to write; a dated name by default.")
-    ] = None,
-) -> None:
-    """Copy a file of SQLite, also while the bridge is running."""
-    from bridge.store import migrate
-
-    path = target or Path(f"bridge-{datetime.now(UTC):%Y%m%d-%H%M%S}.db")
-
-    async def work(store: "Store") -> None:
-        await migrate.backup(store, path)
-        typer.echo(f"Copied to {path}.")
-
-    _with_store(work)
-
-
-@db.command()
-def copy(
-    source: Annotated[Path, typer.Argument(help="A file of SQLite, e.g. bridge.db.")],
-) -> None:
-    """Take a SQLite database over into the one of DATABASE_URL, which must be empty."""
-    from bridge.store.copy import copy as copied
-    from bridge.store.engine import Store
-    from bridge.store.ownership import alone
-
-    if not source.exists():
-        cure = "Name the file that DATABASE_URL named before."
-        raise StoreTrouble("Copying the database", f"there is none at {source}", cure=cure)
-
-    def progress(table: str, done: int, total: int) -> None:
-        typer.echo(f"{table}: {done} of {total}")
-
-    async def work(target: "Store") -> None:
-        old = Store(f"sqlite+aiosqlite:///{source.resolve()}")
-        try:
-            with alone(old), alone(target):
-                rows = await copied(old, target, progress)
-        finally:
-            await old.close()
-        typer.echo(f"Copied {rows} {'row' if rows == 1 else 'rows'}.")
-
-    _with_store(work, may_create=True)
-
-
-def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool = False) -> None:
-    """Do something with the database in DATABASE_URL; nothing else needs to be set for that."""
-    from bridge.settings import Settings
-    from bridge.settings.environment import environment
-    from bridge.store.dialects.database import checked, is_postgresql
-    from bridge.store.dialects.sqlite import database_file
-    from bridge.store.engine import Store
-
-    logs.set_up("WARNING", "console")
-    url = environment().get("DATABASE_URL") or str(Settings.model_fields["database_url"].default)
-    try:
-        path = database_file(checked(url))
-    except ValueError as error:
-        raise SettingsTrouble((f"DATABASE_URL {error}",)) from None
-    if not may_create and not is_postgresql(url) and (path is None or not path.exists()):
-        what = f"there is none at {path or url}"
-        raise StoreTrouble("Opening the database", what, cure="Run: bridge db upgrade")
-
-    async def opened() -> None:
-        store = Store(url)
-        try:
-            await work(store)
-        finally:
-            await store.close()
-
-    asyncio.run(opened())
 
 
 def _settings() -> "Settings":

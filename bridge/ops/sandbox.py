@@ -3,7 +3,7 @@
 import errno
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -29,9 +29,19 @@ from bridge.sandbox.journal import Journal
 from bridge.sandbox.telegram import Budgets, TelegramEmulator, read_budgets
 from bridge.serving import serving
 from bridge.settings.environment import environment, settings_from
+from bridge.store import migrate
+from bridge.store.engine import Store
+from bridge.store.operators import access, audit
+from bridge.store.operators.access import Access
 
 _BOT_TOKEN = "42:SANDBOX"
-_PEOPLE = (("Ann", "ann", "en"), ("Bo", "bo", "en"), ("小雨", "xiaoyu", "zh-hans"))
+_PEOPLE = (
+    ("Ann", "ann", "en"),
+    ("Bo", "bo", "en"),
+    ("小雨", "xiaoyu", "zh-hans"),
+    ("Dora", "dora", "en"),
+)
+"""The first is the operator, the last is new: she has to be let in."""
 
 
 async def sandbox(
@@ -43,12 +53,13 @@ async def sandbox(
     """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-sandbox-")))
-        address, variables, coze = await stack.enter_async_context(
+        address, variables, coze, known = await stack.enter_async_context(
             neighbours(
                 port, folder, real_coze=real_coze, real_telegram=real_telegram, limits=limits
             )
         )
         variables["DATABASE_URL"] = f"sqlite+aiosqlite:///{folder / 'sandbox.db'}"
+        await _let_in(variables["DATABASE_URL"], known)
 
         def ready() -> None:
             typer.echo(f"The sandbox is ready: {address}")
@@ -62,8 +73,10 @@ async def sandbox(
 @asynccontextmanager
 async def neighbours(
     port: int, folder: Path, *, real_coze: bool, real_telegram: bool, limits: str = ""
-) -> AsyncIterator[tuple[str, dict[str, str], LocalCoze | None]]:
+) -> AsyncIterator[tuple[str, dict[str, str], LocalCoze | None, Mapping[int, str]]]:
     """Give the page's address, the variables by which the bridge finds both neighbours, and our Coze.
+
+    Last come who uses the bot already, people and groups with their names: nobody at a real Telegram.
 
     A real neighbour is the one in the environment. Raises Trouble when the port is taken, or when
     nobody can read the limits.
@@ -77,22 +90,36 @@ async def neighbours(
         except OSError as error:
             raise _taken(port, error) from error
         stack.push_async_callback(emulator.close)
-        variables = {"BRIDGE_GRACE_SECONDS": "1", **_real("BRIDGE_")}
+        local = not (real_coze or real_telegram)  # then no file of a real bridge counts
+        given = dict(os.environ) if local else environment()
+        variables = {"BRIDGE_GRACE_SECONDS": "1", **_named(given, "BRIDGE_")}
+        known: Mapping[int, str] = {}
         if not real_telegram:
-            operator = _populate(emulator)
-            variables = {"BRIDGE_ACCESS": "open"} | variables
+            operator, known = _populate(emulator)
             if "BRIDGE_OPERATORS" not in os.environ:  # an empty one is a wish, too
-                variables.setdefault("BRIDGE_OPERATORS", str(operator))
+                variables["BRIDGE_OPERATORS"] = str(operator)
             variables |= {"TELEGRAM_BOT_TOKEN": _BOT_TOKEN, "TELEGRAM_API_BASE_URL": address}
         else:
-            variables |= _real("TELEGRAM_")
+            variables |= _named(given, "TELEGRAM_")
         coze = None
         if not real_coze:
             coze = await stack.enter_async_context(local_coze(journal, folder))
             variables |= coze.variables
         else:
             variables = _for_coze() | variables
-        yield address, variables, coze
+        yield address, variables, coze, known
+
+
+async def _let_in(database_url: str, known: Mapping[int, str]) -> None:
+    """Have people and groups let in already, so that only who is new has to wait for the operator."""
+    store = Store(database_url)
+    try:
+        await migrate.upgrade(store)
+        async with store.writing() as tx:
+            for chat_id, name in known.items():
+                await access.decide(tx, chat_id, Access.ALLOWED, name, audit.DASHBOARD)
+    finally:
+        await store.close()
 
 
 def _for_coze() -> dict[str, str]:
@@ -127,19 +154,22 @@ def _budgets(limits: str) -> Budgets:
         ) from error
 
 
-def _populate(emulator: TelegramEmulator) -> int:
-    """People, a group of them and a forum; returns the id of who is the operator."""
+def _populate(emulator: TelegramEmulator) -> tuple[int, Mapping[int, str]]:
+    """Make people, a group of them and a forum; returns who is the operator, and who uses the bot."""
     emulator.add_bot(_BOT_TOKEN)
     people = [emulator.add_person(name, username, language) for name, username, language in _PEOPLE]
-    emulator.add_group("Friends", people)
-    forum = emulator.add_group("Workshop", people, forum=True, admins=people[1:2])
+    for one in people[:-1]:
+        emulator.open_chat(one)
+    group = emulator.add_group("Friends", people[:-1])
+    forum = emulator.add_group("Workshop", people[:-1], forum=True, admins=people[1:2])
     for name in ("Ideas", "Tools"):
         emulator.add_topic(forum, name)
-    return people[0].id
+    theirs = {one.id: one.first_name for one in people[:-1]}
+    return people[0].id, theirs | {group.id: group.title, forum.id: forum.title}
 
 
-def _real(prefix: str) -> dict[str, str]:
-    return {name: value for name, value in environment().items() if name.startswith(prefix)}
+def _named(given: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {name: value for name, value in given.items() if name.startswith(prefix)}
 
 
 def _taken(port: int, error: OSError) -> Trouble:

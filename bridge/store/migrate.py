@@ -1,10 +1,5 @@
 """Bring a database to the schema of this program, and refuse one that is newer than it."""
 
-import asyncio
-import os
-import shutil
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,7 +8,6 @@ from sqlalchemy import Connection, delete, func, insert, inspect, select, text
 
 from bridge.errors import StoreTrouble
 from bridge.store.dialects.postgresql import UPGRADE_LOCK
-from bridge.store.dialects.sqlite import database_file
 from bridge.store.engine import Store
 from bridge.store.tables import facts
 
@@ -58,47 +52,6 @@ async def schema(store: Store) -> Schema:
     """Look at the schema without changing it."""
     async with store.reading() as tx:
         return await tx.run_sync(_schema)
-
-
-async def backup(store: Store, target: Path) -> None:
-    """Write a consistent copy of the SQLite database to `target`, also while it is in use.
-
-    Raises StoreTrouble when it is not a file, or `target` exists or cannot be written.
-    """
-    source = database_file(store.address)
-    doing = "Backing up the database"
-    if source is None:
-        cure = 'Use the tool of PostgreSQL: pg_dump -Fc -f bridge.dump "$DATABASE_URL"'
-        raise StoreTrouble(doing, "this is for files of SQLite", cure=cure)
-    try:
-        await asyncio.to_thread(_copy, source, target)
-    except FileExistsError as error:
-        raise StoreTrouble(
-            doing, f"{target} exists", cure="Name a file that does not exist yet."
-        ) from error
-    except sqlite3.DatabaseError as error:
-        cure = "Restore an earlier backup; `sqlite3 FILE .recover` saves what can be read."
-        raise StoreTrouble(doing, str(error), cure=cure) from error
-    except OSError as error:
-        raise StoreTrouble(doing, str(error)) from error
-
-
-def _copy(source: Path, target: Path) -> None:
-    if target.exists():
-        raise FileExistsError(target)
-    part = target.with_name(target.name + ".part")
-    part.unlink(missing_ok=True)  # of one that was killed
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # private from the start
-    try:
-        with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(part)) as there:
-            here.backup(there)
-            found = [str(row[0]) for row in there.execute("PRAGMA quick_check(3)").fetchall()]
-        if found != ["ok"]:
-            raise sqlite3.DatabaseError(f"the database is damaged: {'; '.join(found)}")
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    shutil.move(part, target)
 
 
 def scripts_folder() -> Path:

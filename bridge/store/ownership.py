@@ -45,7 +45,7 @@ def alone(store: Store) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        what = f"another bridge works with {path}{_who(path)}"
+        what = f"another bridge works with {path}" + (f" ({by})" if (by := who(path)) else "")
         cure = "Stop that one, or give this one a DATABASE_URL of its own."
         raise StoreTrouble(_DOING, what, cure=cure) from None
     except OSError as error:
@@ -57,7 +57,7 @@ def alone(store: Store) -> Iterator[None]:
         lock.release()
 
 
-def _who(path: Path) -> str:
+def who(path: Path) -> str:
     """Return who works with a database and since when, as far as that can be read."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
@@ -67,12 +67,23 @@ def _who(path: Path) -> str:
         return ""
 
 
+def bot_of(path: Path) -> str:
+    """Return to which bot a file belongs, such as `@name (42)`; empty when to none."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
+            row = base.execute("SELECT value FROM facts WHERE name = ?", (_BOT,)).fetchone()
+    except sqlite3.Error:
+        return ""
+    bot_id, _, name = (row[0] if row else "").partition(" ")
+    return f"@{name} ({bot_id})" if bot_id else ""
+
+
 def _known(fact: str | None) -> str:
     """Return what a process wrote down of itself, in words."""
     try:
         known = json.loads(fact or "")
         since = datetime.fromtimestamp(known["since"], UTC)
-        return f" (process {known['pid']} on {known['host']}, since {since:%Y-%m-%d %H:%M} UTC)"
+        return f"process {known['pid']} on {known['host']}, since {since:%Y-%m-%d %H:%M} UTC"
     except (ValueError, TypeError, KeyError):
         return ""
 

@@ -161,7 +161,7 @@ def test_the_key_may_have_literal_line_ends_or_come_from_a_file(tmp_path: Path) 
     "wrong", ["", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"]
 )
 def test_a_wrong_key_is_refused_without_showing_it(wrong: str) -> None:
-    with pytest.raises(ValueError, match=r"does not hold a private key in PEM form"):
+    with pytest.raises(ValueError, match=r"does not hold a private key; the text that begins"):
         private_key(wrong)
 
 

@@ -19,6 +19,7 @@ SPEED = 10.0
 IN_SECONDS_OF_THE_WALL = (
     "test_crashes.py",
     "test_dashboard_page.py",
+    "test_backup_and_restore.py",
     "test_on_postgresql.py",
     "test_sandbox_agents.py",
     "test_sandbox_page.py",

@@ -115,7 +115,7 @@ async def test_the_menu_is_set_once_in_all_languages(world: World) -> None:
 async def _kept(store: Store) -> bool:
     """Whether it is written down which menu was set."""
     async with store.reading() as tx:
-        return await chats.fact(tx, "telegram menu") is not None
+        return await chats.fact(tx, "telegram menus") is not None
 
 
 async def test_forged_buttons_do_nothing(world: World) -> None:

@@ -42,7 +42,7 @@ async def test_pictures_come_as_an_album_below_the_text(world: World) -> None:
     assert kinds(posts) == ["text", "photo", "photo", "photo"]
     assert posts[0].text.count("🖼") == 3
     assert "x-signature" not in str(posts[0].entities)
-    assert [post.text for post in posts[1:]] == ["Lighthouse", "The sea", "图片链接"]
+    assert [post.text for post in posts[1:]] == ["Lighthouse", "The sea", "Ships in a week"]
     assert len({post.media_group_id for post in posts[1:]}) == 1
     for post in posts[1:]:
         assert Image.open(io.BytesIO(world.telegram.content_of(post))).size > (1, 1)

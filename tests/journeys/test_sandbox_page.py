@@ -103,3 +103,48 @@ async def test_an_earlier_conversation_is_found_and_a_topic_is_one(tmp_path: Pat
         await expect(rows.filter(has_text="New conversation")).to_be_visible(timeout=30_000)
         await shown.get_by_test_id("delete-topic").click()
         await expect(rows.filter(has_text="Trip")).to_have_count(0)
+
+
+async def test_a_stranger_is_let_in_on_the_page(tmp_path: Path) -> None:
+    """As the manual tells it: Dora writes, Ann presses Allow; no `.env` of the folder counts."""
+    (tmp_path / ".env").write_text("BRIDGE_ACCESS=open\nBRIDGE_OPERATORS=1\nBRIDGE_HEALTH_PORT=1\n")
+    async with sandbox(tmp_path) as address, page(address) as shown:
+        await expect(shown.locator("[role=radio]", has_text="Dora")).to_be_visible()
+        await shown.locator("[role=radio]", has_text="Dora").click()
+        composer = shown.get_by_test_id("composer")
+        await composer.fill("May I ask something?")
+        await composer.press("Enter")
+        bubbles = shown.locator('[data-testid=message][data-from="bot"]')
+        await expect(bubbles.last).to_contain_text("has to approve you", timeout=30_000)
+        await shown.locator("[role=radio]", has_text="Ann").click()
+        await shown.get_by_text("Allow", exact=True).click(timeout=30_000)
+        await shown.locator("[role=radio]", has_text="Dora").click()
+        await expect(bubbles.nth(1)).to_contain_text("You may use me now", timeout=30_000)
+        await expect(bubbles.nth(2)).to_be_visible(timeout=30_000)
+        await composer.fill("/")
+        menu = shown.get_by_test_id("commands-menu").get_by_role("option")
+        await expect(menu.filter(has_text="/new")).to_be_visible()
+        assert await menu.filter(has_text="/status").count() == 0
+        await shown.locator("[role=radio]", has_text="Ann").click()
+        await composer.fill("/status")
+        await expect(menu.filter(has_text="/status")).to_be_visible()
+        await shown.locator("[role=radio]", has_text="小雨").click()
+        await composer.fill("/new")
+        await expect(menu.filter(has_text="开始新的会话")).to_be_visible()
+
+
+async def test_a_phone_has_one_button_for_what_one_may_do_in_a_group(tmp_path: Path) -> None:
+    async with sandbox(tmp_path) as address, page(address) as shown:
+        await shown.set_viewport_size({"width": 390, "height": 800})
+        await shown.locator(".chat-row", has_text="Workshop").first.click()
+        await expect(shown.locator("#chat-bar .bar-title")).to_contain_text("Workshop")
+        await expect(shown.get_by_test_id("mute")).to_be_hidden()
+        await shown.get_by_test_id("more").click()
+        await expect(shown.get_by_test_id("mute")).to_be_visible()
+        await shown.keyboard.press("Escape")
+        await expect(shown.get_by_test_id("mute")).to_be_hidden()
+        await shown.get_by_test_id("more").click()
+        await shown.get_by_test_id("mute").click()
+        await expect(shown.locator("#chat-bar .bar-status")).to_contain_text("the bot is muted")
+        await expect(shown.get_by_test_id("mute")).to_be_hidden()
+        assert await shown.evaluate("document.documentElement.scrollWidth") == 390

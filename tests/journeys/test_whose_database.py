@@ -14,7 +14,7 @@ from bridge.errors import StoreTrouble
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import TelegramEmulator
 from bridge.serving import serving
-from bridge.store import migrate
+from bridge.store import backup, migrate
 from bridge.store.engine import Store
 
 ANSWER = "An answer of some words."
@@ -98,7 +98,7 @@ async def test_a_damaged_database_is_not_called_copied(tmp_path: Path) -> None:
     store = Store(f"sqlite+aiosqlite:///{path}")
     try:
         with pytest.raises(StoreTrouble, match=r"damaged|malformed") as raised:
-            await migrate.backup(store, target)
+            await backup.backup(store, target)
     finally:
         await store.close()
     assert "backup" in str(raised.value)
@@ -119,7 +119,7 @@ async def test_a_copy_is_private_from_its_first_byte(tmp_path: Path) -> None:
 
     _watchers.append(watch)
     try:
-        await migrate.backup(store, target)
+        await backup.backup(store, target)
     finally:
         _watchers.remove(watch)
         await store.close()

@@ -9,8 +9,8 @@ from fast import run_fast
 from projects import PROJECT_TOKEN, beside_a_project
 from worlds import a_world
 
-from bridge.ops.doctor import examine
-from bridge.ops.doctor_result import Finding, Severity
+from bridge.ops.doctor.examine import examine
+from bridge.ops.doctor.findings import Finding, Severity
 from bridge.sandbox.coze import DEFAULT_BOT_ID
 from bridge.settings.environment import settings_from
 

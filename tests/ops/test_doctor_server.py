@@ -7,8 +7,8 @@ import postgres
 import pytest
 from pooler import pooler
 
-from bridge.ops.doctor_result import Finding, Severity
-from bridge.ops.doctor_server import examine_server
+from bridge.ops.doctor.findings import Finding, Severity
+from bridge.ops.doctor.server import examine_server
 from bridge.sharing import processes
 from bridge.sharing.processes import Process
 from bridge.store import migrate

@@ -15,7 +15,7 @@ from worlds import put_database
 from bridge.errors import StoreTrouble, Unstorable
 from bridge.model import ChatKey, Message, Outcome, ReplyState, Sender, State
 from bridge.ops.cli import app
-from bridge.store import chats, migrate
+from bridge.store import backup, chats, migrate
 from bridge.store.copy import copy
 from bridge.store.dialects import postgresql as dialect
 from bridge.store.dialects.database import checked
@@ -191,7 +191,7 @@ async def test_tables_of_something_else_are_left_alone() -> None:
 
 async def test_a_backup_names_the_tool_that_makes_it(store: Store) -> None:
     with pytest.raises(StoreTrouble, match="pg_dump"):
-        await migrate.backup(store, postgres.server().folder / "copy")
+        await backup.backup(store, postgres.server().folder / "copy")
 
 
 async def test_a_database_of_sqlite_is_taken_over_whole(address: str, tmp_path: Path) -> None:

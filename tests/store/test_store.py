@@ -22,7 +22,7 @@ from bridge.model import (
     before,
 )
 from bridge.relay.prompt import prompt_of
-from bridge.store import chats, inbox, migrate
+from bridge.store import backup, chats, inbox, migrate
 from bridge.store.dialects.database import checked
 from bridge.store.engine import Store
 from bridge.store.turns import lifecycle, queue, suggestions
@@ -197,13 +197,13 @@ async def test_a_backup_is_whole_and_never_overwrites(store: Store, tmp_path: Pa
     async with store.writing() as tx:
         await queue.wait(tx, message(1, "a"))
     target = tmp_path / "copy.db"
-    await migrate.backup(store, target)
+    await backup.backup(store, target)
     connection = sqlite3.connect(target)
     assert connection.execute("SELECT count(*) FROM turns").fetchone() == (1,)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
     with pytest.raises(StoreTrouble, match="exists"):
-        await migrate.backup(store, target)
+        await backup.backup(store, target)
 
 
 @SQLITE

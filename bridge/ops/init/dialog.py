@@ -16,7 +16,7 @@ from rich.markup import escape
 from bridge.coze.kinds.agent import Kind
 from bridge.coze.regions import COM
 from bridge.errors import SettingsTrouble, Trouble
-from bridge.ops.doctor import report
+from bridge.ops.doctor.examine import report
 from bridge.ops.init import credentials, env_file
 from bridge.ops.init.agent_address import AgentPlace, NotUnderstood, read_agent_address
 from bridge.ops.init.attempts import name_of_agent, name_of_bot

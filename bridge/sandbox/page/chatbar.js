@@ -36,19 +36,34 @@ export class ChatBar {
     this.topic = iconButton("topic", "New topic", does.topic, { class: "icon-button", hidden: true, "data-testid": "add-topic" });
     this.bin = iconButton("bin", "Delete this topic", does.deleteTopic, { class: "icon-button", hidden: true, "data-testid": "delete-topic" });
     this.inspect = iconButton("inspect", "Inspector", does.inspect, { class: "icon-button", "aria-controls": "inspector", "data-testid": "inspector-toggle" });
+    this.tools = el("div", { class: "bar-tools", id: "bar-tools" }, this.topic, this.bin, this.star, this.mute, this.door, this.block);
+    // Where there is no room for all of them, they are behind one.
+    this.more = iconButton("more", "More", () => this.unfold(!this.unfolded), { class: "icon-button more", "aria-controls": "bar-tools", "aria-expanded": "false", "data-testid": "more" });
+    this.tools.addEventListener("click", () => this.unfold(false));
     root.append(
       this.back,
       this.avatar,
       el("div", { class: "bar-words" }, this.title, this.status),
       el("span", { class: "grow" }),
-      this.topic,
-      this.bin,
-      this.star,
-      this.mute,
-      this.door,
-      this.block,
+      this.tools,
+      this.more,
       this.inspect,
     );
+    document.addEventListener("click", ({ target }) => {
+      if (this.unfolded && !root.contains(target)) this.unfold(false);
+    });
+    document.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape" && this.unfolded) this.unfold(false);
+    });
+  }
+
+  get unfolded() {
+    return this.tools.classList.contains("unfolded");
+  }
+
+  unfold(open) {
+    this.tools.classList.toggle("unfolded", open);
+    this.more.setAttribute("aria-expanded", String(open));
   }
 
   show(world, chat, person, action) {
@@ -65,6 +80,7 @@ export class ChatBar {
     this.block.title = label;
     this.block.setAttribute("aria-label", label);
     this.showGroup(chat);
+    this.more.hidden = [...this.tools.children].every((tool) => tool.hidden);
     this.showStatus(world, chat, action);
   }
 

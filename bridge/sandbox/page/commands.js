@@ -1,7 +1,6 @@
 /** The menu of the bot's commands over the composer. */
 
 import { el } from "/dom.js";
-import { initials } from "/format.js";
 
 /** The commands that a text may be the beginning of; an exact match first. Pure. */
 export function matching(commands, text) {
@@ -55,7 +54,6 @@ export class CommandsMenu {
     const option = el(
       "div",
       { class: "command", role: "option", id: `command-${at}` },
-      el("span", { class: `avatar small tint-${at % 7}`, text: initials(command), "aria-hidden": "true" }),
       el("span", { class: "command-name", text: `/${command}` }),
       el("span", { class: "command-about", text: description }),
     );

@@ -262,7 +262,7 @@ class Page {
       this.composer.turn(isPrivate ? `${personId}/${chatId}` : String(chatId), {
         writers: isPrivate ? [] : worlds.membersOf(world, chat),
         personId,
-        commands: world.bot?.commands ?? [],
+        commands: (isPrivate ? person?.commands : person?.group_commands) ?? world.bot?.commands ?? [],
         isGroup: !isPrivate,
         username: world.bot?.username,
         blocked: isPrivate && Boolean(person?.blocked),
@@ -347,8 +347,9 @@ class Page {
     else this.timeline.draft(draft);
   }
 
-  onCommands({ commands }) {
+  onCommands({ commands, people }) {
     if (this.world.bot) this.world.bot.commands = commands;
+    for (const person of this.world.people) Object.assign(person, people[person.id]);
     this.showLists();
   }
 

@@ -112,12 +112,19 @@ export class Timeline {
     this.bubbles.set(message.message_id, bubble);
     if (message.media_group_id && after?.message.media_group_id === message.media_group_id) {
       after.row.after(bubble.row);
+      this.countCaptions(bubble.row.closest(".album"), message.media_group_id);
       return;
     }
     const spot = message.media_group_id ? album(bubble) : bubble.row;
     const day = this.day(message.date, after?.row.closest(".day"));
     if (after?.row.closest(".day") === day) (after.row.closest(".album") ?? after.row).after(spot);
     else day.querySelector(".day-mark").after(spot);
+  }
+
+  /** Of several captions none is shown below the pictures: Telegram's clients do it so. */
+  countCaptions(album, group) {
+    const captions = [...this.bubbles.values()].filter(({ message }) => message.media_group_id === group && message.caption);
+    album.classList.toggle("captions", captions.length > 1);
   }
 
   /** The section of a day; made behind the section of the message before. */

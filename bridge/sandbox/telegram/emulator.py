@@ -100,6 +100,10 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing, TopicActions):
         self.world.feed.tell("person", people_actions.page_person(self.world, person))
         return person
 
+    def open_chat(self, person: Person) -> None:
+        """Somebody has pressed Start long ago: the bot may write to them."""
+        self.world.chat(person.id).known = True
+
     def add_group(
         self,
         title: str,

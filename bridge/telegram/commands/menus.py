@@ -12,6 +12,7 @@ from telegram.error import BadRequest, TelegramError
 from bridge.errors import StoreTrouble
 from bridge.store import chats
 from bridge.store.engine import Store
+from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.commands.table import COMMANDS, OPERATOR_COMMANDS, description
 from bridge.telegram.pace.budget import BudgetKind, Priority
@@ -19,7 +20,9 @@ from bridge.telegram.pace.scheduler import Pacer
 from bridge.texts import DEFAULT, languages
 
 log = structlog.get_logger(__name__)
-_FACT = "telegram menu"
+_FACT = "telegram menus"
+_EARLIER = "telegram menu"
+"""Under which name releases before this one wrote down the same."""
 Menu = Mapping[str, str]
 
 
@@ -34,20 +37,22 @@ def operators(language: str) -> Menu:
     return {**everybodys(language), **own}
 
 
-def _in_all_languages() -> tuple[Mapping[str, Menu], Mapping[str, Menu]]:
-    """Return both menus in each language that Telegram tells apart: by two letters (setMyCommands)."""
-    told = [language for language in languages() if len(language) == 2]
-    return {one: everybodys(one) for one in told}, {one: operators(one) for one in told}
+def _everybodys_in_all_languages() -> Mapping[str, Menu]:
+    """Return the menu in each language that Telegram tells apart: by two letters (setMyCommands)."""
+    return {one: everybodys(one) for one in languages() if len(one) == 2}
 
 
 class Menus:
     """Keeps the menus as they should be."""
 
-    def __init__(self, bot: Bot, pacer: Pacer, store: Store, rights: Rights) -> None:
+    def __init__(
+        self, bot: Bot, pacer: Pacer, store: Store, rights: Rights, people: People
+    ) -> None:
         self._bot = bot
         self._pacer = pacer
         self._store = store
         self._rights = rights
+        self._people = people
 
     async def keep(self) -> None:
         """Set them, and again whenever there is another operator, for ever."""
@@ -60,28 +65,33 @@ class Menus:
             await self._rights.changed.wait()
 
     async def _set_all(self) -> None:
-        """Set the menus when they are not those that were set last: Telegram counts these calls."""
-        people = sorted(self._rights.operators)
-        wanted, theirs = await asyncio.to_thread(_in_all_languages)  # some 40 ms for each
-        content = json.dumps([wanted, theirs, people])
+        """Set the menus when they are not those that were set last: Telegram counts these calls.
+
+        An operator has one menu, in their language; everybody else reads theirs.
+        """
+        wanted = await asyncio.to_thread(_everybodys_in_all_languages)  # some 40 ms for each
+        people = {
+            one: await self._people.language_of(one) for one in sorted(self._rights.operators)
+        }
+        theirs = {one: operators(language) for one, language in people.items()}
+        content = json.dumps([wanted, theirs])
         mark = hashlib.sha256(content.encode()).hexdigest()
         async with self._store.reading() as tx:
             before, _, known = (await chats.fact(tx, _FACT) or "").partition(" ")
+            earlier = (await chats.fact(tx, _EARLIER) or "").split()[1:]
         if before == mark:
             return
         for language, menu in wanted.items():
             await self._set(menu, language)
-        reached = [
-            await self._set(menu, language, person)
-            for person in people
-            for language, menu in theirs.items()
-        ]
-        for person in {int(one) for one in known.split()} - {*people}:
-            for language in wanted:
-                await self._set(None, language, person)
+        for one in {*earlier}:  # a release that set two for each operator
+            await self._set(None, "zh", int(one))
+        reached = [await self._set(menu, DEFAULT, person) for person, menu in theirs.items()]
+        for person in {int(one) for one in (*known.split(), *earlier)} - {*people}:
+            await self._set(None, DEFAULT, person)
         async with self._store.writing() as tx:
             kept = mark if all(reached) else "unfinished"  # until they open the bot
             await chats.remember(tx, _FACT, " ".join([kept, *map(str, people)]))
+            await chats.remember(tx, _EARLIER, "")
 
     async def _set(self, menu: Menu | None, language: str, person: int | None = None) -> bool:
         """Set one menu, or take it away; False for somebody who has not opened the bot."""

@@ -115,7 +115,7 @@ def test_a_picture_stands_in_the_middle_of_its_text():
     assert image.startswith("![A lighthouse among hills](http://127.0.0.1/signed/lighthouse.png?")
     assert "dusk" in before
     assert "miles" in after
-    assert "[图片链接](http://" in whole("pictures")
+    assert "[Ships in a week](http://" in whole("pictures")
 
 
 @pytest.mark.parametrize("name", ["plain", "two", "tool", "think", "card", "fail", "local tool"])

@@ -24,7 +24,7 @@ def pictures(turn: Turn) -> Steps:
         f"![Lighthouse]({turn.link('lighthouse.png')})\n\n"
         "then the sea in the morning:\n\n"
         f"![The sea]({turn.link('waves.jpg')})\n\n"
-        f"and how many ships passed in a week: [图片链接]({turn.link('chart.png')})\n\n"
+        f"and how many ships passed in a week: [Ships in a week]({turn.link('chart.png')})\n\n"
         "That is **all of them**."
     )
     yield from say("answer", text)

@@ -74,14 +74,25 @@ def menu(world: World, chat_id: int, language: str) -> list[Json]:
     In each scope the person's language comes first, then the menu without a language.
     """
     for scope in (f"chat:{chat_id}", "all_private_chats", "default"):
-        for spoken in (language, ""):
+        for spoken in (language[:2], ""):  # menus know a language by its first two letters
             if found := world.commands.get((scope, spoken)):
                 return found
     return []
 
 
 def _tell(world: World) -> None:
-    world.feed.tell("commands", {"commands": menu(world, 0, "")})
+    world.feed.tell("commands", {"commands": menu(world, 0, ""), "people": menus(world)})
+
+
+def menus(world: World) -> dict[str, Json]:
+    """Return by each person's id what they see in their private chat, and in groups."""
+    return {
+        str(each.id): {
+            "commands": menu(world, each.id, each.language_code),
+            "group_commands": menu(world, 0, each.language_code),
+        }
+        for each in world.people.values()
+    }
 
 
 def _describe(call: MethodCall, texts: dict[str, str], name: str, most: int) -> bool:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from bridge.sandbox.journal import Entry, Journal
 from bridge.sandbox.telegram.content.shapes import bot_json, page_chat, page_message
 from bridge.sandbox.telegram.methods.drafts import draft_news
-from bridge.sandbox.telegram.methods.profile import menu
+from bridge.sandbox.telegram.methods.profile import menu, menus
 from bridge.sandbox.telegram.people import groups, links, people_actions, topics
 from bridge.sandbox.telegram.people.actors import Person
 from bridge.sandbox.telegram.people.page_requests import (
@@ -76,13 +76,12 @@ class PeopleSide:
         """Return everything that there is."""
         world = self.world
         bot = bot_json(world.bot) | {"commands": menu(world, 0, "")} if world.bots else None
-        chats = world.chats.values()
+        chats, seen = world.chats.values(), menus(world)
         return json_response(
             {
                 "bot": bot,
                 "people": [
-                    people_actions.page_person(world, each)
-                    | {"commands": menu(world, each.id, each.language_code)}
+                    people_actions.page_person(world, each) | seen[str(each.id)]
                     for each in world.people.values()
                 ],
                 "chats": [page_chat(world, chat) for chat in chats],

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from bridge.coze.kinds.agent import Kind
 from bridge.errors import SettingsTrouble
 from bridge.errors.coze import CozeTrouble
-from bridge.ops.doctor_result import Finding, Severity, bad, good, note, said_by
+from bridge.ops.doctor.findings import Finding, Severity, bad, good, note, said_by
 from bridge.parts.agents import Surroundings, opened_agents
 from bridge.relay.agents import OfferedAgent
 from bridge.settings import Settings

@@ -1,4 +1,4 @@
-"""What the README shows to be run is run."""
+"""What the manual shows another program to do is done."""
 
 import asyncio
 import re
@@ -10,12 +10,12 @@ import bridge
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
 from bridge.serving import serving
 
-README = Path(bridge.__file__).parent.parent / "README.md"
+PAGE = Path(bridge.__file__).parent.parent / "docs" / "start.md"
 
 
 async def test_another_program_speaks_to_the_local_coze() -> None:
     """The block in Python, as it stands there."""
-    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     coze = CozeEmulator()
     coze.add_agent(DEFAULT_BOT_ID)
     coze.add_token("pat_sandbox")

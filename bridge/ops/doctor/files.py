@@ -5,8 +5,16 @@ from collections.abc import AsyncIterator
 
 from bridge.coze.audio import voices
 from bridge.coze.client import Coze
-from bridge.errors.coze import CozeTrouble, FileRefused, Forbidden, NotOffered
-from bridge.ops.doctor_result import Finding, bad, good, note, said_by
+from bridge.errors.coze import (
+    BadRequest,
+    CozeTrouble,
+    FileRefused,
+    Forbidden,
+    NotOffered,
+    Refused,
+    ServerTrouble,
+)
+from bridge.ops.doctor.findings import Finding, bad, good, note, said_by
 from bridge.preferences import Speech
 from bridge.settings import Settings
 
@@ -27,8 +35,8 @@ async def check_files(coze: Coze, settings: Settings) -> AsyncIterator[Finding]:
 async def _tried(coze: Coze, subject: str, permission: str, path: str, what: str) -> Finding:
     try:
         await coze.call("Trying a file", "POST", path, file=("empty.pdf", io.BytesIO()))
-    except FileRefused:
-        pass
+    except (FileRefused, BadRequest, Refused, ServerTrouble):
+        pass  # it was let in, and then refused for what it is: empty
     except Forbidden:
         cure = f"Give the token the permission {permission}, if people are to send them."
         return note(subject, f"{what} cannot be passed on", cure)

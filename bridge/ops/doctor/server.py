@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from sqlalchemy import text
 
 from bridge.errors import StoreTrouble
-from bridge.ops.doctor_result import Finding, bad, good, note
+from bridge.ops.doctor.findings import Finding, bad, good, note
 from bridge.sharing import processes
 from bridge.sharing.session import refuse_pooler
 from bridge.store import migrate

@@ -1,0 +1,1 @@
+"""`bridge doctor`: every setting is tried live, one line each, with the cure."""
