@@ -3,15 +3,23 @@
 ARG BASE=docker.io/library/python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
+RUN apt-get update -q && apt-get install -y -q --no-install-recommends binutils
 COPY pyproject.toml constraints.txt README.md LICENSE /src/
 COPY bridge /src/bridge
 COPY migrations /src/migrations
 RUN python3 -m venv /opt/bridge \
  && /opt/bridge/bin/pip install --no-cache-dir --no-compile -c /src/constraints.txt "/src[postgres]" \
  && /opt/bridge/bin/pip uninstall -q -y pip setuptools \
- && find /opt/bridge -path '*/babel/locale-data/*.dat' \
-      ! -name 'en*' ! -name 'zh*' ! -name root.dat -delete \
- && python3 -m compileall -q -j 0 /opt/bridge/lib/python3*/site-packages
+ && keep=$(cd /src/bridge/texts && ls *.po | sed 's/[.-].*//' | sort -u | paste -sd '|') \
+ && find /opt/bridge -path '*/babel/locale-data/*.dat' -regextype posix-extended \
+      ! -regex ".*/($keep)(_.*)?[.]dat" ! -name root.dat -delete \
+ && find /opt/bridge -name '*.so*' -exec strip --strip-unneeded {} + \
+ # Everything is compiled here, since nothing can be written later; of others only that is kept.
+ && cd /opt/bridge/lib/python3*/site-packages \
+ && python3 -m compileall -q -b -j 0 . \
+ && find . -name '*.py' ! -path './bridge/*' -delete \
+ && find . -path './bridge/*' -name '*.pyc' -delete \
+ && python3 -m compileall -q -j 0 bridge
 
 FROM ${BASE}
 COPY --from=build /opt/bridge /opt/bridge
