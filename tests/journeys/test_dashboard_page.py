@@ -4,6 +4,7 @@ With BRIDGE_TEST_DASHBOARD_PICTURE=path the picture of the README is saved there
 BRIDGE_TEST_PROCESSES_PICTURE=path that of docs/scaling.md.
 """
 
+import asyncio
 import math
 import os
 import time
@@ -106,6 +107,40 @@ async def test_a_stranger_is_let_in_and_their_question_appears_live(tmp_path: Pa
                 await expect(turn).to_be_hidden()
 
 
+async def test_a_block_can_be_taken_back_before_anybody_is_told(tmp_path: Path) -> None:
+    with kept_port() as port:
+        async with a_world(tmp_path) as world:
+            ann = world.telegram.add_person("Ann")
+            async with served(world, port) as (app, address), browser_page(address) as shown:
+                await expect(shown.locator("h1")).to_contain_text("@sandbox_bot")
+                assert await shown.title() == "@sandbox_bot"
+                world.telegram.send(ann, "May I?")
+                await world.settled(ann, 1)
+                asks = shown.locator(f'[data-key="asks-{ann.id}"]')
+                await asks.get_by_role("button", name="Block").click()
+                notice = shown.locator("#notice")
+                await expect(notice).to_contain_text("Ann is about to be blocked.")
+                await notice.get_by_role("button", name="Undo").click()
+                await expect(notice).to_be_hidden()
+                await expect(asks.get_by_role("button", name="Block")).to_be_enabled()
+                await asks.get_by_role("button", name="Deny").click()
+                await expect(asks).to_be_hidden(timeout=15_000)
+                await world.telegram.until(lambda: len(world.posts(ann)) == 2)
+                assert "not to let you in" in world.posts(ann)[1].text
+                person = shown.locator(f'[data-key="person-{ann.id}"]')
+                await person.get_by_role("button", name="Block").click()
+                await shown.goto("about:blank")  # whoever leaves has not taken it back
+
+                async def blocked() -> bool:
+                    async with app.store.reading() as tx:
+                        return await access.of(tx, ann.id) is Access.BLOCKED
+
+                async with asyncio.timeout(20):
+                    while not await blocked():  # noqa: ASYNC110  # there is no event of the store
+                        await asyncio.sleep(0.1)
+    assert len(world.posts(ann)) == 2
+
+
 async def test_a_lost_connection_is_shown_and_mended(tmp_path: Path) -> None:
     with kept_port() as port:
         rules = {"BRIDGE_DASHBOARD_PORT": str(port)}
@@ -121,36 +156,35 @@ async def test_a_lost_connection_is_shown_and_mended(tmp_path: Path) -> None:
             await expect(shown.locator("#connection")).to_have_text("Live", timeout=10_000)
 
 
-if picture := os.environ.get("BRIDGE_TEST_DASHBOARD_PICTURE"):
-
-    async def test_the_picture(tmp_path: Path) -> None:
-        """A believable day, one failure, one alarm, one who asks, and answers on their way."""
-        with kept_port() as port:
-            async with a_world(tmp_path) as world, served(world, port) as (app, address):
-                await a_day(app)
-                names = ("Ann", "Bo", "小雨")
-                asking = [world.telegram.add_person(name) for name in names]
-                for person in asking[:2]:
-                    await app.context.approval.rule(ChatKey(person.id), Access.ALLOWED, 0, "en")
-                world.coze.fail("/v3/chat", 4011, "The token balance is used up")
-                world.telegram.send(asking[0], "hello")
-                await world.settled(asking[0], 1)
-                world.coze.pace = Pace(first_delta=0.05, delta=0.3)
-                world.coze.use(saying("so many words " * 300))
-                for person in asking:
-                    world.telegram.send(person, "hello")
-                await world.telegram.until(lambda: bool(world.posts(asking[1])))
-                async with browser_page(address) as shown:
-                    await expect(shown.get_by_test_id("alarm")).to_be_visible()
-                    await expect(shown.get_by_test_id("turn")).to_have_count(2)
-                    await shown.set_viewport_size({"width": 1280, "height": 960})
-                    await shown.screenshot(path=picture)
-                    for width in (390, 1280):
-                        await shown.set_viewport_size({"width": width, "height": 900})
-                        for scheme in ("light", "dark"):
-                            await shown.emulate_media(color_scheme=scheme)
-                            path = Path(picture).with_suffix(f".{width}.{scheme}.png")
-                            await shown.screenshot(path=path, full_page=True)
+async def test_the_picture(tmp_path: Path) -> None:
+    """A believable day, one failure, one alarm, one who asks, and answers on their way."""
+    picture = os.environ.get("BRIDGE_TEST_DASHBOARD_PICTURE", str(tmp_path / "picture.png"))
+    with kept_port() as port:
+        async with a_world(tmp_path) as world, served(world, port) as (app, address):
+            await a_day(app)
+            names = ("Ann", "Bo", "小雨")
+            asking = [world.telegram.add_person(name) for name in names]
+            for person in asking[:2]:
+                await app.context.approval.rule(ChatKey(person.id), Access.ALLOWED, 0, "en")
+            world.coze.fail("/v3/chat", 4011, "The token balance is used up")
+            world.telegram.send(asking[0], "hello")
+            await world.settled(asking[0], 1)
+            world.coze.pace = Pace(first_delta=0.05, delta=0.3)
+            world.coze.use(saying("so many words " * 300))
+            for person in asking:
+                world.telegram.send(person, "hello")
+            await world.telegram.until(lambda: bool(world.posts(asking[1])))
+            async with browser_page(address) as shown:
+                await expect(shown.get_by_test_id("alarm")).to_be_visible()
+                await expect(shown.get_by_test_id("turn")).to_have_count(2)
+                await shown.set_viewport_size({"width": 1280, "height": 960})
+                await shown.screenshot(path=picture)
+                for width in (390, 1280):
+                    await shown.set_viewport_size({"width": width, "height": 900})
+                    for scheme in ("light", "dark"):
+                        await shown.emulate_media(color_scheme=scheme)
+                        path = tmp_path / f"{width}.{scheme}.png"
+                        await shown.screenshot(path=path, full_page=True)
 
 
 async def a_day(app: App) -> None:
@@ -185,7 +219,7 @@ def a_turn(chat: int, name: str, came: float, number: int) -> dict[str, object]:
     failed = number == 120
     return {
         "chat_id": chat, "thread_id": 0, "state": "failed" if failed else "answered", "parts": [],
-        "sender_id": chat, "sender_name": name, "language": "en", "mark": f"day {number}",
+        "sender_id": chat, "sender_name": name, "language": "en", "correlation_id": f"day {number}",
         "asked": True, "posts": [1], "tokens_in": 310 + number, "tokens_out": 420,
         "created_at": came, "shown_at": None if failed else came + first,
         "settled_at": came + first + 5 + number * 53 % 17,

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from babel.messages.extract import extract_from_dir
 from worlds import World, a_world, eventually, kept_port
 
 from bridge.app import App
 from bridge.errors import SettingsTrouble, StoreTrouble, Trouble
 from bridge.model import ChatKey, Sender
-from bridge.ops.dashboard import dashboard, link, snapshot
+from bridge.ops.dashboard import dashboard, link, rendering, snapshot
 from bridge.ops.dashboard import page as page_module
 from bridge.ops.dashboard.auth import (
     COOKIE,
@@ -30,6 +31,7 @@ from bridge.serving import serving
 from bridge.settings.environment import settings_from
 from bridge.store.operators import access, alarms, audit, people
 from bridge.store.operators.access import Access
+from bridge.telegram.alarms import ALARM_KINDS
 
 TOKEN = "a-token-of-the-test"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}"
@@ -244,7 +246,7 @@ async def test_only_what_changed_comes_and_a_decision_at_once(site) -> None:
 async def test_a_database_that_cannot_be_read_is_told_above_what_was_known(
     site, monkeypatch
 ) -> None:
-    assert "Turns waiting" in await site.enter()
+    assert "Waiting now" in await site.enter()
 
     def broken() -> None:
         raise StoreTrouble("Reading the database", "it is locked", cure="Unlock it.")
@@ -253,7 +255,7 @@ async def test_a_database_that_cannot_be_read_is_told_above_what_was_known(
     monkeypatch.setattr(snapshot, "FRESH_SECONDS", 0.0)
     page = (await site.client.get("/")).text
     assert "Unlock it." in page
-    assert "Turns waiting" in page
+    assert "Waiting now" in page
     assert await site.decide(page, 501) == 503
 
 
@@ -383,3 +385,55 @@ def test_an_own_token_must_be_long_and_plain(token: str) -> None:
     with pytest.raises(SettingsTrouble, match="BRIDGE_DASHBOARD_TOKEN must be 16") as found:
         settings_from({**variables, "BRIDGE_DASHBOARD_TOKEN": token})
     assert token not in str(found.value)
+
+
+TEMPLATES = Path(rendering.__file__).parent / "templates"
+
+
+def said_by_the_page() -> set[str]:
+    """Every sentence that is translated: those of the templates, and those that Python gives them."""
+    found = set()
+    ways = [("**.html", "jinja2.ext:babel_extract")]
+    options = {"**.html": {"newstyle_gettext": "true", "trim_blocks": "true"}}
+    for _, _, message, _, _ in extract_from_dir(str(TEMPLATES), ways, options):
+        found.add(message if isinstance(message, str) else message[0])
+    found |= {*rendering._REFUSALS.values(), *rendering._ALARMS.values()}
+    found |= {label for _, label in rendering._DECISIONS.values()} | {*rendering._STATES.values()}
+    plot = (TEMPLATES.parent / "plots.py").read_text(encoding="utf-8")
+    found |= {*re.findall(r'say\(\s*"([^"]+)"', plot), *re.findall(r'Series\("([^"]+)"', plot)}
+    return found | {"running", "waiting", "just now", "%(span)s ago"}
+
+
+def test_the_page_is_whole_in_chinese_too() -> None:
+    known = rendering.translations("zh")
+    missing = {one for one in said_by_the_page() if known.gettext(one) == one}
+    assert {one for one in missing if known.ngettext(one, one, 2) == one} == set()
+
+
+def test_every_alarm_has_a_title() -> None:
+    assert rendering._ALARMS.keys() == {*ALARM_KINDS}
+
+
+async def test_a_browser_that_asks_for_chinese_reads_chinese(site) -> None:
+    await site.enter()
+    page = (await site.client.get("/", headers={"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"})).text
+    assert '<html lang="zh">' in page
+    assert "一切正常" in page
+    assert "@sandbox_bot" in page
+    refused = await site.client.get("/?token=wrong", headers={"Accept-Language": "zh-TW"})
+    assert "此页面需要专用链接" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "en"),
+        ("de,zh;q=0.5", "zh"),
+        ("EN-us", "en"),
+        ("fr", "en"),
+        (";;;,,", "en"),
+        ("zh", "zh"),
+    ],
+)
+def test_the_language_of_a_browser(accepted: str, language: str) -> None:
+    assert rendering.language_of(accepted) == language

@@ -2,13 +2,18 @@
  *  here, so that focus, scrolling and what was opened stay as they are. */
 
 const LOST_MILLISECONDS = 8000;
+const UNDO_MILLISECONDS = 6000;
 const AGAIN_MILLISECONDS = 3000;
 const KEPT = new Set(["open", "disabled", "aria-busy"]);
 
 const sections = trustedTypes("sections");
 const connection = document.getElementById("connection");
 const notice = document.getElementById("notice");
+const title = document.title;
+const say = document.body.dataset;
 let source = null;
+/** A decision that waits until it cannot be taken back any more. */
+let pending = null;
 let heardAt = 0;
 
 /** The one place where text of the server becomes elements; it escapes what strangers wrote. */
@@ -30,7 +35,7 @@ function listen() {
       fit(place, fresh);
     }
     const wrong = document.querySelectorAll(".alarm.bad").length;
-    document.title = wrong ? `(${wrong}) Bridge` : "Bridge";
+    document.title = wrong ? `(${wrong}) ${title}` : title;
     document.body.dataset.ready = "";
   };
   source.onerror = lose;
@@ -39,20 +44,20 @@ function listen() {
 function heard() {
   heardAt = Date.now();
   connection.dataset.state = "live";
-  connection.textContent = "Live";
+  connection.textContent = say.live;
 }
 
 /** Says that nothing comes any more; whether the link has ended is asked, too. */
 async function lose() {
   if (connection.dataset.state === "lost") return;
   connection.dataset.state = "lost";
-  connection.textContent = "Connection lost, trying again …";
+  connection.textContent = say.lost;
   source?.close();
   for (;;) {
     await new Promise((done) => setTimeout(done, AGAIN_MILLISECONDS));
     const answer = await fetch("/", { cache: "no-store" }).catch(() => null);
     if (answer?.status === 403) {
-      connection.textContent = "This page has ended: open the newest link of “bridge run”";
+      connection.textContent = say.ended;
     } else if (answer?.ok) {
       location.reload();
       return;
@@ -102,22 +107,60 @@ function attributes(old, fresh) {
   }
 }
 
-document.addEventListener("submit", async (event) => {
+document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches(".deciding")) return;
   event.preventDefault();
+  settle();
   const fields = new URLSearchParams(new FormData(form, event.submitter));
-  const buttons = [...form.querySelectorAll("button")];
-  for (const button of buttons) button.disabled = true;
-  notice.hidden = true;
-  const answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual" })
-    .catch(() => null);
-  if (answer?.type !== "opaqueredirect") {
-    notice.textContent = answer ? await reasonOf(answer) : "The bridge does not answer.";
-    notice.hidden = false;
-  }
-  for (const button of buttons) button.disabled = false;
+  const verb = fields.get("verb");
+  if (verb === "allow") decide(form, fields);
+  else wait(form, fields, say[verb]);
 });
+
+/** Says what is about to happen, and does it unless it is taken back: who is told cannot be untold. */
+function wait(form, fields, sentence) {
+  const undo = Object.assign(document.createElement("button"), { type: "button", textContent: say.undo });
+  undo.addEventListener("click", () => {
+    clearTimeout(pending?.timer);
+    pending = null;
+    release(form);
+  });
+  hold(form);
+  notice.replaceChildren(sentence.replace("{name}", form.dataset.name), " ", undo);
+  notice.hidden = false;
+  pending = { form, fields, timer: setTimeout(settle, UNDO_MILLISECONDS) };
+}
+
+/** Does now what waits; the page may be about to go. */
+function settle() {
+  if (!pending) return;
+  const { form, fields, timer } = pending;
+  clearTimeout(timer);
+  pending = null;
+  decide(form, fields);
+}
+addEventListener("pagehide", settle);
+
+async function decide(form, fields) {
+  hold(form);
+  notice.hidden = true;
+  const answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual", keepalive: true })
+    .catch(() => null);
+  release(form);
+  if (answer?.type === "opaqueredirect") return;
+  notice.textContent = answer ? await reasonOf(answer) : say.silent;
+  notice.hidden = false;
+}
+
+function hold(form) {
+  for (const button of form.querySelectorAll("button")) button.disabled = true;
+}
+
+function release(form) {
+  notice.hidden = true;
+  for (const button of form.querySelectorAll("button")) button.disabled = false;
+}
 
 /** What the server says of a refusal, in its own words. */
 async function reasonOf(answer) {

@@ -20,7 +20,7 @@ from bridge.app import App
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
 from bridge.ops.dashboard.auth import COOKIE, SESSION_SECONDS, Authenticator
-from bridge.ops.dashboard.rendering import page, refusal, sections
+from bridge.ops.dashboard.rendering import language_of, page, refusal, sections
 from bridge.ops.dashboard.security_headers import guarded
 from bridge.ops.dashboard.snapshot import Snapshots
 from bridge.store.operators import access, audit, people
@@ -47,6 +47,7 @@ class Dashboard:
         self._sights = Snapshots(app)
         self._watching: set[asyncio.Event] = set()
         """Each is set when there is something new to show."""
+        self._naming: asyncio.Task[object] | None = None
         self._deciding: set[asyncio.Task[str]] = set()
         self.asgi: ASGIApp = guarded(
             Starlette(
@@ -64,24 +65,27 @@ class Dashboard:
 
     async def close(self) -> None:
         """End what is still being told; it is written down."""
-        for task in self._deciding:
+        tasks = [*self._deciding, *([self._naming] if self._naming else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._deciding, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _page(self, request: Request) -> Response:
         token = request.query_params.get("token")
         if token is not None:
-            return self._let_in(token)
+            return self._let_in(token, _language(request))
         session = self._session(request)
         if session is None:
-            return refusal(403, "ended")
+            return refusal(403, "ended", _language(request))
+        self._learn_agent()
         sight = await self._sights.look()
-        return Response(page(sight, self._gate.word(session)), media_type="text/html")
+        shown = page(sight, self._gate.word(session), _language(request))
+        return Response(shown, media_type="text/html")
 
-    def _let_in(self, token: str) -> Response:
+    def _let_in(self, token: str, language: str) -> Response:
         if not self._gate.admits(token):
             log.warning("dashboard: wrong token")
-            return refusal(403, "wrong")
+            return refusal(403, "wrong", language)
         answer = RedirectResponse("/", 303)  # away from the address bar and its history
         answer.set_cookie(
             COOKIE,
@@ -99,12 +103,14 @@ class Dashboard:
     async def _live(self, request: Request) -> Response:
         session = self._session(request)
         if session is None:
-            return refusal(403, "ended")
+            return refusal(403, "ended", _language(request))
         if len(self._watching) >= MOST_WATCHING:
-            return refusal(503, "crowded")
-        return StreamingResponse(self._changes(session), media_type="text/event-stream")
+            return refusal(503, "crowded", _language(request))
+        return StreamingResponse(
+            self._changes(session, _language(request)), media_type="text/event-stream"
+        )
 
-    async def _changes(self, session: str) -> AsyncIterator[str]:
+    async def _changes(self, session: str, language: str) -> AsyncIterator[str]:
         """Yield the sections that changed, as long as somebody listens and may."""
         word = self._gate.word(session)
         shown: Mapping[str, str] = {}
@@ -113,7 +119,7 @@ class Dashboard:
         try:
             while self._gate.knows(session, time.time()):
                 stirred.clear()
-                now = sections(await self._sights.look(), word)
+                now = sections(await self._sights.look(), word, language)
                 changed = {name: html for name, html in now.items() if shown.get(name) != html}
                 shown = now
                 yield f"data: {json.dumps(changed)}\n\n"  # an empty one says that we are there
@@ -126,29 +132,29 @@ class Dashboard:
     async def _decide(self, request: Request) -> Response:
         session = self._session(request)
         if session is None:
-            return refusal(403, "ended")
+            return refusal(403, "ended", _language(request))
         host, origin = request.headers.get("host", ""), request.headers.get("origin", "")
         form = await _form(request)
         if not self._gate.own_origin(origin, host) or not self._gate.wrote(
             session, form.get("word", "")
         ):
-            return refusal(403, "foreign")
+            return refusal(403, "foreign", _language(request))
         state, number = VERBS.get(form.get("verb", "")), form.get("chat", "")
         if state is None or not _NUMBER.fullmatch(number):
-            return refusal(400, "unclear")
+            return refusal(400, "unclear", _language(request))
         try:
-            return await self._rule(ChatKey(int(number)), state)
+            return await self._rule(ChatKey(int(number)), state, _language(request))
         except StoreTrouble as trouble:
             log.error("dashboard decision failed", trouble=str(trouble))
-            return refusal(503, "store")
+            return refusal(503, "store", _language(request))
 
-    async def _rule(self, key: ChatKey, state: Access) -> Response:
+    async def _rule(self, key: ChatKey, state: Access, language: str) -> Response:
         """Decide about somebody known. Raises StoreTrouble."""
         if key.chat_id in self._app.context.rights.operators:
-            return refusal(400, "operator")
+            return refusal(400, "operator", language)
         if not await self._known(key.chat_id):
-            return refusal(404, "unknown")
-        ruling = self._app.context.approval.rule(key, state, audit.DASHBOARD, "en")
+            return refusal(404, "unknown", language)
+        ruling = self._app.context.approval.rule(key, state, audit.DASHBOARD, language)
         task = asyncio.create_task(ruling, name=f"access of {key.chat_id}")
         self._deciding.add(task)
         task.add_done_callback(self._decided)
@@ -157,6 +163,13 @@ class Dashboard:
             task.result()
         self._show_now()
         return RedirectResponse("/", 303)
+
+    def _learn_agent(self) -> None:
+        """Have the agent's name looked up, once: it stands in the head of the next page."""
+        if self._naming is None:
+            context = self._app.context
+            looking = context.agent_profiles.of(context.declared.default)
+            self._naming = asyncio.create_task(looking, name="agent of the dashboard")
 
     def _decided(self, task: asyncio.Task[str]) -> None:
         self._deciding.discard(task)
@@ -199,3 +212,7 @@ def _file(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
         return Response(content, media_type=kind)
 
     return answer
+
+
+def _language(request: Request) -> str:
+    return language_of(request.headers.get("accept-language", ""))

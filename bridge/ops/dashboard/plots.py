@@ -17,6 +17,10 @@ _STEPS = (1, 2, 5)
 _X_LABELS = 4
 
 
+Say = Callable[[str], str]
+"""Translates what stands in a plot."""
+
+
 @dataclass(frozen=True)
 class Series:
     """One line of a plot: a value for each span, None where there is none."""
@@ -27,14 +31,16 @@ class Series:
     values: Sequence[float | None]
 
 
-def throughput(buckets: Sequence[Bucket]) -> str:
-    """Messages as bars, the failures among them in another colour."""
+def throughput(buckets: Sequence[Bucket], say: Say = str) -> str:
+    """Messages as bars, the failures among them in another colour; `say` translates."""
     top = nice_top(max([bucket.messages for bucket in buckets], default=0))
     across, up = _across(len(buckets)), _linear(top)
     wide = (WIDTH - _LEFT - _RIGHT) / max(1, len(buckets))
-    parts = [*_grid([0, top / 2, top] if top > 1 else [0, top], up), *_moments(len(buckets))]
+    parts = [*_grid([0, top / 2, top] if top > 1 else [0, top], up), *_moments(len(buckets), say)]
+    counted = say("%(messages)d messages, %(failed)d failed")
     for place, bucket in enumerate(buckets):
-        words = f"{_hour(bucket.began)}: {bucket.messages} messages, {bucket.failures} failed"
+        numbers = {"messages": bucket.messages, "failed": bucket.failures}
+        words = f"{_hour(bucket.began)}: {counted % numbers}"
         middle = across(place)
         failed = min(bucket.failures, bucket.messages)
         parts.append(f"<g><title>{escape(words)}</title>")
@@ -44,10 +50,10 @@ def throughput(buckets: Sequence[Bucket]) -> str:
                 place_of = (middle - wide * 0.36, up(high), wide * 0.72, up(low) - up(high))
                 parts.append(_rect(kind, *place_of))
         parts.append("</g>")
-    return _svg("Messages and failures in each of the last hours", parts)
+    return _svg(say("Messages and failures in each of the last hours"), parts)
 
 
-def latency(spans: Sequence[Waits]) -> str:
+def latency(spans: Sequence[Waits], say: Say = str) -> str:
     """Return how long people waited: first text and whole answer, median and 95th percentile."""
     series = [
         Series("whole answer, 95 %", "end late", [one.end and one.end[1] for one in spans]),
@@ -58,19 +64,19 @@ def latency(spans: Sequence[Waits]) -> str:
     found = [value for one in series for value in one.values if value is not None]
     ticks = log_ticks(min(found, default=1.0), max(found, default=10.0))
     across, up = _across(len(spans)), _logarithmic(ticks[0], ticks[-1])
-    parts = [*_grid(ticks, up, " s"), *_moments(len(spans))]
+    parts = [*_grid(ticks, up, " s"), *_moments(len(spans), say)]
     for one in series:
         for run in runs(one.values):
             points = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in run)
             parts.append(f'<polyline class="{escape(one.kind)}" points="{points}"/>')
         for place, value in enumerate(one.values):
             if value is not None:
-                words = f"{_hour(spans[place].began)}: {one.name} {value:.1f} s"
+                words = f"{_hour(spans[place].began)}: {say(one.name)} {value:.1f} s"
                 parts.append(
                     f'<circle class="{escape(one.kind)}" cx="{across(place):.1f}" '
                     f'cy="{up(value):.1f}" r="1.8"><title>{escape(words)}</title></circle>'
                 )
-    return _svg("Seconds until the first text and the whole answer, by hour", parts)
+    return _svg(say("Seconds until the first text and the whole answer, by hour"), parts)
 
 
 def nice_top(most: float) -> float:
@@ -131,14 +137,14 @@ def _grid(ticks: Sequence[float], up: Callable[[float], float], unit: str = "") 
         yield f'<text class="y" x="{_LEFT - 5}" y="{y + 3.5:.1f}">{escape(label)}</text>'
 
 
-def _moments(count: int) -> Iterator[str]:
+def _moments(count: int, say: Say) -> Iterator[str]:
     """Yield the hours below: how long ago they are."""
     across = _across(count)
     for part in range(_X_LABELS + 1):
         ago = count - count * part // _X_LABELS
         where = across(count - ago - 0.5) if ago else WIDTH - _RIGHT
         kind = "x first-x" if part == 0 else "x last-x" if not ago else "x"
-        label = f"−{ago} h" if ago else "now"
+        label = f"−{ago} h" if ago else say("now")
         yield f'<text class="{kind}" x="{where:.1f}" y="{HEIGHT - 5}">{escape(label)}</text>'
 
 

@@ -1,9 +1,15 @@
 """What was seen, as HTML: one template for each section of the page. Pure but for the templates."""
 
-from collections.abc import Mapping
+import gettext
+import io
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import Response
@@ -12,8 +18,10 @@ from bridge.model import State
 from bridge.ops.dashboard import plots
 from bridge.ops.dashboard.snapshot import Snapshot
 from bridge.store.operators.access import Access
+from bridge.store.operators.stats import Failure
 from bridge.texts import age
 
+_FOLDER = Path(__file__).parent
 SECTIONS = ("alarms", "pulse", "processes", "numbers", "live", "pace", "errors", "people", "audit")
 """The templates of the page, from above; each is the inside of the element with its name."""
 _REFUSALS = {
@@ -47,6 +55,8 @@ _ALARMS = {
     "store": "Database not usable",
     "file": "Database file lost",
     "clock": "Clock is off",
+    "coze": "Coze not reachable",
+    "process": "Process lost",
 }
 _STATES: dict[Access | None, str] = {
     None: "new",
@@ -57,21 +67,22 @@ _STATES: dict[Access | None, str] = {
 }
 
 
-def ago(at: float, now: float) -> str:
-    """Return how long ago a moment is, in words."""
-    seconds = now - at
-    return "just now" if seconds < 1 else f"{age(seconds, 'en')} ago"
+LANGUAGES = ("en", "zh")
 
 
-def span(seconds: float) -> str:
-    """Return a span in words."""
-    return age(max(1.0, seconds), "en")
+def language_of(accepted: str) -> str:
+    """Return the page's language for what a browser asks for (the header Accept-Language)."""
+    for wanted in accepted.split(","):
+        first = wanted.partition(";")[0].strip().lower().partition("-")[0]
+        if first in LANGUAGES:
+            return first
+    return LANGUAGES[0]
 
 
-def alarm_title(kind: str) -> str:
+def alarm_title(kind: str, say: Callable[[str], str] = str) -> str:
     """Return what is wrong, in a few words."""
     word, _, agent = kind.partition(" ")
-    title = _ALARMS.get(word, word.capitalize())
+    title = say(_ALARMS.get(word, word.capitalize()))
     return f"{title}: {agent}" if agent else title
 
 
@@ -87,31 +98,61 @@ def decisions(state: Access | None, *, by_approval: bool) -> list[tuple[str, str
     return [pair for each, pair in _DECISIONS.items() if each is not state]
 
 
-def _templates() -> Environment:
+def failures(sight: Snapshot) -> list[tuple[Failure, int]]:
+    """Return the last failures, those that differ in nothing but the log id as one, with how many."""
+    found: dict[tuple[int, str, str], list[Failure]] = {}
+    for one in sight.failures:
+        what = re.sub(r",? ?log id [\w-]+", "", one.trouble)
+        found.setdefault((one.chat_id, one.code or "", what), []).append(one)
+    return [(same[0], len(same)) for same in found.values()]
+
+
+@cache
+def _templates(language: str) -> Environment:
+    known = translations(language)
     made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(_FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.install_gettext_translations(known, newstyle=True)  # type: ignore[attr-defined]  # of i18n
+
+    def ago(at: float, now: float) -> str:
+        if now - at < 1:
+            return known.gettext("just now")
+        return known.gettext("%(span)s ago") % {"span": age(now - at, language)}
+
     made.globals |= {
         "ago": ago,
-        "span": span,
+        "span": lambda seconds: age(max(1.0, seconds), language),
         "moment": moment,
-        "alarm_title": alarm_title,
+        "alarm_title": lambda kind: alarm_title(kind, known.gettext),
         "decisions": decisions,
+        "failures": failures,
         "state_of": lambda state: _STATES[state],
         "RUNNING": State.RUNNING,
+        "language": language,
     }
     made.filters["thousands"] = lambda number: f"{number:,}"
     return made
 
 
-_PAGES = _templates()
+@cache
+def translations(language: str) -> gettext.NullTranslations:
+    """Return what the page says in a language; in English, what stands in the templates."""
+    source = _FOLDER / f"{language}.po"
+    if language == LANGUAGES[0]:
+        return gettext.NullTranslations()
+    compiled = io.BytesIO()
+    write_mo(compiled, read_po(source.read_text(encoding="utf-8").splitlines(keepends=True)))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
 
 
-def sections(sight: Snapshot, word: str) -> Mapping[str, str]:
+def sections(sight: Snapshot, word: str, language: str = "en") -> Mapping[str, str]:
     """Return each section's inside. `word` is what the forms of this session carry."""
     told: dict[str, object] = {"sight": sight, "pulse": sight.pulse, "word": word}
     told["now"] = sight.at
@@ -120,28 +161,30 @@ def sections(sight: Snapshot, word: str) -> Mapping[str, str]:
         if sight.pulse is None and name != "alarms":
             found[name] = ""
             continue
-        more = _plots(sight) if name == "numbers" else {}
-        found[name] = _PAGES.get_template(f"{name}.html").render(**told, **more)
+        more = _plots(sight, language) if name == "numbers" else {}
+        found[name] = _templates(language).get_template(f"{name}.html").render(**told, **more)
     return found
 
 
-def _plots(sight: Snapshot) -> dict[str, object]:
+def _plots(sight: Snapshot, language: str) -> dict[str, object]:
     """Their texts are escaped where they are made."""
     if sight.numbers is None:
         return {"throughput": "", "latency": ""}
+    say = translations(language).gettext
     return {
-        "throughput": Markup(plots.throughput(sight.numbers.stats.buckets)),  # noqa: S704
-        "latency": Markup(plots.latency(sight.numbers.waits)),  # noqa: S704
+        "throughput": Markup(plots.throughput(sight.numbers.stats.buckets, say)),  # noqa: S704
+        "latency": Markup(plots.latency(sight.numbers.waits, say)),  # noqa: S704
     }
 
 
-def page(sight: Snapshot, word: str) -> str:
+def page(sight: Snapshot, word: str, language: str = "en") -> str:
     """Return the whole page."""
-    insides = {name: Markup(html) for name, html in sections(sight, word).items()}  # noqa: S704
-    return _PAGES.get_template("page.html").render(insides=insides)
+    found = sections(sight, word, language)
+    insides = {name: Markup(html) for name, html in found.items()}  # noqa: S704
+    return _templates(language).get_template("page.html").render(insides=insides, sight=sight)
 
 
-def refusal(status: int, why: str) -> Response:
+def refusal(status: int, why: str, language: str = "en") -> Response:
     """Return a kind page that says why not, and what to do."""
-    html = _PAGES.get_template("refusal.html").render(sentence=_REFUSALS[why])
-    return Response(html, status, media_type="text/html")
+    shown = _templates(language).get_template("refusal.html")
+    return Response(shown.render(sentence=_REFUSALS[why]), status, media_type="text/html")

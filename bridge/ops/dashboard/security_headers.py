@@ -4,7 +4,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bridge.ops.dashboard.auth import Authenticator
-from bridge.ops.dashboard.rendering import refusal
+from bridge.ops.dashboard.rendering import language_of, refusal
 
 POLICY = "; ".join(
     (
@@ -45,8 +45,9 @@ def guarded(app: ASGIApp, gate: Authenticator) -> ASGIApp:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        hosts = Headers(scope=scope).getlist("host")
+        headers = Headers(scope=scope)
+        hosts, language = headers.getlist("host"), language_of(headers.get("accept-language", ""))
         ours = len(hosts) == 1 and gate.at_home(hosts[0])
-        await (app if ours else refusal(403, "host"))(scope, receive, sealed)
+        await (app if ours else refusal(403, "host", language))(scope, receive, sealed)
 
     return shell

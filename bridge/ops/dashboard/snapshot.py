@@ -1,6 +1,7 @@
 """What the dashboard shows, read from the running bridge. No text of any message is among it."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -55,6 +56,10 @@ class Snapshot:
     acts: Sequence[Act] = ()
     operators: frozenset[int] = frozenset()
     by_approval: bool = True
+    bot: str = ""
+    agent: str = ""
+    """What answers where nothing else was chosen, as its maker calls it."""
+    host: str = ""
     names: Mapping[int, str] = field(default_factory=dict)
     """Of the chats and people above."""
 
@@ -67,6 +72,7 @@ class Snapshots:
         self._last = Snapshot(0.0)
         self._numbers_until = 0.0
         self._one = asyncio.Lock()
+        self._host = socket.gethostname()
 
     async def look(self) -> Snapshot:
         """Return how it is now; when the store cannot be read, how it was, and the trouble."""
@@ -117,6 +123,9 @@ class Snapshots:
             acts=acts,
             operators=frozenset(context.rights.operators),
             by_approval=context.deployment.by_approval,
+            bot=f"@{context.calls.bot.username}",
+            agent=context.agent_profiles.name_of(context.declared.default),
+            host=self._host,
             names={
                 **{one.id: one.title for one in groups},
                 **{one.id: one.name for one in found},

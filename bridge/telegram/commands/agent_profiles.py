@@ -30,3 +30,8 @@ class AgentProfiles:
             except CozeTrouble as trouble:
                 log.warning("agent information not available", trouble=str(trouble))
         return agent
+
+    def name_of(self, key: str) -> str:
+        """Return what an agent is called, as far as that was read; else its key."""
+        agent, _ = self._known.get(key, (None, 0.0))
+        return agent.name if agent is not None and agent.name else key
