@@ -174,7 +174,9 @@ async def _met_bot(
 def _say_ready(context: BotContext) -> None:
     code, home = context.approval.code.code, context.agents.default.home
     if code:
-        log.warning("no operator yet: send the bot this code within an hour", code=code)
+        link = f"https://t.me/{context.calls.bot.username}?start={code}"
+        what = "no operator yet: send the bot this code within an hour, or open the link"
+        log.warning(what, code=code, link=link)
     log.info("ready", bot=context.calls.bot.username, agent=home.agent_id, coze=home.api_base)
 
 

@@ -171,3 +171,18 @@ def test_a_token_with_something_around_it_is_refused_at_once(token: str) -> None
 def test_a_database_in_memory_would_keep_nothing() -> None:
     (fault,) = faults({**GOOD, "DATABASE_URL": "sqlite+aiosqlite://"})
     assert "name a file" in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("BRIDGE_HEALTH_PORT", "70000", "must be 65535 at most"),
+        ("BRIDGE_HEALTH_PORT", "-1", "must be 0 at least"),
+        ("BRIDGE_HEALTH_PORT", "many", "must be a whole number"),
+        ("BRIDGE_GRACE_SECONDS", "abc", "must be a number"),
+        ("BRIDGE_RETENTION_DAYS", "0", "must be more than 0"),
+    ],
+)
+def test_wrong_numbers_are_told_in_plain_words(name: str, value: str, said: str) -> None:
+    (fault,) = faults({**GOOD, name: value})
+    assert fault.startswith(f"{name} {said}. ")

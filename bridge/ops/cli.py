@@ -213,4 +213,6 @@ def main() -> None:
             typer.secho(here, err=True)
         sys.exit(1)
     except KeyboardInterrupt:
+        if sys.stdout.isatty():
+            typer.echo()  # the shell's prompt begins a line of its own
         sys.exit(130)

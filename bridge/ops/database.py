@@ -141,7 +141,8 @@ def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool 
         raise SettingsTrouble((f"DATABASE_URL {error}",)) from None
     if not may_create and not is_postgresql(url) and (path is None or not path.exists()):
         what = f"there is none at {path or url}"
-        raise StoreTrouble("Opening the database", what, cure="Run: bridge db upgrade")
+        cure = "Go to the folder of the bridge, or set DATABASE_URL; bridge db upgrade makes a new one."
+        raise StoreTrouble("Opening the database", what, cure=cure)
 
     async def opened() -> None:
         store = Store(url)

@@ -4,6 +4,7 @@ Health is red when the bridge is deaf or cannot write, not only when it is dead;
 no updates are taken.
 """
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -60,6 +61,28 @@ async def pages(app: App, settings: Settings) -> AsyncIterator[None]:
         yield
 
 
+def look_at_ports(settings: Settings) -> None:
+    """See that what is to be served can be, before the bridge says that it is ready. Raises Trouble."""
+    wanted = {
+        "BRIDGE_HEALTH_PORT": (settings.bridge_health_host, settings.bridge_health_port),
+        "BRIDGE_DASHBOARD_PORT": (settings.bridge_dashboard_host, settings.bridge_dashboard_port),
+    }
+    if settings.bridge_public_url:
+        wanted["BRIDGE_PUBLIC_PORT"] = (LOOPBACK, settings.bridge_public_port)
+    for setting, (host, port) in wanted.items():
+        with socket.socket() as trying:
+            trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trying.bind((host, port))
+            except OSError as error:
+                raise _not_served(host, port, setting, error) from error
+
+
+def _not_served(host: str, port: int, setting: str, error: OSError) -> Trouble:
+    what = f"port {port} cannot be used ({error.strerror})"
+    return Trouble(f"Serving on {host}", what, cure=f"Choose another {setting}.")
+
+
 @asynccontextmanager
 async def on_port(
     page: ASGIApp, port: int, setting: str, *, only_local: bool = True, host: str = LOOPBACK
@@ -76,9 +99,7 @@ async def on_port(
                 )
             )
         except OSError as error:
-            what = f"port {port} cannot be used ({error.strerror})"
-            cure = f"Choose another {setting}."
-            raise Trouble(f"Serving on {host}", what, cure=cure) from error
+            raise _not_served(host, port, setting, error) from error
         yield address
 
 

@@ -16,7 +16,7 @@ from bridge.app import running
 from bridge.errors import SettingsTrouble, Trouble
 from bridge.ops.dashboard import DEFAULT_PORT, dashboard, link
 from bridge.ops.dashboard.auth import new_token
-from bridge.ops.http import pages
+from bridge.ops.http import look_at_ports, pages
 from bridge.ops.logs import set_up
 from bridge.ops.public_files import public_files
 from bridge.ops.systemd import Systemd
@@ -160,6 +160,7 @@ async def _once(wishes: Restarts, stop: asyncio.Event, ready: Callable[[], None]
     started, settings, systemd = asyncio.Event(), wishes.settings, Systemd(os.environ)
 
     async def serve() -> None:
+        look_at_ports(settings)
         async with running(settings, wishes.controls) as app:
             started.set()
             _settle_memory()

@@ -92,7 +92,11 @@ async def neighbours(
         stack.push_async_callback(emulator.close)
         local = not (real_coze or real_telegram)  # then no file of a real bridge counts
         given = dict(os.environ) if local else environment()
-        variables = {"BRIDGE_GRACE_SECONDS": "1", **_named(given, "BRIDGE_")}
+        variables = {
+            "BRIDGE_GRACE_SECONDS": "1",
+            "BRIDGE_REASONING": "brief",
+            **_named(given, "BRIDGE_"),
+        }
         known: Mapping[int, str] = {}
         if not real_telegram:
             operator, known = _populate(emulator)

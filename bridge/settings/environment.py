@@ -1,6 +1,7 @@
 """From variables to settings: those of the process, over those of `.env`; all faults at once."""
 
 import os
+import re
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -194,4 +195,24 @@ def _worded(place: tuple[int | str, ...], kind: str, message: str) -> str:
         return f"{name} needs Telegram ids, which are numbers, such as 1234567,7654321"
     if kind == "bool_parsing":
         return f"{name} must be true or false. {field.description}"
-    return f"{name} cannot be used ({message}). {field.description}"
+    return f"{name} {_wanted(kind, message)}. {field.description}"
+
+
+def _wanted(kind: str, message: str) -> str:
+    """Return in plain words what a number has to be."""
+    bound = re.search(r"(-?[\d.]+)$", message)
+    match kind, bound:
+        case "int_parsing" | "int_from_float", _:
+            return "must be a whole number"
+        case "float_parsing", _:
+            return "must be a number"
+        case "less_than_equal", re.Match():
+            return f"must be {bound[1]} at most"
+        case "greater_than_equal", re.Match():
+            return f"must be {bound[1]} at least"
+        case "greater_than", re.Match():
+            return f"must be more than {bound[1]}"
+        case "less_than", re.Match():
+            return f"must be less than {bound[1]}"
+        case _:
+            return f"cannot be used ({message})"

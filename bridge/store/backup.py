@@ -40,7 +40,8 @@ async def backup(store: Store, target: Path) -> None:
         cure = "Restore an earlier backup; `sqlite3 FILE .recover` saves what can be read."
         raise StoreTrouble(doing, str(error), cure=cure) from error
     except OSError as error:
-        raise StoreTrouble(doing, str(error)) from error
+        what = f"{target} cannot be written ({error.strerror})"
+        raise StoreTrouble(doing, what, cure="Name a file in a folder that is there.") from error
 
 
 def _copy(source: Path, target: Path) -> None:

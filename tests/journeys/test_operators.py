@@ -466,6 +466,17 @@ async def test_who_waited_is_answered_when_they_are_let_in(world: World) -> None
 
 
 @in_a_fast_world
+async def test_the_code_can_come_by_a_link(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    with capture_logs() as logs:
+        async with world.bridge(BRIDGE_ACCESS="approval"):
+            (told,) = [one for one in logs if "no operator yet" in one["event"]]
+            assert told["link"] == f"https://t.me/sandbox_bot?start={told['code']}"
+            post = await said(world, ann, f"/start {told['code']}")
+    assert post.text.startswith("You are an operator")
+
+
+@in_a_fast_world
 async def test_the_first_operator_waits_for_nobody(world: World) -> None:
     """Telegram has everybody press Start first: that asked to be let in."""
     ann = world.telegram.add_person("Ann")

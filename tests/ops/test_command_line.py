@@ -282,7 +282,9 @@ def test_a_trouble_is_one_line_and_exit_code_one(
     assert exit_.value.code == 1
     said = capsys.readouterr().err
     assert said.startswith("Opening the database: ")
-    assert "missing/a.db cannot be opened (No such file or directory)" in said
+    assert (
+        f"missing/a.db cannot be opened by user {os.getuid()} (No such file or directory)" in said
+    )
     assert said.count("\n") == 1
 
 

@@ -160,7 +160,10 @@ def test_a_jwt_of_another_region(tmp_path: Path) -> None:
 async def test_a_database_that_cannot_be_written(world: World) -> None:
     findings = await examined(world, DATABASE_URL="sqlite:////nowhere/at/all.db")
     assert bad(findings) == [
-        ("Database", "/nowhere/at/all.db cannot be opened (No such file or directory)")
+        (
+            "Database",
+            f"/nowhere/at/all.db cannot be opened by user {os.getuid()} (No such file or directory)",
+        )
     ]
 
 

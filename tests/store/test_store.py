@@ -204,6 +204,8 @@ async def test_a_backup_is_whole_and_never_overwrites(store: Store, tmp_path: Pa
     connection.close()
     with pytest.raises(StoreTrouble, match="exists"):
         await backup.backup(store, target)
+    with pytest.raises(StoreTrouble, match="Name a file in a folder that is there"):
+        await backup.backup(store, tmp_path / "nowhere" / "copy.db")
 
 
 @SQLITE

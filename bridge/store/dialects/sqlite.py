@@ -225,7 +225,8 @@ def _make_private(path: Path) -> None:
         finally:
             os.close(opened)
     except OSError as error:
-        what = f"{path} cannot be opened ({error.strerror or error})"
+        by = f" by user {os.getuid()}" if hasattr(os, "getuid") else ""
+        what = f"{path.resolve()} cannot be opened{by} ({error.strerror or error})"
         raise StoreTrouble("Opening the database", what) from error
 
 

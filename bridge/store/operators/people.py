@@ -1,7 +1,7 @@
 """Who has written to the bot."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,12 +143,15 @@ async def groups(tx: AsyncConnection) -> Sequence[Group]:
     ]
 
 
-async def everybody(tx: AsyncConnection, *, approved_only: bool) -> Sequence[int]:
-    """Return the private chats of all who may use the bot."""
+async def everybody(
+    tx: AsyncConnection, operators: Collection[int], *, approved_only: bool
+) -> Sequence[int]:
+    """Return the private chats of all who may use the bot, operators among them."""
     query = select(chats.c.chat_id).where(chats.c.chat_id > 0, chats.c.thread_id == 0)
     query = query.outerjoin(access, access.c.chat_id == chats.c.chat_id)
     if approved_only:
-        query = query.where(access.c.state == Access.ALLOWED)
+        let_in = access.c.state == Access.ALLOWED
+        query = query.where(or_(let_in, chats.c.chat_id.in_([*operators])))
     else:
         shut_out = (Access.DENIED, Access.BLOCKED)
         query = query.where(or_(access.c.state.is_(None), access.c.state.not_in(shut_out)))

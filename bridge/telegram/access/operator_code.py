@@ -50,7 +50,8 @@ class OperatorCode:
 
         Raises StoreTrouble.
         """
-        sent = message.text.strip().lower()  # phones like capitals
+        # Phones like capitals; a link to the bot may carry the code: /start CODE.
+        sent = message.text.strip().lower().removeprefix("/start").strip()
         if _CODE.fullmatch(sent) is None:
             return False
         if self._rights.operators:  # who is one sent it before a crash, or is curious

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
 from bridge.sharing.coordinator import Bell
@@ -41,7 +42,7 @@ async def compose(context: BotContext, call: CommandCall) -> None:
         return
     async with context.store.writing() as tx:
         number = await broadcasts.preview(tx, call.sender.id, text)
-        count = len(await people.everybody(tx, approved_only=context.deployment.by_approval))
+        count = len(await _audience(context, tx))
     await context.notices.send(call.chat, PostContent(render(text)), call.cause)
     language = language_of(call)
     sure = translate(language, "broadcast.sure", count=count)
@@ -59,6 +60,12 @@ def _buttons(language: str, *verbs: tuple[str, int]) -> Keyboard:
     )
 
 
+async def _audience(context: BotContext, tx: AsyncConnection) -> Sequence[int]:
+    """Return whom a broadcast goes to. Raises StoreTrouble."""
+    by_approval, operators = context.deployment.by_approval, context.rights.operators
+    return await people.everybody(tx, operators, approved_only=by_approval)
+
+
 async def control(context: BotContext, press: CallbackPress, data: ControlBroadcast) -> None:
     """Send it, or not; or not to any more people."""
     verb, number = data.verb, data.number
@@ -67,10 +74,10 @@ async def control(context: BotContext, press: CallbackPress, data: ControlBroadc
         if verb == "cancel":
             done = await broadcasts.cancel(tx, number, who)
         else:
-            to = await people.everybody(tx, approved_only=context.deployment.by_approval)
+            to = await _audience(context, tx)
             done = await broadcasts.begin(tx, number, who, to, press.post_id)
         if done:
-            await context.audit(tx, press, f"broadcast {verb}", number)
+            await context.audit(tx, press, f"broadcast {verb}", f"#{number}")
             await context.calls.sharing.ring(tx, Bell.BROADCAST)
         report = await broadcasts.report(tx, number)
     context.broadcast_due.set()
