@@ -186,3 +186,17 @@ def test_a_database_in_memory_would_keep_nothing() -> None:
 def test_wrong_numbers_are_told_in_plain_words(name: str, value: str, said: str) -> None:
     (fault,) = faults({**GOOD, name: value})
     assert fault.startswith(f"{name} {said}. ")
+
+
+def test_quotes_that_docker_keeps_are_taken_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`docker run --env-file` passes them on as they stand in the file; compose and we do not."""
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, f'"{value}"')
+    monkeypatch.setenv("BRIDGE_ACCESS", "'open'")
+    monkeypatch.setenv("BRIDGE_GROUP_WAKE_WORD", '"')
+    found = settings_from(environment(tmp_path / "nothing"))
+    assert found.bridge_access == "open"
+    assert found.bridge_group_wake_word == '"'
+    assert found.coze_bot_id == GOOD["COZE_BOT_ID"]

@@ -38,8 +38,16 @@ def environment(env_file: Path = ENV_FILE) -> dict[str, str]:
         raise SettingsTrouble((f"{env_file} cannot be read ({error.strerror})",)) from None
     except UnicodeDecodeError:
         raise SettingsTrouble((f"{env_file} is not UTF-8 text; save it as that",)) from None
-    found = {**_system_proxies(), **from_file, **os.environ}
+    process = {name: _unquoted(name, value) for name, value in os.environ.items()}
+    found = {**_system_proxies(), **from_file, **process}
     return {name: value for name, value in found.items() if value}
+
+
+def _unquoted(name: str, value: str) -> str:
+    """Return a setting of the process without the quotes that `docker run --env-file` keeps."""
+    ours = name.startswith(("TELEGRAM_", "COZE_", "BRIDGE_")) or name == "DATABASE_URL"
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if ours and quoted else value
 
 
 def _system_proxies() -> dict[str, str]:

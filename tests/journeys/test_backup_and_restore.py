@@ -151,3 +151,30 @@ def test_only_the_newest_dated_copies_are_kept(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert backup.drop_older(tmp_path, 2) == names[:3]
     assert {path.name for path in tmp_path.iterdir()} == {*names[3:], "bridge.db", "bridge-mine.db"}
+
+
+async def test_a_log_that_a_killed_bridge_left_is_not_read_into_the_copy(tmp_path: Path) -> None:
+    """A reader may even keep it open: what it holds belongs to the old file, and is kept with that."""
+    target = await made(tmp_path / "bridge.db", 42, "mine")
+    await copied(target, tmp_path / "saved.db")
+    writer = sqlite3.connect(target)
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.execute("INSERT INTO facts (name, value) VALUES ('since', 'the backup')")
+    writer.commit()
+    assert (tmp_path / "bridge.db-wal").stat().st_size > 0  # it is left as a crash leaves it
+    reader = sqlite3.connect(target)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM facts").fetchone()
+    aside = (await restored(tmp_path / "saved.db", target)).aside
+    assert aside is not None
+    query = "SELECT count(*) FROM facts WHERE name = 'since'"
+    for path, rows in ((target, 0), (aside, 1)):
+        base = sqlite3.connect(path)
+        assert base.execute(query).fetchone() == (rows,)
+        assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        base.close()
+    reader.close()
+    writer.close()
+    base = sqlite3.connect(target)
+    assert base.execute(query).fetchone() == (0,)
+    base.close()
