@@ -7,6 +7,7 @@ export function tone(entry) {
   const outcome = String(entry.outcome ?? "");
   const code = entry.detail?.error_code ?? entry.detail?.status;
   if (code === 429 || /\b429\b|too many requests/iu.test(outcome)) return "limited";
+  if (/(?:\.failed|^error)$/u.test(entry.name ?? "")) return "bad";
   if (/^(?:ok|done|sent|completed|2\d\d)\b/iu.test(outcome)) return "good";
   return "bad";
 }

@@ -343,3 +343,20 @@ async def test_hostile_text_stays_text(opened: Open) -> None:
         assert await it.bubbles.locator("a, img").count() == 0
         assert await it.page.locator("body script, #log img, #inspector img").count() == 0
         assert "hit" not in (await it.page.title()).split("Sandbox")[1]
+
+
+async def test_a_text_from_right_to_left_stands_right(chat: Any) -> None:
+    it = chat
+    it.emulator.tell("message", it.emulator.message("سلام، حال شما چطور است؟\n/help first\nپایان"))
+    body = it.page.get_by_test_id("message-text").last
+    lines = await body.evaluate(
+        """text => { const range = document.createRange(); range.selectNodeContents(text);
+        const edge = text.closest(".body").getBoundingClientRect(); const lines = {};
+        for (const { top, left, right } of range.getClientRects()) {
+          const line = (lines[Math.round(top / 10)] ??= [Infinity, Infinity]);
+          line[0] = Math.min(line[0], left - edge.left); line[1] = Math.min(line[1], edge.right - right);
+        }
+        return Object.entries(lines).sort(([a], [b]) => a - b).map(([, line]) => line); }"""
+    )
+    assert lines[0][1] < 2  # the first line ends at the right edge
+    assert lines[1][0] < 2  # one with a command first begins at the left one

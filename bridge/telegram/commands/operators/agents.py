@@ -36,7 +36,8 @@ async def _add(context: BotContext, call: CommandCall, agent_id: str, name: str)
     try:
         known = await context.agents.of(agent_id).client.profile()
     except CozeTrouble as trouble:
-        await context.answer(call, "agents.refused", trouble=str(trouble))
+        named = trouble.with_names({"COZE_BOT_ID": "the id that you sent"})
+        await context.answer(call, "agents.refused", trouble=str(named))
         return
     name = name or known.name or agent_id
     async with context.store.writing() as tx:
