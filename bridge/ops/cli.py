@@ -93,7 +93,7 @@ def sandbox(
         str,
         typer.Option(
             help="What the local Telegram allows, such as 'private=1/1:3,overall=30/1,hold=8': CALLS/SECONDS"
-            " is a sliding window, CALLS/SECONDS:BURST a bucket; the README names the classes."
+            " is a sliding window, CALLS/SECONDS:BURST a bucket; docs/start.md names the classes."
         ),
     ] = "",
 ) -> None:
@@ -208,7 +208,11 @@ def main() -> None:
         app()
     except Trouble as trouble:
         typer.secho(redacted(str(trouble)), err=True, fg=typer.colors.RED)
-        if isinstance(trouble, SettingsTrouble) and not Path(".env").exists():
+        if (
+            isinstance(trouble, SettingsTrouble)
+            and not Path(".env").exists()
+            and "sandbox" not in sys.argv
+        ):
             here = f"There is no .env in {Path.cwd()}: bridge init asks for what is needed and writes it."
             typer.secho(here, err=True)
         sys.exit(1)

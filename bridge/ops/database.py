@@ -82,13 +82,14 @@ def restore(
 ) -> None:
     """Put a backup in the place of the database, which is kept beside it."""
     from bridge.store.backup import restore as restored
-    from bridge.store.dialects.sqlite import database_file
+
+    if not source.is_file():
+        cure = "Name a copy that `bridge db backup` has made."
+        raise StoreTrouble("Restoring the database", f"there is no file at {source}", cure=cure)
+    if not yes:
+        typer.confirm(f"Put {source} in the place of the database?", abort=True)
 
     async def work(store: "Store") -> None:
-        if not yes:
-            typer.confirm(
-                f"Put {source} in the place of {database_file(store.address)}?", abort=True
-            )
         done = await restored(store, source)
         if done.aside:
             typer.echo(f"The database that was there is {done.aside} now.")

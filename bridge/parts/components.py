@@ -132,7 +132,7 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         store,
         rights,
         cards,
-        ignored,
+        limits,
         lanes.wake,
         by_approval=by_approval,
     )
@@ -144,7 +144,7 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         agents=sides.agents,
         rights=rights,
         approval=approval,
-        invitations=_invitations(sides, notices, rights, cards, ignored, deployment),
+        invitations=Invitations(notices, store, rights, approval, sides.agents.declared),
         people=people,
         questions=Questions(
             notices, store, lanes, limits, reactions, _question_options(settings, deployment)
@@ -160,25 +160,6 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         ignored=ignored,
         admission=AdmissionControl(store, rights, limits, ignored, by_approval=by_approval),
         looks=_looks(settings, context, alarms, ignored),
-    )
-
-
-def _invitations(
-    sides: Connections,
-    notices: NoticeQueue,
-    rights: Rights,
-    cards: ApprovalCards,
-    ignored: IgnoredPeople,
-    deployment: DeploymentConfig,
-) -> Invitations:
-    return Invitations(
-        notices,
-        sides.calls.store,
-        rights,
-        cards,
-        ignored,
-        sides.agents.declared,
-        by_approval=deployment.by_approval,
     )
 
 

@@ -201,6 +201,8 @@ def _worded(place: tuple[int | str, ...], kind: str, message: str) -> str:
     field = Settings.model_fields[name.lower()]
     if name == "BRIDGE_OPERATORS":
         return f"{name} needs Telegram ids, which are numbers, such as 1234567,7654321"
+    if name == "BRIDGE_FLOOD":
+        return f"{name} needs two numbers, such as 20,3.0. {field.description}"
     if kind == "bool_parsing":
         return f"{name} must be true or false. {field.description}"
     return f"{name} {_wanted(kind, message)}. {field.description}"

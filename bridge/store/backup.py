@@ -18,6 +18,8 @@ from bridge.store.ownership import alone, bot_of
 
 _DATED = re.compile(r"bridge-\d{8}-\d{6}\.db")
 _RESTORING = "Restoring the database"
+_BESIDE = ("-wal", "-shm", "-journal")
+"""What SQLite keeps beside a file."""
 
 
 async def backup(store: Store, target: Path) -> None:
@@ -51,8 +53,9 @@ def _copy(source: Path, target: Path) -> None:
     part.unlink(missing_ok=True)  # of one that was killed
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))  # private from the start
     try:
-        with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(part)) as there:
+        with closing(_to_copy(source)) as here, closing(sqlite3.connect(part)) as there:
             here.backup(there)
+            there.execute("PRAGMA journal_mode = DELETE")  # one file, which needs none beside it
             found = [str(row[0]) for row in there.execute("PRAGMA quick_check(3)").fetchall()]
         if found != ["ok"]:
             raise sqlite3.DatabaseError(f"the database is damaged: {'; '.join(found)}")
@@ -60,6 +63,11 @@ def _copy(source: Path, target: Path) -> None:
         part.unlink(missing_ok=True)
         raise
     shutil.move(part, target)
+
+
+def _to_copy(source: Path) -> sqlite3.Connection:
+    """Open a database that may be in use; a copy in a folder that is only read as it is."""
+    return sqlite3.connect(source) if os.access(source.parent, os.W_OK) else _opened(source)
 
 
 def dated_name(now: float) -> str:
@@ -98,12 +106,17 @@ async def restore(store: Store, source: Path) -> Restored:
     with alone(store):
         await asyncio.to_thread(_check, source, target)
         try:
-            await asyncio.to_thread(fresh.unlink, missing_ok=True)  # of one that was killed
+            await asyncio.to_thread(_clear, fresh)  # of one that was killed
             await asyncio.to_thread(_copy, source, fresh)
             await _upgrade(fresh)
             return Restored(await asyncio.to_thread(_put, fresh, target))
         except (OSError, sqlite3.Error) as error:
-            raise StoreTrouble(_RESTORING, str(error)) from error
+            cure = (
+                "The database is as it was. Look at the disk's free space and the folder's rights."
+            )
+            raise StoreTrouble(_RESTORING, str(error), cure=cure) from error
+        finally:
+            await asyncio.to_thread(_clear, fresh)
 
 
 async def _upgrade(fresh: Path) -> None:
@@ -111,11 +124,15 @@ async def _upgrade(fresh: Path) -> None:
     store = Store(f"sqlite+aiosqlite:///{fresh}")
     try:
         await migrate.upgrade(store)
-    except StoreTrouble:
+    finally:
         await store.close()
-        await asyncio.to_thread(fresh.unlink)
-        raise
-    await store.close()
+
+
+def _clear(path: Path) -> None:
+    """Delete a copy that was not finished, with all that SQLite and we keep beside it."""
+    for part in (path, path.with_name(path.name + ".part")):
+        for end in ("", *_BESIDE):
+            part.with_name(part.name + end).unlink(missing_ok=True)
 
 
 def _check(source: Path, target: Path) -> None:
@@ -127,7 +144,7 @@ def _check(source: Path, target: Path) -> None:
         what = f"there is no file at {source}"
         raise StoreTrouble(_RESTORING, what, cure="Name a copy that `bridge db backup` has made.")
     try:
-        with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as base:
+        with closing(_opened(source)) as base:
             found = [str(row[0]) for row in base.execute("PRAGMA quick_check(3)").fetchall()]
             tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master").fetchall()}
     except sqlite3.Error as error:
@@ -150,15 +167,42 @@ def _unusable(source: Path, what: str) -> StoreTrouble:
 
 def _put(fresh: Path, target: Path) -> Path | None:
     """Put the copy there in one step: whenever this ends, one whole database is in the place."""
+    with closing(sqlite3.connect(fresh)) as base:  # what its upgrade has left beside it
+        base.execute("PRAGMA journal_mode = DELETE")
     aside = None
     if target.exists() and target.stat().st_size:  # an empty one was made by opening it
-        aside = target.with_name(
-            f"{target.name}.before-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
-        )
-        _copy(target, aside)
-        with closing(sqlite3.connect(target)) as base:  # its log must not be read into the new file
-            base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        for end in ("-wal", "-shm"):
-            target.with_name(target.name + end).unlink(missing_ok=True)
+        aside = _unused(target)
+        _keep(target, aside)
+    for end in _BESIDE:  # the old log must not be read into the new file
+        target.with_name(target.name + end).unlink(missing_ok=True)
     os.replace(fresh, target)
     return aside
+
+
+def _unused(target: Path) -> Path:
+    """Return a name for what was there until now."""
+    name = f"{target.name}.before-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
+    names = (target.with_name(name + (f"-{number}" if number else "")) for number in range(1000))
+    return next(one for one in names if not one.exists())
+
+
+def _keep(target: Path, aside: Path) -> None:
+    """Keep the old database beside its place; a damaged one byte for byte, with its log."""
+    try:
+        _copy(target, aside)
+        with closing(sqlite3.connect(target)) as base:
+            base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error:
+        _clear(aside)
+        for end in ("", *_BESIDE):
+            part = target.with_name(target.name + end)
+            if part.exists():
+                copied = shutil.copyfile(part, aside.with_name(aside.name + end))
+                os.chmod(copied, 0o600)
+
+
+def _opened(source: Path) -> sqlite3.Connection:
+    """Open a file to read it only; one that nobody writes to, also where nothing may be written."""
+    alone = not source.with_name(source.name + "-wal").exists()
+    more = "&immutable=1" if alone else ""
+    return sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro{more}", uri=True)

@@ -4,6 +4,7 @@ A start says `ready` once Telegram is heard; that the agent can be asked is said
 """
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
@@ -13,6 +14,7 @@ from bridge.relay.agents import Agents, OfferedAgent
 from bridge.telegram.alarms import Alarms, kind_of
 
 log = structlog.get_logger(__name__)
+AT_ONCE = 4
 AGAIN_SECONDS = 60.0
 """How often an agent is looked up that could not be reached."""
 
@@ -28,17 +30,29 @@ class AgentChecks:
 
     async def run(self) -> None:
         """Look each up once, and those that are away again and again, for ever."""
-        for agent in self._agents.all_declared:
-            await self._look(agent, first=True)
+        await self._look_at(self._agents.all_declared, first=True)
         while True:
             await asyncio.sleep(AGAIN_SECONDS)
-            for agent in self._agents.all_declared:
-                try:
-                    away = await self._alarms.stands_for(agent.key, "coze")
-                except StoreTrouble:
-                    continue  # which is an alarm of its own
-                if away or agent.key in self._begun:
-                    await self._look(agent)
+            await self._look_at([one for one in self._agents.all_declared if await self._away(one)])
+
+    async def _look_at(self, agents: Sequence[OfferedAgent], *, first: bool = False) -> None:
+        """Look several up, a few at a time: one that hangs keeps no other waiting."""
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def look(agent: OfferedAgent) -> None:
+            async with few:
+                await self._look(agent, first=first)
+
+        await asyncio.gather(*map(look, agents))
+
+    async def _away(self, agent: OfferedAgent) -> bool:
+        if agent.key in self._begun:
+            return True
+        try:
+            stands = await self._alarms.stands_for(agent.key, "coze")
+        except StoreTrouble:
+            return False  # which is an alarm of its own
+        return stands
 
     async def _look(self, agent: OfferedAgent, *, first: bool = False) -> None:
         """Look one up; what is wrong is a line of the log, and an alarm unless it may pass by itself."""
@@ -53,14 +67,14 @@ class AgentChecks:
             else:
                 if first or agent.key in self._begun:
                     log.info("agent found", agent=agent.key, name=name or None)
-                await self._alarms.end_for(agent.key, "coze")
-                if (kind := self._begun.pop(agent.key, None)) is not None:
-                    await self._alarms.end_for(agent.key, kind)
+                self._begun.pop(agent.key, None)
+                await self._alarms.found(agent.key)
         except StoreTrouble as trouble:
             log.error("alarm not delivered", trouble=str(trouble))
 
     async def _fails(self, agent: OfferedAgent, trouble: CozeTrouble, *, first: bool) -> None:
         known = self._begun.get(agent.key)
+        self._alarms.failing.discard(agent.key)  # it is away: a look can say when it is back
         if first or known is None:
             log.error("agent cannot be asked", trouble=agent.said(trouble))
         kind = kind_of(trouble) or "coze"

@@ -94,6 +94,8 @@ class Alarms:
         """Agents whose last run was fine, and of which nothing of its kind is wrong."""
         self._failures: Counter[str] = Counter()
         """How many runs in a row Coze failed, by the agent."""
+        self.failing: set[str] = set()
+        """Agents whose runs fail though they can be reached: only an answer says that it is over."""
 
     def ended(self, end: Outcome, trouble: Trouble | None, agent: str) -> None:
         """Note how a run of an agent has ended. Only an answer says that all is well."""
@@ -110,7 +112,10 @@ class Alarms:
             return None
         self._quiet.discard(_named(agent))
         self._failures[agent] += 1
-        return "coze" if self._failures[agent] >= MOST_FAILURES else None
+        if self._failures[agent] < MOST_FAILURES:
+            return None
+        self.failing.add(agent)
+        return "coze"
 
     def listen(self) -> None:
         """Let the next answer say that all is well: another process may have begun an alarm."""
@@ -136,6 +141,7 @@ class Alarms:
             await self.begin_for(agent, kind_of(trouble) or "coze", trouble)
             return
         self._failures.pop(agent, None)
+        self.failing.discard(agent)
         for each in sorted(set(_OF_RUNS.values())):
             await self.end(f"{each}{named}")
         self._quiet.add(named)
@@ -145,9 +151,14 @@ class Alarms:
         named = _named(agent)
         await self.begin(f"{kind}{named}", f"Agent{named}: {trouble}" if named else str(trouble))
 
-    async def end_for(self, agent: str, kind: str) -> None:
-        """Tell the operators that this is over. Raises StoreTrouble."""
-        await self.end(f"{kind}{_named(agent)}")
+    async def found(self, agent: str) -> None:
+        """Note that an agent was looked up and can be asked: what a look finds is over then.
+
+        Raises StoreTrouble.
+        """
+        kinds = {"token", "agent", "address", *(() if agent in self.failing else ("coze",))}
+        for kind in sorted(kinds):
+            await self.end(f"{kind}{_named(agent)}")
 
     async def stands_for(self, agent: str, kind: str) -> bool:
         """Return whether the operators were told, and it is not over. Raises StoreTrouble."""

@@ -97,3 +97,20 @@ async def test_one_failure_of_coze_alarms_nobody(world: World) -> None:
             await world.settled(bo, 2 * number + 2, timeout=100)
         await asyncio.sleep(30)
         assert alarms(world, ann) == []
+
+
+@in_a_fast_world
+async def test_runs_that_fail_while_the_agent_can_be_looked_up_are_one_alarm(world: World) -> None:
+    """A good look does not say that the model works: only an answer does."""
+    ann, bo = await opened(world, "Ann"), world.telegram.add_person("Bo")
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(BRIDGE_OPERATORS=str(ann.id)):
+        world.coze.fail("/v3/chat", 5000, times=1000, as_event="failed")
+        for number in range(5):
+            world.telegram.send(bo, "hello")
+            await world.settled(bo, number + 1, timeout=100)
+            await asyncio.sleep(70)
+        assert len(alarms(world, ann)) == 1
+        world.coze.mend()
+        world.telegram.send(bo, "hello")
+        await world.telegram.until(lambda: len(alarms(world, ann)) == 2, 100)

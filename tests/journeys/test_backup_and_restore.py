@@ -71,6 +71,10 @@ def test_what_was_open_in_the_backup_is_finished_elsewhere(tmp_path: Path) -> No
                 )
 
             await world.telegram.until(done, 800, "all answers")
+            # A post that nobody knew was sent anew; its copy is found and deleted later.
+            await world.telegram.until(
+                lambda: all(len(world.posts(one)) == 1 for one in people), 800, "no copies"
+            )
             second.kill()
             await second.ended()
             assert len(world.coze.asked) == CHATS
@@ -178,3 +182,43 @@ async def test_a_log_that_a_killed_bridge_left_is_not_read_into_the_copy(tmp_pat
     base = sqlite3.connect(target)
     assert base.execute(query).fetchone() == (0,)
     base.close()
+
+
+async def test_what_a_killed_restore_left_gets_into_nothing(tmp_path: Path) -> None:
+    target = await made(tmp_path / "bridge.db", 42, "mine")
+    await copied(target, tmp_path / "saved.db")
+    stray = sqlite3.connect(tmp_path / "bridge.db.restoring")
+    stray.execute("PRAGMA journal_mode = WAL")
+    stray.execute("CREATE TABLE strays (one)")
+    stray.commit()
+    left = [
+        ((tmp_path / name), (tmp_path / name).read_bytes())
+        for name in ("bridge.db.restoring", "bridge.db.restoring-wal", "bridge.db.restoring-shm")
+    ]
+    stray.close()
+    for path, content in left:
+        path.write_bytes(content)
+    await restored(tmp_path / "saved.db", target)
+    base = sqlite3.connect(target)
+    assert base.execute("SELECT count(*) FROM sqlite_master WHERE name = 'strays'").fetchone() == (
+        0,
+    )
+    assert base.execute("SELECT value FROM facts WHERE name = 'bot'").fetchone() == ("42 mine",)
+    base.close()
+    assert not list(tmp_path.glob("*.restoring*"))
+
+
+async def test_a_damaged_database_is_kept_as_it_is_and_replaced(tmp_path: Path) -> None:
+    target = await made(tmp_path / "bridge.db", 42, "mine")
+    await copied(target, tmp_path / "saved.db")
+    broken = b"no database at all " * 4000
+    target.write_bytes(broken)
+    done = await restored(tmp_path / "saved.db", target)
+    assert done.aside is not None
+    assert done.aside.read_bytes() == broken
+    assert done.aside.stat().st_mode & 0o077 == 0
+    base = sqlite3.connect(target)
+    assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    base.close()
+    again = await restored(tmp_path / "saved.db", target)
+    assert again.aside not in (None, done.aside)

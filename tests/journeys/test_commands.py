@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from worlds import World, buttons, is_running
+from worlds import World, buttons, in_a_fast_world, is_running
 
 from bridge.sandbox.coze import Pace, saying
 from bridge.store import chats
@@ -148,3 +148,38 @@ async def test_what_is_not_text_is_declined_kindly(world: World) -> None:
         world.telegram.inject({"message": one | {"game": game}})
         assert "messages of this kind" in (await world.settled(ann, 2)).text
     assert world.coze.asked == []
+
+
+@in_a_fast_world
+async def test_menus_are_set_again_after_a_flood_and_only_those_that_lack(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.telegram.open_chat(ann)
+    bo = world.telegram.add_person("Bo")  # who never opens the bot
+
+    def calls() -> list[str]:
+        return [one.method for one in world.telegram.calls if one.method == "setMyCommands"]
+
+    operators = f"{ann.id},{bo.id}"
+    async with world.bridge(BRIDGE_OPERATORS=operators):
+        await world.telegram.until(lambda: (f"chat:{ann.id}", "") in world.telegram.commands, 100)
+        await asyncio.sleep(5)
+        first = len(calls())
+    async with world.bridge(BRIDGE_OPERATORS=operators):
+        await asyncio.sleep(30)
+        assert len(calls()) == first + 1  # Bo's, who may have opened it meanwhile
+        world.telegram.fail("setMyCommands", status=500, times=1)
+        world.telegram.send(ann, "/settings")
+        menu = await world.settled(ann, 1, timeout=100)
+        for label in ("Language", "中文"):
+            found = next(name for name in buttons(menu) if label in name)
+            world.telegram.press(ann, menu.message_id, found)
+            await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+            await asyncio.sleep(3)
+        key = (f"chat:{ann.id}", "")
+        await world.telegram.until(
+            lambda: (
+                "您" in str(world.telegram.commands[key])
+                or "会话" in str(world.telegram.commands[key])
+            ),
+            300,
+        )

@@ -486,3 +486,52 @@ async def test_the_first_operator_waits_for_nobody(world: World) -> None:
         assert world.posts(ann)[-1].text.startswith("You are an operator")
         async with app.store.reading() as tx:
             assert await access.who_ask(tx) == {}
+
+
+async def asking(world: World, person: Person, *texts: str) -> None:
+    for text in texts:
+        world.telegram.send(person, text)
+    await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+
+
+@in_a_fast_world
+async def test_all_that_somebody_wrote_while_they_waited_is_answered(world: World) -> None:
+    """Telegram has everybody press Start first; then they write, in pieces, and mend what they wrote."""
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(**operator(ann), BRIDGE_ACCESS="approval"):
+        await said(world, ann, "/help")
+        await asking(world, bo, "/start", "Why is the sky gren?", "And the sea?")
+        theirs = [one for one in world.telegram.messages(bo) if not one.by_bot]
+        world.telegram.edit(bo, theirs[1].message_id, "Why is the sky blue?")
+        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await said(world, ann, f"/allow {bo.id}")
+        await world.telegram.until(lambda: world.posts(bo)[-1].text == ANSWER, 100)
+    (asked,) = world.coze.asked
+    assert "sky blue?" in asked.question
+    assert "And the sea?" in asked.question
+    assert "gren" not in asked.question
+
+
+@in_a_fast_world
+async def test_who_is_let_in_during_a_pause_is_told_so(world: World) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    async with world.bridge(**operator(ann), BRIDGE_ACCESS="approval"):
+        await said(world, ann, "/pause")
+        await asking(world, bo, "Why is the sky blue?")
+        await said(world, ann, f"/allow {bo.id}")
+        await world.telegram.until(lambda: "You may use me now" in world.posts(bo)[-1].text, 100)
+        assert "taking a break" in world.posts(bo)[-1].text
+    assert world.coze.asked == []
+
+
+@in_a_fast_world
+async def test_deny_and_allow_at_once_are_both_told(world: World) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    async with world.bridge(**operator(ann), BRIDGE_ACCESS="approval") as app:
+        await asking(world, bo, "/start")
+        for state in (Access.DENIED, Access.ALLOWED):
+            await app.context.approval.rule(ChatKey(bo.id), state, ann.id, "en")
+        await world.telegram.until(lambda: len(world.posts(bo)) == 3, 100)
+    texts = {post.text[:20] for post in world.posts(bo)}
+    assert {"The operators of thi", "You may use me now. "} < texts

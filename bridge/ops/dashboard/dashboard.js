@@ -124,10 +124,11 @@ function wait(form, fields, sentence) {
   undo.addEventListener("click", () => {
     clearTimeout(pending?.timer);
     pending = null;
+    notice.hidden = true;
     release(form);
   });
   hold(form);
-  notice.replaceChildren(sentence.replace("{name}", form.dataset.name), " ", undo);
+  notice.replaceChildren(sentence.replace("{name}", () => form.dataset.name), " ", undo);
   notice.hidden = false;
   pending = { form, fields, timer: setTimeout(settle, UNDO_MILLISECONDS) };
 }
@@ -144,12 +145,14 @@ addEventListener("pagehide", settle);
 
 async function decide(form, fields) {
   hold(form);
-  notice.hidden = true;
+  if (!pending) notice.hidden = true;
   const answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual", keepalive: true })
     .catch(() => null);
   release(form);
   if (answer?.type === "opaqueredirect") return;
-  notice.textContent = answer ? await reasonOf(answer) : say.silent;
+  const why = answer ? await reasonOf(answer) : say.silent;
+  if (pending) notice.prepend(`${why} `); // behind it stands what can still be taken back
+  else notice.textContent = why;
   notice.hidden = false;
 }
 
@@ -158,7 +161,6 @@ function hold(form) {
 }
 
 function release(form) {
-  notice.hidden = true;
   for (const button of form.querySelectorAll("button")) button.disabled = false;
 }
 

@@ -73,8 +73,9 @@ LANGUAGES = ("en", "zh")
 def language_of(accepted: str) -> str:
     """Return the page's language for what a browser asks for (the header Accept-Language)."""
     for wanted in accepted.split(","):
-        first = wanted.partition(";")[0].strip().lower().partition("-")[0]
-        if first in LANGUAGES:
+        tag, _, weight = wanted.partition(";")
+        first = tag.strip().lower().partition("-")[0]
+        if first in LANGUAGES and not re.fullmatch(r"\s*q=0(\.0*)?\s*", weight):
             return first
     return LANGUAGES[0]
 

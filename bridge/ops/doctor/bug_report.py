@@ -2,8 +2,8 @@
 
 import os
 import platform
+import re
 import sqlite3
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from enum import Enum
@@ -25,7 +25,7 @@ LIBRARIES = (
 )  # fmt: skip
 """Those whose version has mattered."""
 MOST_FAILURES = 10
-_PLACES = ("telegram_api_base_url", "coze_api_base", "database_url", "bridge_public_url")
+_PLACES = ("telegram_api_base_url", "coze_api_base", "bridge_public_url")
 """Settings of which only the scheme and the host are shown."""
 
 
@@ -55,17 +55,13 @@ async def bug_report(settings: Settings, findings: Sequence[Finding]) -> str:
         time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "",
     ]
-    lines += [
-        versions(),
-        f"Started by {sys.executable.rpartition('/')[2]}, container: {_container()}",
-    ]
+    lines += [versions(), f"In a container: {_container()}"]
     lines += ["", "## Settings", ""]
     lines += [f"- {name}: {value}" for name, value in _shown(settings).items()]
     lines += ["", "## Doctor", ""]
     for one in findings:
-        lines.append(
-            f"- {one.health.value}: {one.subject}: {redacted(one.what)} {one.cure}".rstrip()
-        )
+        said = f"{one.subject}: {one.what}" + (f" | {one.cure}" if one.cure else "")
+        lines.append(f"- {one.health.value}: {_blurred(said)}")
     lines += ["", "## Database and last failures", "", *await _failures(settings)]
     return "\n".join(lines) + "\n"
 
@@ -79,9 +75,10 @@ def _shown(settings: Settings) -> Mapping[str, str]:
     found = {}
     for name in sorted(settings.model_fields_set):
         value = getattr(settings, name)
-        if name in _PLACES:
-            place = urlsplit(str(value))
-            shown = f"{place.scheme}://{place.hostname or '…'}"
+        if name == "database_url":
+            shown = str(value).partition(":")[0]
+        elif name in _PLACES:
+            shown = _place(str(value))
         elif isinstance(value, Enum):
             shown = str(value.value)
         elif isinstance(value, bool | int | float):
@@ -92,6 +89,22 @@ def _shown(settings: Settings) -> Mapping[str, str]:
     for one in settings.agents:
         found[f"agent {one.name}"] = str(one.kind)
     return found
+
+
+def _place(address: str) -> str:
+    """Return where an address leads, and nothing else of it."""
+    try:
+        place = urlsplit(address)
+        return f"{place.scheme}://{place.hostname or '…'}"
+    except ValueError:
+        return "set"
+
+
+def _blurred(text: str) -> str:
+    """Return a finding without folders of this machine, names in @ form and long numbers."""
+    text = re.sub(r"(?<![:/\w])(?:/[^\s/:]+)+/", "…/", redacted(text))
+    text = re.sub(r"@\w{4,}", "@…", text)
+    return re.sub(r"\b\d{6,}\b", "…", text)
 
 
 async def _failures(settings: Settings) -> list[str]:
@@ -110,5 +123,5 @@ async def _failures(settings: Settings) -> list[str]:
     lines = [f"schema {known.current}, this version's is {known.newest}"]
     for one in found:
         at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(one.at))
-        lines.append(f"- {at}, turn {one.turn_id}: {redacted(one.trouble)}")
-    return lines
+        lines.append(f"- {at}, turn {one.turn_id}: {_blurred(one.trouble)}")
+    return lines if found else [*lines, "nothing failed"]

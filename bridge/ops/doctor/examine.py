@@ -1,6 +1,7 @@
 """`bridge doctor`: try every setting live, one line each, with the cure."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
@@ -93,6 +94,13 @@ async def _file(store: Store) -> Finding:
 _COLOURS = {Severity.GOOD: "green", Severity.WARNING: "yellow", Severity.BAD: "red"}
 
 
+def _write(path: Path, text: str) -> None:
+    """Write a file that only its owner can read. Raises OSError."""
+    opened = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(opened, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
 async def report(settings: Settings, write_to: Path | None = None) -> bool:
     """Print all findings as they come; whether the bridge can work.
 
@@ -113,7 +121,7 @@ async def report(settings: Settings, write_to: Path | None = None) -> bool:
     if write_to is not None:
         text = await bug_report(settings, found)
         try:
-            await asyncio.to_thread(write_to.write_text, text, encoding="utf-8")
+            await asyncio.to_thread(_write, write_to, text)
         except OSError as error:
             what, cure = f"{write_to}: {error.strerror}", "Name another file."
             raise Trouble("Writing the report", what, cure=cure) from error

@@ -99,7 +99,8 @@ def said(given: Given, folder: Path) -> bool:
         )
     )
     good = asyncio.run(report(settings_from(environment(folder / ENV_FILE))))
-    console.print(escape(translate(language, "init.next" if good else "init.mend")))
+    if good:  # else the doctor has said what to do
+        console.print(escape(translate(language, "init.next")))
     return good
 
 

@@ -1,7 +1,7 @@
 """Who may use the bridge: people by their private chats, groups by theirs; and who says so."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -13,6 +13,11 @@ from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
 from bridge.store.operators.tables import access, operators
 from bridge.store.tables import operator_codes
 from bridge.store.turns.rows import part_of, parts_of
+
+MOST_PARTS = 5
+"""How many messages of somebody who waits are kept."""
+MOST_WORDS = 200
+"""Characters of them for the card."""
 
 
 class Access(StrEnum):
@@ -55,31 +60,56 @@ async def ask(
 
     The `question` of a person is kept until it is decided about them.
     """
-    kept = {"thread_id": question.chat.thread_id, "part": part_of(question)} if question else None
+    kept = None
+    if question is not None:
+        kept = {"thread_id": question.chat.thread_id, "parts": [part_of(question)]}
     values = {"chat_id": chat_id, "state": Access.ASKED, "name": name, "since": time.time()}
     values |= {"words": words, "question": kept}
     done = await tx.execute(insert_or_ignore(tx, access, values))
     return done.rowcount == 1
 
 
-async def question_of(tx: AsyncConnection, chat_id: int, language: str) -> Message | None:
+async def add_words(tx: AsyncConnection, question: Message) -> int:
+    """Keep a further message of somebody who waits, or what one became; how many are kept then."""
+    waits = (access.c.chat_id == question.chat.chat_id, access.c.state == Access.ASKED)
+    row = (await tx.execute(select(access).where(*waits))).one_or_none()
+    if row is None:
+        return 0
+    kept = row.question or {"thread_id": question.chat.thread_id, "parts": []}
+    parts = [*kept["parts"]]
+    places = [place for place, one in enumerate(parts) if one["message_id"] == question.id]
+    if places:
+        parts[places[0]] = part_of(question)
+    elif len(parts) < MOST_PARTS:
+        parts.append(part_of(question))
+    words = " ".join(str(one["text"]) for one in parts)[:MOST_WORDS]
+    values = {"question": {**kept, "parts": parts}, "words": words}
+    await tx.execute(update(access).where(*waits).values(values))
+    return len(parts)
+
+
+async def questions_of(tx: AsyncConnection, chat_id: int, language: str) -> Sequence[Message]:
     """Return what somebody asked who still waits to be let in; it is answered in that language."""
     query = select(access).where(access.c.chat_id == chat_id, access.c.state == Access.ASKED)
     row = (await tx.execute(query)).one_or_none()
     if row is None or not row.question:
-        return None
-    part = parts_of([row.question["part"]])[0]
-    return Message(
-        ChatKey(chat_id, int(row.question["thread_id"])),
-        part.message_id,
-        Sender(chat_id, row.name, language),
-        part.text,
-        part.written_at,
-        part.quote,
-        part.album,
-        part.attachments,
-        part.location,
-    )
+        return ()
+    key = ChatKey(chat_id, int(row.question["thread_id"]))
+    sender = Sender(chat_id, row.name, language)
+    return [
+        Message(
+            key,
+            part.message_id,
+            sender,
+            part.text,
+            part.written_at,
+            part.quote,
+            part.album,
+            part.attachments,
+            part.location,
+        )
+        for part in parts_of(row.question["parts"])
+    ]
 
 
 async def forget_words(tx: AsyncConnection, before: float) -> None:

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from typing import assert_never
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Message, Sender
 from bridge.sharing.coordinator import Bell
 from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.store.operators import access, audit, invites, people
-from bridge.store.operators.access import Access
+from bridge.store.operators.access import MOST_PARTS, Access
 from bridge.store.turns import queue
 from bridge.telegram.access.approval_cards import MOST_SHOWN, VERBS, ApprovalCards
 from bridge.telegram.access.introduction import Introduction
-from bridge.telegram.access.limits import IGNORED_SECONDS, IgnoredPeople
+from bridge.telegram.access.limits import IGNORED_SECONDS, Refusal, UsageLimits
 from bridge.telegram.access.operator_code import OperatorCode
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.notices import NoticeQueue
@@ -49,6 +50,16 @@ class Stranger:
     """What is asked once they are let in."""
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What becomes of what somebody wrote before they were let in."""
+
+    place: ChatKey | None = None
+    """Where it is answered; None when nothing was asked, or nothing may be."""
+    refusal: Refusal | None = None
+    """Why it may not be asked now."""
+
+
 class Approval:
     """Asks operators about strangers, and tells both what was decided."""
 
@@ -58,7 +69,7 @@ class Approval:
         store: Store,
         rights: Rights,
         cards: ApprovalCards,
-        ignored: IgnoredPeople,
+        limits: UsageLimits,
         wake: Callable[[ChatKey], object],
         *,
         by_approval: bool,
@@ -72,7 +83,8 @@ class Approval:
         self._store = store
         self._rights = rights
         self._cards = cards
-        self._ignored = ignored
+        self._limits = limits
+        self._ignored = limits.ignored
         self._told: OrderedDict[int, float] = OrderedDict()
         """When strangers were last told to wait, on the loop's clock."""
         self._greeted: set[int] = set()
@@ -140,14 +152,16 @@ class Approval:
         """
         key = stranger.key
         async with self._store.writing() as tx:
-            words = stranger.words[:MOST_SHOWN]
-            fresh = await access.ask(tx, key.chat_id, stranger.name, words, stranger.question)
+            words, question = stranger.words[:MOST_SHOWN], stranger.question
+            fresh = await access.ask(tx, key.chat_id, stranger.name, words, question)
+            kept = await access.add_words(tx, question) if question and not fresh else 0
             reached = [await people.name_of(tx, one) for one in self._rights.operators]
             by_code = await invites.is_open(tx, for_groups=not key.private)
-        if fresh:
+        if fresh or kept:
             self._cards.changed()
         now = asyncio.get_running_loop().time()
-        if key.private and not self.code.code and not by_code:
+        enough = kept >= MOST_PARTS or (question is None and not fresh)
+        if key.private and enough and not self.code.code and not by_code:
             self._ignored.note(key.chat_id, "words", IGNORED_SECONDS)
         if now - self._told.get(key.chat_id, float("-inf")) < TOLD_SECONDS:
             return
@@ -196,25 +210,57 @@ class Approval:
         async with self._store.writing() as tx:
             before = await access.of(tx, key.chat_id)
             name = await people.name_of(tx, key.chat_id) or await access.name_of(tx, key.chat_id)
-            question = None
+            answers = Answers()
             if state is Access.ALLOWED:
                 theirs = await people.language_of(tx, key.chat_id) or language
-                question = await access.question_of(tx, key.chat_id, theirs)
+                answers = await self.take_questions(tx, key, theirs)
             await access.decide(tx, key.chat_id, state, name, by)
             await audit.note(tx, by, state.value, key.chat_id, name)
             await self._notices.sharing.ring(tx, Bell.ACCESS, key.chat_id)
-            if question is not None:
-                await queue.wait(tx, question)
-                await self._notices.sharing.ring(tx, Bell.CHAT, key.chat_id)
         self._ignored.forget(key.chat_id)
         log.info("access decided", chat=key.chat_id, state=state.value, by=by)
         self._cards.changed()
         if state is not before and state is not Access.BLOCKED:
-            await self._tell_them(key, state, language, question)
+            await self._tell_them(key, state, language, answers)
         return name
 
+    async def take_questions(self, tx: AsyncConnection, key: ChatKey, language: str) -> Answers:
+        """Let what a person wrote while they waited wait for its answer, if they may cause a run now.
+
+        It goes before the decision, in the same transaction. Raises StoreTrouble.
+        """
+        questions = await access.questions_of(tx, key.chat_id, language)
+        if not questions:
+            return Answers()
+        place = questions[0].chat
+        refusal = await self._limits.refuses(tx, place, questions[0].sender)
+        if refusal is not None:
+            return Answers(refusal=refusal)
+        for one in questions:
+            await queue.wait(tx, one)
+        await self._notices.sharing.ring(tx, Bell.CHAT, place.chat_id)
+        return Answers(place)
+
+    def let_in(self, key: ChatKey, answers: Answers) -> None:
+        """Note that somebody was let in: they are heard, their card goes, and what waits is asked."""
+        self._ignored.forget(key.chat_id)
+        self._cards.changed()
+        if answers.place is not None:
+            self._wake(answers.place)
+
+    async def rewrite(self, message: Message) -> None:
+        """Keep what somebody who waits has made of a message. Raises StoreTrouble."""
+        if message.chat.private and _asks(message):
+            async with self._store.writing() as tx:
+                await access.add_words(tx, message)
+            self._cards.changed()
+
+    def forgotten(self) -> None:
+        """Somebody's words were deleted: the cards must not show them any more."""
+        self._cards.changed()
+
     async def _tell_them(
-        self, key: ChatKey, state: Access, language: str, question: Message | None
+        self, key: ChatKey, state: Access, language: str, answers: Answers
     ) -> None:
         """Tell who asked what was decided, and answer what they wrote; a group, how to address us."""
         async with self._store.reading() as tx:
@@ -223,12 +269,15 @@ class Approval:
         if state is Access.DENIED:
             text = translate(language, "access.denied_you")
         elif key.private:
-            welcome = "access.welcome" if question is None else "access.welcome_answers"
+            welcome = "access.welcome_answers" if answers.place else "access.welcome"
             text = translate(language, welcome)
+            if answers.refusal is not None and answers.refusal.key:
+                refusal = translate(language, answers.refusal.key, **answers.refusal.values)
+                text = f"{text}\n\n{refusal}"
         else:
             text = await self.introduction.words(key, language)
-        cause = Cause(f"access {key.chat_id} decided {time.time():.0f}", 0)
-        place = key if question is None else question.chat
+        cause = Cause(f"access {key.chat_id} {state} {time.time():.3f}", 0)
+        place = answers.place or key
         await self._notices.send(
             place, PostContent(Rendered(text)), cause, then=lambda: self._wake(place)
         )

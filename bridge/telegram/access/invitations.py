@@ -15,8 +15,7 @@ from bridge.store.operators.access import Access
 from bridge.store.operators.agents import DeclaredAgents
 from bridge.store.operators.invites import Redeemed, Redemption
 from bridge.telegram.access.admission import Admission, Verdict
-from bridge.telegram.access.approval_cards import ApprovalCards
-from bridge.telegram.access.limits import IgnoredPeople
+from bridge.telegram.access.approval import Answers, Approval
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.post import Cause, PostContent, Rendered
@@ -39,19 +38,14 @@ class Invitations:
         notices: NoticeQueue,
         store: Store,
         rights: Rights,
-        cards: ApprovalCards,
-        ignored: IgnoredPeople,
+        approval: Approval,
         agents: DeclaredAgents,
-        *,
-        by_approval: bool,
     ) -> None:
         self._notices = notices
         self._store = store
         self._rights = rights
-        self._cards = cards
-        self._ignored = ignored
+        self._approval = approval
         self._agents = agents
-        self._by_approval = by_approval
 
     async def redeemed(self, admission: Admission, update_id: int) -> Admission:
         """Return what may follow from an event once the code in it counts; it is a plain start then.
@@ -83,33 +77,39 @@ class Invitations:
         return await self._used(invite_id, plain, admission)
 
     async def _used(self, invite_id: int, plain: CommandCall, admission: Admission) -> Admission:
-        key, let_in = plain.chat.whole, False
+        key, answers = plain.chat.whole, None
         async with self._store.writing() as tx:
             found = await invites.redeem(tx, invite_id, key.chat_id)
             if found.what is not Redemption.OVER:
-                let_in = await self._let_in(tx, found, plain.message)
+                answers = await self._let_in(tx, found, plain.message)
             chosen = await chats.counting(tx, plain.chat)
         if found.what is Redemption.OVER:
             if admission.verdict is Verdict.STRANGER:
                 await self._say("invite.over", plain)
             return replace(admission, event=plain)
-        if let_in:
-            self._ignored.forget(key.chat_id)
-            self._cards.changed()
+        if answers is not None:
+            self._approval.let_in(key, answers)
             log.info("let in by an invite", chat=key.chat_id, invite=invite_id)
         return Admission(plain, Verdict.ADMITTED, chosen)
 
-    async def _let_in(self, tx: AsyncConnection, found: Redeemed, message: Message) -> bool:
-        """Return whether the chat was let in; with the first use comes what the invite brings along."""
+    async def _let_in(
+        self, tx: AsyncConnection, found: Redeemed, message: Message
+    ) -> Answers | None:
+        """Let the chat in; with the first use comes what the invite brings along.
+
+        Returns what becomes of what was asked before; None when the chat was in already.
+        """
         key, invite = message.chat.whole, found.invite
         terms = invite.terms
         name = message.sender.name if key.private else (await chats.about(tx, key)).title
-        lets = self._by_approval and await access.of(tx, key.chat_id) is not Access.ALLOWED
-        if lets:
+        answers = None
+        outside = await access.of(tx, key.chat_id) is not Access.ALLOWED
+        if self._approval.by_approval and outside:
+            answers = await self._approval.take_questions(tx, key, message.sender.language)
             await access.decide(tx, key.chat_id, Access.ALLOWED, name, invite.created_by)
             await self._notices.sharing.ring(tx, Bell.ACCESS, key.chat_id)
         if found.what is Redemption.AGAIN:
-            return lets
+            return answers
         offered = [one.id for one in await agents.offered(tx, self._agents)]
         if terms.agent in offered:
             chosen = await chats.preferences(tx, key)
@@ -119,7 +119,7 @@ class Invitations:
             await chats.set_start_payload(tx, key, terms.payload)
         detail = " ".join(one for one in (f"#{invite.id}", terms.note) if one)
         await audit.note(tx, invite.created_by, "invited", key.chat_id, detail)
-        return lets
+        return answers
 
     async def _say(self, key: str, call: CommandCall) -> None:
         text = translate(call.sender.language, key)

@@ -136,7 +136,7 @@ class UsageLimits:
     ) -> None:
         """`acts` counts commands, pressed buttons and edits, `questions` what begins a run."""
         self._store = store
-        self._ignored = ignored
+        self._ignored = self.ignored = ignored
         self._rights = rights
         self._questions = questions
         self._acts = acts

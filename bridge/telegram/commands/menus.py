@@ -4,10 +4,11 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 from telegram import Bot, BotCommand, BotCommandScopeChat
-from telegram.error import BadRequest, TelegramError
+from telegram.error import BadRequest, RetryAfter, TelegramError
 
 from bridge.errors import StoreTrouble
 from bridge.store import chats
@@ -20,6 +21,8 @@ from bridge.telegram.pace.scheduler import Pacer
 from bridge.texts import DEFAULT, languages
 
 log = structlog.get_logger(__name__)
+AGAIN_SECONDS = 60.0
+"""After so long it is tried again when something was in the way."""
 _FACT = "telegram menus"
 _EARLIER = "telegram menu"
 """Under which name releases before this one wrote down the same."""
@@ -42,6 +45,19 @@ def _everybodys_in_all_languages() -> Mapping[str, Menu]:
     return {one: everybodys(one) for one in languages() if len(one) == 2}
 
 
+def _mark(menu: object) -> str:
+    return hashlib.sha256(json.dumps(menu).encode()).hexdigest()[:16]
+
+
+def _read(stored: str | None) -> dict[str, str]:
+    """Return by `all` and the operators' ids which menus stand, as they were written down."""
+    try:
+        known = json.loads(stored or "{}")
+    except ValueError:
+        return {}
+    return {str(key): str(mark) for key, mark in known.items()} if isinstance(known, dict) else {}
+
+
 class Menus:
     """Keeps the menus as they should be."""
 
@@ -58,11 +74,18 @@ class Menus:
         """Set them, and again whenever there is another operator, for ever."""
         while True:
             self._rights.changed.clear()
+            seconds = None
             try:
                 await self._set_all()
+            except RetryAfter as error:
+                seconds = max(1.0, error._retry_after.total_seconds())
+                log.warning("menus wait", seconds=seconds)
             except (TelegramError, StoreTrouble) as error:
+                seconds = AGAIN_SECONDS
                 log.warning("menus not set", error=str(error))
-            await self._rights.changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._rights.changed.wait()
 
     async def _set_all(self) -> None:
         """Set the menus when they are not those that were set last: Telegram counts these calls.
@@ -74,24 +97,34 @@ class Menus:
             one: await self._people.language_of(one) for one in sorted(self._rights.operators)
         }
         theirs = {one: operators(language) for one, language in people.items()}
-        content = json.dumps([wanted, theirs])
-        mark = hashlib.sha256(content.encode()).hexdigest()
         async with self._store.reading() as tx:
-            before, _, known = (await chats.fact(tx, _FACT) or "").partition(" ")
+            known = _read(await chats.fact(tx, _FACT))
             earlier = (await chats.fact(tx, _EARLIER) or "").split()[1:]
-        if before == mark:
-            return
-        for language, menu in wanted.items():
-            await self._set(menu, language)
+        if known.get("all") != _mark(wanted):
+            for language, menu in wanted.items():
+                await self._set(menu, language)
+            known["all"] = _mark(wanted)
+            await self._remember(known)
         for one in {*earlier}:  # a release that set two for each operator
             await self._set(None, "zh", int(one))
-        reached = [await self._set(menu, DEFAULT, person) for person, menu in theirs.items()]
-        for person in {int(one) for one in (*known.split(), *earlier)} - {*people}:
-            await self._set(None, DEFAULT, person)
+            known.setdefault(one, "")
+        for person, menu in theirs.items():
+            if known.get(str(person)) != _mark(menu) and await self._set(menu, DEFAULT, person):
+                known[str(person)] = _mark(menu)
+                await self._remember(known)
+        for gone in known.keys() - {"all", *map(str, people)}:
+            await self._set(None, DEFAULT, int(gone))
+            del known[gone]
+        await self._remember(known)
+        if earlier:
+            async with self._store.writing() as tx:
+                await chats.remember(tx, _EARLIER, "")
+
+    async def _remember(self, known: Mapping[str, str]) -> None:
+        """Write down what stands, so that no restart sets it again. Raises StoreTrouble."""
         async with self._store.writing() as tx:
-            kept = mark if all(reached) else "unfinished"  # until they open the bot
-            await chats.remember(tx, _FACT, " ".join([kept, *map(str, people)]))
-            await chats.remember(tx, _EARLIER, "")
+            if await chats.fact(tx, _FACT) != (fresh := json.dumps(known)):
+                await chats.remember(tx, _FACT, fresh)
 
     async def _set(self, menu: Menu | None, language: str, person: int | None = None) -> bool:
         """Set one menu, or take it away; False for somebody who has not opened the bot."""

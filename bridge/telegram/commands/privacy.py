@@ -60,6 +60,7 @@ async def forget_now(context: BotContext, press: CallbackPress, data: ForgetPers
     async with context.store.writing() as tx:
         receipt = await erasure.forget_person(tx, who)
     context.people.forget(who)
+    context.approval.forgotten()
     context.questions.overheard.forget_person(who)
     held = [(one, _keeper(context, one)) for one in receipt.conversations]
     can = [(one, agent) for one, agent in held if agent.client.capabilities.deletion]

@@ -79,6 +79,8 @@ async def change(context: BotContext, press: CallbackPress, data: ChangeSetting)
         show = _languages if lists else choices
         menu = await show(context, tx, key, chosen, language, within=press.chat)
     context.notices.edit(press.chat, press.post_id, menu, press.sender.id)
+    if chosen.language != before.language and press.sender.id in context.rights.operators:
+        context.rights.changed.set()  # their menu is in their language
     if name == "agent" and chosen != before:
         return "agent.chosen"
     wide = name in ("answers", "context") and value not in (Answers.MENTION, "0")

@@ -199,7 +199,8 @@ def _next(values: Sequence[str], value: str) -> str:
 def _word(name: str, value: str, language: str, word: str) -> str:
     """Return what a button says of a choice; `word` is the group's wake word."""
     if name == "language" and value != AUTOMATIC:
-        return str(locale_of(value).display_name).capitalize()  # as it calls itself
+        name = str(locale_of(value).display_name)  # as it calls itself
+        return name[:1].upper() + name[1:]
     if name == "context":
         return (
             translate(language, "settings.is.lines", count=int(value))

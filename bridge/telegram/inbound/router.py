@@ -110,6 +110,9 @@ class UpdateRouter:
                 if admission.verdict is Verdict.STRANGER:
                     await approval.ask_for(message, cause)
                 return admitted
+            case MessageEdited(message) if admission.verdict is Verdict.STRANGER:
+                await approval.rewrite(message)
+                return False
             case _:
                 return admitted
 
