@@ -48,6 +48,8 @@ class Asking:
         self._agents = agents
         self._ready: dict[int, tuple[Turn, OfferedAgent, Whom]] = {}
         """Turns that are written down as asked, their agent, and who asks at Coze."""
+        self.retrying: set[int] = set()
+        """Turns whose question did not reach Coze so far, and is tried again."""
         self._told_gone: OrderedDict[ChatKey, str | None] = OrderedDict()
         """Chats that were told that the agent which they had chosen is not offered."""
 
@@ -57,6 +59,15 @@ class Asking:
         A question that certainly did not reach Coze is asked again, after growing pauses. Raises
         the CozeTrouble that no pause cures.
         """
+        try:
+            async with aclosing(self._attempts(run)) as events:
+                async for event in events:
+                    self.retrying.discard(run.turn.id)
+                    yield event
+        finally:
+            self.retrying.discard(run.turn.id)
+
+    async def _attempts(self, run: RunInProgress) -> AsyncGenerator[Event, None]:
         patience = RetryPolicy()
         while True:
             try:
@@ -79,6 +90,7 @@ class Asking:
                 await self._forget_asking(run, trouble)
                 if isinstance(trouble, Unreachable):
                     run.say("status.unreachable")
+                self.retrying.add(run.turn.id)
                 log.info("retrying", turn=run.turn.id, trouble=str(trouble), pause=pause)
                 await asyncio.sleep(pause)
                 if run.stopping:

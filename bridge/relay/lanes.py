@@ -1,7 +1,7 @@
 """Order inside a chat, freedom between chats: a lane answers the turns of one chat, one by one."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
@@ -109,6 +109,11 @@ class Lanes:
         lane.more = True
         lane.wakeup.set()
         return True
+
+    @property
+    def retrying(self) -> Collection[int]:
+        """Turns whose question did not reach Coze so far, and is tried again."""
+        return self._answering.retrying
 
     def works_for(self, key: ChatKey) -> bool:
         """Return whether something is being answered in the chat at this moment."""

@@ -8,7 +8,7 @@ person.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Literal
@@ -64,6 +64,11 @@ class Answering:
         self._store = store
         self._agents = agents
         self._asking = Asking(store, agents, titles=titles)
+
+    @property
+    def retrying(self) -> Collection[int]:
+        """Turns whose question did not reach Coze so far, and is tried again."""
+        return self._asking.retrying
 
     async def claimed(self, tx: AsyncConnection, turn: Turn, lingering: Sequence[Turn]) -> None:
         """Write down what is about to be done with a turn, in the transaction that claims it.

@@ -70,6 +70,8 @@ class BridgeStatus:
     """What Telegram allows of each kind of call, as far as it was found out."""
     token_left: float | None
     """Seconds that Coze's token is still good for; None where that is not known."""
+    retrying: frozenset[int] = frozenset()
+    """Turns of this process whose question did not reach Coze so far, and is tried again."""
     processes: Sequence[Process] = ()
     """All that share the work; empty where there is but one."""
 
@@ -102,5 +104,6 @@ class StatusReader:
             self.pacer.left(loop.time()),
             self.pacer.learned(),
             self.agents.token_seconds_left,
+            frozenset(self.lanes.retrying),
             sharing,
         )

@@ -149,6 +149,19 @@ async def test_a_block_can_be_taken_back_before_anybody_is_told(tmp_path: Path) 
     assert len(world.posts(ann)) == 2
 
 
+async def test_a_question_that_does_not_reach_coze_is_seen_to_be_tried_again(
+    tmp_path: Path,
+) -> None:
+    with kept_port() as port:
+        async with a_world(tmp_path) as world:
+            ann = world.telegram.add_person("Ann")
+            world.variables["COZE_API_BASE"] = "http://127.0.0.1:9"
+            async with served(world, port) as (app, address), browser_page(address) as shown:
+                await app.context.approval.rule(ChatKey(ann.id), Access.ALLOWED, 0, "en")
+                world.telegram.send(ann, "hello")
+                await expect(shown.get_by_test_id("turn")).to_contain_text("trying again")
+
+
 async def test_a_lost_connection_is_shown_and_mended(tmp_path: Path) -> None:
     with kept_port() as port:
         rules = {"BRIDGE_DASHBOARD_PORT": str(port)}
