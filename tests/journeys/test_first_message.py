@@ -37,7 +37,7 @@ async def test_start_greets_with_the_agents_own_words_and_questions(world: World
 
 async def test_typing_shows_until_the_first_text(world: World) -> None:
     ann = world.telegram.add_person("Ann")
-    world.coze.pace = Pace(first_delta=0.3, delta=0.0)
+    world.coze.pace = Pace(first_delta=5.0, delta=0.0)
     async with world.bridge():
         world.telegram.send(ann, "hi")
         await world.telegram.until(lambda: bool(world.telegram.typing(ann)))

@@ -21,14 +21,14 @@ async def sandbox(folder: Path, *, warns: bool = False) -> AsyncIterator[str]:
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             first = (await process.stdout.readline()).decode()
         found = re.search(r"http://127\.0\.0\.1:\d+", first)
         assert found, first
         yield found[0]
     finally:
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             _, errors = await process.communicate()
     assert process.returncode == 0
     assert b"Traceback" not in errors
