@@ -10,11 +10,6 @@ import pytest
 from fast import FastLoop
 from worlds import BOT_TOKEN, COZE_TOKEN, World, a_world, made
 
-from bridge.texts import languages, translate
-
-for _language in languages():  # read before any clock runs that is faster than the wall's
-    translate(_language, "stop.done")
-
 SPEED = 10.0
 IN_SECONDS_OF_THE_WALL = (
     "test_crashes.py",

@@ -142,11 +142,11 @@ def anything(update: Update, chance: random.Random) -> None:
     elif how == "deep":
         inside[key] = nested(chance.choice([5, 50, 300]))
     elif key in ("data", "callback_data"):
-        inside[key] = chance.choice(DATA)
+        inside[key] = copy.deepcopy(chance.choice(DATA))
     elif key in ("offset", "length"):
         inside[key] = chance.choice(NUMBERS)
     else:
-        inside[key] = chance.choice(ODD)
+        inside[key] = copy.deepcopy(chance.choice(ODD))  # else the next change spoils it for all
 
 
 def nested(depth: int) -> object:
