@@ -121,7 +121,9 @@ async def test_what_must_not_take_its_place_changes_nothing(tmp_path: Path) -> N
         base.execute("DELETE FROM facts WHERE name = 'schema made for'")
     base.close()
     empty = tmp_path / "empty.db"
-    sqlite3.connect(empty).execute("VACUUM").close()
+    base = sqlite3.connect(empty)
+    base.execute("VACUUM")
+    base.close()
     text = tmp_path / "text"
     text.write_text("not a database at all, but long enough to look at " * 20)
     before = target.read_bytes()
