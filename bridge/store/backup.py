@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bridge.errors import StoreTrouble
 from bridge.store import migrate
-from bridge.store.dialects.sqlite import database_file
+from bridge.store.dialects.sqlite import database_file, opened_to_read
 from bridge.store.engine import Store
 from bridge.store.ownership import alone, bot_of
 
@@ -67,7 +67,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _to_copy(source: Path) -> sqlite3.Connection:
     """Open a database that may be in use; a copy in a folder that is only read as it is."""
-    return sqlite3.connect(source) if os.access(source.parent, os.W_OK) else _opened(source)
+    return sqlite3.connect(source) if os.access(source.parent, os.W_OK) else opened_to_read(source)
 
 
 def dated_name(now: float) -> str:
@@ -144,7 +144,7 @@ def _check(source: Path, target: Path) -> None:
         what = f"there is no file at {source}"
         raise StoreTrouble(_RESTORING, what, cure="Name a copy that `bridge db backup` has made.")
     try:
-        with closing(_opened(source)) as base:
+        with closing(opened_to_read(source)) as base:
             found = [str(row[0]) for row in base.execute("PRAGMA quick_check(3)").fetchall()]
             tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master").fetchall()}
     except sqlite3.Error as error:
@@ -199,10 +199,3 @@ def _keep(target: Path, aside: Path) -> None:
             if part.exists():
                 copied = shutil.copyfile(part, aside.with_name(aside.name + end))
                 os.chmod(copied, 0o600)
-
-
-def _opened(source: Path) -> sqlite3.Connection:
-    """Open a file to read it only; one that nobody writes to, also where nothing may be written."""
-    alone = not source.with_name(source.name + "-wal").exists()
-    more = "&immutable=1" if alone else ""
-    return sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro{more}", uri=True)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import StoreTrouble
 from bridge.store import chats
-from bridge.store.dialects.sqlite import database_file
+from bridge.store.dialects.sqlite import database_file, opened_to_read
 from bridge.store.engine import Store
 
 log = structlog.get_logger(__name__)
@@ -59,23 +59,23 @@ def alone(store: Store) -> Iterator[None]:
 
 def who(path: Path) -> str:
     """Return who works with a database and since when, as far as that can be read."""
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
-            row = base.execute("SELECT value FROM facts WHERE name = ?", (_PROCESS,)).fetchone()
-        return _known(row[0] if row else None)
-    except sqlite3.Error:
-        return ""
+    return _known(_fact(path, _PROCESS))
 
 
 def bot_of(path: Path) -> str:
     """Return to which bot a file belongs, such as `@name (42)`; empty when to none."""
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
-            row = base.execute("SELECT value FROM facts WHERE name = ?", (_BOT,)).fetchone()
-    except sqlite3.Error:
-        return ""
-    bot_id, _, name = (row[0] if row else "").partition(" ")
+    bot_id, _, name = (_fact(path, _BOT) or "").partition(" ")
     return f"@{name} ({bot_id})" if bot_id else ""
+
+
+def _fact(path: Path, name: str) -> str | None:
+    """Return a fact of a file that another process may work with; None where it cannot be read."""
+    try:
+        with closing(opened_to_read(path)) as base:
+            row = base.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    except sqlite3.Error:
+        return None
+    return str(row[0]) if row else None
 
 
 def _known(fact: str | None) -> str:

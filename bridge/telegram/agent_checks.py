@@ -25,8 +25,8 @@ class AgentChecks:
     def __init__(self, agents: Agents, alarms: Alarms) -> None:
         self._agents = agents
         self._alarms = alarms
-        self._begun: dict[str, str] = {}
-        """Of which agents a look has found something wrong, with the kind of the alarm."""
+        self._wrong: set[str] = set()
+        """The agents of which the last look has found something wrong."""
 
     async def run(self) -> None:
         """Look each up once, and those that are away again and again, for ever."""
@@ -46,13 +46,12 @@ class AgentChecks:
         await asyncio.gather(*map(look, agents))
 
     async def _away(self, agent: OfferedAgent) -> bool:
-        if agent.key in self._begun:
+        if agent.key in self._wrong:
             return True
         try:
-            stands = await self._alarms.stands_for(agent.key, "coze")
+            return await self._alarms.stands_for(agent.key, "coze")
         except StoreTrouble:
             return False  # which is an alarm of its own
-        return stands
 
     async def _look(self, agent: OfferedAgent, *, first: bool = False) -> None:
         """Look one up; what is wrong is a line of the log, and an alarm unless it may pass by itself."""
@@ -65,19 +64,18 @@ class AgentChecks:
             except CozeTrouble as raised:
                 await self._fails(agent, raised.with_names(agent.names), first=first)
             else:
-                if first or agent.key in self._begun:
+                if first or agent.key in self._wrong:
                     log.info("agent found", agent=agent.key, name=name or None)
-                self._begun.pop(agent.key, None)
+                self._wrong.discard(agent.key)
                 await self._alarms.found(agent.key)
         except StoreTrouble as trouble:
             log.error("alarm not delivered", trouble=str(trouble))
 
     async def _fails(self, agent: OfferedAgent, trouble: CozeTrouble, *, first: bool) -> None:
-        known = self._begun.get(agent.key)
         self._alarms.failing.discard(agent.key)  # it is away: a look can say when it is back
-        if first or known is None:
+        if agent.key not in self._wrong:
             log.error("agent cannot be asked", trouble=agent.said(trouble))
         kind = kind_of(trouble) or "coze"
-        self._begun[agent.key] = kind
+        self._wrong.add(agent.key)
         if kind != "coze" or not first:
             await self._alarms.begin_for(agent.key, kind, trouble)

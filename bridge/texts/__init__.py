@@ -74,6 +74,14 @@ def locale_of(language: str) -> Locale:
     return Locale.parse(chosen(language), sep="-")
 
 
+def compiled(source: str) -> gettext.GNUTranslations:
+    """Return the sentences of a `.po` file's text, with their plural forms."""
+    content = io.BytesIO()
+    write_mo(content, read_po(source.splitlines(keepends=True)))
+    content.seek(0)
+    return gettext.GNUTranslations(content)
+
+
 @cache
 def languages() -> Sequence[str]:
     """Return the languages that there are sentences in, as IETF tags in lower case."""
@@ -95,10 +103,7 @@ def _sentence(language: str, key: str, count: int | None) -> str:
 def _translations(language: str) -> gettext.GNUTranslations:
     """Read a catalogue (some 40 ms); what it lacks is said in English."""
     source = resources.files(__name__).joinpath(f"{language}.po").read_text(encoding="utf-8")
-    compiled = io.BytesIO()
-    write_mo(compiled, read_po(source.splitlines(keepends=True)))
-    compiled.seek(0)
-    found = gettext.GNUTranslations(compiled)
+    found = compiled(source)
     if language != DEFAULT:
         found.add_fallback(_translations(DEFAULT))
     return found

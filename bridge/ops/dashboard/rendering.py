@@ -1,15 +1,12 @@
 """What was seen, as HTML: one template for each section of the page. Pure but for the templates."""
 
 import gettext
-import io
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import Response
@@ -19,7 +16,7 @@ from bridge.ops.dashboard import plots
 from bridge.ops.dashboard.snapshot import Snapshot
 from bridge.store.operators.access import Access
 from bridge.store.operators.stats import Failure
-from bridge.texts import age
+from bridge.texts import age, compiled
 
 _FOLDER = Path(__file__).parent
 SECTIONS = ("alarms", "pulse", "processes", "numbers", "live", "pace", "errors", "people", "audit")
@@ -144,13 +141,9 @@ def _templates(language: str) -> Environment:
 @cache
 def translations(language: str) -> gettext.NullTranslations:
     """Return what the page says in a language; in English, what stands in the templates."""
-    source = _FOLDER / f"{language}.po"
     if language == LANGUAGES[0]:
         return gettext.NullTranslations()
-    compiled = io.BytesIO()
-    write_mo(compiled, read_po(source.read_text(encoding="utf-8").splitlines(keepends=True)))
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
+    return compiled((_FOLDER / f"{language}.po").read_text(encoding="utf-8"))
 
 
 def sections(sight: Snapshot, word: str, language: str = "en") -> Mapping[str, str]:

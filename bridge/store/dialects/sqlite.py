@@ -230,6 +230,13 @@ def _make_private(path: Path) -> None:
         raise StoreTrouble("Opening the database", what) from error
 
 
+def opened_to_read(path: Path) -> sqlite3.Connection:
+    """Open a file to read it only; one that nobody writes to, also where nothing may be written."""
+    alone = not path.with_name(path.name + "-wal").exists()
+    more = "&immutable=1" if alone else ""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{more}", uri=True)
+
+
 def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     # The driver itself begins before the first change, and takes the write lock at once: a
     # transaction that turns writer half way fails under load. (A BEGIN of ours would cost as

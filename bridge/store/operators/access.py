@@ -16,8 +16,8 @@ from bridge.store.turns.rows import part_of, parts_of
 
 MOST_PARTS = 5
 """How many messages of somebody who waits are kept."""
-MOST_WORDS = 200
-"""Characters of them for the card."""
+MOST_WORDS = 400
+"""Characters of them that are kept for the card, which shows fewer."""
 
 
 class Access(StrEnum):

@@ -18,9 +18,9 @@ from bridge.sharing.coordinator import Bell
 from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.store.operators import access, audit, invites, people
-from bridge.store.operators.access import MOST_PARTS, Access
+from bridge.store.operators.access import MOST_PARTS, MOST_WORDS, Access
 from bridge.store.turns import queue
-from bridge.telegram.access.approval_cards import MOST_SHOWN, VERBS, ApprovalCards
+from bridge.telegram.access.approval_cards import VERBS, ApprovalCards
 from bridge.telegram.access.introduction import Introduction
 from bridge.telegram.access.limits import IGNORED_SECONDS, Refusal, UsageLimits
 from bridge.telegram.access.operator_code import OperatorCode
@@ -152,7 +152,7 @@ class Approval:
         """
         key = stranger.key
         async with self._store.writing() as tx:
-            words, question = stranger.words[:MOST_SHOWN], stranger.question
+            words, question = stranger.words[:MOST_WORDS], stranger.question
             fresh = await access.ask(tx, key.chat_id, stranger.name, words, question)
             kept = await access.add_words(tx, question) if question and not fresh else 0
             reached = [await people.name_of(tx, one) for one in self._rights.operators]

@@ -136,7 +136,7 @@ class UsageLimits:
     ) -> None:
         """`acts` counts commands, pressed buttons and edits, `questions` what begins a run."""
         self._store = store
-        self._ignored = self.ignored = ignored
+        self.ignored = ignored
         self._rights = rights
         self._questions = questions
         self._acts = acts
@@ -147,7 +147,7 @@ class UsageLimits:
             return True
         heard = self._acts.refuses(_counted(key, sender), _now()) is None
         if not heard:
-            self._ignored.note(sender.id, "acts", self._acts.refill_seconds)
+            self.ignored.note(sender.id, "acts", self._acts.refill_seconds)
         return heard
 
     def too_fast(self, key: ChatKey, sender: Sender) -> Refusal | None:

@@ -15,6 +15,7 @@ from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
+from bridge.telegram.api import errors
 from bridge.telegram.commands.table import COMMANDS, OPERATOR_COMMANDS, description
 from bridge.telegram.pace.budget import BudgetKind, Priority
 from bridge.telegram.pace.scheduler import Pacer
@@ -74,17 +75,17 @@ class Menus:
         """Set them, and again whenever there is another operator, for ever."""
         while True:
             self._rights.changed.clear()
-            seconds = None
+            pause = None
             try:
                 await self._set_all()
             except RetryAfter as error:
-                seconds = max(1.0, error._retry_after.total_seconds())
-                log.warning("menus wait", seconds=seconds)
+                pause = errors.seconds(error)
+                log.warning("menus wait", seconds=pause)
             except (TelegramError, StoreTrouble) as error:
-                seconds = AGAIN_SECONDS
+                pause = AGAIN_SECONDS
                 log.warning("menus not set", error=str(error))
             with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(pause):
                     await self._rights.changed.wait()
 
     async def _set_all(self) -> None:

@@ -130,7 +130,7 @@ async def _languages(
     default = await _default(context, tx, key)
     buttons = settings_menu.languages_keyboard(chosen, default, key, language)
     if within.thread_id and within.private and key != within:
-        buttons = tuple(tuple(settings_menu.for_all(one) for one in row) for row in buttons)
+        buttons = settings_menu.for_all(buttons)
     return PostContent(Rendered(translate(language, "settings.which_language")), buttons)
 
 

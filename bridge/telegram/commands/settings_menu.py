@@ -69,8 +69,7 @@ def languages_keyboard(
 
 def for_all_topics(menu: Keyboard, language: str) -> Keyboard:
     """Return the buttons of a private chat's own choices as they stand in one of its topics."""
-    rows = tuple(tuple(for_all(button) for button in row) for row in menu)
-    return (*rows, _show(TOPIC, language))
+    return (*for_all(menu), _show(TOPIC, language))
 
 
 def of_topic(menu: Keyboard, language: str) -> Keyboard:
@@ -83,8 +82,12 @@ def _show(which: str, language: str) -> tuple[Button, ...]:
     return (Button(text, encode(ChangeSetting(which, SHOW))),)
 
 
-def for_all(button: Button) -> Button:
-    """Return a button that changes what counts in all topics of a private chat."""
+def for_all(menu: Keyboard) -> Keyboard:
+    """Return the same buttons, which change what counts in all topics of a private chat."""
+    return tuple(tuple(_for_all(button) for button in row) for row in menu)
+
+
+def _for_all(button: Button) -> Button:
     data = parse(button.data)
     if not isinstance(data, ChangeSetting):
         return button
