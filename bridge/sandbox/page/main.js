@@ -41,8 +41,7 @@ class Page {
     this.inspector = new Inspector(byId("inspector"), () => this.setInspector(false));
     const group = iconButton("group", "New group", () => this.askGroup(), { "data-testid": "add-group" });
     byId("left-tools").append(group, themeToggle());
-    const wanted = kept("inspector");
-    this.setInspector(roomy.matches && wanted !== "closed", false);
+    this.fitInspector();
   }
 
   start() {
@@ -51,6 +50,7 @@ class Page {
     byId("log").addEventListener("click", (event) => this.follow(event));
     document.addEventListener("visibilitychange", () => this.showLists());
     phone.addEventListener("change", () => this.route());
+    roomy.addEventListener("change", () => this.fitInspector());
     api.follow({
       onState: (state) => this.onState(state),
       onEvent: (kind, payload) => this.onEvent(kind, payload),
@@ -367,6 +367,11 @@ class Page {
   onPerson(person) {
     worlds.putPerson(this.world, person);
     this.route();
+  }
+
+  /** Where there is room it stands beside the chat; elsewhere it would cover it, and is opened on demand. */
+  fitInspector() {
+    if (!this.app.classList.contains("real")) this.setInspector(roomy.matches && kept("inspector") !== "closed", false);
   }
 
   setInspector(open, remember = true) {

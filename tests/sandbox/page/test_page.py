@@ -135,6 +135,20 @@ async def test_one_column_at_a_time_on_a_phone(opened: Open) -> None:
         await expect(composer).to_be_hidden()
 
 
+async def test_a_window_that_becomes_narrow_is_not_covered_by_the_inspector(opened: Open) -> None:
+    async with opened({}) as it:
+        inspector = it.page.locator("#inspector")
+        await expect(inspector).to_be_visible()
+        await it.page.set_viewport_size({"width": 800, "height": 700})
+        await expect(inspector).to_be_hidden()
+        await it.page.get_by_test_id("inspector-toggle").click()
+        await expect(inspector).to_be_visible()
+        await it.page.set_viewport_size({"width": 1280, "height": 700})
+        await expect(inspector).to_be_visible()
+        await it.page.set_viewport_size({"width": 390, "height": 700})
+        await expect(inspector).to_be_hidden()
+
+
 async def test_light_and_dark(opened: Open) -> None:
     ground = "() => getComputedStyle(document.body).backgroundColor"
     async with opened(dark=True) as it:
