@@ -5,12 +5,14 @@ heard from the first moment on.
 """
 
 import asyncio
+import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
 from bridge.errors import SettingsTrouble, Trouble
@@ -67,9 +69,27 @@ def run(
     def settings() -> "Settings":
         return with_dashboard(_settings()) if dashboard else _settings()
 
-    first = settings()
-    logs.set_up(first.bridge_log_level, first.bridge_log_format)
-    _run(run_bridge(first, settings))
+    try:
+        first = settings()
+        logs.set_up(first.bridge_log_level, first.bridge_log_format)
+        _run(run_bridge(first, settings))
+    except Trouble as trouble:
+        if not _json_wanted():
+            raise
+        logs.set_up("INFO", "json")  # a collector of logs is to have the last word, too
+        structlog.get_logger(__name__).critical("bridge ended", trouble=str(trouble))
+        raise typer.Exit(1) from None
+
+
+def _json_wanted() -> bool:
+    """Return whether the log is for machines, as far as that can be read."""
+    from bridge.settings.environment import environment
+
+    try:
+        variables: Mapping[str, str] = environment()
+    except SettingsTrouble:
+        variables = os.environ
+    return variables.get("BRIDGE_LOG_FORMAT", "").strip() == "json"
 
 
 def _run(work: Coroutine[None, None, None]) -> None:

@@ -86,11 +86,19 @@ class Restarts:
     def tell(self, address: str | None) -> None:
         """Print where the dashboard is, once. It is the only place where its token is told.
 
-        One that the settings name is known already; where nobody but a log reads, it stays out.
+        One that the settings name is known already; where nobody but a log reads, it stays out, as
+        it does of a log for machines.
         """
         if address is None or address in self._told:
             return
         self._told.add(address)
+        if self.settings.bridge_log_format == "json":
+            named = self.settings.bridge_dashboard_token is not None
+            cure = (
+                {} if named else {"cure": "Set BRIDGE_DASHBOARD_TOKEN; no log tells one made here."}
+            )
+            log.info("dashboard", address=address, **cure)
+            return
         known = self.settings.bridge_dashboard_token is not None and not sys.stdout.isatty()
         typer.echo(f"The dashboard: {address if known else link(address, self.token)}")
 

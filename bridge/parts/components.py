@@ -43,6 +43,7 @@ from bridge.telegram.pace.scheduler import Pacer
 from bridge.telegram.questions.ask import QuestionOptions, Questions
 from bridge.telegram.reply.factory import ReplyFactory
 from bridge.telegram.reply.features import Features
+from bridge.telegram.reply.old_suggestions import OldSuggestions
 from bridge.telegram.reply.reactions import Reactions
 from bridge.telegram.reply.topic_names import TopicNames
 from bridge.telegram.status import PollingHealth, StatusReader
@@ -240,6 +241,7 @@ def _replies(
         reactions,
         delivery,
         TopicNames(notices, calls.store),
+        OldSuggestions(notices, calls.store, deployment.features),
     )
 
 

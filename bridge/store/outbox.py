@@ -97,7 +97,7 @@ async def begin(tx: AsyncConnection, cause: str) -> bool:
 
 
 async def sending(
-    tx: AsyncConnection, cause: str, chat_id: int, *, anew: bool = False
+    tx: AsyncConnection, cause: str, chat: ChatKey, *, anew: bool = False
 ) -> Sent | None:
     """Write down that a message goes out now, on account of `cause`.
 
@@ -105,7 +105,12 @@ async def sending(
     it was looked for and is sent `anew`.
     """
     now = time.time()
-    values = {"cause": cause, "chat_id": chat_id, "created_at": now}
+    values = {
+        "cause": cause,
+        "chat_id": chat.chat_id,
+        "thread_id": chat.thread_id,
+        "created_at": now,
+    }
     if (await tx.execute(insert_or_ignore(tx, outbox, values))).rowcount == 1:
         return None
     earlier = await of(tx, cause)
@@ -148,6 +153,16 @@ async def beginning(tx: AsyncConnection, lead: str) -> Sequence[Sent]:
     )
     rows = (await tx.execute(query.order_by(outbox.c.id))).all()
     return [Sent(row.message_id, row.created_at, row.cause) for row in rows]
+
+
+async def below(tx: AsyncConnection, chat: ChatKey, message_id: int) -> bool:
+    """Return whether a message of ours stands below that one."""
+    newer = select(outbox.c.id).where(
+        outbox.c.chat_id == chat.chat_id,
+        outbox.c.thread_id == chat.thread_id,
+        outbox.c.message_id > message_id,
+    )
+    return (await tx.execute(newer.limit(1))).first() is not None
 
 
 async def lost(tx: AsyncConnection, cause: str, chat_id: int) -> None:

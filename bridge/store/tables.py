@@ -248,9 +248,11 @@ suggestions = Table(
     Column("thread_id", BigInteger, nullable=False),
     Column("texts", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("liked", Boolean),
     Index(None, "chat_id", "thread_id"),
 )
-"""Questions offered as buttons: a button carries the unguessable token and a number only."""
+"""Questions offered as buttons: a button carries the unguessable token and a number only. `liked` is
+how the answer was rated under which they stand: the mark stays when they are taken away."""
 
 flood_waits = Table(
     "flood_waits",

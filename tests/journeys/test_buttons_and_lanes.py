@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fast import run_fast
-from worlds import World, a_world, buttons, in_a_fast_world
+from worlds import World, a_world, buttons, eventually, in_a_fast_world
 
 from bridge.sandbox.coze import Pace, saying
 from bridge.store import inbox, migrate
@@ -191,3 +191,39 @@ async def test_new_stays_new_though_a_stopped_run_had_another_conversation(world
         await world.settled(ann, 3, timeout=200)
         world.telegram.send(ann, "what do you remember?")
         assert "4711" not in (await world.settled(ann, 4, timeout=60)).text
+
+
+@in_a_fast_world
+async def test_suggestions_go_once_the_talk_has_gone_on_and_ratings_stay(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Good.", follow_ups=["More?"]))
+    async with world.bridge():
+        for number, text in enumerate(("one", "two", "three"), 1):
+            world.telegram.send(ann, text)
+            post = await world.settled(ann, number)
+            await world.telegram.until(lambda: "More?" in buttons(world.posts(ann)[-1]), 100)
+            if text == "one":
+                world.telegram.press(ann, post.message_id, "👍")
+                await eventually(lambda: "✓ 👍" in buttons(world.posts(ann)[0]), 100)
+            await eventually(
+                lambda: sum("More?" in buttons(one) for one in world.posts(ann)) == 1, 100
+            )
+    assert [[*buttons(post)] for post in world.posts(ann)] == [
+        ["✓ 👍", "👎"],
+        ["👍", "👎"],
+        ["More?", "👍", "👎"],
+    ]
+
+
+@in_a_fast_world
+async def test_another_member_s_suggestions_stay(world: World) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    group = world.telegram.add_group("Group", [ann, bo])
+    world.coze.use(saying("Good.", follow_ups=["More?"]))
+    async with world.bridge():
+        await world.settled(group, 1)
+        for number, person in enumerate((ann, bo, ann), 2):
+            world.telegram.send(person, f"@sandbox_bot question {number}", chat=group)
+            await world.settled(group, number)
+        await eventually(lambda: "More?" not in buttons(world.posts(group)[1]), 100)
+    assert ["More?" in buttons(post) for post in world.posts(group)] == [False, False, True, True]

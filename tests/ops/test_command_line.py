@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sqlite3
 import sys
 from contextlib import closing
@@ -127,6 +128,46 @@ async def test_missing_settings_are_listed(tmp_path: Path) -> None:
     code, _, err = await ended(await start("run", variables={}, folder=tmp_path))
     assert code == 1
     assert err.count("\n  - ") == 3
+
+
+async def test_the_last_word_is_a_log_line_where_logs_are_for_machines(
+    world: World, tmp_path: Path
+) -> None:
+    machines = {**world.variables, "BRIDGE_LOG_FORMAT": "json"}
+    variables = {**machines, "TELEGRAM_BOT_TOKEN": "43:REVOKED"}
+    process = await start("run", variables=variables, folder=tmp_path)
+    code, out, err = await ended(process)
+    assert (code, out) == (1, "")
+    last = [json.loads(line) for line in err.splitlines()][-1]
+    assert (last["event"], last["level"]) == ("bridge ended", "critical")
+    assert "TELEGRAM_BOT_TOKEN" in last["trouble"]
+    assert "REVOKED" not in err
+    process = await start("run", variables={"BRIDGE_LOG_FORMAT": "json"}, folder=tmp_path)
+    code, out, err = await ended(process)
+    assert (code, out) == (1, "")
+    (line,) = [json.loads(line) for line in err.splitlines()]
+    assert "TELEGRAM_BOT_TOKEN is missing" in line["trouble"]
+
+
+async def test_the_dashboard_is_told_to_machines_without_its_token(
+    world: World, tmp_path: Path
+) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = str(held.getsockname()[1])
+    variables = {**world.variables, "BRIDGE_LOG_FORMAT": "json", "BRIDGE_DASHBOARD_PORT": port}
+    process = await start("run", variables=variables, folder=tmp_path)
+    assert process.stderr is not None
+    async with asyncio.timeout(20):
+        async for line in process.stderr:
+            entry = json.loads(line)
+            if entry["event"] == "dashboard":
+                break
+    process.send_signal(signal.SIGTERM)
+    code, out, _ = await ended(process)
+    assert (code, out) == (0, "")
+    assert entry["address"] == f"http://127.0.0.1:{port}"
+    assert "BRIDGE_DASHBOARD_TOKEN" in entry["cure"]
 
 
 @pytest.mark.parametrize("words", [("chat",), ("chat", "--no-stream")])

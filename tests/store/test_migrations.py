@@ -368,7 +368,7 @@ async def test_the_rest_of_an_old_store_is_read(revision: str, tmp_path: Path) -
             await chats.prefer(tx, GROUP, Preferences(language="en"))
             assert await chats.fact(tx, "menu") == "0" * 64
             assert await suggestions.chosen(tx, ANN, "abc", 1) == "为什么？"
-            await outbox.sending(tx, "update 1", 5)
+            await outbox.sending(tx, "update 1", ChatKey(5))
             await outbox.sent(tx, "update 1", 43)
             assert 43 in [one.message_id for one in await outbox.known(tx, 5)]
             await inbox.prune(tx)

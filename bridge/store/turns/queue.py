@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChatKey, Line, Message, Part, Sender, State
+from bridge.model import ChatKey, Line, Message, Part, Sender, State, Turn
 from bridge.store.chats import ensure_chat
 from bridge.store.tables import chats, turns
 from bridge.store.turns.lifecycle import OPEN, RECENT_TURNS, asker_of
@@ -292,3 +292,9 @@ async def _put(
 async def _waiting_of(tx: AsyncConnection, key: ChatKey, asker: int) -> Row[Any] | None:
     of_them = (turns.c.state == State.WAITING, turns.c.sender_id == asker)
     return (await tx.execute(select(turns).where(*of_chat(key), *of_them))).one_or_none()
+
+
+async def followed(tx: AsyncConnection, turn: Turn) -> bool:
+    """Return whether something was asked in its chat after it."""
+    newer = select(turns.c.id).where(*of_chat(turn.chat), turns.c.id > turn.id).limit(1)
+    return (await tx.execute(newer)).first() is not None

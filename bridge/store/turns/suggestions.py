@@ -3,15 +3,32 @@
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChatKey
+from bridge.model import ChatKey, Turn
 from bridge.store.dialects.upsert import insert_or_update
-from bridge.store.tables import suggestions
+from bridge.store.tables import suggestions, turns
+from bridge.store.turns.rows import of_chat
 
 OFFER_SECONDS = 30 * 86400.0
+LOOKED_AT = 3
+"""Under so many of a chat's newest answers buttons are looked for that nobody needs any more."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Questions that stand as buttons under an answer."""
+
+    token: str
+    turn_id: int
+    post: int
+    """The message id of the post under which they stand; 0 where that is gone."""
+    can_be_rated: bool
+    liked: bool | None
+    """How the answer was rated; None: it was not."""
 
 
 async def offer(
@@ -39,6 +56,40 @@ async def chosen(tx: AsyncConnection, key: ChatKey, token: str, number: int) -> 
     if row is None or not 0 <= number < len(row.texts):
         return None
     return str(row.texts[number])
+
+
+async def before(tx: AsyncConnection, turn: Turn) -> Sequence[Offer]:
+    """Return what still stands under the last answers that the person of a turn got before it."""
+    newest = (
+        select(suggestions.c.token, suggestions.c.liked)
+        .where(
+            suggestions.c.chat_id == turn.chat.chat_id,
+            suggestions.c.thread_id == turn.chat.thread_id,
+            suggestions.c.token != turn.correlation_id,
+        )
+        .order_by(suggestions.c.created_at.desc())
+        .limit(LOOKED_AT)
+        .subquery()
+    )
+    query = (
+        select(newest, turns.c.id, turns.c.posts, turns.c.answer_id)
+        .join(turns, turns.c.correlation_id == newest.c.token)
+        .where(*of_chat(turn.chat), turns.c.id < turn.id, turns.c.sender_id == turn.sender.id)
+    )
+    return [
+        Offer(row.token, row.id, [0, *row.posts][-1], row.answer_id is not None, row.liked)
+        for row in (await tx.execute(query)).all()
+    ]
+
+
+async def rated(tx: AsyncConnection, key: ChatKey, turn_id: int, *, liked: bool | None) -> None:
+    """Note how the answer of a turn was rated while questions stand under it."""
+    token = select(turns.c.correlation_id).where(*of_chat(key), turns.c.id == turn_id)
+    await tx.execute(
+        update(suggestions)
+        .where(suggestions.c.token == token.scalar_subquery())
+        .values(liked=liked)
+    )
 
 
 async def use_up(tx: AsyncConnection, key: ChatKey, token: str) -> None:

@@ -180,11 +180,13 @@ class NoticeQueue:
             if self._waiting.get(line) is waiting:
                 del self._waiting[line]
 
-    async def change(self, key: ChatKey, change: _Act) -> None:
+    async def change(
+        self, key: ChatKey, change: _Act, priority: Priority = Priority.COMMAND
+    ) -> None:
         """Change something of ours, again when Telegram was busy: a receipt must come to be read."""
 
         async def attempt() -> None:
-            async with self.calls.pacer.slot(key.chat_id, Priority.COMMAND):
+            async with self.calls.pacer.slot(key.chat_id, priority):
                 await change()
 
         try:

@@ -72,7 +72,7 @@ async def open_topic(
     async with context.store.writing(of=key.chat_id) as tx:
         if await outbox.of(tx, lead + cause.name):
             return True  # an earlier process has done it
-        if await outbox.sending(tx, wish.mark, key.chat_id):
+        if await outbox.sending(tx, wish.mark, key):
             return False  # an earlier process may have: nobody would know which one
     thread_id = await _opened(context, key.whole, name, wish)
     if thread_id is None:

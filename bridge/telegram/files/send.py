@@ -69,7 +69,11 @@ def _split(shape: Shape, files: Sequence[OutgoingFile]) -> Iterator[Batch]:
 
 
 async def send(
-    calls: BotClient, key: ChatKey, batch: Batch, near: int | None = None
+    calls: BotClient,
+    key: ChatKey,
+    batch: Batch,
+    reply_to: int | None = None,
+    near: int | None = None,
 ) -> tuple[int, Sequence[str]]:
     """Send it; the last message's id, and by what Telegram knows each file from now on.
 
@@ -90,7 +94,7 @@ async def send(
         return _result(sent, batch)
 
     return await calls.guarded(
-        key, "Sending a file", lambda: calls.placement.placed(key, call, near=near)
+        key, "Sending a file", lambda: calls.placement.placed(key, call, reply_to, near)
     )
 
 

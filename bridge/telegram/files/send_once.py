@@ -12,6 +12,7 @@ from bridge.relay.protocols import ReplyLater
 from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Sent
+from bridge.store.turns import queue
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.deliver import deliver, postponed
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, PostGone, Result
@@ -70,7 +71,7 @@ class FileSender:
         """
         cause = self._lead + ",".join(one.key for one in batch)
         async with self._store.writing(of=self._turn.chat.chat_id) as tx:
-            await outbox.sending(tx, cause, self._turn.chat.chat_id)
+            await outbox.sending(tx, cause, self._turn.chat)
         return await self._until_done(cause, lambda: self._send(batch, cause))
 
     async def _until_done(self, cause: str, act: Callable[[], Awaitable[Result]]) -> Result | None:
@@ -96,13 +97,19 @@ class FileSender:
             begun = time.time()
             try:
                 near = self._turn.parts[-1].message_id or None
-                post, file_ids = await send(self._calls, key, batch, near)
+                post, file_ids = await send(self._calls, key, batch, await self._reply_to(), near)
             except TelegramUnreachable as trouble:
                 if trouble.happened is not Happened.NO:
                     self._unconfirmed = UnconfirmedSend(cause, begun, time.time())
                 raise
         await self._note(cause, post)
         return file_ids
+
+    async def _reply_to(self) -> int | None:
+        """Return which message the files answer: their question, where another one came after it."""
+        async with self._store.reading() as tx:
+            followed = await queue.followed(tx, self._turn)
+        return (self._turn.parts[-1].message_id or None) if followed else None
 
     async def _stands(self, caption: str, count: int) -> bool:
         """Return whether files whose sending got no answer stand there: then that is written down."""

@@ -5,7 +5,7 @@ from typing import assert_never
 import structlog
 
 from bridge.errors.coze import CozeTrouble, Forbidden, NotOffered
-from bridge.store.turns import lifecycle
+from bridge.store.turns import lifecycle, suggestions
 from bridge.telegram.callback_data import (
     AskSuggestion,
     CallbackData,
@@ -35,12 +35,11 @@ from bridge.telegram.commands.operators import access, broadcast, control, invit
 from bridge.telegram.commands.stopping import stop_running
 from bridge.telegram.post import Button, Keyboard
 from bridge.telegram.questions.ask import MOMENT_SECONDS
-from bridge.telegram.reply.keyboards import DISLIKE, LIKE
+from bridge.telegram.reply.keyboards import MARK, marked
 from bridge.telegram.updates.events import CallbackPress
 from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
-_MARK = "✓"
 """Stands before the rating that counts."""
 
 
@@ -184,7 +183,7 @@ async def _rate(context: BotContext, press: CallbackPress, data: RateAnswer) -> 
     if answer is None:
         return "button.old"
     agent = context.agents.of(answer.agent).client
-    again = any(one.data == press.data and one.label.startswith(_MARK) for one in _all(press))
+    again = any(one.data == press.data and one.label.startswith(MARK) for one in _all(press))
     try:
         if again:
             await agent.judge(answer.conversation_id, answer.id, like=None)
@@ -198,9 +197,12 @@ async def _rate(context: BotContext, press: CallbackPress, data: RateAnswer) -> 
     except CozeTrouble as trouble:
         log.warning("feedback not sent", trouble=str(trouble))
         return "judge.failed"
-    marked = _marked(press.buttons, None if again else data)
-    if marked != press.buttons:
-        context.edit_buttons(press, marked)
+    counts = None if again else data
+    async with context.store.writing(of=press.chat.chat_id) as tx:
+        await suggestions.rated(tx, press.chat, data.turn_id, liked=counts.like if counts else None)
+    now = marked(press.buttons, counts)
+    if now != press.buttons:
+        context.edit_buttons(press, now)
     return "judge.withdrawn" if again else "judge.thanks"
 
 
@@ -211,16 +213,3 @@ def _all(press: CallbackPress) -> list[Button]:
 def _without(buttons: Keyboard, kind: type[CallbackData]) -> Keyboard:
     """Return the keyboard without the rows of one kind of buttons."""
     return tuple(row for row in buttons if not isinstance(parse(row[0].data), kind))
-
-
-def _marked(buttons: Keyboard, counts: RateAnswer | None) -> Keyboard:
-    """Return the keyboard with a mark at the rating that counts."""
-
-    def button(one: Button) -> Button:
-        data = parse(one.data)
-        if not isinstance(data, RateAnswer):
-            return one
-        sign = LIKE if data.like else DISLIKE
-        return Button(f"{_MARK} {sign}" if data == counts else sign, one.data)
-
-    return tuple(tuple(button(one) for one in row) for row in buttons)

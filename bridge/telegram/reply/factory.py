@@ -17,6 +17,7 @@ from bridge.telegram.files.answer_files import FileDelivery
 from bridge.telegram.files.send_once import FileSender
 from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.live import LiveReply
+from bridge.telegram.reply.old_suggestions import OldSuggestions
 from bridge.telegram.reply.options import reply_options
 from bridge.telegram.reply.reactions import Reactions
 from bridge.telegram.reply.reply_store import ReplyStore
@@ -36,6 +37,7 @@ class ReplyFactory:
     reactions: Reactions
     delivery: FileDelivery
     topic_names: TopicNames
+    old_suggestions: OldSuggestions
 
     @asynccontextmanager
     async def open(self, turn: Turn) -> AsyncIterator[LiveReply]:
@@ -62,6 +64,7 @@ class ReplyFactory:
                     (gone,) = await asyncio.gather(task, return_exceptions=True)
                 _note_end(turn, gone)
                 self.topic_names.answered(turn)
+                self.old_suggestions.answered(turn)
 
 
 def _note_end(turn: Turn, gone: BaseException | None) -> None:

@@ -12,12 +12,14 @@ from bridge.telegram.callback_data import (
     RetryQuestion,
     StopAnswer,
     encode,
+    parse,
 )
 from bridge.telegram.post import Button, Keyboard
 from bridge.texts import translate
 
 MOST_QUESTIONS = 8
 LIKE, DISLIKE = "👍", "👎"
+MARK = "✓"
 
 
 def running(turn_id: int, language: str) -> Keyboard:
@@ -34,6 +36,19 @@ def judging(turn_id: int) -> Keyboard:
     """Under an answer: what a person thinks of it."""
     like, dislike = (encode(RateAnswer(turn_id, like=like)) for like in (True, False))
     return ((Button(LIKE, like), Button(DISLIKE, dislike)),)
+
+
+def marked(buttons: Keyboard, counts: RateAnswer | None) -> Keyboard:
+    """Return the keyboard with a mark at the rating that counts."""
+
+    def button(one: Button) -> Button:
+        data = parse(one.data)
+        if not isinstance(data, RateAnswer):
+            return one
+        sign = LIKE if data.like else DISLIKE
+        return Button(f"{MARK} {sign}" if data == counts else sign, one.data)
+
+    return tuple(tuple(button(one) for one in row) for row in buttons)
 
 
 def question_buttons(questions: Sequence[str], token: str) -> Keyboard:

@@ -187,9 +187,10 @@ class Posts:
         """Send a post. One whose sending got no answer is sent again: it is looked for afterwards."""
         place = len(self.ids)
         after = self.ids[-1] if self.ids else self.turn.parts[-1].message_id
-        await self._store.sending(place, after)
+        apart = await self._store.sending(place, after)
         try:
-            return await self._calls.send(self.turn.chat, frame, self._reply_to(), **self._near())
+            reply_to = self._reply_to(apart)
+            return await self._calls.send(self.turn.chat, frame, reply_to, **self._near())
         except TelegramUnreachable as trouble:
             if trouble.happened is Happened.NO:
                 await self._store.not_sent(place)
@@ -219,8 +220,8 @@ class Posts:
             return {}
         return {"near": self.turn.parts[-1].message_id}
 
-    def _reply_to(self) -> int | None:
-        """In a group the first post answers a message; in a private chat that says nothing."""
-        if self.turn.chat.private or self.ids or self._plainly:
+    def _reply_to(self, apart: bool) -> int | None:
+        """Return which message the first post answers: in private, only where it stands `apart` from it."""
+        if self.ids or self._plainly or (self.turn.chat.private and not apart):
             return None
-        return self.turn.parts[-1].message_id
+        return self.turn.parts[-1].message_id or None

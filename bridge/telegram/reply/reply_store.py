@@ -7,7 +7,7 @@ from bridge.model import Turn
 from bridge.store import orphans, outbox
 from bridge.store.engine import Store
 from bridge.store.orphans import Orphan
-from bridge.store.turns import lifecycle, suggestions
+from bridge.store.turns import lifecycle, queue, suggestions
 
 
 class ReplyStore:
@@ -21,19 +21,23 @@ class ReplyStore:
         self._copied: set[int] = set()
         """The places of posts of which a copy may stand."""
 
-    async def sending(self, place: int, after: int) -> None:
+    async def sending(self, place: int, after: int) -> bool:
         """Note that the post at that place goes out now, below message `after`.
 
-        If it was begun before, and nobody knows whether it stands, it may be a copy.
+        If it was begun before, and nobody knows whether it stands, it may be a copy. Returns of the
+        first one whether something stands between it and `after`: a later question, or something of ours.
         """
         cause, chat = self.cause(place), self._turn.chat
         async with self._store.writing(of=self._chat_id) as tx:
-            earlier = await outbox.sending(tx, cause, chat.chat_id)
+            earlier = await outbox.sending(tx, cause, chat)
             if earlier is not None:
                 self._copied.add(place)
-                await outbox.sending(tx, cause, chat.chat_id, anew=True)
+                await outbox.sending(tx, cause, chat, anew=True)
                 copy = Orphan(cause, chat, self._language, after, earlier.since)
                 await orphans.add(tx, copy)
+            if place:
+                return False
+            return await queue.followed(tx, self._turn) or await outbox.below(tx, chat, after)
 
     async def unconfirmed(self, place: int, after: int) -> None:
         """Note that nobody knows whether the post at that place stands: another one will."""

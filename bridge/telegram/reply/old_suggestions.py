@@ -1,0 +1,51 @@
+"""Take suggestions away from under earlier answers: nobody presses them once the talk has gone on."""
+
+from functools import partial
+
+import structlog
+
+from bridge.errors import StoreTrouble
+from bridge.model import Turn
+from bridge.store.engine import Store
+from bridge.store.turns import suggestions
+from bridge.store.turns.suggestions import Offer
+from bridge.telegram.api.notices import NoticeQueue
+from bridge.telegram.callback_data import RateAnswer
+from bridge.telegram.pace.budget import Priority
+from bridge.telegram.reply.features import Features
+from bridge.telegram.reply.keyboards import judging, marked
+
+log = structlog.get_logger(__name__)
+
+
+class OldSuggestions:
+    """Takes them away after the next answer, when the chat has a call to spare."""
+
+    def __init__(self, notices: NoticeQueue, store: Store, features: Features) -> None:
+        self._notices = notices
+        self._store = store
+        self._features = features
+
+    def answered(self, turn: Turn) -> None:
+        """Take away what stands under the answers that the person got before this one."""
+        self._notices.later(turn.chat, partial(self._take_away, turn), "old suggestions")
+
+    async def _take_away(self, turn: Turn) -> None:
+        try:
+            async with self._store.reading() as tx:
+                offers = await suggestions.before(tx, turn)
+            for offer in offers:
+                await self._clear(turn, offer)
+        except StoreTrouble as trouble:
+            log.warning("old suggestions not taken away", trouble=str(trouble))
+
+    async def _clear(self, turn: Turn, offer: Offer) -> None:
+        """The row goes last: what a crash leaves is taken away after the next answer."""
+        rates = offer.can_be_rated and self._features.judging
+        counts = None if offer.liked is None else RateAnswer(offer.turn_id, offer.liked)
+        left = marked(judging(offer.turn_id), counts) if rates else ()
+        if offer.post:
+            change = partial(self._notices.calls.change_buttons, turn.chat, offer.post, left)
+            await self._notices.change(turn.chat, change, Priority.BULK)
+        async with self._store.writing(of=turn.chat.chat_id) as tx:
+            await suggestions.use_up(tx, turn.chat, offer.token)

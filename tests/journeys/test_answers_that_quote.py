@@ -1,0 +1,81 @@
+"""In a private chat an answer quotes its question when something stands between the two."""
+
+from worlds import World, in_a_fast_world
+
+from bridge.sandbox.coze import Pace, saying
+
+
+@in_a_fast_world
+async def test_an_answer_right_below_its_question_quotes_nothing(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Yes."))
+    async with world.bridge():
+        for count, text in enumerate(("one", "two"), 1):
+            world.telegram.send(ann, text)
+            await world.settled(ann, count)
+        world.telegram.send(ann, "/privacy")
+        await world.telegram.until(lambda: len(world.posts(ann)) == 3, 100)
+        world.telegram.send(ann, "three")
+        await world.settled(ann, 4)
+    assert [post.reply_to_message_id for post in world.posts(ann)] == [None] * 4
+
+
+@in_a_fast_world
+async def test_questions_that_come_before_an_answer_have_it_quote_its_own(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(20.0, 0)
+    world.coze.use(saying("Yes."))
+    async with world.bridge():
+        first = world.telegram.send(ann, "one")
+        await world.telegram.until(lambda: world.coze.asked, 100)
+        world.telegram.send(ann, "two")
+        last = world.telegram.send(ann, "three")
+        await world.settled(ann, 2)
+    assert [one.question for one in world.coze.asked] == ["one", "two\n\nthree"]
+    assert [post.reply_to_message_id for post in world.posts(ann)] == [first, last]
+
+
+@in_a_fast_world
+async def test_a_command_between_has_the_answer_quote_its_question(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(20.0, 0)
+    world.coze.use(saying("Yes."))
+    async with world.bridge():
+        first = world.telegram.send(ann, "one")
+        await world.telegram.until(lambda: world.coze.asked, 100)
+        world.telegram.send(ann, "/privacy")
+        await world.settled(ann, 2)
+    assert {post.text: post.reply_to_message_id for post in world.posts(ann)}["Yes."] == first
+
+
+@in_a_fast_world
+async def test_files_that_arrive_below_a_later_question_quote_their_own(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    hosts = world.settings.coze_api_base.removeprefix("http://")
+    busy = {"error_code": 429, "description": "Too Many Requests: retry after 20"}
+    refusal = {"ok": False, **busy, "parameters": {"retry_after": 20}}
+    world.telegram.fail("sendPhoto", 429, body=refusal)
+    async with world.bridge(BRIDGE_PICTURE_HOSTS=hosts):
+        first = world.telegram.send(ann, "picture please")
+        await world.telegram.until(
+            lambda: any(call.method == "sendPhoto" for call in world.telegram.calls), 100
+        )
+        world.telegram.send(ann, "something brief")
+        await world.settled(ann, 3)
+    (photo,) = [post for post in world.posts(ann) if post.attachment]
+    assert photo.reply_to_message_id == first
+
+
+@in_a_fast_world
+async def test_a_restart_forgets_none_of_it(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(20.0, 0)
+    world.coze.use(saying("Yes."))
+    async with world.bridge():
+        first = world.telegram.send(ann, "one")
+        await world.telegram.until(lambda: world.coze.asked, 100)
+        last = world.telegram.send(ann, "two")
+        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+    async with world.bridge():
+        await world.settled(ann, 2)
+    assert [post.reply_to_message_id for post in world.posts(ann)] == [first, last]
