@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Line, Message, Part, Sender, State, Turn
@@ -294,7 +294,7 @@ async def _waiting_of(tx: AsyncConnection, key: ChatKey, asker: int) -> Row[Any]
     return (await tx.execute(select(turns).where(*of_chat(key), *of_them))).one_or_none()
 
 
-async def followed(tx: AsyncConnection, turn: Turn) -> bool:
-    """Return whether something was asked in its chat after it."""
-    newer = select(turns.c.id).where(*of_chat(turn.chat), turns.c.id > turn.id).limit(1)
-    return (await tx.execute(newer)).first() is not None
+async def followed(tx: AsyncConnection, turn: Turn, *also: ColumnElement[bool]) -> bool:
+    """Return whether something was asked in its chat after it, or any of `also` is so."""
+    newer = exists().where(*of_chat(turn.chat), turns.c.id > turn.id)
+    return bool((await tx.execute(select(or_(newer, *also)))).scalar_one())

@@ -64,7 +64,7 @@ class ReplyFactory:
                     (gone,) = await asyncio.gather(task, return_exceptions=True)
                 _note_end(turn, gone)
                 self.topic_names.answered(turn)
-                self.old_suggestions.answered(turn)
+                self.old_suggestions.answered(turn, offers=reply.offers)
 
 
 def _note_end(turn: Turn, gone: BaseException | None) -> None:

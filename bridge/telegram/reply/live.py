@@ -72,6 +72,8 @@ class LiveReply:
         self._layout = Layout(
             options.language, options.reasoning, late, transcripts=options.transcripts
         )
+        self.offers = False
+        """Whether questions stand under it as buttons."""
         self._told_place = False
         """Whether it says that it stands elsewhere than its question."""
         self._tell_place()
@@ -226,6 +228,7 @@ class LiveReply:
         keyboard: Keyboard = ()
         if reply_state.suggestions and self._options.suggestions:
             token = await self._store.offer(reply_state.suggestions)
+            self.offers = True
             keyboard = question_buttons(reply_state.suggestions, token)
         if self._options.judged and reply_state.answer_id and reply_state.note is None:
             keyboard += judging(self._turn.id)

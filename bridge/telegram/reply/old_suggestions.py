@@ -5,7 +5,7 @@ from functools import partial
 import structlog
 
 from bridge.errors import StoreTrouble
-from bridge.model import Turn
+from bridge.model import ChatKey, Turn
 from bridge.store.engine import Store
 from bridge.store.turns import suggestions
 from bridge.store.turns.suggestions import Offer
@@ -16,6 +16,7 @@ from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.keyboards import judging, marked
 
 log = structlog.get_logger(__name__)
+MOST = 10_000
 
 
 class OldSuggestions:
@@ -25,9 +26,18 @@ class OldSuggestions:
         self._notices = notices
         self._store = store
         self._features = features
+        self._none: set[ChatKey] = set()
+        """Private chats whose last answer offered nothing: there is nothing to look for."""
 
-    def answered(self, turn: Turn) -> None:
-        """Take away what stands under the answers that the person got before this one."""
+    def answered(self, turn: Turn, *, offers: bool) -> None:
+        """Take away what stands under the answers that the person got before one that `offers` more."""
+        nothing = turn.chat in self._none
+        self._none.discard(turn.chat)
+        if turn.chat.private and not offers:
+            self._none = self._none if len(self._none) < MOST else set()
+            self._none.add(turn.chat)
+        if nothing:
+            return
         self._notices.later(turn.chat, partial(self._take_away, turn), "old suggestions")
 
     async def _take_away(self, turn: Turn) -> None:

@@ -25,7 +25,7 @@ class ReplyStore:
         """Note that the post at that place goes out now, below message `after`.
 
         If it was begun before, and nobody knows whether it stands, it may be a copy. Returns of the
-        first one whether something stands between it and `after`: a later question, or something of ours.
+        first one of a private chat whether a later question, or something of ours, stands between.
         """
         cause, chat = self.cause(place), self._turn.chat
         async with self._store.writing(of=self._chat_id) as tx:
@@ -35,9 +35,9 @@ class ReplyStore:
                 await outbox.sending(tx, cause, chat, anew=True)
                 copy = Orphan(cause, chat, self._language, after, earlier.since)
                 await orphans.add(tx, copy)
-            if place:
+            if place or not chat.private:
                 return False
-            return await queue.followed(tx, self._turn) or await outbox.below(tx, chat, after)
+            return await queue.followed(tx, self._turn, outbox.below(chat, after))
 
     async def unconfirmed(self, place: int, after: int) -> None:
         """Note that nobody knows whether the post at that place stands: another one will."""
