@@ -14,6 +14,16 @@ settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave out what is slow where no tests are named: `pytest -m slow` runs it.
+
+    Those take as long as all the others together; who names a file or a marker gets what is named.
+    """
+    named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+    if not named and not config.option.markexpr:
+        config.option.markexpr = "not slow"
+
+
 def pytest_collection_finish() -> None:
     """Take what was imported and collected out of the garbage collector's rounds.
 

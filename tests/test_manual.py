@@ -36,6 +36,7 @@ def test_every_setting_that_is_named_exists(page: Path) -> None:
     assert named - defaults().keys() - others == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=lambda one: one.stem)
 async def test_what_is_marked_to_be_run_runs(page: Path, tmp_path: Path) -> None:
     """Each line as it stands there, in one empty folder with nothing but the bridge on the path."""

@@ -29,6 +29,7 @@ def message(content: str, content_type: str) -> RunMessage:
     return RunMessage("1", MessageKind.ANSWER, content, content_type=content_type)
 
 
+@pytest.mark.slow
 @given(JSON, st.sampled_from(TYPES))
 def test_any_json_under_any_type_is_read(content: object, content_type: str) -> None:
     event = {"type": "answer", "content": content, "content_type": content_type}

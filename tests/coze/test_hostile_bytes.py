@@ -38,6 +38,8 @@ from bridge.sandbox.coze.scripts import SCRIPTS
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Event, Raw, Step, ending, fixed
 from bridge.store.turns.outcome_json import dump, load
 
+pytestmark = pytest.mark.slow
+
 QUESTION = RunRequest("74", "user", "9", "hello", "mark")
 LONGEST_BYTES = 12_000
 DEEP = 100_000

@@ -13,6 +13,8 @@ from bridge.sandbox.coze import Pace, saying
 from bridge.store import backup, migrate, ownership
 from bridge.store.engine import Store
 
+pytestmark = pytest.mark.slow
+
 CHATS = 20
 ANSWER = "some words of an answer " * 40
 SPEED = 4.0

@@ -4,11 +4,14 @@ import sqlite3
 import time
 from pathlib import Path
 
+import pytest
 from fast import run_fast_together
 from processes import Bridge
 from worlds import World, a_world, buttons, in_a_fast_world
 
 from bridge.sandbox.telegram import Message, Person
+
+pytestmark = pytest.mark.slow
 
 SPEED = 4.0
 PEOPLE = 1000

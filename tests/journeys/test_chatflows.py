@@ -123,6 +123,7 @@ async def test_a_failure_in_any_form_is_told_and_not_asked_again(flow: World, fa
     assert len(await troubles(flow)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("listed", [True, False])
 @pytest.mark.parametrize("after", [1, 2, 3, 4, 5, 7])
 def test_a_cut_stream_is_looked_for_in_the_conversation_and_asked_once(

@@ -12,6 +12,8 @@ from worlds import World, a_world, buttons, put_database
 from bridge.sandbox.coze import DEFAULT_BOT_ID, saying
 from bridge.sandbox.telegram import Group, Message, Person
 
+pytestmark = pytest.mark.slow
+
 SPEED = 6.0
 OTHER_BOT = "7379462189365198999"
 AGENTS = f"""

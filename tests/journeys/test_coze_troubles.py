@@ -25,6 +25,7 @@ SENTENCES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [False, "first", "mid", "failed"])
 def test_every_error_code_gives_a_sentence(form: str | bool, tmp_path: Path) -> None:
     async def journey() -> None:
@@ -53,6 +54,7 @@ async def test_odd_shapes_of_failure_give_a_sentence(shape: str, world: World) -
     assert post.text.split("\n\n")[-1] in SENTENCES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clean_eof", [True, False])
 def test_a_stream_cut_at_every_event_still_ends_in_the_whole_answer(
     clean_eof: bool, tmp_path: Path

@@ -7,12 +7,15 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import pytest
 from fast import run_fast_together
 from processes import Bridge, unfinished
 from worlds import World, a_world, eventually, is_running
 
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Message, Person
+
+pytestmark = pytest.mark.slow
 
 ANSWER = "**An answer** of some words, " * 190  # two posts
 ACTS = {

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from fast import run_fast_together
 from processes import Bridge, unfinished
 from projects import ProjectWorld, beside_a_project
@@ -15,6 +16,8 @@ from worlds import World, a_world, eventually, is_running
 
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Person
+
+pytestmark = pytest.mark.slow
 
 ANSWER = "**An answer** of some words, " * 190  # two posts
 SPEED = 4.0

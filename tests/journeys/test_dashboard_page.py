@@ -34,7 +34,7 @@ from bridge.store.operators.tables import people as people_table
 from bridge.store.tables import processes as processes_table
 from bridge.store.tables import turns
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 TOKEN = "a-token-of-the-test"
 HOUR = 3600.0
 HOSTS = ("alpha.example", "beta.example")

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from fast import run_fast_together
 from made import picture, voice
 from processes import Bridge
@@ -10,6 +11,8 @@ from worlds import a_world, put_database
 
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message
+
+pytestmark = pytest.mark.slow
 
 SPEED = 4.0
 

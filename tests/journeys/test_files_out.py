@@ -5,6 +5,7 @@ import csv
 import io
 from pathlib import Path
 
+import pytest
 from fast import run_fast_together
 from made import picture
 from PIL import Image
@@ -246,6 +247,7 @@ async def _stand(world: World, person: Person) -> list[tuple[str, str]]:
     return [(kind[place], post.text) for place, post in enumerate(world.posts(person))]
 
 
+@pytest.mark.slow
 def test_each_picture_stands_once_wherever_it_dies(tmp_path: Path) -> None:
     async def one(number: int, point: str) -> list[tuple[str, str]]:
         folder = tmp_path / str(number)

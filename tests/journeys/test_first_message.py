@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from fast import run_fast
 from worlds import World, a_world, buttons, formats
 
@@ -58,6 +59,7 @@ async def test_the_first_text_stands_long_before_the_answer_is_complete(world: W
         assert not run.ended
 
 
+@pytest.mark.slow
 def test_twenty_questions_in_a_row_are_answered_in_order(tmp_path: Path) -> None:
     async def journey() -> None:
         async with a_world(tmp_path) as world, world.bridge():

@@ -110,6 +110,7 @@ async def test_access_by_id_by_username_and_in_reply_to_a_forward(world: World) 
         assert len(world.posts(bo)) == 4
 
 
+@pytest.mark.slow
 @in_a_fast_world
 async def test_many_people_are_shown_page_by_page(world: World) -> None:
     ann = world.telegram.add_person("Ann")

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import planted
+import pytest
 from structlog.testing import capture_logs
 from worlds import BOT_TOKEN, COZE_TOKEN, World, a_world, eventually, in_a_fast_world
 
@@ -45,6 +46,7 @@ async def asked(world: World, person: Person, text: str) -> None:
     await world.settled(person, count + 1, timeout=60)
 
 
+@pytest.mark.slow
 async def test_a_week_leaves_what_privacy_says(tmp_path: Path) -> None:
     words = {day: [PLANTED.format(f"{day}{number}") for number in "abc"] for day in range(7)}
     async with a_world(tmp_path) as world:

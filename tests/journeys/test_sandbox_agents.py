@@ -11,7 +11,7 @@ from browser import needs_chromium
 from playwright.async_api import Locator, Page, expect
 from sandboxes import ask, page, sandbox
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 SECONDS = 20_000
 
 

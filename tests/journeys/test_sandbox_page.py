@@ -7,12 +7,13 @@ BRIDGE_TEST_PICTURE_OF_CONVERSATIONS that of its earlier conversations.
 import os
 from pathlib import Path
 
+import pytest
 from browser import needs_chromium
 from made import picture
 from playwright.async_api import Locator, Page, expect
 from sandboxes import ask, page, sandbox
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 
 async def test_a_question_in_the_page_is_answered_by_a_streaming_formatted_message(

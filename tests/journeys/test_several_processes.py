@@ -30,6 +30,8 @@ from bridge.store.tables import processes as table
 from bridge.store.turns import lifecycle
 from bridge.telegram.commands.context import ProcessControls
 
+pytestmark = pytest.mark.slow
+
 ANSWER = "So many words. " * 20
 
 

@@ -3,9 +3,12 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from worlds import a_world
 
 from bridge.sandbox.coze import Pace, saying
+
+pytestmark = pytest.mark.slow
 
 
 async def test_tokens_of_three_seconds_under_fifty_chats_never_show(tmp_path: Path) -> None:

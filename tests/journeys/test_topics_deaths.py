@@ -3,11 +3,14 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from fast import run_fast_together
 from processes import Bridge
 from worlds import a_world, put_database
 
 from bridge.sandbox.coze import saying
+
+pytestmark = pytest.mark.slow
 
 SPEED = 6.0
 POINTS = [

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import BOT_TOKEN, World, in_a_fast_world, in_a_world_of_speed, put_database
@@ -92,6 +93,7 @@ IDS = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(IDS)
 def test_any_restarts_lose_nothing_and_double_nothing(runs: Sequence[tuple[int, int]]) -> None:

@@ -18,6 +18,8 @@ from worlds import BOT_TOKEN, COZE_TOKEN, World, a_world
 from bridge.ops.cli import app, main
 from bridge.sandbox.coze import DEFAULT_BOT_ID, Pace, saying
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def world(tmp_path: Path):

@@ -22,6 +22,8 @@ from bridge.sandbox.coze import DEFAULT_BOT_ID
 from bridge.settings.agents import read_declaration
 from bridge.settings.environment import environment
 
+pytestmark = pytest.mark.slow
+
 COM, CN = "https://api.coze.com", "https://api.coze.cn"
 BOT, FLOW, APP = "7379462189365198898", "7400000000000000001", "7400000000000000002"
 

@@ -16,6 +16,8 @@ from worlds import World, a_world, kept_port
 from bridge.ops.systemd import Systemd
 from bridge.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 UNIT = Path(__file__).parents[2] / "deploy" / "coze-telegram-bridge.service"
 
 

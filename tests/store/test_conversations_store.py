@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -121,6 +122,7 @@ def moved(key: ChatKey) -> ChatKey:
     return ChatKey(NEW, key.thread_id) if key.chat_id == OLD else key
 
 
+@pytest.mark.slow
 @given(st.lists(ACTS, max_size=14))
 @settings(max_examples=40)
 def test_the_current_conversation_is_always_ones_own(

@@ -25,6 +25,8 @@ from bridge.store.engine import Store
 from bridge.store.schema import metadata
 from bridge.store.turns import lifecycle, queue, suggestions
 
+pytestmark = pytest.mark.slow
+
 REVISIONS = migrate.known_revisions()
 NEWEST = REVISIONS[-1]
 BOT = 42

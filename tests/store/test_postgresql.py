@@ -194,6 +194,7 @@ async def test_a_backup_names_the_tool_that_makes_it(store: Store) -> None:
         await backup.backup(store, postgres.server().folder / "copy")
 
 
+@pytest.mark.slow
 async def test_a_database_of_sqlite_is_taken_over_whole(address: str, tmp_path: Path) -> None:
     await put_database(tmp_path / "old.db")
     old, new = Store(f"sqlite+aiosqlite:///{tmp_path}/old.db"), Store(address)

@@ -234,6 +234,7 @@ async def test_errors_do_not_hold_what_people_wrote(store: Store) -> None:
     assert "no such table" in str(trouble.value) or "42P01" in str(trouble.value)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30))
 def test_a_wrong_address_is_never_more_than_a_value_error(text: str) -> None:
     with suppress(ValueError):

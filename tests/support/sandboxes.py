@@ -40,7 +40,9 @@ async def page(address: str) -> AsyncIterator[Page]:
     """The page in a browser; anything in its console, or any request elsewhere, is a failure."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        shown = await browser.new_page(viewport={"width": 1440, "height": 900})
+        shown = await browser.new_page(
+            viewport={"width": 1440, "height": 900}, reduced_motion="reduce"
+        )
         noise: list[str] = []
         shown.on("console", lambda message: noise.append(message.text))
         shown.on("pageerror", lambda error: noise.append(str(error)))

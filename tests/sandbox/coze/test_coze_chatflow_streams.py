@@ -311,6 +311,7 @@ async def test_a_flow_that_waits_does_not_occupy_its_conversation(api):
     assert "> hello" in await api.answer("hello", conversation)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*SCRIPTS, *SHOWS, *NODES])
 async def test_every_script_may_be_a_chatflow_or_a_workflow(
     api, studio_api, coze: CozeEmulator, studio: CozeEmulator, name

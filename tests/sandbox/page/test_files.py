@@ -11,7 +11,7 @@ from playwright.async_api import Locator, expect
 from bridge.sandbox.telegram import AlbumItem
 from bridge.sandbox.telegram.content.file_types import ogg_checksum, opus_seconds
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 expect.set_options(timeout=4000)
 
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"

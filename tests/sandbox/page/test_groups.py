@@ -16,7 +16,7 @@ from bridge.sandbox.page import routes
 from bridge.sandbox.telegram import TelegramEmulator
 from bridge.serving import serving
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 expect.set_options(timeout=4000)
 
 Open = Callable[..., AbstractAsyncContextManager[Any]]

@@ -28,6 +28,7 @@ def a_day() -> Stats:
     return Stats(buckets, 3600.0, 84, 61, (1.3, 3.9), (9.8, 31.4), outcomes, {"4028": 6})
 
 
+@pytest.mark.slow
 def test_a_picture_is_drawn_of_any_numbers() -> None:
     nothing = Stats([Bucket(0.0, 0, 0, 0)] * 30, 86400.0, 0, 0, (0.0, 0.0), (0.0, 0.0), {}, {})
     for stats in (a_day(), nothing):

@@ -119,6 +119,7 @@ def test_no_syntax_of_a_well_formed_text_stays_visible(sample: Sample) -> None:
         assert sign not in text
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(documents(), st.integers(1, 400))
 def test_rendering_piece_by_piece_is_rendering_the_whole(sample: Sample, step: int) -> None:

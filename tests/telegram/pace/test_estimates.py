@@ -72,6 +72,7 @@ class Telegram:
         return sum(at >= begin for at, _ in self.refused)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "chats", "each"),
     [
@@ -94,6 +95,7 @@ def test_hidden_limits_are_found_out_and_used(limits: str, chats: list[int], eac
     assert len(telegram.refused) - before <= (2 if len(chats) == 1 else 5)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     st.sampled_from([0.25, 0.4, 0.5, 0.8, 1.0, 1.5, 2.0]),

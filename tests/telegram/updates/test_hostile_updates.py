@@ -34,6 +34,8 @@ from bridge.telegram.status import PollingHealth
 from bridge.telegram.updates.events import Event
 from bridge.telegram.updates.parse import chat_of, read
 
+pytestmark = pytest.mark.slow
+
 Update = dict[str, Any]
 Spoil = Callable[[Update, random.Random], None]
 DEEP = 100_000
