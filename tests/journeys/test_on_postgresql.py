@@ -12,8 +12,6 @@ from worlds import World, a_world, eventually
 
 from bridge.sandbox.coze import Pace, saying
 
-pytestmark = pytest.mark.slow
-
 ANSWER = "So many words. " * 20
 
 
