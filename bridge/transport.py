@@ -6,6 +6,7 @@ but the way. Which proxy that is was decided with the settings; nothing here rea
 """
 
 import errno
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -39,14 +40,42 @@ FILES_CURE = "Raise the limit of open files (`ulimit -n`, or LimitNOFILE of the 
 
 def out_of_files(error: BaseException | None) -> bool:
     """Return whether a connection failed since this process may open no more files."""
+    return any(
+        isinstance(one, OSError) and one.errno in (errno.EMFILE, errno.ENFILE)
+        for one in _causes(error)
+    )
+
+
+_REASONS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((socket.gaierror,), "its name has no address: DNS"),
+    ((ConnectionRefusedError,), "it refused the connection"),
+    ((ssl.SSLCertVerificationError,), "its certificate is not trusted"),
+    ((ConnectionResetError, BrokenPipeError), "the connection broke"),
+    ((aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError), "the connection broke"),
+    ((TimeoutError, httpx.TimeoutException), "no answer in time"),
+)
+"""What a connection's errors mean, the surest first: a refusal passes through a class of timeouts."""
+
+
+def why_not_reached(error: BaseException) -> str:
+    """Return in plain words why a connection failed; the error's class where there are none."""
+    causes = [*_causes(error)]
+    if any(getattr(one, "errno", 0) in (errno.ENETUNREACH, errno.EHOSTUNREACH) for one in causes):
+        return "no network leads there"
+    for kinds, words in _REASONS:
+        if any(isinstance(one, kinds) for one in causes):
+            return words
+    return type(error).__name__
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what led to it, the newest first."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            return True
+        yield error
         inner = getattr(error, "os_error", None)
-        if isinstance(inner, OSError) and inner.errno in (errno.EMFILE, errno.ENFILE):
-            return True
+        if isinstance(inner, OSError):
+            yield inner
         error = error.__cause__ or error.__context__
-    return False
 
 
 class AnswerTooLarge(httpx.RequestError):

@@ -1,6 +1,8 @@
 """What becomes of a broken connection: only one that never came about was not heard."""
 
 import asyncio
+import errno
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -9,7 +11,7 @@ import pytest
 from proxies import Proxy, forward_proxy, socks_proxy
 
 from bridge.coze.sse import events
-from bridge.transport import NOT_SENT, http_client, transport
+from bridge.transport import NOT_SENT, http_client, transport, why_not_reached
 
 Writer = asyncio.StreamWriter
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n"
@@ -44,6 +46,41 @@ async def test_nobody_listens() -> None:
     async with a_client() as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(address)
+
+
+async def why(address: str) -> str:
+    async with a_client() as client:
+        with pytest.raises(httpx.HTTPError) as caught:
+            await client.get(address)
+        return why_not_reached(caught.value)
+
+
+async def test_why_nobody_could_be_reached_is_told_in_plain_words() -> None:
+    gone = asyncio.Event()
+
+    async def hang_up(writer: Writer) -> None:
+        writer.transport.abort()
+
+    async def wait(_: Writer) -> None:
+        await gone.wait()
+
+    async with a_server(lambda _: asyncio.sleep(0)) as refuses:
+        pass
+    async with a_server(hang_up) as hangs_up, a_server(wait) as silent:
+        told = [
+            await why(address) for address in (refuses, "http://nobody.invalid", hangs_up, silent)
+        ]
+        gone.set()
+    assert told == [
+        "it refused the connection",
+        "its name has no address: DNS",
+        "the connection broke",
+        "no answer in time",
+    ]
+    unreachable = OSError(errno.ENETUNREACH, "Network is unreachable")
+    assert why_not_reached(unreachable) == "no network leads there"
+    assert why_not_reached(ssl.SSLCertVerificationError()) == "its certificate is not trusted"
+    assert why_not_reached(httpx.DecodingError("odd")) == "DecodingError"
 
 
 async def test_a_connection_lost_after_the_request_may_have_been_heard() -> None:

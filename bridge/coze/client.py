@@ -45,6 +45,7 @@ from bridge.transport import (
     http_client,
     out_of_files,
     read_bounded,
+    why_not_reached,
 )
 
 READ_SECONDS = 60.0
@@ -297,8 +298,8 @@ def _transport(doing: str, error: Exception, *, begun: bool = False) -> CozeTrou
         what = "this process may open no more files"
         return Unreachable(doing, what, cure=FILES_CURE)
     if isinstance(error, NOT_SENT) and not begun:
-        return Unreachable(doing, f"{_address(error)} cannot be reached ({type(error).__name__})")
-    return Interrupted(doing, type(error).__name__)  # its words may quote an answer
+        return Unreachable(doing, f"{_address(error)} cannot be reached ({why_not_reached(error)})")
+    return Interrupted(doing, why_not_reached(error))  # the error's own words may quote an answer
 
 
 def _address(error: Exception) -> str:

@@ -25,7 +25,9 @@ async def ask(variables: Mapping[str, str]) -> tuple[bool, str]:
             answer = await client.get(address)
             faults = answer.json()["faults"]
         except httpx.HTTPError as error:
-            return False, f"No bridge answers at {address} ({type(error).__name__})."
+            from bridge.transport import why_not_reached
+
+            return False, f"No bridge answers at {address} ({why_not_reached(error)})."
         except (ValueError, KeyError, TypeError):
             return False, f"What answers at {address} is no bridge."
     if answer.status_code == httpx.codes.OK:

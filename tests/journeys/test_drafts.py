@@ -67,6 +67,7 @@ async def test_a_server_without_drafts_is_asked_once(world: World) -> None:
     async with world.bridge(BRIDGE_STREAMING="drafts"):
         world.telegram.without("sendMessageDraft")
         ann = world.telegram.add_person("Ann")
+        world.coze.pace = Pace(3, 0.1)  # so long that a draft is worth its call
         for number in range(2):
             world.telegram.send(ann, f"hello {number}")
             await world.settled(ann, number + 1)

@@ -58,6 +58,7 @@ from bridge.transport import (
     http_client,
     out_of_files,
     read_bounded,
+    why_not_reached,
 )
 
 log = structlog.get_logger(__name__)
@@ -262,7 +263,7 @@ class ProjectAgent(OwnsHttp):
                     for event in self._read(sent, agent, workflow):
                         yield event
         except httpx.HTTPError as error:
-            raise self._counted(_lost(type(error).__name__, log_id_of(response))) from error
+            raise self._counted(_lost(why_not_reached(error), log_id_of(response))) from error
         except EventTooLarge as error:
             raise self._counted(Garbled(_ASKING, str(error), log_id=log_id_of(response))) from error
 
@@ -317,8 +318,8 @@ def _broken(doing: str, error: httpx.HTTPError) -> CozeTrouble:
     if out_of_files(error):
         return Unreachable(doing, "this process may open no more files", cure=FILES_CURE)
     if isinstance(error, NOT_SENT):
-        return Unreachable(doing, f"the project cannot be reached ({type(error).__name__})")
-    return RunLost(doing, type(error).__name__, happened=Happened.UNKNOWN)
+        return Unreachable(doing, f"the project cannot be reached ({why_not_reached(error)})")
+    return RunLost(doing, why_not_reached(error), happened=Happened.UNKNOWN)
 
 
 def _lost(what: str, log_id: str | None = None) -> CozeTrouble:

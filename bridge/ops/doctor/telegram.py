@@ -1,16 +1,16 @@
 """Whether Telegram takes the token, and who else takes the updates."""
 
-import socket
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 from telegram import Bot, User
-from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError, TimedOut
+from telegram.error import Conflict, InvalidToken, NetworkError, TelegramError
 
 from bridge.ops.doctor.findings import Finding, bad, good, note
 from bridge.ops.doctor.own_bridge import own_bridge
 from bridge.parts.clients import telegram_bot
 from bridge.settings import Settings
+from bridge.transport import why_not_reached
 
 LISTEN_SECONDS = 8
 """How long to listen for another poller; one that was ended comes back after some seconds."""
@@ -58,7 +58,7 @@ async def check_telegram(settings: Settings) -> AsyncIterator[Finding]:
     except NetworkError as error:
         yield bad(
             subject,
-            f"{_host(settings.telegram_api_base_url)} cannot be reached ({_why(error)})",
+            f"{_host(settings.telegram_api_base_url)} cannot be reached ({why_not_reached(error)})",
             "Check the network, TELEGRAM_API_BASE_URL and TELEGRAM_PROXY.",
         )
     except TelegramError as error:
@@ -81,20 +81,6 @@ def _topics(me: User) -> Finding:
 def _host(address: str) -> str:
     """Return where an address leads, without a password in it."""
     return urlsplit(address).netloc.rpartition("@")[2]
-
-
-def _why(error: NetworkError) -> str:
-    """Return in plain words why nobody could be reached."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, socket.gaierror):
-            return "its name has no address: DNS"
-        if isinstance(cause, ConnectionRefusedError):
-            return "it refused the connection"
-        if isinstance(cause, TimeoutError | TimedOut):
-            return "no answer in time"
-        cause = cause.__cause__ or cause.__context__
-    return type(error.__cause__ or error).__name__
 
 
 async def _second_poller(bot: Bot) -> Finding:

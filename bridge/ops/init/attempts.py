@@ -11,6 +11,7 @@ from bridge.errors.coze import CozeTrouble
 from bridge.parts.agents import Surroundings, opened_agents
 from bridge.parts.clients import telegram_bot
 from bridge.settings.environment import settings_from
+from bridge.transport import why_not_reached
 
 _UNUSED = {"COZE_BOT_ID": "1000000000", "COZE_API_TOKEN": "pat_unused", "BRIDGE_CONFIG": ""}
 """Stand for what is not asked yet while the bot's token is tried."""
@@ -29,7 +30,7 @@ async def name_of_bot(variables: Mapping[str, str]) -> str:
         raise Trouble(doing, "Telegram does not know this token", cure=cure) from None
     except NetworkError as error:
         host = urlsplit(settings.telegram_api_base_url).hostname
-        what = f"{host} cannot be reached ({type(error.__cause__ or error).__name__})"
+        what = f"{host} cannot be reached ({why_not_reached(error)})"
         cure = "Check the network; a proxy is set by TELEGRAM_PROXY in the environment."
         raise Trouble(doing, what, cure=cure) from None
     except TelegramError as error:

@@ -22,7 +22,7 @@ from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import ChatKey
 from bridge.redaction import redacted
 from bridge.telegram.post import Rendered
-from bridge.transport import FILES_CURE, NOT_SENT, out_of_files
+from bridge.transport import FILES_CURE, NOT_SENT, out_of_files, why_not_reached
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -163,7 +163,7 @@ def unreachable(doing: str, error: NetworkError) -> TelegramUnreachable:
         what = "this process may open no more files"
         return TelegramUnreachable(doing, what, cure=FILES_CURE, happened=Happened.NO)
     happened = Happened.NO if isinstance(cause, NOT_SENT) else Happened.UNKNOWN
-    return TelegramUnreachable(doing, type(cause or error).__name__, happened=happened)
+    return TelegramUnreachable(doing, why_not_reached(cause or error), happened=happened)
 
 
 def _refusal(error: BadRequest) -> Exception:

@@ -11,7 +11,7 @@ from bridge.failpoints import failpoint
 from bridge.metrics import Metrics
 from bridge.telegram.api.clock import TelegramClock
 from bridge.telegram.updates.parse import WANTED
-from bridge.transport import OwnsHttp, http_client, read_bounded
+from bridge.transport import OwnsHttp, http_client, read_bounded, why_not_reached
 
 POLL_SECONDS = 50
 MOST_UPDATES_BYTES = 64 * 1024 * 1024
@@ -66,7 +66,7 @@ class GetUpdates(OwnsHttp):
                     await response.aclose()
         except httpx.HTTPError as error:
             self._metrics.called("getupdates", None)
-            raise TelegramUnreachable(DOING, type(error).__name__) from error
+            raise TelegramUnreachable(DOING, why_not_reached(error)) from error
         self._metrics.called("getupdates", response.status_code)
         self._clock.note(response.headers.get("Date"))
         return _updates(response)
