@@ -145,10 +145,14 @@ def _with_store(work: "Callable[[Store], Awaitable[None]]", *, may_create: bool 
         cure = "Go to the folder of the bridge, or set DATABASE_URL; bridge db upgrade makes a new one."
         raise StoreTrouble("Opening the database", what, cure=cure)
 
+    made = path is not None and not path.exists()
+
     async def opened() -> None:
         store = Store(url)
         try:
             await work(store)
+            if made:
+                typer.echo(f"There was no database: {path} is new.")
         finally:
             await store.close()
 

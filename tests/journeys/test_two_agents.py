@@ -136,7 +136,8 @@ async def test_a_reload_takes_a_new_agent_and_says_what_is_wrong_in_the_file(
     async with world.bridge(BRIDGE_OPERATORS=str(ann.id)) as app:
         assert app.context.declared.keys == ("poet", "more", world.settings.coze_bot_id)
         world.telegram.send(ann, "/status")
-        assert "Agents: poet, more." in (await world.settled(ann, 1)).text
+        said = (await world.settled(ann, 1)).text
+        assert f"Agents: poet, more, {world.settings.coze_bot_id}." in said
         world.telegram.send(ann, "/agents")
         assert "poet (chat)" in (await world.settled(ann, 2)).text
     config.write_text(before + "[agents.more]\nkind = 1\n", encoding="utf-8")

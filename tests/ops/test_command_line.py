@@ -305,7 +305,10 @@ def test_database_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(tmp_path)
     runner = CliRunner()
     assert "bridge db upgrade" in str(runner.invoke(app, ["db", "check"]).exception)
-    assert "up to date" in runner.invoke(app, ["db", "upgrade"]).output
+    first = runner.invoke(app, ["db", "upgrade"]).output
+    assert "up to date" in first
+    assert f"There was no database: {tmp_path}/a.db is new." in first
+    assert "is new" not in runner.invoke(app, ["db", "upgrade"]).output
     newest = max(
         path.name[:4] for path in (Path(__file__).parents[2] / "migrations/versions").glob("0*.py")
     )

@@ -120,6 +120,7 @@ async def test_five_answers_set_it_up(world: World, tmp_path: Path) -> None:
         f"COZE_BOT_ID={DEFAULT_BOT_ID}",
         f"COZE_API_TOKEN={COZE_TOKEN}",
         "BRIDGE_OPERATORS=5000000001",
+        f"TELEGRAM_API_BASE_URL={world.variables['TELEGRAM_API_BASE_URL']}",
     ]
 
 
@@ -179,6 +180,7 @@ async def test_again_over_an_old_file_enter_keeps_what_is_there(
         f"TELEGRAM_BOT_TOKEN={BOT_TOKEN}",
         f"COZE_API_BASE={world.variables['COZE_API_BASE']}",
         f"COZE_BOT_ID={DEFAULT_BOT_ID}",
+        f"TELEGRAM_API_BASE_URL={world.variables['TELEGRAM_API_BASE_URL']}",
     ]
 
 

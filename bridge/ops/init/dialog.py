@@ -21,12 +21,15 @@ from bridge.ops.init import credentials, env_file
 from bridge.ops.init.agent_address import AgentPlace, NotUnderstood, read_agent_address
 from bridge.ops.init.attempts import name_of_agent, name_of_bot
 from bridge.ops.init.credentials import CONFIG, Credential, NoCredential, read_credential
+from bridge.redaction import redacted
 from bridge.settings.environment import ENV_FILE, environment, settings_from
 from bridge.texts import chosen, translate
 
 Answer = TypeVar("Answer")
 _SECRET = ("TOKEN", "PRIVATE_KEY")
 """Ends of the names of variables whose values are shown in part only."""
+_WAYS = ("TELEGRAM_API_BASE_URL", "TELEGRAM_PROXY", "COZE_PROXY")
+"""By what was set in this shell, all was tried: a bridge that is started elsewhere needs it, too."""
 KEY_FILE = "coze-private-key.pem"
 
 
@@ -136,6 +139,7 @@ class Dialog:
         values |= credentials.variables_of(place, way_in)
         table = credentials.table_of(place, way_in)
         values |= self._operator()
+        values |= {name: os.environ[name] for name in _WAYS if os.environ.get(name)}
         return self._write(values, table, way_in)
 
     def _token(self) -> dict[str, str]:
@@ -248,7 +252,7 @@ class Dialog:
         for name, value in values.items():
             was = self._known.get(name)
             mark = "init.kept" if was == value else "init.changed" if was else "init.new"
-            shown = env_file.masked(value) if name.endswith(_SECRET) else value
+            shown = env_file.masked(value) if name.endswith(_SECRET) else redacted(value)
             self._console.print(f"  {name}={escape(shown)}  [dim]{self._words(mark)}[/dim]")
         if over := sorted(name for name in values if os.environ.get(name)):
             self._say("init.environment", names=", ".join(over))

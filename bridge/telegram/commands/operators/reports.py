@@ -11,7 +11,7 @@ from bridge.errors import TelegramUnreachable
 from bridge.model import State
 from bridge.sharing.processes import Process
 from bridge.store import chats
-from bridge.store.operators import alarms, audit, stats
+from bridge.store.operators import agents, alarms, audit, stats
 from bridge.store.operators.audit import Act
 from bridge.store.operators.stats import Failure, Stats
 from bridge.telegram.access.limits import PAUSED
@@ -44,6 +44,7 @@ async def status(context: BotContext, call: CommandCall) -> None:
         wrong = await alarms.current(tx)
         failures = await stats.failures(tx, 3)
         paused = await chats.fact(tx, PAUSED)
+        offered = await agents.offered(tx, context.declared)
     running = sum(one.state is State.RUNNING for one in live)
     left = now.token_left
     lines = [
@@ -55,8 +56,10 @@ async def status(context: BotContext, call: CommandCall) -> None:
     lines += _processes(language, now.processes)
     if left is not None:
         lines.append(translate(language, "status.token", age=age(max(1.0, left), language)))
-    if named := [one.name for one in context.agents.all_declared if not one.key.isdecimal()]:
-        lines.append(translate(language, "status.agents", names=", ".join(named)))
+    if offered[1:] or not offered[0].id.isdecimal():
+        known = context.agent_profiles.name_of
+        names = [known(one.id) if one.name == one.id else one.name for one in offered]
+        lines.append(translate(language, "status.agents", names=", ".join(names)))
     if paused:
         lines.append(translate(language, "status.paused"))
     lines += [f"🔴 {alarm.what}" for alarm in wrong]
