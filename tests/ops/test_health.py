@@ -74,7 +74,7 @@ async def test_the_command_asks_the_running_bridge(world: World) -> None:
         variables = {"BRIDGE_HEALTH_PORT": str(port), "HTTP_PROXY": "http://127.0.0.1:9"}
         assert await ask(variables) == (
             False,
-            f"No bridge answers at http://127.0.0.1:{port}/healthz (ConnectError).",
+            f"No bridge answers at http://127.0.0.1:{port}/healthz (it refused the connection).",
         )
         async with world.bridge() as app, served(world, app, port):
             assert await ask(variables) == (True, "The bridge is well.")
