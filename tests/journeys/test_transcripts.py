@@ -47,6 +47,7 @@ async def transcript(
     return [shown(post) for post in world.posts(person)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_every_script_of_the_agent_to_its_transcript(case: str, tmp_path: Path) -> None:
     script, _, reasoning = case.partition(", ")

@@ -91,6 +91,7 @@ def check_valid(post: Rendered, most: int) -> None:
         raw[2 * one.offset : 2 * (one.offset + one.length)].decode("utf-16-le")
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(documents(), st.integers(60, 400), st.integers(3, 60))
 def test_a_growing_text_in_posts(sample: Sample, limit: int, step: int) -> None:
@@ -111,6 +112,7 @@ def test_a_growing_text_in_posts(sample: Sample, limit: int, step: int) -> None:
     assert numbers == letters("".join(sample.words))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(documents())
 def test_no_syntax_of_a_well_formed_text_stays_visible(sample: Sample) -> None:
@@ -147,6 +149,7 @@ def test_fences_and_tags_that_do_not_add_up_end_as_the_whole_would(markdown: str
         assert growing.blocks(markdown) == IncrementalRenderer().blocks(markdown)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(documents(), st.data())
 def test_a_prefix_shows_no_less_than_a_shorter_one_but_for_its_last_line(

@@ -136,6 +136,7 @@ def test_a_prefix_is_closed_as_a_reader_would_expect(name: str) -> None:
     assert (rendered.text, sorted(pairs(rendered))) == (text, sorted(entities))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 def test_every_prefix_of_every_fixture_is_valid_and_hardly_jumps(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
