@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, exists, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey
@@ -153,15 +153,6 @@ async def beginning(tx: AsyncConnection, lead: str) -> Sequence[Sent]:
     )
     rows = (await tx.execute(query.order_by(outbox.c.id))).all()
     return [Sent(row.message_id, row.created_at, row.cause) for row in rows]
-
-
-def below(chat: ChatKey, message_id: int) -> ColumnElement[bool]:
-    """Return the condition that a message of ours stands below that one."""
-    return exists().where(
-        outbox.c.chat_id == chat.chat_id,
-        outbox.c.thread_id == chat.thread_id,
-        outbox.c.message_id > message_id,
-    )
 
 
 async def lost(tx: AsyncConnection, cause: str, chat_id: int) -> None:

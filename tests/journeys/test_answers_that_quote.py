@@ -1,6 +1,6 @@
 """In a private chat an answer quotes its question when something stands between the two."""
 
-from worlds import World, in_a_fast_world
+from worlds import World, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import Pace, saying
 
@@ -79,3 +79,31 @@ async def test_a_restart_forgets_none_of_it(world: World) -> None:
     async with world.bridge():
         await world.settled(ann, 2)
     assert [post.reply_to_message_id for post in world.posts(ann)] == [first, last]
+
+
+@in_a_fast_world
+async def test_the_answer_to_a_pressed_suggestion_quotes_no_earlier_answer(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Yes.", follow_ups=["More?"]))
+    async with world.bridge():
+        world.telegram.send(ann, "one")
+        post = await world.settled(ann, 1)
+        await world.telegram.until(lambda: "More?" in buttons(world.posts(ann)[0]), 100)
+        world.telegram.press(ann, post.message_id, "More?")
+        await world.settled(ann, 3)
+    assert [one.text for one in world.posts(ann)] == ["Yes.", "More?", "Yes."]
+    assert [one.reply_to_message_id for one in world.posts(ann)] == [None] * 3
+
+
+@in_a_fast_world
+async def test_a_question_that_was_deleted_is_answered_all_the_same(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.pace = Pace(20.0, 0)
+    world.coze.use(saying("Yes."))
+    async with world.bridge():
+        first = world.telegram.send(ann, "one")
+        await world.telegram.until(lambda: world.coze.asked, 100)
+        world.telegram.delete(ann, first)
+        last = world.telegram.send(ann, "two")
+        await world.settled(ann, 2)
+    assert [one.reply_to_message_id for one in world.posts(ann)] == [None, last]

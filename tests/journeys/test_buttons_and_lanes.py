@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 from fast import run_fast
+from sqlalchemy import delete
 from worlds import World, a_world, buttons, eventually, in_a_fast_world
 
 from bridge.sandbox.coze import Pace, saying
 from bridge.store import inbox, migrate
 from bridge.store.engine import Store
+from bridge.store.tables import suggestions
 
 
 async def test_an_old_retry_button_does_not_touch_a_newer_answer(world: World) -> None:
@@ -227,3 +229,37 @@ async def test_another_member_s_suggestions_stay(world: World) -> None:
             await world.settled(group, number)
         await eventually(lambda: "More?" not in buttons(world.posts(group)[1]), 100)
     assert ["More?" in buttons(post) for post in world.posts(group)] == [False, False, True, True]
+
+
+@in_a_fast_world
+async def test_suggestions_outlive_commands_and_dead_ones_go_when_pressed(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Good.", follow_ups=["More?"]))
+    async with world.bridge() as app:
+        world.telegram.send(ann, "one")
+        post = await world.settled(ann, 1)
+        world.telegram.send(ann, "/privacy")
+        await world.settled(ann, 2)
+        assert "More?" in buttons(world.posts(ann)[0])
+        data = buttons(world.posts(ann)[0])["More?"]
+        # As after a crash between the edit and its row: they stand, and nothing is behind them.
+        async with app.store.writing() as tx:
+            await tx.execute(delete(suggestions))
+        query = world.telegram.press(ann, post.message_id, data=data)
+        await world.telegram.until(lambda: query in world.telegram.answers, 100)
+        assert world.telegram.answers[query] == "This button is no longer in use."
+        await eventually(lambda: [*buttons(world.posts(ann)[0])] == ["👍", "👎"], 100)
+    assert [one.question for one in world.coze.asked] == ["one"]
+
+
+@in_a_fast_world
+async def test_where_nobody_rates_nothing_is_left_under_an_earlier_answer(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Good.", follow_ups=["More?"]))
+    async with world.bridge() as app:
+        app.context.deployment.features.judging = False
+        for number, text in enumerate(("one", "two"), 1):
+            world.telegram.send(ann, text)
+            await world.settled(ann, number)
+        await eventually(lambda: not buttons(world.posts(ann)[0]), 100)
+    assert [*buttons(world.posts(ann)[1])] == ["More?"]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Line, Message, Part, Sender, State, Turn
 from bridge.store.chats import ensure_chat
-from bridge.store.tables import chats, turns
+from bridge.store.tables import chats, outbox, turns
 from bridge.store.turns.lifecycle import OPEN, RECENT_TURNS, asker_of
 from bridge.store.turns.rows import change, of_chat, part_of, parts_of
 
@@ -294,7 +294,15 @@ async def _waiting_of(tx: AsyncConnection, key: ChatKey, asker: int) -> Row[Any]
     return (await tx.execute(select(turns).where(*of_chat(key), *of_them))).one_or_none()
 
 
-async def followed(tx: AsyncConnection, turn: Turn, *also: ColumnElement[bool]) -> bool:
-    """Return whether something was asked in its chat after it, or any of `also` is so."""
-    newer = exists().where(*of_chat(turn.chat), turns.c.id > turn.id)
-    return bool((await tx.execute(select(or_(newer, *also)))).scalar_one())
+async def apart(tx: AsyncConnection, turn: Turn, *, from_ours: bool = False) -> bool:
+    """Return whether a later question stands below its own, or (`from_ours`) a message of ours.
+
+    A suggestion that was pressed has none of its own: it is shown right above its answer.
+    """
+    question = turn.parts[-1].message_id
+    ours = and_(outbox.c.chat_id == turn.chat.chat_id, outbox.c.thread_id == turn.chat.thread_id)
+    pressed = exists().where(ours, outbox.c.message_id == question)
+    found: ColumnElement[bool] = exists().where(*of_chat(turn.chat), turns.c.id > turn.id)
+    if from_ours:
+        found = or_(found, exists().where(ours, outbox.c.message_id > question))
+    return bool((await tx.execute(select(and_(~pressed, found)))).scalar_one())

@@ -108,8 +108,8 @@ class FileSender:
     async def _reply_to(self) -> int | None:
         """Return which message the files answer: their question, where another one came after it."""
         async with self._store.reading() as tx:
-            followed = await queue.followed(tx, self._turn)
-        return (self._turn.parts[-1].message_id or None) if followed else None
+            apart = await queue.apart(tx, self._turn)
+        return (self._turn.parts[-1].message_id or None) if apart else None
 
     async def _stands(self, caption: str, count: int) -> bool:
         """Return whether files whose sending got no answer stand there: then that is written down."""

@@ -168,9 +168,9 @@ async def _rewritten(
 async def _ask_suggestion(
     context: BotContext, press: CallbackPress, data: AskSuggestion
 ) -> str | None:
-    """Ask the question behind a button, and take the buttons away."""
+    """Ask the question behind a button, and take the buttons away, also those that are old."""
     refusal = await context.questions.ask_chosen(context.update, press, data, context.chosen)
-    if not refusal:
+    if refusal in ("", "button.old"):
         context.edit_buttons(press, _without(press.buttons, AskSuggestion))
     return refusal or None
 

@@ -37,7 +37,7 @@ class ReplyStore:
                 await orphans.add(tx, copy)
             if place or not chat.private:
                 return False
-            return await queue.followed(tx, self._turn, outbox.below(chat, after))
+            return await queue.apart(tx, self._turn, from_ours=True)
 
     async def unconfirmed(self, place: int, after: int) -> None:
         """Note that nobody knows whether the post at that place stands: another one will."""
