@@ -126,6 +126,8 @@ class Message:
     """Its own files, and those of the message that it answers."""
     location: tuple[float, float] | None = None
     """Latitude and longitude in degrees, of a place that was sent on purpose."""
+    shown_by: str = ""
+    """The name in the outbox of our message that shows it, where it was a button and nobody wrote it."""
 
     def __repr__(self) -> str:
         return f"Message(chat={self.chat}, id={self.id}, {len(self.text)} characters)"
@@ -229,6 +231,7 @@ class Part:
     album: str = ""
     attachments: tuple[Attachment, ...] = ()
     location: tuple[float, float] | None = None
+    shown_by: str = ""
 
     def __repr__(self) -> str:
         return f"Part(message_id={self.message_id})"

@@ -13,7 +13,7 @@ _SECRETS = re.compile(
     r"|\b(?:pat|sat|czs|czu)_[A-Za-z0-9_-]+"  # Coze tokens
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
     r"|(?<=[Bb]earer )\S+"
-    r"|(?<=://)[^/@\s]+(?=@)"  # a name and a password in an address
+    r"|(?<=://)[^/\s]+(?=@)"  # a name and a password in an address
     r"|-----BEGIN[^-]*PRIVATE KEY-----.*?(?:-----END[^-]*-----|$)",
     re.DOTALL,
 )

@@ -50,6 +50,7 @@ _REASONS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((socket.gaierror,), "its name has no address: DNS"),
     ((ConnectionRefusedError,), "it refused the connection"),
     ((ssl.SSLCertVerificationError,), "its certificate is not trusted"),
+    ((ssl.SSLError,), "it does not speak TLS"),
     ((ConnectionResetError, BrokenPipeError), "the connection broke"),
     ((aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError), "the connection broke"),
     ((TimeoutError, httpx.TimeoutException), "no answer in time"),
@@ -60,6 +61,8 @@ _REASONS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 def why_not_reached(error: BaseException) -> str:
     """Return in plain words why a connection failed; the error's class where there are none."""
     causes = [*_causes(error)]
+    if isinstance(error, httpx.ProxyError):
+        return "the proxy lets nothing through"
     if any(getattr(one, "errno", 0) in (errno.ENETUNREACH, errno.EHOSTUNREACH) for one in causes):
         return "no network leads there"
     for kinds, words in _REASONS:

@@ -19,9 +19,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Those take as long as all the others together; who names a file or a marker gets what is named.
     """
-    named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
-    if not named and not config.option.markexpr:
-        config.option.markexpr = "not slow"
+    option, root = config.option, config.rootpath
+    everything = {root, root / "tests"}
+    named = any(
+        (config.invocation_params.dir / one).resolve() not in everything for one in config.args
+    )
+    if not (named or option.markexpr or option.keyword or option.lf or option.failedfirst):
+        option.markexpr = "not slow"
 
 
 def pytest_collection_finish() -> None:

@@ -64,8 +64,16 @@ async def test_why_nobody_could_be_reached_is_told_in_plain_words() -> None:
     async def wait(_: Writer) -> None:
         await gone.wait()
 
+    async def greet(reader: asyncio.StreamReader, writer: Writer) -> None:
+        writer.write(b"220 mail.example ready\r\n")
+        await reader.read()
+        writer.close()
+
     async with a_server(lambda _: asyncio.sleep(0)) as refuses:
         pass
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as mail:
+        port = mail.sockets[0].getsockname()[1]
+        assert await why(f"https://127.0.0.1:{port}") == "it does not speak TLS"
     async with a_server(hang_up) as hangs_up, a_server(wait) as silent:
         told = [
             await why(address) for address in (refuses, "http://nobody.invalid", hangs_up, silent)

@@ -89,7 +89,7 @@ def _json_wanted() -> bool:
         variables: Mapping[str, str] = environment()
     except SettingsTrouble:
         variables = os.environ
-    return variables.get("BRIDGE_LOG_FORMAT", "").strip() == "json"
+    return variables.get("BRIDGE_LOG_FORMAT", "").strip().lower() == "json"
 
 
 def _run(work: Coroutine[None, None, None]) -> None:

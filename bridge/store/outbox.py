@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey
@@ -119,6 +119,24 @@ async def sending(
     changes = {"message_id": None, "created_at": now}
     await tx.execute(insert_or_update(tx, outbox, values, changes, key=["cause"]))
     return None
+
+
+async def begin_first(
+    tx: AsyncConnection, cause: str, chat: ChatKey, asked: ColumnElement[bool]
+) -> bool | None:
+    """Write down that a message goes out now, and return whether what is `asked` is so.
+
+    None where one was begun on account of `cause` before: then nothing is written. One statement.
+    """
+    values = {
+        "cause": cause,
+        "chat_id": chat.chat_id,
+        "thread_id": chat.thread_id,
+        "created_at": time.time(),
+    }
+    entry = insert_or_ignore(tx, outbox, values).returning(asked.label("asked"))
+    row = (await tx.execute(entry)).one_or_none()
+    return None if row is None else bool(row.asked)
 
 
 async def sent(tx: AsyncConnection, cause: str, message_id: int) -> None:

@@ -1,8 +1,10 @@
 """In a private chat an answer quotes its question when something stands between the two."""
 
+from sqlalchemy import delete
 from worlds import World, buttons, in_a_fast_world
 
 from bridge.sandbox.coze import Pace, saying
+from bridge.store.tables import outbox
 
 
 @in_a_fast_world
@@ -107,3 +109,23 @@ async def test_a_question_that_was_deleted_is_answered_all_the_same(world: World
         last = world.telegram.send(ann, "two")
         await world.settled(ann, 2)
     assert [one.reply_to_message_id for one in world.posts(ann)] == [None, last]
+
+
+@in_a_fast_world
+async def test_a_pressed_suggestion_is_quoted_as_we_show_it(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Yes.", follow_ups=["More?"]))
+    async with world.bridge() as app:
+        world.telegram.send(ann, "one")
+        post = await world.settled(ann, 1)
+        await world.telegram.until(lambda: "More?" in buttons(world.posts(ann)[0]), 100)
+        async with app.store.writing() as tx:  # what is three days old is forgotten there
+            await tx.execute(delete(outbox))
+        world.coze.pace = Pace(20.0, 0)
+        world.telegram.press(ann, post.message_id, "More?")
+        await world.telegram.until(lambda: len(world.coze.asked) == 2, 100)
+        last = world.telegram.send(ann, "two")
+        await world.settled(ann, 4)
+    _, shown, more, two = world.posts(ann)
+    assert shown.text == "More?"
+    assert (more.reply_to_message_id, two.reply_to_message_id) == (shown.message_id, last)

@@ -263,3 +263,45 @@ async def test_where_nobody_rates_nothing_is_left_under_an_earlier_answer(world:
             await world.settled(ann, number)
         await eventually(lambda: not buttons(world.posts(ann)[0]), 100)
     assert [*buttons(world.posts(ann)[1])] == ["More?"]
+
+
+@in_a_fast_world
+async def test_an_answer_that_is_written_anew_keeps_its_newest_buttons(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying("Yes.", follow_ups=["More?"]))
+    async with world.bridge():
+        one = world.telegram.send(ann, "one")
+        await world.settled(ann, 1)
+        await world.telegram.until(lambda: "More?" in buttons(world.posts(ann)[0]), 100)
+        world.coze.use(saying("No.", follow_ups=["Less?"]))
+        world.telegram.edit(ann, one, "one more")
+        await world.telegram.until(lambda: "Less?" in buttons(world.posts(ann)[0]), 100)
+        await asyncio.sleep(30)
+        assert [*buttons(world.posts(ann)[0])] == ["Less?", "👍", "👎"]
+        world.coze.fail("/v3/chat", 4014)
+        world.telegram.send(ann, "/retry")
+        await world.telegram.until(lambda: "Try again" in buttons(world.posts(ann)[0]), 100)
+        await asyncio.sleep(30)
+        assert [*buttons(world.posts(ann)[0])] == ["Try again"]
+
+
+@in_a_fast_world
+async def test_old_buttons_hold_up_no_end_and_outlive_it(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    before = asyncio.all_tasks()
+    world.coze.use(saying("Good.", follow_ups=["More?"]))
+    async with world.bridge(BRIDGE_GRACE_SECONDS="30"):
+        world.telegram.send(ann, "one")
+        await world.settled(ann, 1)
+        world.coze.pace = Pace(3.0, 0)
+        world.telegram.send(ann, "two")
+        await world.telegram.until(lambda: len(world.coze.asked) == 2, 200)
+    left = [task.get_name() for task in asyncio.all_tasks() - before]
+    assert not [name for name in left if name.startswith("notices")]
+    assert ["More?" in buttons(post) for post in world.posts(ann)] == [True, True]
+    async with world.bridge():
+        world.telegram.send(ann, "three")
+        await world.settled(ann, 3)
+        await eventually(
+            lambda: sum("More?" in buttons(post) for post in world.posts(ann)) == 1, 100
+        )

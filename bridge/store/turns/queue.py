@@ -19,6 +19,8 @@ from bridge.store.turns.rows import change, of_chat, part_of, parts_of
 MOST_WAITING = 20
 """How many messages of a chat may wait for one answer."""
 MOST_LETTERS = 100_000
+_EARLIER = outbox.alias("earlier")
+"""The same table beside the row that is being written."""
 AT_ONCE_SECONDS = 2.0
 """What a person writes so soon after a question belongs to it; Telegram's dates are whole seconds."""
 
@@ -294,15 +296,26 @@ async def _waiting_of(tx: AsyncConnection, key: ChatKey, asker: int) -> Row[Any]
     return (await tx.execute(select(turns).where(*of_chat(key), *of_them))).one_or_none()
 
 
-async def apart(tx: AsyncConnection, turn: Turn, *, from_ours: bool = False) -> bool:
-    """Return whether a later question stands below its own, or (`from_ours`) a message of ours.
+async def shown(tx: AsyncConnection, turn: Turn) -> int:
+    """Return the id of the message that shows a turn's question; 0 where there is none any more."""
+    part = turn.parts[-1]
+    if not part.shown_by:
+        return part.message_id
+    query = select(outbox.c.message_id).where(outbox.c.cause == part.shown_by)
+    return (await tx.execute(query)).scalar_one_or_none() or 0
 
-    A suggestion that was pressed has none of its own: it is shown right above its answer.
-    """
-    question = turn.parts[-1].message_id
-    ours = and_(outbox.c.chat_id == turn.chat.chat_id, outbox.c.thread_id == turn.chat.thread_id)
-    pressed = exists().where(ours, outbox.c.message_id == question)
-    found: ColumnElement[bool] = exists().where(*of_chat(turn.chat), turns.c.id > turn.id)
-    if from_ours:
-        found = or_(found, exists().where(ours, outbox.c.message_id > question))
-    return bool((await tx.execute(select(and_(~pressed, found)))).scalar_one())
+
+def asked_after(turn: Turn) -> ColumnElement[bool]:
+    """Return the condition that something was asked in a turn's chat after it."""
+    return exists().where(*of_chat(turn.chat), turns.c.id > turn.id)
+
+
+def below(turn: Turn, message_id: int) -> ColumnElement[bool]:
+    """Return the condition that something stands below a turn's question: a later one, or of ours."""
+    earlier = _EARLIER
+    ours = exists().where(
+        earlier.c.chat_id == turn.chat.chat_id,
+        earlier.c.thread_id == turn.chat.thread_id,
+        earlier.c.message_id > message_id,
+    )
+    return or_(asked_after(turn), ours)

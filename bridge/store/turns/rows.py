@@ -54,6 +54,8 @@ def part_of(message: Message) -> dict[str, object]:
         part["attachments"] = [asdict(one) for one in message.attachments]
     if message.location is not None:
         part["location"] = list(message.location)
+    if message.shown_by:
+        part["shown_by"] = message.shown_by
     return part
 
 
@@ -93,6 +95,7 @@ def parts_of(stored: Sequence[Mapping[str, object]]) -> tuple[Part, ...]:
             str(part.get("album", "")),
             _attachments(part.get("attachments")),
             _location(part.get("location")),
+            str(part.get("shown_by", "")),
         )
         for part in stored
     )

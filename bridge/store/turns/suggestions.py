@@ -14,8 +14,8 @@ from bridge.store.tables import suggestions, turns
 from bridge.store.turns.rows import of_chat
 
 OFFER_SECONDS = 30 * 86400.0
-LOOKED_AT = 3
-"""Under so many of a chat's newest answers buttons are looked for that nobody needs any more."""
+AT_ONCE = 3
+"""From under so many answers suggestions are taken away after the next one: calls are dear."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +60,20 @@ async def chosen(tx: AsyncConnection, key: ChatKey, token: str, number: int) -> 
 
 async def before(tx: AsyncConnection, turn: Turn) -> Sequence[Offer]:
     """Return what still stands under the last answers that the person of a turn got before it."""
-    newest = (
-        select(suggestions.c.token, suggestions.c.liked)
+    query = (
+        select(
+            suggestions.c.token, suggestions.c.liked, turns.c.id, turns.c.posts, turns.c.answer_id
+        )
+        .join(turns, turns.c.correlation_id == suggestions.c.token)
         .where(
             suggestions.c.chat_id == turn.chat.chat_id,
             suggestions.c.thread_id == turn.chat.thread_id,
-            suggestions.c.token != turn.correlation_id,
+            *of_chat(turn.chat),
+            turns.c.id < turn.id,
+            turns.c.sender_id == turn.sender.id,
         )
         .order_by(suggestions.c.created_at.desc())
-        .limit(LOOKED_AT)
-        .subquery()
-    )
-    query = (
-        select(newest, turns.c.id, turns.c.posts, turns.c.answer_id)
-        .join(turns, turns.c.correlation_id == newest.c.token)
-        .where(*of_chat(turn.chat), turns.c.id < turn.id, turns.c.sender_id == turn.sender.id)
+        .limit(AT_ONCE)
     )
     return [
         Offer(row.token, row.id, [0, *row.posts][-1], row.answer_id is not None, row.liked)

@@ -35,7 +35,7 @@ from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import Button, Cause, Entity, Keyboard, PostContent, Rendered
 
 log = structlog.get_logger(__name__)
-_Act = Callable[[], Awaitable[None]]
+_Act = Callable[[], Awaitable[object]]
 
 
 class NoticeQueue:
@@ -55,6 +55,9 @@ class NoticeQueue:
         """What is to be done, by the lines in which one goes after another."""
         self._tasks: dict[asyncio.Task[None], int] = {}
         """What works off a line, and for which chat."""
+        self._closing = False
+        self._droppable: set[asyncio.Task[None]] = set()
+        """Those of `_tasks` that nobody waits for at the end."""
         self._sending = WeakValueDictionary[int, asyncio.Lock]()
 
     async def recall(self) -> None:
@@ -96,7 +99,7 @@ class NoticeQueue:
         `then` is called when it stands there, or never will; `along` is written down with it, once,
         too. Raises StoreTrouble.
         """
-        name = f"bot {self._bot_id} {cause.name}"
+        name = self.name_of(cause)
         content = _dump(frame)
         notice = Notice(name, key, cause.message_id, cause.asker_id, priority, content)
         known = name in self._lined_up  # a recall reads it as soon as it is written
@@ -118,6 +121,10 @@ class NoticeQueue:
         else:
             then()
 
+    def name_of(self, cause: Cause) -> str:
+        """Return the name in the outbox of what is sent on account of a cause."""
+        return f"bot {self._bot_id} {cause.name}"
+
     def edit(self, key: ChatKey, post: int, frame: PostContent, asker_id: int) -> None:
         """Change a short message of ours, after what the same person caused before."""
         change = partial(self.calls.edit, key, post, frame)
@@ -128,9 +135,13 @@ class NoticeQueue:
         change = partial(self.calls.change_buttons, key, post, keyboard)
         self._do((key.chat_id, asker_id), partial(self.change, key, change))
 
-    def later(self, key: ChatKey, act: Callable[[], Awaitable[None]], line: str) -> None:
-        """Do something in a chat, after others of its kind there."""
-        self._do((key.chat_id, line), act)
+    def later(self, key: ChatKey, act: _Act, line: str, *, droppable: bool = False) -> None:
+        """Do something in a chat, after others of its kind there; nothing once the end has begun.
+
+        The end waits a little for it, but not for what is `droppable`.
+        """
+        if not self._closing:
+            self._do((key.chat_id, line), act, droppable=droppable)
 
     def answer_callback(self, key: ChatKey, query_id: str, text: str | None, asker_id: int) -> None:
         """Answer a pressed button once what it does is seen: Telegram shows it as waiting until then."""
@@ -143,6 +154,9 @@ class NoticeQueue:
 
     async def close(self, seconds: float) -> None:
         """Send what goes out within so many seconds; the rest waits for the next start."""
+        self._closing = True
+        for task in self._droppable:
+            task.cancel()
         if self._tasks:
             _, late = await asyncio.wait(set(self._tasks), timeout=seconds)
             for task in late:
@@ -156,7 +170,7 @@ class NoticeQueue:
         of_strangers = notice.priority == Priority.STRANGER
         self._do((chat_id, "strangers" if of_strangers else asker_id), act)
 
-    def _do(self, line: tuple[int, Hashable], act: _Act) -> None:
+    def _do(self, line: tuple[int, Hashable], act: _Act, *, droppable: bool = False) -> None:
         """Do something after all else in its line."""
         waiting = self._waiting.get(line)
         if waiting is not None:
@@ -165,6 +179,9 @@ class NoticeQueue:
         self._waiting[line] = deque([act])
         task = asyncio.create_task(self._work(line), name=f"notices {line}")
         self._tasks[task] = line[0]
+        if droppable:
+            self._droppable.add(task)
+            task.add_done_callback(self._droppable.discard)
         task.add_done_callback(self._tasks.__delitem__)
 
     async def _work(self, line: tuple[int, Hashable]) -> None:
@@ -182,8 +199,11 @@ class NoticeQueue:
 
     async def change(
         self, key: ChatKey, change: _Act, priority: Priority = Priority.COMMAND
-    ) -> None:
-        """Change something of ours, again when Telegram was busy: a receipt must come to be read."""
+    ) -> bool:
+        """Change something of ours, again when Telegram was busy: a receipt must come to be read.
+
+        Returns whether it is done, or never can be; else it may be tried another time.
+        """
 
         async def attempt() -> None:
             async with self.calls.pacer.slot(key.chat_id, priority):
@@ -195,6 +215,8 @@ class NoticeQueue:
             pass  # it says so already, or it is not there any more
         except (ChatClosed, ReplyLater, TelegramUnreachable) as error:
             log.info("edit dropped", chat=key.chat_id, why=str(error))
+            return False
+        return True
 
     async def _send(self, notice: Notice, then: Callable[[], object]) -> None:
         """Send it until it stands or cannot, and write that down."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
+from sqlalchemy import select
 
 from bridge.errors import Happened, TelegramUnreachable
 from bridge.model import Turn
@@ -108,8 +109,9 @@ class FileSender:
     async def _reply_to(self) -> int | None:
         """Return which message the files answer: their question, where another one came after it."""
         async with self._store.reading() as tx:
-            apart = await queue.apart(tx, self._turn)
-        return (self._turn.parts[-1].message_id or None) if apart else None
+            question = await queue.shown(tx, self._turn)
+            apart = (await tx.execute(select(queue.asked_after(self._turn)))).scalar_one()
+        return (question or None) if apart else None
 
     async def _stands(self, caption: str, count: int) -> bool:
         """Return whether files whose sending got no answer stand there: then that is written down."""

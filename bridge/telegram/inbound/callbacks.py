@@ -40,7 +40,6 @@ from bridge.telegram.updates.events import CallbackPress
 from bridge.texts import translate
 
 log = structlog.get_logger(__name__)
-"""Stands before the rating that counts."""
 
 
 async def handle(context: BotContext, press: CallbackPress) -> None:
@@ -168,9 +167,9 @@ async def _rewritten(
 async def _ask_suggestion(
     context: BotContext, press: CallbackPress, data: AskSuggestion
 ) -> str | None:
-    """Ask the question behind a button, and take the buttons away, also those that are old."""
+    """Ask the question behind a button, and take the buttons away."""
     refusal = await context.questions.ask_chosen(context.update, press, data, context.chosen)
-    if refusal in ("", "button.old"):
+    if not refusal:
         context.edit_buttons(press, _without(press.buttons, AskSuggestion))
     return refusal or None
 

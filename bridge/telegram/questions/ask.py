@@ -206,7 +206,8 @@ class Questions:
             if question is not None and await inbox.is_new(tx, arrived):
                 if await self._limits.refuses(tx, key, press.sender) is not None:
                     return "button.not_now"
-                message = Message(key, press.post_id, press.sender, question)
+                shown_by = self._notices.name_of(press.cause)
+                message = Message(key, press.post_id, press.sender, question, shown_by=shown_by)
                 member_id = chosen.conversation_owner(press.sender.id, private=key.private)
                 waits = await queue.wait(tx, message, self._most_waiting, member_id=member_id)
                 if not waits.taken:

@@ -20,6 +20,7 @@ from bridge.texts import translate
 MOST_QUESTIONS = 8
 LIKE, DISLIKE = "👍", "👎"
 MARK = "✓"
+"""Stands before the rating that counts."""
 
 
 def running(turn_id: int, language: str) -> Keyboard:

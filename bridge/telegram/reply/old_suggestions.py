@@ -7,11 +7,12 @@ import structlog
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey, Turn
 from bridge.store.engine import Store
-from bridge.store.turns import suggestions
+from bridge.store.turns import lifecycle, suggestions
 from bridge.store.turns.suggestions import Offer
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.callback_data import RateAnswer
 from bridge.telegram.pace.budget import Priority
+from bridge.telegram.post import Keyboard
 from bridge.telegram.reply.features import Features
 from bridge.telegram.reply.keyboards import judging, marked
 
@@ -38,7 +39,9 @@ class OldSuggestions:
             self._none.add(turn.chat)
         if nothing:
             return
-        self._notices.later(turn.chat, partial(self._take_away, turn), "old suggestions")
+        self._notices.later(
+            turn.chat, partial(self._take_away, turn), "old suggestions", droppable=True
+        )
 
     async def _take_away(self, turn: Turn) -> None:
         try:
@@ -50,12 +53,20 @@ class OldSuggestions:
             log.warning("old suggestions not taken away", trouble=str(trouble))
 
     async def _clear(self, turn: Turn, offer: Offer) -> None:
-        """The row goes last: what a crash leaves is taken away after the next answer."""
+        """The row goes last: what a crash or a trouble leaves is taken away after the next answer."""
         rates = offer.can_be_rated and self._features.judging
         counts = None if offer.liked is None else RateAnswer(offer.turn_id, offer.liked)
         left = marked(judging(offer.turn_id), counts) if rates else ()
         if offer.post:
-            change = partial(self._notices.calls.change_buttons, turn.chat, offer.post, left)
-            await self._notices.change(turn.chat, change, Priority.BULK)
+            change = partial(self._change, turn, offer, left)
+            if not await self._notices.change(turn.chat, change, Priority.BULK):
+                return
         async with self._store.writing(of=turn.chat.chat_id) as tx:
             await suggestions.use_up(tx, turn.chat, offer.token)
+
+    async def _change(self, turn: Turn, offer: Offer, left: Keyboard) -> None:
+        """Change the buttons, unless a question that was asked anew has the post by now."""
+        async with self._store.reading() as tx:
+            taken = await lifecycle.rewritten(tx, turn.chat, offer.turn_id, offer.post)
+        if not taken:
+            await self._notices.calls.change_buttons(turn.chat, offer.post, left)

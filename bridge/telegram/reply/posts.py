@@ -187,9 +187,9 @@ class Posts:
         """Send a post. One whose sending got no answer is sent again: it is looked for afterwards."""
         place = len(self.ids)
         after = self.ids[-1] if self.ids else self.turn.parts[-1].message_id
-        apart = await self._store.sending(place, after)
+        question = await self._store.sending(place, after)
         try:
-            reply_to = self._reply_to(apart)
+            reply_to = self._reply_to(question)
             return await self._calls.send(self.turn.chat, frame, reply_to, **self._near())
         except TelegramUnreachable as trouble:
             if trouble.happened is Happened.NO:
@@ -220,8 +220,8 @@ class Posts:
             return {}
         return {"near": self.turn.parts[-1].message_id}
 
-    def _reply_to(self, apart: bool) -> int | None:
-        """Return which message the first post answers: in private, only where it stands `apart` from it."""
-        if self.ids or self._plainly or (self.turn.chat.private and not apart):
+    def _reply_to(self, question: int | None) -> int | None:
+        """Return which message the first post answers: in private `question`, if something stands between."""
+        if self.ids or self._plainly:
             return None
-        return self.turn.parts[-1].message_id or None
+        return question if self.turn.chat.private else self.turn.parts[-1].message_id or None

@@ -21,23 +21,27 @@ class ReplyStore:
         self._copied: set[int] = set()
         """The places of posts of which a copy may stand."""
 
-    async def sending(self, place: int, after: int) -> bool:
+    async def sending(self, place: int, after: int) -> int | None:
         """Note that the post at that place goes out now, below message `after`.
 
-        If it was begun before, and nobody knows whether it stands, it may be a copy. Returns of the
-        first one of a private chat whether a later question, or something of ours, stands between.
+        If it was begun before, and nobody knows whether it stands, it may be a copy. Returns for the
+        first one of a private chat its question, where something stands between the two.
         """
         cause, chat = self.cause(place), self._turn.chat
         async with self._store.writing(of=self._chat_id) as tx:
+            question = await queue.shown(tx, self._turn) if chat.private and not place else 0
+            if question:
+                below = queue.below(self._turn, question)
+                apart = await outbox.begin_first(tx, cause, chat, below)
+                if apart is not None:
+                    return question if apart else None
             earlier = await outbox.sending(tx, cause, chat)
             if earlier is not None:
                 self._copied.add(place)
                 await outbox.sending(tx, cause, chat, anew=True)
                 copy = Orphan(cause, chat, self._language, after, earlier.since)
                 await orphans.add(tx, copy)
-            if place or not chat.private:
-                return False
-            return await queue.apart(tx, self._turn, from_ours=True)
+        return None
 
     async def unconfirmed(self, place: int, after: int) -> None:
         """Note that nobody knows whether the post at that place stands: another one will."""
