@@ -20,6 +20,8 @@ from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, saying
 from bridge.sandbox.telegram import Person
 from bridge.serving import serving
 
+pytestmark = pytest.mark.slow
+
 ADDED = "7400000000000000077"
 FLOW, APP = "7400000000000000001", "7400000000000000002"
 FLOW_TABLE = f"""

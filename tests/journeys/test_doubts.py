@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fast import run_fast
 from worlds import (
     World,
@@ -20,6 +21,8 @@ from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Silence, ending, fixed, say
 from bridge.serving import serving
 from bridge.telegram.api.client import BotClient
+
+pytestmark = pytest.mark.slow
 
 ANSWER = "An answer of some words."
 FOREVER = 10**6

@@ -23,6 +23,8 @@ from bridge.sandbox.telegram import AlbumItem, Message
 from bridge.serving import serving
 from bridge.telegram.files import tempfiles
 
+pytestmark = pytest.mark.slow
+
 SPEED = 4.0
 
 

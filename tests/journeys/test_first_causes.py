@@ -16,6 +16,8 @@ from bridge.relay.progress import Progress
 from bridge.sandbox.coze import fixed, saying
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Fail, Silence, ending, say
 
+pytestmark = pytest.mark.slow
+
 WHOLE = "The whole answer, with **all** its words."
 SHOWN = "The whole answer, with all its words."
 

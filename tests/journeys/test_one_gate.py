@@ -17,6 +17,8 @@ from bridge.store.operators.quotas import Period, Scope
 from bridge.store.operators.tables import access, audit, operators
 from bridge.store.tables import turns
 
+pytestmark = pytest.mark.slow
+
 ANSWER = "An answer of some words."
 LONG = "Some words that take their time. " * 60
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
 from fast import run_fast
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -28,6 +29,8 @@ from bridge.telegram.inbound.dispatch import Dispatcher
 from bridge.telegram.inbound.get_updates import GetUpdates
 from bridge.telegram.inbound.polling import UpdatePoller
 from bridge.telegram.status import PollingHealth
+
+pytestmark = pytest.mark.slow
 
 ANSWER = "An answer of some words."
 FOREVER = 10**6

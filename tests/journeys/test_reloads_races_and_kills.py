@@ -28,6 +28,8 @@ from bridge.store.operators.access import Access
 from bridge.store.operators.broadcasts import Delivery
 from bridge.telegram.commands.context import ProcessControls as Controls
 
+pytestmark = pytest.mark.slow
+
 ANSWER = "An answer of some words."
 
 
