@@ -4,12 +4,15 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from worlds import World, buttons, in_a_fast_world
 
 from bridge.model import ChatKey
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Group, Person
 from bridge.sandbox.telegram.methods.members import member_json
+
+pytestmark = pytest.mark.slow
 
 ANSWER = "An answer of some words."
 

@@ -25,6 +25,8 @@ from bridge.sandbox.coze.scripts.steps import Completed, Delta, Open, Step, Turn
 from bridge.serving import serving
 from bridge.store.tables import turns
 
+pytestmark = pytest.mark.slow
+
 Answer = Callable[[Send], Awaitable[None]]
 
 
@@ -162,7 +164,6 @@ async def test_an_agent_that_never_stops_is_stopped(tmp_path: Path, how: str) ->
         assert row.state == "stopped"
 
 
-@pytest.mark.slow
 @in_a_world_of_speed(200.0)
 async def test_a_run_has_its_time_and_people_hear_that_it_goes_on(world: World) -> None:
     ann = world.telegram.add_person("Ann")
@@ -256,7 +257,6 @@ async def test_an_answer_in_another_packing_is_not_unpacked(coding: str) -> None
             await create_conversation(coze, "7400000000000000001")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["answers", "empty", "suggestions"])
 async def test_a_run_of_countless_parts_is_cut_or_read(world: World, kind: str) -> None:
     def parts(_: Turn) -> Iterator[Step]:

@@ -9,6 +9,8 @@ from worlds import World, a_world, buttons
 
 from bridge.sandbox.coze import saying
 
+pytestmark = pytest.mark.slow
+
 ANSWER = "One **bold** answer with `code`, 中文 and 😀, long enough for several deltas."
 SHOWN = "One bold answer with code, 中文 and 😀, long enough for several deltas."
 CODES = (
@@ -25,7 +27,6 @@ SENTENCES = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", [False, "first", "mid", "failed"])
 def test_every_error_code_gives_a_sentence(form: str | bool, tmp_path: Path) -> None:
     async def journey() -> None:
@@ -54,7 +55,6 @@ async def test_odd_shapes_of_failure_give_a_sentence(shape: str, world: World) -
     assert post.text.split("\n\n")[-1] in SENTENCES
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("clean_eof", [True, False])
 def test_a_stream_cut_at_every_event_still_ends_in_the_whole_answer(
     clean_eof: bool, tmp_path: Path

@@ -2,11 +2,14 @@
 
 import asyncio
 
+import pytest
 from worlds import World, eventually, in_a_fast_world, troubles
 
 from bridge.app import App
 from bridge.sandbox.coze import saying
 from bridge.store.operators import stats
+
+pytestmark = pytest.mark.slow
 
 ANSWER = "An answer."
 

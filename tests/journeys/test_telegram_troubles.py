@@ -4,11 +4,14 @@ import asyncio
 from pathlib import Path
 
 import httpx
+import pytest
 from fast import run_fast
 from worlds import BOT_TOKEN, World, a_world, in_a_fast_world, is_running
 
 from bridge.errors import SecondPoller, TokenRevoked
 from bridge.sandbox.coze import Pace, saying
+
+pytestmark = pytest.mark.slow
 
 WORDS = "so many words " * 60
 

@@ -15,6 +15,8 @@ from bridge.sandbox.telegram import Person
 from bridge.store import inbox
 from bridge.store.engine import Store
 
+pytestmark = pytest.mark.slow
+
 
 def heard(world: World) -> list[str]:
     return [one.question for one in world.coze.asked]
@@ -93,7 +95,6 @@ IDS = st.lists(
 )  # fmt: skip
 
 
-@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(IDS)
 def test_any_restarts_lose_nothing_and_double_nothing(runs: Sequence[tuple[int, int]]) -> None:
