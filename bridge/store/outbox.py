@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey
@@ -104,19 +104,13 @@ async def sending(
     What is known already, if that says that it may stand there: then it must not be sent, unless
     it was looked for and is sent `anew`.
     """
-    now = time.time()
-    values = {
-        "cause": cause,
-        "chat_id": chat.chat_id,
-        "thread_id": chat.thread_id,
-        "created_at": now,
-    }
+    values = _begun(cause, chat)
     if (await tx.execute(insert_or_ignore(tx, outbox, values))).rowcount == 1:
         return None
     earlier = await of(tx, cause)
     if earlier is not None and earlier.message_id is None and not anew:
         return earlier
-    changes = {"message_id": None, "created_at": now}
+    changes = {"message_id": None, "created_at": values["created_at"]}
     await tx.execute(insert_or_update(tx, outbox, values, changes, key=["cause"]))
     return None
 
@@ -128,15 +122,25 @@ async def begin_first(
 
     None where one was begun on account of `cause` before: then nothing is written. One statement.
     """
-    values = {
-        "cause": cause,
-        "chat_id": chat.chat_id,
-        "thread_id": chat.thread_id,
-        "created_at": time.time(),
-    }
-    entry = insert_or_ignore(tx, outbox, values).returning(asked.label("asked"))
+    entry = insert_or_ignore(tx, outbox, _begun(cause, chat)).returning(asked.label("asked"))
     row = (await tx.execute(entry)).one_or_none()
     return None if row is None else bool(row.asked)
+
+
+def _begun(cause: str, chat: ChatKey) -> dict[str, object]:
+    """Return the row of a message that goes out now."""
+    place = {"chat_id": chat.chat_id, "thread_id": chat.thread_id}
+    return {"cause": cause, **place, "created_at": time.time()}
+
+
+def below(chat: ChatKey, message_id: int) -> ColumnElement[bool]:
+    """Return the condition that a message of ours stands below that one."""
+    known = outbox.alias("known")  # beside the row that may be written in the same statement
+    return exists().where(
+        known.c.chat_id == chat.chat_id,
+        known.c.thread_id == chat.thread_id,
+        known.c.message_id > message_id,
+    )
 
 
 async def sent(tx: AsyncConnection, cause: str, message_id: int) -> None:

@@ -7,20 +7,19 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Line, Message, Part, Sender, State, Turn
+from bridge.store import outbox
 from bridge.store.chats import ensure_chat
-from bridge.store.tables import chats, outbox, turns
+from bridge.store.tables import chats, turns
 from bridge.store.turns.lifecycle import OPEN, RECENT_TURNS, asker_of
 from bridge.store.turns.rows import change, of_chat, part_of, parts_of
 
 MOST_WAITING = 20
 """How many messages of a chat may wait for one answer."""
 MOST_LETTERS = 100_000
-_EARLIER = outbox.alias("earlier")
-"""The same table beside the row that is being written."""
 AT_ONCE_SECONDS = 2.0
 """What a person writes so soon after a question belongs to it; Telegram's dates are whole seconds."""
 
@@ -301,21 +300,10 @@ async def shown(tx: AsyncConnection, turn: Turn) -> int:
     part = turn.parts[-1]
     if not part.shown_by:
         return part.message_id
-    query = select(outbox.c.message_id).where(outbox.c.cause == part.shown_by)
-    return (await tx.execute(query)).scalar_one_or_none() or 0
+    sent = await outbox.of(tx, part.shown_by)
+    return (sent.message_id if sent else None) or 0
 
 
 def asked_after(turn: Turn) -> ColumnElement[bool]:
     """Return the condition that something was asked in a turn's chat after it."""
     return exists().where(*of_chat(turn.chat), turns.c.id > turn.id)
-
-
-def below(turn: Turn, message_id: int) -> ColumnElement[bool]:
-    """Return the condition that something stands below a turn's question: a later one, or of ours."""
-    earlier = _EARLIER
-    ours = exists().where(
-        earlier.c.chat_id == turn.chat.chat_id,
-        earlier.c.thread_id == turn.chat.thread_id,
-        earlier.c.message_id > message_id,
-    )
-    return or_(asked_after(turn), ours)

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Sequence
 
+from sqlalchemy import or_
+
 from bridge.model import Turn
 from bridge.store import orphans, outbox
 from bridge.store.engine import Store
@@ -31,8 +33,8 @@ class ReplyStore:
         async with self._store.writing(of=self._chat_id) as tx:
             question = await queue.shown(tx, self._turn) if chat.private and not place else 0
             if question:
-                below = queue.below(self._turn, question)
-                apart = await outbox.begin_first(tx, cause, chat, below)
+                between = or_(queue.asked_after(self._turn), outbox.below(chat, question))
+                apart = await outbox.begin_first(tx, cause, chat, between)
                 if apart is not None:
                     return question if apart else None
             earlier = await outbox.sending(tx, cause, chat)
