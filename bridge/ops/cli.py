@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bridge.settings import Settings
 
 DEFAULT_PORT = 8765
+_INTERRUPTED = 130
+"""The exit code that Typer gives a program which Ctrl-C has ended."""
 app = typer.Typer(
     name="bridge",
     help="Talk to a Coze agent from Telegram.",
@@ -236,7 +238,7 @@ def main() -> None:
             here = f"There is no .env in {Path.cwd()}: bridge init asks for what is needed and writes it."
             typer.secho(here, err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        if sys.stdout.isatty():
+    except SystemExit as end:
+        if end.code == _INTERRUPTED and sys.stdout.isatty():
             typer.echo()  # the shell's prompt begins a line of its own
-        sys.exit(130)
+        raise

@@ -155,6 +155,7 @@ async def test_ctrl_c_leaves_everything_as_it_is(world: World, tmp_path: Path) -
         await it.answer("Its token: ", BOT_TOKEN)
         await it.until("Its address: ")
         assert await it.interrupt() == 130
+        await it.until("\r\n")  # the shell's prompt begins a line of its own
     assert "Traceback" not in it.text
     assert (tmp_path / ".env").read_text("utf-8") == "BRIDGE_LOG_LEVEL=DEBUG\n"
     assert not [one for one in tmp_path.iterdir() if one.name.startswith(".env-")]

@@ -44,13 +44,18 @@ class Terminal:
         os.write(self._master, f"{line}\n".encode())
 
     async def interrupt(self) -> int:
-        """Press Ctrl-C until the program ends: one that comes just before it reads a line is not seen."""
+        """Press Ctrl-C until the program ends; returns what a shell would say of it.
+
+        Pressed again, as one that comes just before a line is read is not seen. An interpreter that
+        is already on its way out is ended by the signal itself: 130 to a shell, too.
+        """
         while self.process.returncode is None:
             os.write(self._master, b"\x03")
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
-                    return await self.process.wait()
-        return self.process.returncode
+                    await self.process.wait()
+        code = self.process.returncode
+        return code if code >= 0 else 128 - code
 
     async def answer(self, prompt: str, line: str) -> None:
         """Wait for a question, and answer it."""
