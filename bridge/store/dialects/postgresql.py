@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from sqlalchemy import ExceptionContext, event, func, select
+from sqlalchemy import BigInteger, ExceptionContext, Select, bindparam, event, func, select
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -164,17 +165,11 @@ class PostgresqlDatabase:
         if chats is None:
             await connection.execute(select(func.pg_advisory_xact_lock(*ALL_CHATS)))
             return
-        locks = [func.pg_advisory_xact_lock(chat_id) for chat_id in sorted(set(chats))]
-        epochs = [
-            select(lease_table.c.epoch)
-            .where(lease_table.c.number == number)
-            .with_for_update(read=True)
-            .scalar_subquery()
-            for number in leases
-        ]
-        shared = func.pg_advisory_xact_lock_shared(*ALL_CHATS)
-        row = (await connection.execute(select(shared, *locks, *epochs))).one()
-        if [*row][1 + len(locks) :] != [*leases.values()]:
+        ids = sorted(set(chats))
+        values = {f"chat{place}": chat_id for place, chat_id in enumerate(ids)}
+        values |= {f"lease{place}": number for place, number in enumerate(leases)}
+        row = (await connection.execute(_entering(len(ids), len(leases)), values)).one()
+        if [*row][1 + len(ids) :] != [*leases.values()]:
             raise LeaseLost("Writing to the database", "another process has taken the chat over")
 
     def trouble(self, doing: str, error: Exception) -> StoreTrouble:
@@ -197,6 +192,27 @@ class PostgresqlDatabase:
                 await self.engine.dispose()
         except TimeoutError:
             await self.engine.dispose(close=False)
+
+
+@lru_cache
+def _entering(chats: int, leases: int) -> Select[Any]:
+    """Return the statement that locks so many chats and reads the epochs of so many leases.
+
+    It is made once: each transaction begins with it, and to make it is as dear as to send it.
+    """
+    shared = func.pg_advisory_xact_lock_shared(*ALL_CHATS)
+    locks = [
+        func.pg_advisory_xact_lock(bindparam(f"chat{place}", type_=BigInteger))
+        for place in range(chats)
+    ]
+    epochs = [
+        select(lease_table.c.epoch)
+        .where(lease_table.c.number == bindparam(f"lease{place}"))
+        .with_for_update(read=True)
+        .scalar_subquery()
+        for place in range(leases)
+    ]
+    return select(shared, *locks, *epochs)
 
 
 def _refuse_closed(connection: Any, *_: object) -> None:

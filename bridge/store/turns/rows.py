@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, select, update
@@ -26,8 +27,9 @@ from bridge.store.turns.outcome_json import load
 _groups = chats.alias("groups")
 
 
+@cache
 def with_chat() -> Select[Any]:
-    """Turns with what their chats have chosen, and the groups of the topics among those."""
+    """Turns with what their chats have chosen, and the groups of the topics among those; made once."""
     here = (turns.c.chat_id == chats.c.chat_id) & (turns.c.thread_id == chats.c.thread_id)
     group = (turns.c.chat_id == _groups.c.chat_id) & (_groups.c.thread_id == 0)
     columns = (*chosen(chats), *chosen(_groups, "group"))
