@@ -1,63 +1,192 @@
-"""What one call costs on this machine with the library alone: the measure for all other costs.
+"""What the libraries alone cost on this machine: the measure for all other costs.
 
-Run with `python -m benchmarks.bare`.
+Run with `python -m benchmarks.bare`. Nothing of the bridge runs here: an answer is 247 deltas that httpx
+reads, 15 edits by python-telegram-bot and 18 statements of SQLAlchemy, at the pace of `benchmarks.reply`.
 """
 
+import argparse
 import asyncio
-import threading
+import json
+import subprocess
+import sys
 import time
+from collections.abc import AsyncIterator, Callable, Sequence
 
+import httpx
+import uvloop
+from httpx_aiohttp import AiohttpTransport
+from sqlalchemy import (
+    Column,
+    Executable,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import Engine
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from telegram import Bot
+from telegram.request import HTTPXRequest
 
 from bridge.serving import serving
 
 CALLS = 300
+DELTAS, DELTA_SECONDS = 247, 0.075
+EDITS, EDIT_SECONDS = 15, 1.25
+TRANSACTIONS, STATEMENTS = 8, 18
+"""What one answer of `benchmarks.reply` is made of."""
 _MESSAGE = {"message_id": 5, "date": 1, "chat": {"id": 5, "type": "private"}, "text": "hi"}
+_DELTA = {
+    "id": "7379462189365198898",
+    "conversation_id": "7379462189365198899",
+    "bot_id": "7379462189365198900",
+    "chat_id": "7379462189365198901",
+    "role": "assistant",
+    "type": "answer",
+    "content": " depth",
+    "content_type": "text",
+}
+_IMPORTED = (
+    "uvloop", "typer", "structlog", "pydantic", "telegram", "httpx_aiohttp", "sqlalchemy.ext.asyncio",
+    "aiosqlite", "markdown_it", "babel.dates", "jinja2", "starlette.applications", "uvicorn",
+    "prometheus_client", "jwt", "wcwidth", "filelock",
+)  # fmt: skip
+"""What a bridge on SQLite needs of its libraries."""
+_IMPORT = f"""
+import importlib, resource
+for name in {_IMPORTED!r}:
+    importlib.import_module(name)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
 
 
-async def _answer(request: Request) -> JSONResponse:
+async def _answer(request: Request) -> Response:
     await request.body()
     return JSONResponse({"ok": True, "result": _MESSAGE})
 
 
-def _serve(addresses: list[str], ready: threading.Event) -> None:
-    """A server in a thread of its own, whose processor time is not counted."""
+async def _stream(request: Request) -> Response:
+    async def deltas() -> AsyncIterator[bytes]:
+        event = f"event:conversation.message.delta\ndata:{json.dumps(_DELTA)}\n\n".encode()
+        for _ in range(DELTAS):
+            yield event
+            await asyncio.sleep(DELTA_SECONDS)
 
-    async def serve() -> None:
-        async with serving(
-            Starlette(routes=[Route("/{rest:path}", _answer, methods=["POST"])])
-        ) as one:
-            addresses.append(one)
-            ready.set()
-            await asyncio.Event().wait()
-
-    asyncio.run(serve())
+    return StreamingResponse(deltas(), media_type="text/event-stream")
 
 
-async def _measure(address: str) -> float:
-    """Milliseconds of processor time for one editMessageText."""
-    bot = Bot("42:SANDBOX", base_url=f"{address}/bot")
+async def _serve() -> None:
+    """Serve Telegram and Coze in a process whose cost is not counted, and print their address."""
+    routes = [
+        Route("/stream", _stream, methods=["POST"]),
+        Route("/{rest:path}", _answer, methods=["POST"]),
+    ]
+    async with serving(Starlette(routes=routes)) as address:
+        print(address, flush=True)
+        await asyncio.Event().wait()
+
+
+async def _edits(bot: Bot) -> float:
+    """Return the milliseconds of processor time of one edit, many of which follow each other."""
     await bot.edit_message_text("warm", 5, 5)
-    begun = time.thread_time()
+    begun = time.process_time()
     for _ in range(CALLS):
         await bot.edit_message_text("x" * 600, 5, 5)
-    spent = time.thread_time() - begun
+    return (time.process_time() - begun) / CALLS * 1000
+
+
+async def _answers(address: str, bot: Bot, chats: int) -> float:
+    """Return the milliseconds of processor time of one answer, when so many chats get one at once."""
+
+    async def read(client: httpx.AsyncClient) -> None:
+        async with client.stream("POST", f"{address}/stream", json={}) as response:
+            async for line in response.aiter_lines():
+                if line.startswith("data:"):
+                    json.loads(line[5:])
+
+    async def show() -> None:
+        for _ in range(EDITS):
+            await bot.edit_message_text("x" * 600, 5, 5)
+            await asyncio.sleep(EDIT_SECONDS)
+
+    store = _store()
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(transport=AiohttpTransport(limits=limits), timeout=60) as client:
+        begun = time.process_time()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(chats):
+                _write(*store)
+                group.create_task(read(client))
+                group.create_task(show())
+        return (time.process_time() - begun) / chats * 1000
+
+
+def _store() -> tuple[Engine, Sequence[Callable[[], Executable]]]:
+    """Return a database in memory, and what is asked of it."""
+    engine, metadata = create_engine("sqlite://"), MetaData()
+    columns = [Column(f"c{number}", Text) for number in range(20)]
+    rows = Table("rows", metadata, Column("id", Integer, primary_key=True), *columns)
+    metadata.create_all(engine)
+    one = rows.c.id == 1
+    return engine, (
+        lambda: insert(rows).values(c1="x", c2="y", c3="z"),
+        lambda: select(rows).where(one, rows.c.c1 == "x"),
+        lambda: update(rows).where(one, rows.c.c2 == "y").values(c4="a", c5="b"),
+    )
+
+
+def _write(engine: Engine, kinds: Sequence[Callable[[], Executable]]) -> None:
+    """Run one answer's statements."""
+    for transaction in range(TRANSACTIONS):
+        first = STATEMENTS * transaction // TRANSACTIONS
+        last = STATEMENTS * (transaction + 1) // TRANSACTIONS
+        with engine.begin() as connection:
+            for number in range(first, last):
+                connection.execute(kinds[number % len(kinds)]())
+
+
+async def _measure(address: str, chats: Sequence[int]) -> None:
+    request = HTTPXRequest(connection_pool_size=max(chats) + 1, pool_timeout=60)
+    bot = Bot("42:SANDBOX", base_url=f"{address}/bot", request=request)
+    edit = await _edits(bot)
+    print(f"{edit:.2f} ms of processor time for one bare edit")
+    for count in chats:
+        answer = await _answers(address, bot, count)
+        print(f"{answer:.0f} ms for an answer, {count} at once: {answer / edit:.0f} bare edits")
     await bot.shutdown()
-    return spent / CALLS * 1000
 
 
-def main() -> None:
+async def _beside_a_server(chats: Sequence[int]) -> None:
+    serve = (sys.executable, "-m", "benchmarks.bare", "--serve")
+    server = await asyncio.create_subprocess_exec(*serve, stdout=asyncio.subprocess.PIPE)
+    assert server.stdout is not None  # noqa: S101  # it is a pipe
+    try:
+        await _measure((await server.stdout.readline()).decode().strip(), chats)
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+def main(chats: Sequence[int]) -> None:
     """Measure and print."""
-    addresses: list[str] = []
-    ready = threading.Event()
-    threading.Thread(target=_serve, args=(addresses, ready), daemon=True).start()
-    ready.wait()
-    print(f"{asyncio.run(_measure(addresses[0])):.2f} ms of processor time for one bare edit")
+    memory = subprocess.check_output([sys.executable, "-c", _IMPORT])  # noqa: S603  # our own words
+    print(f"{float(memory):.0f} MiB for importing the libraries")
+    uvloop.run(_beside_a_server(chats))
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--chats", type=int, nargs="*", default=[1, 100], help="answers at once")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve:
+        asyncio.run(_serve())
+    else:
+        main(given.chats)
