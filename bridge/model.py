@@ -250,7 +250,7 @@ class Turn:
     """A random name of ours that travels with the question, to find its run again."""
     conversation_id: str | None = None
     asked: bool = False
-    """Whether the question may have reached Coze: then it is looked up, never asked again."""
+    """Whether the question may have reached Coze: then it is looked up before it is asked again."""
     run_id: str | None = None
     posts: tuple[int, ...] = ()
     """The Telegram message ids of the reply's posts, in order."""

@@ -98,6 +98,12 @@ def test_no_import_points_up() -> None:
     assert wrong == set()
 
 
+def test_only_its_command_imports_the_sandbox() -> None:
+    others = [path for path in sources() if part_of(path) != "sandbox"]
+    found = {path.name for path in others if "sandbox" in imported(path)}
+    assert found == {"sandbox.py", "sandbox_agents.py"}
+
+
 ROOMS: dict[str, set[str]] = {
     "post": set(),
     "callback_data": set(),
@@ -190,11 +196,14 @@ def test_the_map_names_what_there_is() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     classes = {
-        node.name
+        node.name: {
+            one.name for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
         for path in sources()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ClassDef)
-    } | {"OpenReply"}
+    } | {"OpenReply": set()}
+    files = {path.name for folder in (ROOT, PROJECT / "tests") for path in folder.rglob("*.py")}
     for page in (PROJECT / "docs" / "architecture.md", PROJECT / "CONTRIBUTING.md"):
         text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
         named = re.findall(r"`([^`\n]+)`", text)
@@ -202,7 +211,11 @@ def test_the_map_names_what_there_is() -> None:
         assert paths
         assert [one for one in paths if not (PROJECT / one).exists()] == []
         assert {one for one in named if re.fullmatch(r"test_\w+", one)} <= tests
-        assert {one for one in named if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", one)} <= classes
+        assert {one for one in named if re.fullmatch(r"(?:[A-Z][a-z]+){2,}", one)} <= {*classes}
+        methods = [one.split(".") for one in named if re.fullmatch(r"[A-Z]\w+\.\w+", one)]
+        wrong = [f"{one}.{method}" for one, method in methods if method not in classes.get(one, ())]
+        assert [one for one in wrong if one != "BotClient.moved"] == []  # an attribute
+        assert {one for one in named if re.fullmatch(r"\w+\.py", one)} <= files
     assert (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8").count("\n") <= 250
 
 

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from bridge.coze.agents import AgentProfile, agent_information
 from bridge.coze.client import Coze
@@ -155,6 +156,8 @@ class ChatflowAgent:
                         return
                     case Sound() | Recovered() | Unknown():
                         pass
+                    case _:
+                        assert_never(event)
         raise Interrupted("Hearing the chatflow", "the stream ended before the run")
 
     def _body(self, question: RunRequest) -> Json:

@@ -119,7 +119,7 @@ async def _open_turns(tx: AsyncConnection, key: ChatKey) -> dict[State, Turn]:
 
 
 async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str, agent: str) -> Turn:
-    """Write down that the question goes out to an agent now: from here on it is never asked again.
+    """Write down that the question goes out to an agent now: from here on it is looked up first.
 
     Returns the turn as it is asked: its text may have been edited since it was claimed.
     """

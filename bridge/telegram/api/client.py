@@ -1,7 +1,7 @@
 """The Bot API calls that we make, each with its outcome judged once.
 
 Nothing tells whether an unanswered send took place, and bots hear nothing of their own messages:
-edits are repeated freely, sends only when they did not happen, as far as that can be found out.
+edits are repeated freely; whoever sends again first writes down that the first may stand.
 """
 
 import asyncio

@@ -2,8 +2,9 @@
 
 Bots hear nothing of their own messages, and nothing names a call so that Telegram would know it
 again. But the ids of a chat's messages only grow, and only our own messages can be edited: so the
-final text is put into the first message after the last known one that takes it. Where many other
-messages came in between this may miss, and the reply then says that a copy may stand above.
+text is put into the first message after the last known one that takes it. Where many other messages
+came in between this may miss. Short messages and files are looked for so before they are sent again;
+a post of an answer goes out anew at once, and its copy is looked for afterwards (`orphans.py`).
 """
 
 from collections.abc import Collection, Sequence

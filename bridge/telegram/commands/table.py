@@ -1,4 +1,4 @@
-"""All commands: the menus, `/help` and the README come from these two tables."""
+"""All commands: the menus, `/help` and the manual's lists come from these two tables."""
 
 from collections.abc import Awaitable, Callable, Mapping
 

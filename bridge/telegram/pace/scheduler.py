@@ -1,4 +1,4 @@
-"""Which call may go next, and when: every Bot API call of a bot passes here.
+"""Which call may go next, and when: every Bot API call that shows something passes here.
 
 A ticket says who wants to call, never what: what to show is asked for when the slot is granted, so
 that nothing stale is ever queued. `Pacing` decides and is pure (time in seconds is an argument);
