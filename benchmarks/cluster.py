@@ -1,8 +1,8 @@
 """Several bridges on one PostgreSQL: how fast they start a turn, and what becomes of it when they fail.
 
 Run with `python -m benchmarks.cluster`, or with `--only` for some of its parts. Bridges of their own
-processes stand between both emulators; each reaches the server through a relay of its own, which can
-fall silent. Only what the neighbours saw counts; take-overs are read from the database.
+processes stand between both emulators; where a link is to be cut, each reaches the server through a relay
+of its own, which can fall silent. Only what the neighbours saw counts; take-overs are read from the database.
 """
 
 import argparse
@@ -37,9 +37,11 @@ async def _freeze(world: Cluster) -> None:
 
 
 async def _cut(world: Cluster) -> None:
-    world.bridges[0].link.cut()
+    link = world.bridges[0].link
+    assert link is not None  # noqa: S101  # this part has relays
+    link.cut()
     await asyncio.sleep(FROZEN_SECONDS)
-    world.bridges[0].link.heal()
+    link.heal()
 
 
 async def _restart(world: Cluster) -> None:
@@ -58,6 +60,8 @@ async def _churn(world: Cluster) -> None:
             await world.end(dice.choice(world.bridges), how)
 
 
+RELAYED = ("cut",)
+"""Parts for which every bridge has a relay."""
 FAULTS: dict[str, Callable[[Cluster], Awaitable[None]]] = {
     "kill": _kill,
     "freeze": _freeze,
@@ -81,8 +85,12 @@ async def _part(world: Cluster, name: str, rate: float, seconds: float) -> list[
     """Run one part; returns its row."""
     account = world.account = Account()
     world.deltas = SHORT if name == "steady" else LONG
-    bridges, database = [one.process.pid for one in world.bridges], world.database.pids()
-    before, begun = (_cpu(bridges), _cpu(database)), time.monotonic()
+    measured = (
+        [one.process.pid for one in world.bridges],
+        world.database.pids(),
+        [os.getpid()],  # both emulators, and whoever asks
+    )
+    before, begun = [_cpu(each) for each in measured], time.monotonic()
     since = asyncio.get_running_loop().time()
     loading = asyncio.create_task(world.load(rate, seconds))
     taken = ""
@@ -97,7 +105,7 @@ async def _part(world: Cluster, name: str, rate: float, seconds: float) -> list[
         count, last = found[0]
         taken = f"{count} in {last - at:.1f} s" if count else "none"
     asking = await loading
-    used = (_cpu(bridges) - before[0], _cpu(database) - before[1])
+    used = [_cpu(each) - was for each, was in zip(measured, before, strict=True)]
     took = time.monotonic() - begun
     await asyncio.gather(*asking)
     await asyncio.sleep(15.0)  # copies of posts are looked for
@@ -120,7 +128,7 @@ async def _part(world: Cluster, name: str, rate: float, seconds: float) -> list[
         f"{share(starts, 0.5):.0f} / {share(starts, 0.99):.0f}" if starts else "",
         taken,
         str(refused),
-        f"{100 * used[0] / took:.0f} + {100 * used[1] / took:.0f}" if name == "steady" else "",
+        " + ".join(f"{100 * one / took:.0f}" for one in used) if name == "steady" else "",
     ]
 
 
@@ -130,30 +138,40 @@ async def main(arguments: argparse.Namespace) -> None:
     table = Table(title=f"{arguments.processes} bridges on one PostgreSQL")
     for column in (
         "part", "asked", "answered", "lost", "wrong", "start p50 / p99 ms", "taken over",
-        "429", "% of a core: bridges + server",
+        "429", "% of a core: bridges + server + emulators",
     ):  # fmt: skip
         table.add_column(column, justify="left" if column == "part" else "right")
-    async with cluster(arguments.chats, arguments.processes) as world:
-        for name in arguments.only:
-            if name == "idle":
-                pids = [one.process.pid for one in world.bridges], world.database.pids()
-                before = [_cpu(each) for each in pids]
-                await asyncio.sleep(IDLE_SECONDS)
-                used = [_cpu(each) - was for each, was in zip(pids, before, strict=True)]
-                shown = " + ".join(f"{100 * one / IDLE_SECONDS:.1f}" for one in used)
-                table.add_row(name, *[""] * 7, shown)
-                continue
-            while len(world.bridges) < arguments.processes:
-                await world.start()
-            await world.shared()
-            rate = arguments.rate if name == "steady" else arguments.turns / (LONG * 0.1)
-            seconds = {"steady": arguments.seconds, "churn": 1.5 * CHURN_SECONDS}.get(name, 40.0)
-            row = await _part(world, name, rate, seconds)
-            table.add_row(*row)
-            console.print(" · ".join(row))
-            for line in world.account.strange:
-                console.print(f"  ! {line}")
+    for relayed in (False, True):
+        names = [name for name in arguments.only if (name in RELAYED) is relayed]
+        if not names:
+            continue
+        async with cluster(arguments.chats, arguments.processes, relayed=relayed) as world:
+            for name in names:
+                row = await (_idle(world) if name == "idle" else _loaded(world, name, arguments))
+                table.add_row(*row)
+                console.print(" · ".join(row))
+                for line in world.account.strange:
+                    console.print(f"  ! {line}")
     console.print(table)
+
+
+async def _idle(world: Cluster) -> list[str]:
+    """Let nothing happen; returns the row."""
+    pids = [one.process.pid for one in world.bridges], world.database.pids()
+    before = [_cpu(each) for each in pids]
+    await asyncio.sleep(IDLE_SECONDS)
+    used = [_cpu(each) - was for each, was in zip(pids, before, strict=True)]
+    return ["idle", *[""] * 7, " + ".join(f"{100 * one / IDLE_SECONDS:.1f}" for one in used)]
+
+
+async def _loaded(world: Cluster, name: str, arguments: argparse.Namespace) -> list[str]:
+    """Run one part with all bridges at work; returns its row."""
+    while len(world.bridges) < arguments.processes:
+        await world.start()
+    await world.shared()
+    rate = arguments.rate if name == "steady" else arguments.turns / (LONG * 0.1)
+    seconds = {"steady": arguments.seconds, "churn": 1.5 * CHURN_SECONDS}.get(name, 40.0)
+    return await _part(world, name, rate, seconds)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The world of `benchmarks.cluster`: both emulators, a server, and bridges that share the work.
 
-Each bridge reaches the server through a relay of its own, which can fall silent.
+Where a link is to be cut, each bridge reaches the server through a relay of its own, which can fall
+silent. Elsewhere there is none: it would take processor time from what is measured.
 """
 
 import asyncio
@@ -84,7 +85,7 @@ class Link:
 class Bridge:
     """One process."""
 
-    link: Link
+    link: Link | None
     process: asyncio.subprocess.Process
 
     def signal(self, number: signal.Signals) -> None:
@@ -118,6 +119,8 @@ class Cluster:
         self.database = database
         self.people = [telegram.add_person(f"P{number}") for number in range(chats)]
         self.variables: dict[str, str] = {}
+        self.relayed = False
+        """Whether bridges reach the server through relays."""
         self.bridges: list[Bridge] = []
         self.deltas = SHORT
         self.account = Account()
@@ -149,13 +152,12 @@ class Cluster:
 
     async def start(self) -> None:
         """Start one bridge more."""
-        link = Link(str(self.database.socket))
-        port = await link.start()
-        variables = {
-            **os.environ,
-            **self.variables,
-            "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{port}/{self.database.name}",
-        }
+        link, address = None, self.database.address
+        if self.relayed:
+            link = Link(str(self.database.socket))
+            port = await link.start()
+            address = f"postgresql://postgres@127.0.0.1:{port}/{self.database.name}"
+        variables = {**os.environ, **self.variables, "DATABASE_URL": address}
         self.bridges.append(
             Bridge(
                 link,
@@ -170,7 +172,8 @@ class Cluster:
         self.bridges.remove(bridge)
         bridge.signal(number)
         await bridge.process.wait()
-        bridge.link.close()
+        if bridge.link is not None:
+            bridge.link.close()
 
     async def close(self) -> None:
         """End all bridges."""
@@ -267,8 +270,8 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(chats: int, processes: int) -> AsyncIterator[Cluster]:
-    """The neighbours, the server, and so many bridges that share the work."""
+async def cluster(chats: int, processes: int, *, relayed: bool) -> AsyncIterator[Cluster]:
+    """The neighbours, the server, and so many bridges that share the work, perhaps through relays."""
     telegram, coze = TelegramEmulator(), CozeEmulator()
     telegram.add_bot(BOT_TOKEN)
     coze.add_agent()
@@ -281,6 +284,7 @@ async def cluster(chats: int, processes: int) -> AsyncIterator[Cluster]:
         stack.push_async_callback(coze.close)
         database = await stack.enter_async_context(server())
         made = Cluster(telegram, coze, database, chats)
+        made.relayed = relayed
         made.variables = {
             "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
             "TELEGRAM_API_BASE_URL": address,
