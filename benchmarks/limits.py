@@ -190,11 +190,11 @@ def _best(answers: Sequence[Answer], regime: Regime, speakers: int) -> float:
         length = one.written[-1][0] - one.written[0][0]
         cycle = length + PACE.first_delta + (GROUP_PAUSE if one.speaker.group else PAUSE)
         rate = GROUP_RATE / TOPICS if one.speaker.group else regime.private
-        found.append(_even(one.written, min(rate, regime.overall / speakers) * cycle))
+        found.append(evenly(one.written, min(rate, regime.overall / speakers) * cycle))
     return fmean(found)
 
 
-def _even(written: Sequence[Step], calls: float) -> float:
+def evenly(written: Sequence[Step], calls: float) -> float:
     """The staleness with so many calls, the last of which shows the end."""
     begin, length = written[0][0], written[-1][0] - written[0][0]
     few = max(1, floor(calls))

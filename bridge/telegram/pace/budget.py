@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from bridge.telegram.pace.estimates import SETTLE_SECONDS, Estimate, Range, Rates
-from bridge.telegram.pace.tokens import INSTANT, LEAST_BURST, LONG_SECONDS, Recent, Tokens
+from bridge.telegram.pace.tokens import (
+    INSTANT,
+    LEAST_BURST,
+    LONG_SECONDS,
+    Recent,
+    Tokens,
+    refill_rate,
+)
 
 AFTER_PENALTY_SECONDS = 60.0
 """How long the gaps stay doubled after a 429 that says nothing about other chats."""
@@ -27,8 +34,11 @@ SAVE_SECONDS = 20.0
 """Over so long a time they are saved up again."""
 ENOUGH_CALLS = 4
 """Fewer calls between two refusals tell no rate, but right after the first."""
-EXACT_SECONDS = 45.0
-"""Longer ago something may have been full meanwhile, and lost what came back."""
+EXACT_SECONDS = 120.0
+"""Longer ago tells less than what is known of the last minute."""
+USUAL_BURST, LOST_PART = 6.0, 0.4
+"""So many calls at once are taken for what Telegram allows: what would have come back beyond them is lost. At
+most it is this part of what was used."""
 
 
 class Priority(IntEnum):
@@ -167,6 +177,8 @@ class Budget(FloodWaitState):
         self._recent = Recent()
         self._before = self._whole_burst_at = self._emptied_at = float("-inf")
         self._refused_at = float("-inf")
+        self._owed = 0
+        """Calls that were held when it was empty last."""
 
     def wait(self, now: float, priority: Priority, count: int = 1) -> float:
         """Return seconds until a call of that priority may go, which makes `count` messages; 0 means now."""
@@ -270,22 +282,24 @@ class Budget(FloodWaitState):
         if at_once and sent_at - self._emptied_at > LONG_SECONDS:
             estimate.smaller_burst(now, used - 1 - refilled)
         else:
-            estimate.refused(now, self.chat_id, sent_at, self._rates(late=late), late=late)
+            estimate.refused(now, self.chat_id, sent_at, self._rates(), late=late)
         self._stock.drain(now)
         self._quick.drain(now)
-        self._emptied_at = now
+        self._emptied_at, self._owed = now, 1 if late else 0  # a call that is held takes one yet
 
-    def _rates(self, *, late: bool) -> Rates:
+    def _rates(self) -> Rates:
         """Return at which rates calls went through before the last one was refused."""
         sent_at = self.sent_at
-        passed = self._recent.between(self._emptied_at, sent_at) - (not late)
         since = sent_at - self._emptied_at
+        passed = self._recent.between(self._emptied_at, sent_at) - 1
         enough = 2 if since < SETTLE_SECONDS else ENOUGH_CALLS
-        exact = passed >= enough and since <= EXACT_SECONDS
+        between = 0.0
+        if passed >= enough and since <= EXACT_SECONDS:
+            times = [at for at in self._recent.times if self._emptied_at < at < sent_at]
+            filled = refill_rate(times, self._emptied_at, sent_at, USUAL_BURST, self._owed)
+            between = min(filled, passed / since * (1 + LOST_PART))
         return Rates(
-            self._recent.last_rate(sent_at),
-            self._recent.rate(sent_at, LONG_SECONDS),
-            passed / since if exact else 0.0,
+            self._recent.last_rate(sent_at), self._recent.rate(sent_at, LONG_SECONDS), between
         )
 
     def begin_empty(self, now: float) -> None:

@@ -16,14 +16,14 @@ RISE_PART, RISE_SECONDS = 0.15, 0.5
 """By which part the scout's rate grows with an answered call, once in so many seconds at most."""
 FOLLOW_PART = 0.12
 """Which part of the way to theirs all others go with each of its calls."""
-BEHIND_PART = 0.95
+BEHIND_PART = 0.97
 """The others' rate is this part of the scout's: what is a little too much shows there alone."""
 NEAR_PART, NEAR_EXACT_PART = 0.90, 0.94
 """Up to this part of the rate that was refused it rises quickly: less, where that is not known well."""
 PROBE_SECONDS = 60.0
-FIRST_PROBE, NEXT_PROBE, LEAST_PROBE = 0.12, 0.4, 0.01
+PROBE, NEXT_PROBE, LEAST_PROBE = 0.05, 0.4, 0.003
 """Above that it grows by a part in so many seconds: the first part, and what is left of it after each
-refusal, as it is known better and better."""
+refusal, as it is known better and better. Slowly, as each refusal takes seconds from somebody's answer."""
 REFUSED_PART, LATE_PART = 0.7, 0.85
 """What is left of a rate after a refusal, and after a late answer."""
 MEASURED_PART = 0.92
@@ -54,6 +54,8 @@ class Range:
     most_burst: float = inf
     least_rate: float = 1 / 60
     least_burst: float = 1.0
+    probe: float = PROBE
+    """By which part it grows in a minute above what was refused first."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ class Rates:
     of_late: float
     for_long: float
     between: float = 0.0
-    """Since an earlier refusal: what was empty then and is empty now took just what came back; 0 where there
-    was none, or too little since."""
+    """Since an earlier refusal: what was empty then and is empty now was used as fast as it filled; 0 where
+    there was none, or too few calls since."""
 
 
 class Estimate:
@@ -81,7 +83,7 @@ class Estimate:
         self._near, self._refused_at = inf, -inf
         """Up to where it rises quickly."""
         self._fell_at = self._rose_at = -inf
-        self._probe = FIRST_PROBE / NEXT_PROBE
+        self._probe = range_.probe / NEXT_PROBE
         self._burst_at = -inf
         self._well: tuple[tuple[int, float], ...] = ((BOT, -inf), (BOT, -inf))
         """The last two chats whose calls went well, and when."""
@@ -108,7 +110,7 @@ class Estimate:
         passed = min(SCOUT_SECONDS, now - self._rose_at)
         self._rose_at = now
         if now - self._refused_at > FORGET_SECONDS:
-            self._near, self._probe = inf, FIRST_PROBE / NEXT_PROBE
+            self._near, self._probe = inf, self._range.probe / NEXT_PROBE
         near = self._near
         if self._ahead < near:
             rise = 1 + RISE_PART * min(1.0, passed / RISE_SECONDS)

@@ -5,9 +5,13 @@ from bridge.telegram.pace.tokens import INSTANT, Recent, Tokens
 
 BURST, STEADY = 20.0, 4.0
 """Calls at once of those that people wait for, and of all others."""
-OVERALL = Range(rate=25.0, burst=BURST, most_rate=400.0, most_burst=BURST, least_rate=1.0)
+PROBE = 0.12
+"""What many chats use is soon found out: by which part it grows in a minute above what was refused."""
+OVERALL = Range(
+    rate=25.0, burst=BURST, most_rate=400.0, most_burst=BURST, least_rate=1.0, probe=PROBE
+)
 """All calls of all chats."""
-NEW = Range(rate=25.0, burst=BURST, most_rate=100.0, most_burst=BURST, least_rate=1.0)
+NEW = Range(rate=25.0, burst=BURST, most_rate=100.0, most_burst=BURST, least_rate=1.0, probe=PROBE)
 """New messages of all chats."""
 USED_PART = 0.85
 """From this part of its rate on an estimate is really used."""

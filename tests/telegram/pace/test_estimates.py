@@ -16,9 +16,9 @@ from bridge.telegram.pace.budget import GROUP, PRIVATE, BudgetKind, Limits, Prio
 from bridge.telegram.pace.estimates import Estimate, Range, Rates
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.ticket import Ticket
+from bridge.telegram.pace.tokens import refill_rate
 
 LATENCY = 0.04
-ANSWER_SECONDS, PAUSE_SECONDS = 18.5, 2.0
 
 
 @dataclass
@@ -143,6 +143,30 @@ def test_what_the_operator_fixed_is_not_learned() -> None:
 
 def estimate() -> Estimate:
     return Estimate(Range(rate=1.0, burst=5.0, most_rate=4.0, most_burst=10.0, least_rate=0.1))
+
+
+@given(
+    st.floats(0.2, 3),
+    st.integers(2, 12),
+    st.lists(st.floats(0, 8), min_size=12, max_size=60),
+    st.booleans(),
+)
+def test_how_fast_a_bucket_fills_is_told_by_the_calls_that_emptied_it(
+    rate: float, burst: int, pauses: list[float], held: bool
+) -> None:
+    """Also where it overflowed in pauses: what was lost then was not used."""
+    level, now = float(-held), 0.0
+    times = []
+    for pause in pauses:
+        wait = max(pause, (1 - level) / rate)
+        level, now = min(burst, level + wait * rate) - 1, now + wait
+        times.append(now)
+    while level >= 0.5:  # what is left is used at once
+        level -= 1
+        times.append(now)
+    end = now + (0.5 - level) / rate  # the next call comes half a token too soon
+    found = refill_rate(times, 0.0, end, burst, float(held))
+    assert found == pytest.approx(rate, rel=0.02)
 
 
 def test_an_estimate_rises_only_with_calls_that_had_to_wait_for_it() -> None:
