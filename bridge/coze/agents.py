@@ -11,7 +11,6 @@ from bridge.errors.coze import BadRequest, Forbidden, NotOffered
 class AgentProfile:
     """An agent as its maker presents it."""
 
-    id: str
     name: str
     prologue: str
     suggestions: tuple[str, ...]
@@ -34,16 +33,15 @@ async def agent_information(coze: Coze, agent_id: str) -> AgentProfile:
             )
         except (NotOffered, Forbidden, BadRequest):
             raise first from None
-    return _agent(agent_id, object_of(answer, "data"))
+    return _agent(object_of(answer, "data"))
 
 
-def _agent(agent_id: str, content: Json) -> AgentProfile:
+def _agent(content: Json) -> AgentProfile:
     """Read either spelling: one endpoint writes its greeting in PascalCase."""
     onboarding = object_of(content, "onboarding_info")
     asked = onboarding.get("suggested_questions") or onboarding.get("SuggestedQuestions")
     suggestions = tuple(str(item) for item in asked if item) if isinstance(asked, list) else ()
     return AgentProfile(
-        id=text_of(content, "bot_id") or text_of(content, "id") or agent_id,
         name=text_of(content, "name"),
         prologue=text_of(onboarding, "prologue") or text_of(onboarding, "Prologue"),
         suggestions=suggestions,

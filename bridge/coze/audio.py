@@ -18,7 +18,6 @@ class Voice:
     """A voice that can speak."""
 
     id: str
-    name: str
     language: str
     """Such as `en` or `zh`."""
 
@@ -59,6 +58,6 @@ async def _voices(coze: Coze) -> AsyncIterator[Voice]:
         content = object_of(answer, "data")
         for one in objects_of(content, "voice_list"):
             language = text_of(one, "language_code").replace("_", "-").partition("-")[0].lower()
-            yield Voice(text_of(one, "voice_id"), text_of(one, "name"), language)
+            yield Voice(text_of(one, "voice_id"), language)
         if not content.get("has_more"):
             return

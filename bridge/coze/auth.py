@@ -103,14 +103,12 @@ class JWTApp(Auth):
         key_id: str,
         key: RSAPrivateKey,
         *,
-        seconds: int = LONGEST_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._deployment = deployment
         self._client_id = client_id
         self._key_id = key_id
         self._key = key
-        self._seconds = seconds
         self._clock = clock
         self._token: _Token | None = None
         self._turnstile = asyncio.Lock()
@@ -168,7 +166,7 @@ class JWTApp(Auth):
             extensions={"timeout": httpx.Timeout(20.0, connect=10.0).as_dict()},
             json={
                 "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-                "duration_seconds": self._seconds,
+                "duration_seconds": LONGEST_SECONDS,
             },
         )
 

@@ -80,13 +80,11 @@ class Coze(OwnsHttp):
         auth: Auth,
         *,
         proxy: str | None = None,
-        idle_seconds: float = IDLE_SECONDS,
         metrics: Metrics | None = None,
     ) -> None:
         self._metrics = metrics or Metrics()
         self.deployment = deployment
         self._auth = auth
-        self._idle_seconds = idle_seconds
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
         self._http = http_client(
             proxy,
@@ -178,7 +176,7 @@ class Coze(OwnsHttp):
             path,
             params=query,
             json=body,
-            timeout=httpx.Timeout(self._idle_seconds, connect=10.0),
+            timeout=httpx.Timeout(IDLE_SECONDS, connect=10.0),
             headers={"Accept": "text/event-stream", "Accept-Encoding": "identity"},
         )
         try:

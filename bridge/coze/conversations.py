@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from bridge.coze.client import Coze
 from bridge.coze.events import (
-    Json,
     MessageKind,
     RunMessage,
     object_of,
@@ -16,36 +15,15 @@ from bridge.coze.events import (
 from bridge.errors.coze import ConversationLost, Garbled
 
 
-@dataclass(frozen=True)
-class Conversation:
-    """A conversation; `section_id` names the part of it since it was last cleared."""
-
-    id: str
-    section_id: str
-
-
-async def create_conversation(coze: Coze, agent_id: str | None = None) -> Conversation:
-    """Return a fresh conversation, with an agent if one is named. Raises CozeTrouble."""
+async def create_conversation(coze: Coze, agent_id: str | None = None) -> str:
+    """Return the id of a fresh conversation, with an agent if one is named. Raises CozeTrouble."""
     doing = "Opening a conversation with the agent"
     body = {"bot_id": agent_id} if agent_id else {}
     answer = await coze.call(doing, "POST", "/v1/conversation/create", body=body)
-    return _conversation(doing, object_of(answer, "data"))
-
-
-async def retrieve_conversation(coze: Coze, conversation_id: str) -> Conversation:
-    """Return what Coze knows of a conversation. Raises ConversationLost when it knows nothing."""
-    doing = "Looking up the conversation"
-    answer = await coze.call(
-        doing, "GET", "/v1/conversation/retrieve", query={"conversation_id": conversation_id}
-    )
-    return _conversation(doing, object_of(answer, "data"))
-
-
-async def clear_conversation(coze: Coze, conversation_id: str) -> str:
-    """Cut the context; the messages stay listable. Returns the new section's id."""
-    doing = "Clearing the conversation"
-    answer = await coze.call(doing, "POST", f"/v1/conversations/{conversation_id}/clear")
-    return text_of(object_of(answer, "data"), "id")
+    found = text_of(object_of(answer, "data"), "id")
+    if not found:
+        raise Garbled(doing, "the answer holds no conversation")
+    return found
 
 
 async def delete_conversation(coze: Coze, conversation_id: str) -> None:
@@ -95,10 +73,3 @@ def last_exchange(newest_first: Sequence[RunMessage]) -> Exchange:
     run = answer.run_id if answer else ""
     questions = (one for one in newest_first if one.kind is MessageKind.QUESTION)
     return Exchange(next((one for one in questions if not run or one.run_id == run), None), answer)
-
-
-def _conversation(doing: str, content: Json) -> Conversation:
-    found = text_of(content, "id")
-    if not found:
-        raise Garbled(doing, "the answer holds no conversation")
-    return Conversation(found, text_of(content, "last_section_id"))

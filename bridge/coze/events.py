@@ -6,7 +6,7 @@ reading is tolerant; an event that nobody knows becomes `Unknown` and is skipped
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bridge.coze.codes import trouble
@@ -70,7 +70,6 @@ class ToolCall:
 
     id: str
     kind: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,13 @@ class Run:
     usage: Usage = Usage()
     failure: CozeTrouble | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+
+    def with_ids_of(self, began: "Run | None") -> "Run":
+        """Return a run's end with the ids of its beginning: failures may come without any."""
+        if began is None:
+            return self
+        place = self.conversation_id or began.conversation_id
+        return replace(self, id=self.id or began.id, conversation_id=place)
 
 
 @dataclass(frozen=True)
@@ -139,8 +145,6 @@ INTERRUPTED = "interrupt"
 @dataclass(frozen=True)
 class Sound:
     """A piece of the answer spoken; it comes only when the question was spoken."""
-
-    message_id: str
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,7 @@ def read_event(event: ServerSentEvent, log_id: str | None = None) -> Event:
         message = read_message(content)
         return remark(message) if message.kind is MessageKind.VERBOSE else Completed(message)
     if name == "conversation.audio.delta":
-        return Sound(text_of(content, "id"))
+        return Sound()
     return Unknown(name)
 
 
@@ -338,9 +342,7 @@ def _failure(content: Json, log_id: str | None, *, in_run: bool) -> CozeTrouble:
 def _tool_calls(content: Json) -> tuple[ToolCall, ...]:
     action = object_of(object_of(content, "required_action"), "submit_tool_outputs")
     return tuple(
-        ToolCall(
-            text_of(call, "id"), text_of(call, "type"), text_of(object_of(call, "function"), "name")
-        )
+        ToolCall(text_of(call, "id"), text_of(call, "type"))
         for call in objects_of(action, "tool_calls")
         if text_of(call, "id")
     )

@@ -8,7 +8,7 @@ answer (and charge) twice.
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from bridge.coze.client import Coze
@@ -62,15 +62,6 @@ class _Heard:
     text: bool = False
 
 
-def follow(coze: Coze, question: RunRequest, *, stream: bool = True) -> AsyncGenerator[Event, None]:
-    """Ask, and give every event until the run is over: the last one is `Ended`.
-
-    Raises the CozeTrouble that kept the run from beginning; `happened` says whether it may
-    have begun all the same. Close the iterator to stop listening (the run itself goes on).
-    """
-    return _stream(coze, question, stream=stream)
-
-
 async def rejoin(
     coze: Coze, question: RunRequest, run_id: str | None, cause: CozeTrouble | None = None
 ) -> AsyncGenerator[Event, None]:
@@ -119,8 +110,15 @@ def _asked(happened: Happened) -> Iterator[None]:
         raise trouble.with_(happened=happened) from trouble.__cause__
 
 
-async def _stream(coze: Coze, question: RunRequest, *, stream: bool) -> AsyncGenerator[Event, None]:
-    """Hear a stream; an answer that only says that the run began is followed by looking it up."""
+async def follow(
+    coze: Coze, question: RunRequest, *, stream: bool = True
+) -> AsyncGenerator[Event, None]:
+    """Ask, and give every event until the run is over: the last one is `Ended`.
+
+    An answer that only says that the run began is followed by looking it up. Raises the CozeTrouble
+    that kept the run from beginning; `happened` says whether it may have begun all the same. Close
+    the iterator to stop listening (the run itself goes on).
+    """
     heard = _Heard()
     try:
         async with start_run(coze, question, stream=stream) as arriving:
@@ -157,21 +155,12 @@ def _new(event: Event, heard: _Heard) -> bool:
         case Remark():
             return True
         case Ended(run):
-            heard.ended = _whole(run, heard.began)
+            heard.ended = run.with_ids_of(heard.began)
         case Sound() | Recovered() | Broke() | Done() | Unknown():
             pass
         case _:
             assert_never(event)
     return False
-
-
-def _whole(run: Run, began: Run | None) -> Run:
-    """Return the end's run with the ids of the beginning: failures may come without any."""
-    if began is None:
-        return run
-    return replace(
-        run, id=run.id or began.id, conversation_id=run.conversation_id or began.conversation_id
-    )
 
 
 def _after(trouble: CozeTrouble, heard: _Heard) -> CozeTrouble:
@@ -180,9 +169,9 @@ def _after(trouble: CozeTrouble, heard: _Heard) -> CozeTrouble:
 
 async def _close(coze: Coze, question: RunRequest, heard: _Heard) -> AsyncGenerator[Event, None]:
     """Yield the end of a stream that ended well: with a last look where it left doubts."""
-    run = heard.ended or _whole(
-        Run("", question.conversation_id, Status.COMPLETED), heard.began
-    )  # a chatflow's question ends with `done` alone
+    # a chatflow's question ends with `done` alone
+    nameless = Run("", question.conversation_id, Status.COMPLETED)
+    run = heard.ended or nameless.with_ids_of(heard.began)
     doubtful = run.status is Status.COMPLETED and not heard.text
     if run.id and (doubtful or _wants_tools(run)):
         async with aclosing(_to_the_end(coze, run.conversation_id, run.id, run)) as rest:
@@ -232,7 +221,7 @@ async def _to_the_end(
     elif messages := await _all_answered(coze, conversation_id, run_id):
         yield Recovered(tuple(messages))
         yield Remark(ALL_ANSWERED)
-    yield Ended(_whole(run, Run(run_id, conversation_id, run.status)))
+    yield Ended(run.with_ids_of(Run(run_id, conversation_id, run.status)))
 
 
 async def _all_answered(coze: Coze, conversation_id: str, run_id: str) -> list[RunMessage]:

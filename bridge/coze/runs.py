@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 
 from bridge.coze.client import Coze
@@ -127,21 +127,14 @@ async def list_run(coze: Coze, conversation_id: str, run_id: str) -> Sequence[Ru
     return [read_message(item) for item in objects_of(answer, "data")]
 
 
-async def cancel_run(coze: Coze, conversation_id: str, run_id: str) -> bool:
-    """Ask Coze to cancel; False when the run was over already.
+async def cancel_run(coze: Coze, conversation_id: str, run_id: str) -> None:
+    """Ask Coze to cancel a run, if it is not over.
 
     Coze only flips the status: an open stream keeps flowing until its reader closes it.
     """
-    try:
-        await coze.call(
-            "Stopping the run",
-            "POST",
-            "/v3/chat/cancel",
-            body={"chat_id": run_id, "conversation_id": conversation_id},
-        )
-    except NotCancellable:
-        return False
-    return True
+    body = {"chat_id": run_id, "conversation_id": conversation_id}
+    with suppress(NotCancellable):
+        await coze.call("Stopping the run", "POST", "/v3/chat/cancel", body=body)
 
 
 async def refuse_tools(coze: Coze, run: Run, calls: Sequence[ToolCall]) -> None:

@@ -1,7 +1,7 @@
 """The tree of troubles: each error carries its consequences, so that no caller decides them again.
 
-A trouble knows whether it is permanent, whether the act may have happened all the same, which
-sentence the person reads, and what the operator should do.
+A trouble knows whether to try again, whether the act may have happened all the same, which sentence
+the person reads, and what the operator should do.
 """
 
 from collections.abc import Mapping
@@ -107,11 +107,6 @@ class Trouble(Exception):
         """Return it without what it quotes of somebody's words: Coze's own sentences may."""
         return self.turned_into(type(self), what=without_words(self.what, words))
 
-    @property
-    def permanent(self) -> bool:
-        """Whether trying again without a change by the operator is of no use."""
-        return self.retry is Retry.NO
-
     def __str__(self) -> str:
         """One line for the operator: what was tried, what happened, what to do."""
         marks = [f"code {self.code}"] if self.code is not None else []
@@ -122,8 +117,6 @@ class Trouble(Exception):
 
 class SettingsTrouble(Trouble):
     """The settings cannot be used; every fault is listed at once."""
-
-    sentence = "trouble.inside"
 
     def __init__(self, faults: tuple[str, ...]) -> None:
         faults = tuple(redacted(one if one.endswith((".", "?")) else f"{one}.") for one in faults)
@@ -158,8 +151,6 @@ class LeaseLost(StoreTrouble):
 
 class TelegramTrouble(Trouble):
     """Telegram refused or could not be reached."""
-
-    sentence = "trouble.inside"
 
 
 class TokenRevoked(TelegramTrouble):

@@ -30,11 +30,6 @@ class OfferedAgent:
 
     kind: Kind = Kind.CHAT
 
-    @property
-    def name(self) -> str:
-        """What operators call it: its key, with the kind if that is not the usual one."""
-        return self.key if self.kind is Kind.CHAT else f"{self.key} ({self.kind})"
-
     def said(self, trouble: Trouble) -> str:
         """Return a trouble as the operator reads it: with the agent's name, if it has one."""
         return str(trouble) if self.key.isdecimal() else f"Agent {self.key}: {trouble}"

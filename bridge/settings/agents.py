@@ -63,11 +63,6 @@ class Declaration:
     agents: tuple[DeclaredAgent, ...] = ()
     faults: tuple[str, ...] = ()
 
-    @property
-    def default(self) -> str | None:
-        """The name of the agent that is marked as the default one."""
-        return next((one.name for one in self.agents if one.table.default), None)
-
 
 def read_declaration(path: Path, variables: Mapping[str, str]) -> Declaration:
     """Return the agents of a file; `variables` has those that `token_env` names."""

@@ -43,8 +43,6 @@ class Store:
         """What this process may write for, where others work with the database, too."""
         self.fault: StoreTrouble | None = None
         """Why nothing could be written at the last try; None when it could."""
-        self.fault_at = 0.0
-        """When that was, on the loop's clock."""
 
     @asynccontextmanager
     async def writing(
@@ -96,7 +94,7 @@ class Store:
 
     def _note(self, trouble: StoreTrouble) -> None:
         if not isinstance(trouble, (Unstorable, LeaseLost)):
-            self.fault, self.fault_at = trouble, asyncio.get_running_loop().time()
+            self.fault = trouble
 
     @asynccontextmanager
     async def reading(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:

@@ -60,7 +60,6 @@ class BridgeStatus:
     heard: float
     """Seconds since Telegram last answered a poll."""
     updates_waiting: int
-    chats_answered: int
     calls_in_flight: int
     silences: dict[int, float]
     """Chats in which Telegram wants silence, and for how many seconds more."""
@@ -98,7 +97,6 @@ class StatusReader:
             time.monotonic() - self.began,
             self.polling.silent_seconds,
             waiting,
-            len(self.lanes),
             self.pacer.in_flight,
             self.pacer.silences(loop.time()),
             self.pacer.left(loop.time()),

@@ -12,10 +12,9 @@ from bridge.coze.agents import account_id, agent_information
 from bridge.coze.auth import JWTApp, StaticToken, private_key
 from bridge.coze.client import Coze
 from bridge.coze.conversations import (
-    clear_conversation,
     create_conversation,
-    retrieve_conversation,
 )
+from bridge.coze.events import Json, object_of
 from bridge.coze.regions import CN, COM, deployment
 from bridge.errors.coze import ConversationLost, Forbidden, SignInRefused, Unauthorized
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator
@@ -125,13 +124,20 @@ async def test_a_missing_permission_names_itself() -> None:
 async def test_conversations_are_made_looked_up_and_cleared() -> None:
     async with coze_by_jwt(Clock()) as (emulator, coze):
         made = await create_conversation(coze, DEFAULT_BOT_ID)
-        assert (await retrieve_conversation(coze, made.id)).id == made.id
-        section = await clear_conversation(coze, made.id)
-        assert section != made.id
-        assert (await retrieve_conversation(coze, made.id)).section_id == section
-        emulator.forget_conversation(made.id)
+
+        async def looked_up() -> Json:
+            query = {"conversation_id": made}
+            answer = await coze.call("Looking", "GET", "/v1/conversation/retrieve", query=query)
+            return object_of(answer, "data")
+
+        assert (await looked_up())["id"] == made
+        cleared = await coze.call("Clearing", "POST", f"/v1/conversations/{made}/clear")
+        section = object_of(cleared, "data")["id"]
+        assert section != made
+        assert (await looked_up())["last_section_id"] == section
+        emulator.forget_conversation(made)
         with pytest.raises(ConversationLost):
-            await retrieve_conversation(coze, made.id)
+            await looked_up()
 
 
 @pytest.mark.parametrize("profile", ["com", "studio"])

@@ -79,7 +79,7 @@ async def test_a_packed_answer_of_a_common_size_is_read() -> None:
         await body(send, packed, more=False)
 
     async with serving(answering(answer)) as address, coze_at(address) as coze:
-        assert (await create_conversation(coze, "7400000000000000001")).id == "74"
+        assert await create_conversation(coze, "7400000000000000001") == "74"
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -286,6 +286,7 @@ async def test_the_dashboards_of_two_processes_show_both_and_one_that_was_lost(
                 shared = rows.filter(has_text="32 of 64 shards")
                 await expect(shared).to_have_count(2, timeout=20_000)
                 await expect(page.locator("#processes")).to_contain_text("polling")
+                await expect(rows.filter(has_text="Telegram heard")).to_have_count(1)
                 picture = os.environ.get("BRIDGE_TEST_PROCESSES_PICTURE")
                 if picture and number == 0:
                     await page.screenshot(path=picture, clip=ABOVE)

@@ -251,7 +251,7 @@ async def test_a_run_without_a_stream_is_heard_whether_it_is_streamed_or_not(
     world.coze.use(saying(WHOLE))
     async with coze_client(world.settings) as coze:
         made = await create_conversation(coze, world.settings.coze_bot_id)
-        question = RunRequest(world.settings.coze_bot_id, "u", made.id, "hello", "mark")
+        question = RunRequest(world.settings.coze_bot_id, "u", made, "hello", "mark")
         progress = Progress()
         async with aclosing(follow(coze, question, stream=False)) as events:
             async for event in events:

@@ -91,7 +91,7 @@ class ChatAgent:
 
     async def open_conversation(self) -> str:
         """Make a conversation at Coze."""
-        return (await create_conversation(self._coze, self._agent_id)).id
+        return await create_conversation(self._coze, self._agent_id)
 
     async def history(self, conversation_id: str) -> Sequence[RunMessage]:
         """Read it at Coze."""

@@ -143,7 +143,7 @@ class ChatflowAgent:
                     case Ended(run) if run.status is Status.REQUIRES_ACTION:
                         heard.waits = True
                     case Ended(run):
-                        yield Ended(_whole(run, heard.began))
+                        yield Ended(run.with_ids_of(heard.began))
                         return
                     case Broke(trouble):
                         begun = heard.began is not None
@@ -152,7 +152,7 @@ class ChatflowAgent:
                         if not heard.waits:
                             break
                         run = Run("", question.conversation_id, Status.REQUIRES_ACTION)
-                        yield Ended(_whole(run, heard.began))
+                        yield Ended(run.with_ids_of(heard.began))
                         return
                     case Sound() | Recovered() | Unknown():
                         pass
@@ -233,13 +233,13 @@ class ChatflowAgent:
         """Make a conversation; in a self-hosted app it must be one of the app's own, by a name."""
         flow = self._flow
         if flow.bot_id is not None:
-            return (await create_conversation(self._coze, flow.bot_id)).id
+            return await create_conversation(self._coze, flow.bot_id)
         if not self._coze.deployment.cloud:
             try:
                 return await self._named_conversation()
             except (NotOffered, ResourceUnknown):
                 pass  # a cloud behind an address of its own
-        return (await create_conversation(self._coze)).id
+        return await create_conversation(self._coze)
 
     async def _named_conversation(self) -> str:
         doing = "Opening a conversation of the app"
@@ -307,17 +307,8 @@ class ChatflowAgent:
     async def profile(self) -> AgentProfile:
         """Return how the agent presents itself for which the flow runs; of an app, only the name."""
         if self._flow.bot_id is None:
-            return AgentProfile(self._flow.workflow_id, "", "", ())
+            return AgentProfile("", "", ())
         return await agent_information(self._coze, self._flow.bot_id)
-
-
-def _whole(run: Run, began: Run | None) -> Run:
-    """Return the end's run with the ids of the beginning: failures come without any."""
-    if began is None:
-        return run
-    return replace(
-        run, id=run.id or began.id, conversation_id=run.conversation_id or began.conversation_id
-    )
 
 
 def _answers(

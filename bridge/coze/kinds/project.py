@@ -190,9 +190,8 @@ class ProjectAgent(OwnsHttp):
         raise NotOffered("Judging the answer", "projects take no judgement")
 
     async def profile(self) -> AgentProfile:
-        """Return where it is: projects do not present themselves."""
-        where = urlsplit(self._address).netloc
-        return AgentProfile(where, "", "", ())
+        """Return nothing: projects do not present themselves."""
+        return AgentProfile("", "", ())
 
     async def check(self) -> str:
         """Look whether the project is there and takes the token; it starts when it slept."""

@@ -109,9 +109,9 @@ async def _permissions(coze: Coze, settings: Settings) -> Finding:
     try:
         made = await create_conversation(coze, settings.coze_bot_id)
         calls = {
-            "getChat": retrieve_run(coze, made.id, "1"),
-            "listMessage": list_run(coze, made.id, "1"),
-            "cancelChat": cancel_run(coze, made.id, "1"),
+            "getChat": retrieve_run(coze, made, "1"),
+            "listMessage": list_run(coze, made, "1"),
+            "cancelChat": cancel_run(coze, made, "1"),
         }
         for name, call in calls.items():
             if not await _permitted(call):

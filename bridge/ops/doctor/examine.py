@@ -76,12 +76,9 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _file(store: Store) -> Finding:
-    try:
-        await migrate.upgrade(store)
-        async with store.reading() as tx:
-            aside = await inbox.count(tx, "aside")
-    except StoreTrouble as trouble:
-        return bad("Database", trouble.what, trouble.cure)
+    await migrate.upgrade(store)
+    async with store.reading() as tx:
+        aside = await inbox.count(tx, "aside")
     if aside:
         return note(
             "Database",

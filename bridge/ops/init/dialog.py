@@ -93,14 +93,7 @@ def said(given: Given, folder: Path) -> bool:
     except Unanswered as unanswered:
         console.print(f"\n[red]✗[/red] {escape(str(unanswered))}")
         return False
-    console.print(
-        escape(
-            translate(
-                language,
-                "init.doctor",
-            )
-        )
-    )
+    console.print(escape(translate(language, "init.doctor")))
     good = asyncio.run(report(settings_from(environment(folder / ENV_FILE))))
     if good:  # else the doctor has said what to do
         console.print(escape(translate(language, "init.next")))

@@ -32,11 +32,10 @@ class Broadcast:
     id: int
     operator_id: int
     text: str
-    state: str
     post_id: int | None
 
     def __repr__(self) -> str:
-        return f"Broadcast(id={self.id}, state={self.state})"
+        return f"Broadcast(id={self.id})"
 
 
 async def preview(tx: AsyncConnection, operator_id: int, text: str) -> int:
@@ -95,7 +94,7 @@ async def current(tx: AsyncConnection) -> Broadcast | None:
     row = (await tx.execute(query)).one_or_none()
     if row is None:
         return None
-    return Broadcast(row.id, row.operator_id, row.text, row.state, row.post_id)
+    return Broadcast(row.id, row.operator_id, row.text, row.post_id)
 
 
 async def state_of(tx: AsyncConnection, broadcast_id: int) -> str:

@@ -38,7 +38,6 @@ class Stats:
     0 when nothing was answered."""
     end: tuple[float, float]
     """The same to the end of the answer."""
-    outcomes: Mapping[State, int]
     errors: Mapping[str, int]
     """Failures by their kind: Coze's code, or `other`."""
 
@@ -66,7 +65,6 @@ class Failure:
     turn_id: int
     chat_id: int
     code: str
-    log_id: str
     trouble: str
     """What the operator reads: with the cure."""
 
@@ -81,7 +79,6 @@ class Live:
     state: State
     since: float
     shown_at: float | None
-    run_id: str
 
 
 async def between(tx: AsyncConnection, began: float, ended: float, count: int) -> Stats:
@@ -117,13 +114,9 @@ async def between(tx: AsyncConnection, began: float, ended: float, count: int) -
     firsts = await _sorted(tx, turns.c.shown_at - turns.c.created_at, *within)
     answered = turns.c.state == State.ANSWERED
     ends = await _sorted(tx, turns.c.settled_at - turns.c.created_at, answered, *within)
-    outcomes = select(turns.c.state, func.count()).where(*within).group_by(turns.c.state)
-    counted = {State(state): int(n) for state, n in (await tx.execute(outcomes)).all()}
     codes = select(turns.c.trouble_code).where(turns.c.state == State.FAILED, *within)
     errors = Counter(code or "other" for code in (await tx.execute(codes)).scalars())
-    return Stats(
-        buckets, width, people, chats, _halves(firsts), _halves(ends), counted, dict(errors)
-    )
+    return Stats(buckets, width, people, chats, _halves(firsts), _halves(ends), dict(errors))
 
 
 @dataclass(frozen=True)
@@ -190,7 +183,6 @@ async def failures(tx: AsyncConnection, most: int) -> Sequence[Failure]:
             row.id,
             row.chat_id,
             row.trouble_code or "",
-            row.log_id or "",
             row.trouble,
         )
         for row in (await tx.execute(query)).all()
@@ -210,7 +202,6 @@ async def live(tx: AsyncConnection) -> Sequence[Live]:
             State(row.state),
             row.created_at,
             row.shown_at,
-            row.run_id or "",
         )
         for row in (await tx.execute(query)).all()
     ]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChatKey
 from bridge.preferences import NOTHING_CHOSEN, Preferences
 from bridge.relay.agents import Agents
 from bridge.relay.lanes import Lanes
@@ -162,8 +161,3 @@ def pages(words: str, page: int, *, more: bool) -> Keyboard:
     if more:
         row.append(Button("›", encode(ShowUsers(page + 1, words))))
     return (tuple(row),) if row else ()
-
-
-def private(person_id: int) -> ChatKey:
-    """Return somebody's private chat."""
-    return ChatKey(person_id)

@@ -134,21 +134,18 @@ class LiveReply:
 
     async def _for_good(self, reply_state: ReplyState, keyboard: Keyboard) -> Sequence[PostContent]:
         """Return the frames of the final state, below posts that stay as they are."""
-        frames = self._frames(reply_state, keyboard)
+        frames = self._layout.frames(reply_state, keyboard)
         kept = min(reply_state.keeps, len(self._posts.ids))
         if not kept:
             return frames
         await self._posts.keep(kept)
         return [*[UNKNOWN] * kept, *frames]
 
-    def _frames(self, reply_state: ReplyState, keyboard: Keyboard) -> Sequence[PostContent]:
-        return self._layout.frames(reply_state, keyboard)
-
     def _growing(self) -> Sequence[PostContent]:
         """Return what should stand there while the reply grows; each state is drawn once."""
         state = self._newest.state
         if self._drawn is None or self._drawn[0] is not state:
-            self._drawn = (state, self._frames(state, self._keyboard))
+            self._drawn = (state, self._layout.frames(state, self._keyboard))
         return self._drawn[1]
 
     async def _finish_plainly(self, wanted: Sequence[PostContent], *, saying: bool) -> None:

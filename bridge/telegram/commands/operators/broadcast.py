@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import Happened, StoreTrouble, TelegramUnreachable
+from bridge.model import ChatKey
 from bridge.sharing.coordinator import Bell
 from bridge.store import outbox
 from bridge.store.operators import broadcasts, people
@@ -15,7 +16,7 @@ from bridge.store.operators.broadcasts import Broadcast, Delivery
 from bridge.telegram.api.deliver import Patience, deliver, pauses
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
 from bridge.telegram.callback_data import ControlBroadcast, encode
-from bridge.telegram.commands.context import BotContext, language_of, private
+from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.markdown.streaming import render
 from bridge.telegram.pace.budget import Priority
 from bridge.telegram.post import Button, Cause, Keyboard, PostContent, Rendered, units
@@ -188,7 +189,7 @@ class Broadcasting:
         async def attempt() -> Delivery:
             nonlocal sending
             async with calls.pacer.slot(chat_id, Priority.BULK, new=True):
-                sending = asyncio.create_task(calls.send(private(chat_id), frame))
+                sending = asyncio.create_task(calls.send(ChatKey(chat_id), frame))
                 await asyncio.wait([sending])
             if _came_of(sending) is Delivery.DUE:
                 sending.result()  # raises what deliver knows what to do about
@@ -246,7 +247,7 @@ class Broadcasting:
         frame = PostContent(Rendered(text), buttons)
         with suppress(ChatClosed):
             await context.calls.edit_quietly(
-                private(broadcast.operator_id), broadcast.post_id, frame
+                ChatKey(broadcast.operator_id), broadcast.post_id, frame
             )
 
 

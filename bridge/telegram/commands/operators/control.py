@@ -6,6 +6,7 @@ import time
 import structlog
 
 from bridge.errors import StoreTrouble
+from bridge.model import ChatKey
 from bridge.sharing import processes
 from bridge.sharing.coordinator import Bell
 from bridge.store import chats
@@ -16,7 +17,6 @@ from bridge.telegram.commands.context import (
     BotContext,
     confirm,
     language_of,
-    private,
 )
 from bridge.telegram.post import Cause, PostContent, Rendered
 from bridge.telegram.updates.events import CallbackPress, CommandCall
@@ -147,4 +147,4 @@ async def tell_reloaded(context: BotContext) -> None:
             language, "reload.failed" if failure else "reload.done", trouble=failure[:1000]
         )
         cause = Cause(f"reloaded {time.time():.3f}", 0)
-        await context.notices.send(private(int(who)), PostContent(Rendered(text)), cause)
+        await context.notices.send(ChatKey(int(who)), PostContent(Rendered(text)), cause)
