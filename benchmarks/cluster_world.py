@@ -19,7 +19,7 @@ import asyncpg
 from benchmarks.postgresql import Server, server
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps, ending
-from bridge.sandbox.telegram import Person, TelegramEmulator
+from bridge.sandbox.telegram import Person, TelegramEmulator, read_budgets
 from bridge.serving import serving
 from bridge.store.dialects.postgresql import LEASE_LOCKS
 
@@ -270,9 +270,11 @@ class Cluster:
 
 
 @asynccontextmanager
-async def cluster(chats: int, processes: int, *, relayed: bool) -> AsyncIterator[Cluster]:
+async def cluster(
+    chats: int, processes: int, limits: str, *, relayed: bool
+) -> AsyncIterator[Cluster]:
     """The neighbours, the server, and so many bridges that share the work, perhaps through relays."""
-    telegram, coze = TelegramEmulator(), CozeEmulator()
+    telegram, coze = TelegramEmulator(budgets=read_budgets(limits)), CozeEmulator()
     telegram.add_bot(BOT_TOKEN)
     coze.add_agent()
     coze.add_token(COZE_TOKEN)
