@@ -1,19 +1,18 @@
 """The only place where everything is started and stopped: `async with running(settings) as app:`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 from telegram import Bot
 
 from bridge import __version__
 from bridge.health import Health
-from bridge.housekeeping import keep_clean
 from bridge.metrics import Metrics
 from bridge.parts.agents import Surroundings, opened_agents
+from bridge.parts.background import background_work, begin, beside, shared_work
 from bridge.parts.clients import (
     downloads,
     meet_telegram,
@@ -22,26 +21,19 @@ from bridge.parts.clients import (
     telegram_updates,
 )
 from bridge.parts.components import Components, Connections, bot_client, opened_store, parts
-from bridge.process_report import ProcessReport, lost_processes
 from bridge.relay.lanes import Lanes
 from bridge.settings import Settings
 from bridge.shard_work import ShardWork
-from bridge.sharing.coordinator import Work
 from bridge.sharing.shards import Duty
 from bridge.store import ownership
 from bridge.store.engine import Store
-from bridge.telegram.agent_checks import AgentChecks
 from bridge.telegram.alarms import Alarms
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.clock import TelegramClock
 from bridge.telegram.api.orphans import OrphanSearch
 from bridge.telegram.commands.context import BotContext, ProcessControls
-from bridge.telegram.commands.menus import Menus
-from bridge.telegram.commands.operators.broadcast import Broadcasting
-from bridge.telegram.commands.operators.control import follow_reloads, tell_reloaded
 from bridge.telegram.files.public import PublicFiles
 from bridge.telegram.inbound.dispatch import Dispatcher
-from bridge.telegram.inbound.membership import follow_migrations
 from bridge.telegram.inbound.polling import UpdatePoller
 from bridge.telegram.inbound.router import UpdateRouter
 from bridge.telegram.status import PollingHealth
@@ -94,32 +86,34 @@ async def running(
         store, sharing = await opened_store(stack, settings)
         metrics, clock = Metrics(__version__), TelegramClock()
         bot = await _met_bot(stack, settings, metrics, clock)
-        async with store.writing() as tx:
-            await ownership.claim(tx, bot.id, bot.username)
+        await _claim(store, bot)
         calls = await bot_client(settings, bot, store, metrics, sharing)
-        calls.topics.learn(bot.bot)
         stack.push_async_callback(calls.pacer.close)
         sides = await _connections(stack, settings, calls, metrics)
         has = await parts(settings, sides, controls or ProcessControls())
         context, polling = has.context, sides.polling
         updates = await stack.enter_async_context(telegram_updates(settings, metrics, clock))
-        router = UpdateRouter(context, has.admission, clock)
-        dispatcher = Dispatcher(bot.id, store, router, has.ignored, metrics, sharing)
+        dispatcher = _dispatcher(has, metrics, clock)
         poller = UpdatePoller(updates, dispatcher, polling, context.lanes.retry_now)
         orphans = OrphanSearch(calls, context.notices, sharing.owns)
-        shards = ShardWork(sharing, context, dispatcher, orphans, has.looks)
+        shards = ShardWork(context, dispatcher, orphans, has.looks)
         await stack.enter_async_context(sharing.working(shards))
         _close_in_order(stack, context, dispatcher, settings.bridge_grace_seconds)
         polling.rests()
         polling_task = await stack.enter_async_context(
-            _owned(lambda: sharing.perform(Duty.POLLING, poller.run), "polling")
+            beside(lambda: sharing.perform(Duty.POLLING, poller.run), "polling")
         )
-        health = Health(store, polling, poller, ownership.opened(store.address), clock)
-        works = _works(has, health) | {"orphans": orphans.run}
+        health = Health(
+            store=store,
+            polling=polling,
+            poller=poller,
+            file=ownership.opened(store.address),
+            clock=clock,
+        )
+        works = background_work(has, health) | {"orphans": orphans.run}
         if sharing.shared:
-            works |= _shared_works(context, health, dispatcher, shards)
-        for name, work in works.items():
-            await stack.enter_async_context(_owned(work, name))
+            works |= shared_work(context, health, dispatcher, shards)
+        await begin(stack, works)
         _say_ready(context)
         yield App(
             context=context,
@@ -151,6 +145,19 @@ async def _connections(
     )
 
 
+def _dispatcher(has: Components, metrics: Metrics, clock: TelegramClock) -> Dispatcher:
+    """Return what settles the updates, whoever brings them."""
+    calls = has.context.calls
+    return Dispatcher(
+        bot_id=calls.bot.id,
+        store=calls.store,
+        router=UpdateRouter(has.context, has.admission, clock),
+        ignored=has.ignored,
+        metrics=metrics,
+        sharing=calls.sharing,
+    )
+
+
 def _close_in_order(
     stack: AsyncExitStack, context: BotContext, dispatcher: Dispatcher, grace_seconds: float
 ) -> None:
@@ -171,6 +178,12 @@ async def _met_bot(
     return bot
 
 
+async def _claim(store: Store, bot: Bot) -> None:
+    """Note whose database it is. Raises StoreTrouble when it is another bot's."""
+    async with store.writing() as tx:
+        await ownership.claim(tx, bot.id, bot.username)
+
+
 def _say_ready(context: BotContext) -> None:
     code, home = context.approval.code.code, context.agents.default.home
     if code:
@@ -178,62 +191,3 @@ def _say_ready(context: BotContext) -> None:
         what = "no operator yet: send the bot this code within an hour, or open the link"
         log.warning(what, code=code, link=link)
     log.info("ready", bot=context.calls.bot.username, agent=home.agent_id, coze=home.api_base)
-
-
-def _works(has: Components, health: Health) -> dict[str, Callable[[], Coroutine[None, None, None]]]:
-    """Return what goes on beside the polling until the bridge ends, by its name."""
-    context, alarms = has.context, has.alarms
-    store, pacer, sharing = context.store, context.calls.pacer, context.calls.sharing
-    days = context.deployment.retention_days
-
-    async def faults() -> Sequence[tuple[str, str]]:
-        lost = await lost_processes(store) if sharing.shared else ()
-        return [*await health.alarming(), *lost]
-
-    duties: dict[Duty, Work] = {
-        Duty.MENUS: Menus(context.calls.bot, pacer, store, context.rights, context.people).keep,
-        Duty.HOUSEKEEPING: lambda: keep_clean(store, days, begin=sharing.shared),
-        Duty.ALARMS: lambda: _watch(
-            alarms.watch(faults), AgentChecks(context.agents, alarms).run()
-        ),
-        Duty.BROADCASTS: lambda: Broadcasting(context).run(),
-    }
-    return {
-        "chat migrations": lambda: follow_migrations(context),
-        "approval cards": has.cards.run,
-        "learned limits": context.calls.pace_memory.keep,
-        "alarms of runs": alarms.follow_runs,
-        "reload": lambda: tell_reloaded(context),
-    } | {duty.name.lower(): partial(sharing.perform, duty, work) for duty, work in duties.items()}
-
-
-async def _watch(*watches: Coroutine[None, None, None]) -> None:
-    """Watch several things side by side, for ever."""
-    async with asyncio.TaskGroup() as group:
-        for watch in watches:
-            group.create_task(watch)
-
-
-def _shared_works(
-    context: BotContext, health: Health, dispatcher: Dispatcher, shards: ShardWork
-) -> dict[str, Callable[[], Coroutine[None, None, None]]]:
-    """Return what goes on besides where several processes share the work."""
-    return {
-        "updates of others": dispatcher.follow,
-        "bells": shards.follow,
-        "reloads": partial(follow_reloads, context),
-        "process report": ProcessReport(context.calls.sharing, context.status, health).keep,
-    }
-
-
-@asynccontextmanager
-async def _owned(
-    work: Callable[[], Coroutine[None, None, None]], name: str
-) -> AsyncIterator[asyncio.Task[None]]:
-    """Give a task that ends with the context."""
-    task = asyncio.create_task(work(), name=name)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -52,11 +52,11 @@ class ProcessReport:
     async def _write(self) -> None:
         uptime = time.monotonic() - self.began
         named = Process(
-            self.sharing.name,
-            self.host,
-            os.getpid(),
-            __version__,
-            uptime,
+            id=self.sharing.name,
+            host=self.host,
+            pid=os.getpid(),
+            version=__version__,
+            uptime=uptime,
             load=self.load(),
         )
         async with self.status.store.writing(of=()) as tx:

@@ -9,7 +9,7 @@ import structlog
 
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey
-from bridge.sharing.coordinator import Bell, Coordinator
+from bridge.sharing.coordinator import Bell
 from bridge.sharing.shards import shard_of
 from bridge.store.turns import lifecycle
 from bridge.telegram.api.orphans import OrphanSearch
@@ -39,14 +39,13 @@ class ShardWork:
 
     def __init__(
         self,
-        sharing: Coordinator,
         context: BotContext,
         dispatcher: Dispatcher,
         orphans: OrphanSearch,
         looks: Mapping[Bell, Look],
     ) -> None:
         """`looks` are what other parts read again when a bell rings, and once in a while."""
-        self._sharing = sharing
+        self._sharing = context.calls.sharing
         self._context = context
         self._dispatcher = dispatcher
         self._parts: tuple[_Part, ...] = (context.lanes, dispatcher, context.notices, orphans)
@@ -61,8 +60,8 @@ class ShardWork:
             **looks,
         }
         for bell in self._looks:
-            sharing.on(bell, self._look_at(bell))
-        sharing.on(Bell.STOP, self._stop)
+            self._sharing.on(bell, self._look_at(bell))
+        self._sharing.on(Bell.STOP, self._stop)
 
     async def take_up(self, shards: Collection[int]) -> None:
         """Go on with what is open in shards, as after a restart. Raises StoreTrouble."""

@@ -159,7 +159,15 @@ def init(
     from bridge.ops.init.dialog import Given, said
 
     logs.set_up("ERROR", "console")
-    given = Given(token, agent, credential, client_id, key_id, operator, yes=yes)
+    given = Given(
+        token=token,
+        agent=agent,
+        credential=credential,
+        client_id=client_id,
+        public_key_id=key_id,
+        operator=operator,
+        yes=yes,
+    )
     raise typer.Exit(0 if said(given, Path()) else 1)
 
 

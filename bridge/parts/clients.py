@@ -130,11 +130,11 @@ def telegram_updates(
 ) -> GetUpdates:
     """Return what fetches the updates."""
     return GetUpdates(
-        settings.telegram_api_base_url,
-        settings.telegram_bot_token.get_secret_value(),
-        settings.telegram_proxy,
-        metrics,
-        clock,
+        root=settings.telegram_api_base_url,
+        token=settings.telegram_bot_token.get_secret_value(),
+        proxy=settings.telegram_proxy,
+        metrics=metrics,
+        clock=clock,
     )
 
 

@@ -26,7 +26,7 @@ from bridge.telegram.access.admission import AdmissionControl
 from bridge.telegram.access.approval import Approval, all_operators
 from bridge.telegram.access.approval_cards import ApprovalCards
 from bridge.telegram.access.invitations import Invitations
-from bridge.telegram.access.limits import IgnoredPeople, UsageLimits, UserRateLimit
+from bridge.telegram.access.limits import IgnoredPeople, UsageLimits
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.alarms import Alarms
@@ -107,7 +107,8 @@ async def bot_client(
     )
     unwritable = UnwritableChats(store, sharing)
     await unwritable.recall()
-    calls = BotClient(bot, pacer, store, unwritable, metrics, sharing)
+    calls = BotClient(bot, pacer, store, unwritable, metrics=metrics, sharing=sharing)
+    calls.topics.learn(bot.bot)
     await calls.pace_memory.recall()
     if sharing.shared:
         calls.pace_memory.share(bot.id)
@@ -116,42 +117,43 @@ async def bot_client(
 
 async def parts(settings: Settings, sides: Connections, controls: ProcessControls) -> Components:
     """Return everything that settles updates and answers turns. Raises StoreTrouble."""
-    calls, store = sides.calls, sides.calls.store
-    notices = NoticeQueue(calls.bot.id, calls, store, calls.sharing)
-    operators = await all_operators(store, settings.bridge_operators)
-    rights, people = Rights(calls.bot, calls.pacer, operators), People(store)
-    alarms = Alarms(calls, notices, store, rights, people, sides.agents.declared)
-    reactions = Reactions(notices)
-    deployment = _deployment(settings, calls.bot, controls)
+    calls, agents = sides.calls, sides.agents
+    operators = await all_operators(calls.store, settings.bridge_operators)
+    rights, people = Rights(calls.bot, calls.pacer, operators), People(calls.store)
+    notices, ignored = NoticeQueue(calls), IgnoredPeople()
+    alarms = Alarms(notices, rights, people, agents.declared)
+    reactions, deployment = Reactions(notices), _deployment(settings, calls.bot, controls)
     replies = _replies(settings, sides, deployment, notices, reactions)
     lanes = _lanes(settings, sides, alarms, replies)
-    ignored, by_approval = IgnoredPeople(), deployment.by_approval
-    limits = _limits(settings, store, rights, ignored)
-    cards = ApprovalCards(calls, notices, store, rights, people)
+    limits = UsageLimits(calls.store, rights, ignored, settings.bridge_flood)
+    questions = Questions(
+        notices=notices,
+        lanes=lanes,
+        limits=limits,
+        reactions=reactions,
+        options=_question_options(settings, deployment),
+    )
+    cards = ApprovalCards(notices, rights, people)
     approval = Approval(
-        notices,
-        store,
-        rights,
-        cards,
-        limits,
-        lanes.wake,
-        by_approval=by_approval,
+        notices=notices,
+        rights=rights,
+        cards=cards,
+        ignored=ignored,
+        questions=questions,
+        by_approval=deployment.by_approval,
     )
     await approval.code.publish()
     context = BotContext(
         notices=notices,
-        store=store,
         lanes=lanes,
-        agents=sides.agents,
+        agents=agents,
         rights=rights,
         approval=approval,
-        invitations=Invitations(notices, store, rights, approval, sides.agents.declared),
+        invitations=Invitations(notices, rights, approval, agents.declared),
         people=people,
-        questions=Questions(
-            notices, store, lanes, limits, reactions, _question_options(settings, deployment)
-        ),
-        status=StatusReader(store, sides.agents, lanes, calls.pacer, sides.polling),
-        agent_profiles=AgentProfiles(sides.agents),
+        questions=questions,
+        status=StatusReader(calls.store, agents, lanes, calls.pacer, polling=sides.polling),
+        agent_profiles=AgentProfiles(agents),
         deployment=deployment,
     )
     return Components(
@@ -159,17 +161,8 @@ async def parts(settings: Settings, sides: Connections, controls: ProcessControl
         alarms=alarms,
         cards=cards,
         ignored=ignored,
-        admission=AdmissionControl(store, rights, limits, ignored, by_approval=by_approval),
+        admission=AdmissionControl(rights, limits, by_approval=deployment.by_approval),
         looks=_looks(settings, context, alarms, ignored),
-    )
-
-
-def _limits(
-    settings: Settings, store: Store, rights: Rights, ignored: IgnoredPeople
-) -> UsageLimits:
-    flood = settings.bridge_flood
-    return UsageLimits(
-        store, rights, ignored, UserRateLimit(*flood), UserRateLimit(*flood, strict=True)
     )
 
 
@@ -227,21 +220,20 @@ def _replies(
     """Return what the replies of turns are made of."""
     calls = sides.calls
     delivery = FileDelivery(
-        calls.store,
-        UrlFetcher(settings.bridge_picture_hosts),
-        SpeechMaker(sides.voice, settings.coze_voice_id),
-        calls.bot.id,
-        settings.bridge_file_characters,
+        store=calls.store,
+        fetching=UrlFetcher(settings.bridge_picture_hosts),
+        speaking=SpeechMaker(sides.voice, settings.coze_voice_id),
+        bot_id=calls.bot.id,
+        file_characters=settings.bridge_file_characters,
     )
     return ReplyFactory(
-        calls,
-        calls.store,
-        deployment.features,
-        deployment.default,
-        reactions,
-        delivery,
-        TopicNames(notices, calls.store),
-        OldSuggestions(notices, calls.store, deployment.features),
+        calls=calls,
+        features=deployment.features,
+        default=deployment.default,
+        reactions=reactions,
+        delivery=delivery,
+        topic_names=TopicNames(notices),
+        old_suggestions=OldSuggestions(notices, deployment.features),
     )
 
 

@@ -208,7 +208,13 @@ class Asking:
         """Return whether the run of a settled turn is over, for all that matters."""
         agent = self._agents.of(turn.agent)
         place, text = turn.conversation_id or "", prompt_of(turn)
-        question = RunRequest(agent.home.agent_id, "", place, text, turn.correlation_id)
+        question = RunRequest(
+            agent_id=agent.home.agent_id,
+            user_id="",
+            conversation_id=place,
+            text=text,
+            correlation_id=turn.correlation_id,
+        )
         return await agent.client.end_run(question, turn.run_id)
 
     async def _take_conversation(self, chat: CozeIdentity, agent: OfferedAgent, turn: Turn) -> None:

@@ -58,7 +58,7 @@ def _pages(recording: bytes) -> Iterator[_Page]:
         body = recording[begin : begin + sum(lacing)]
         if mark != b"OggS" or version or len(lacing) != count or len(body) != sum(lacing):
             raise NotOgg("no page where one should be")
-        yield _Page(flags, position, serial, lacing, body)
+        yield _Page(flags=flags, position=position, serial=serial, lacing=lacing, body=body)
         at = begin + len(body)
 
 
@@ -76,7 +76,9 @@ def _moved(page: _Page, by: int) -> _Page:
     if page.position + by > _LAST_POSITION:
         raise NotOgg("it ends after all time")
     position = page.position + by if page.position != _NO_PACKET else _NO_PACKET
-    return _Page(page.flags, position, page.serial, page.lacing, page.body)
+    return _Page(
+        flags=page.flags, position=position, serial=page.serial, lacing=page.lacing, body=page.body
+    )
 
 
 def _written(page: _Page, serial: int, number: int, *, last: bool) -> bytes:

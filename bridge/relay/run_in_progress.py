@@ -52,14 +52,14 @@ class RunInProgress:
         place = turn.conversation_id or ""
         whom = whom or Whom()
         return RunRequest(
-            self.agent.home.agent_id,
-            whom.user_id,
-            place,
-            text,
-            turn.correlation_id,
-            files,
-            whom.facts,
-            turn.location,
+            agent_id=self.agent.home.agent_id,
+            user_id=whom.user_id,
+            conversation_id=place,
+            text=text,
+            correlation_id=turn.correlation_id,
+            files=files,
+            facts=whom.facts,
+            location=turn.location,
         )
 
     @property

@@ -37,7 +37,9 @@ class Journal:
     def note(self, side: Side, name: str, outcome: str = "ok", **detail: object) -> Entry:
         """Write down one thing that happened now."""
         self._count += 1
-        entry = Entry(self._count, time.time(), side, name, outcome, detail)
+        entry = Entry(
+            number=self._count, at=time.time(), side=side, name=name, outcome=outcome, detail=detail
+        )
         self.entries.append(entry)
         for follower in self._followers:
             follower.put_nowait(entry)

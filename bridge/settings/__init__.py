@@ -300,15 +300,15 @@ class Settings(BaseModel):
     def preferences(self) -> Preferences:
         """What counts in chats that have chosen nothing."""
         return Preferences(
-            self.bridge_reasoning,
-            self.bridge_suggestions,
-            self.bridge_streaming,
-            self.bridge_language,
-            self.bridge_group_answers,
-            self.bridge_group_wake_word,
-            self.bridge_group_memory,
-            self.bridge_group_context,
-            self.bridge_speech,
+            reasoning=self.bridge_reasoning,
+            suggestions=self.bridge_suggestions,
+            streaming=self.bridge_streaming,
+            language=self.bridge_language,
+            answers=self.bridge_group_answers,
+            wake_word=self.bridge_group_wake_word,
+            memory=self.bridge_group_memory,
+            context=self.bridge_group_context,
+            speech=self.bridge_speech,
         )
 
     @field_validator("telegram_proxy", "coze_proxy")

@@ -1,6 +1,6 @@
 """What the bridge asks of whoever divides the work among its processes."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.sharing.shards import Duty
 
-Work = Callable[[], Awaitable[None]]
+Work = Callable[[], Coroutine[None, None, None]]
 
 
 class Bell(StrEnum):

@@ -94,13 +94,13 @@ async def all_of(tx: AsyncConnection) -> Sequence[Process]:
     rows = (await tx.execute(select(processes, *ages).order_by(processes.c.began_at))).all()
     return [
         Process(
-            row.id,
-            row.host,
-            row.pid,
-            row.version,
-            float(row.uptime),
-            float(row.seen),
-            _load(row.state),
+            id=row.id,
+            host=row.host,
+            pid=row.pid,
+            version=row.version,
+            uptime=float(row.uptime),
+            seen=float(row.seen),
+            load=_load(row.state),
         )
         for row in rows
     ]

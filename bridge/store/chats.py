@@ -48,7 +48,13 @@ async def known(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> CozeId
     row = (await tx.execute(select(table).where(*here))).one_or_none()
     if row is None:
         return None
-    return CozeIdentity(key, member_id, row.user_id, row.conversation_id, _home(row))
+    return CozeIdentity(
+        key=key,
+        member_id=member_id,
+        user_id=row.user_id,
+        conversation_id=row.conversation_id,
+        home=_home(row),
+    )
 
 
 def _home(row: Any) -> AgentAccount | None:

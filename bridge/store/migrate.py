@@ -113,9 +113,9 @@ def _schema(connection: Connection) -> Schema:
     newer = current is not None and current not in known
     made_for = _made_for(connection) if newer else None
     return Schema(
-        current,
-        known[-1],
-        differences(connection) if current == known[-1] else 0,
-        newer,
-        made_for is not None and made_for <= known[-1],
+        current=current,
+        newest=known[-1],
+        differences=differences(connection) if current == known[-1] else 0,
+        newer=newer,
+        made_for_this=made_for is not None and made_for <= known[-1],
     )

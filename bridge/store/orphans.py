@@ -69,13 +69,13 @@ async def waiting(tx: AsyncConnection) -> Sequence[Orphan]:
     query = select(orphans).order_by(orphans.c.heard_at)
     return [
         Orphan(
-            row.cause,
-            ChatKey(row.chat_id, row.thread_id),
-            row.language,
-            row.after_id,
-            row.heard_at,
-            row.before_id,
-            row.copies,
+            cause=row.cause,
+            chat=ChatKey(row.chat_id, row.thread_id),
+            language=row.language,
+            after_id=row.after_id,
+            heard_at=row.heard_at,
+            before_id=row.before_id,
+            copies=row.copies,
         )
         for row in (await tx.execute(query)).all()
     ]

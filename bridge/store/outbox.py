@@ -74,13 +74,13 @@ async def notices(tx: AsyncConnection) -> Sequence[Notice]:
     query = select(outbox).where(outbox.c.content.is_not(None), outbox.c.message_id.is_(None))
     return [
         Notice(
-            row.cause,
-            ChatKey(row.chat_id, row.thread_id),
-            row.near_id,
-            row.asker_id,
-            row.priority,
-            row.content,
-            None if row.due else row.created_at,
+            cause=row.cause,
+            chat=ChatKey(row.chat_id, row.thread_id),
+            near_id=row.near_id,
+            asker_id=row.asker_id,
+            priority=row.priority,
+            content=row.content,
+            begun=None if row.due else row.created_at,
         )
         for row in (await tx.execute(query.order_by(outbox.c.id))).all()
     ]

@@ -23,12 +23,10 @@ from bridge.errors.coze import (
 )
 from bridge.model import ChatKey, Outcome, State
 from bridge.sharing.coordinator import Bell
-from bridge.store.engine import Store
 from bridge.store.operators import alarms
 from bridge.store.operators.agents import DeclaredAgents
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
-from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.post import Cause, PostContent, Rendered, shortened
 from bridge.texts import DEFAULT, age, translate
@@ -72,17 +70,11 @@ class Alarms:
     """Tells the operators."""
 
     def __init__(
-        self,
-        calls: BotClient,
-        notices: NoticeQueue,
-        store: Store,
-        rights: Rights,
-        people: People,
-        agents: DeclaredAgents,
+        self, notices: NoticeQueue, rights: Rights, people: People, agents: DeclaredAgents
     ) -> None:
-        self._calls = calls
+        self._calls = notices.calls
         self._notices = notices
-        self._store = store
+        self._store = notices.calls.store
         self._rights = rights
         self._people = people
         self._agents = agents

@@ -93,15 +93,15 @@ class StatusReader:
             sharing = await processes.all_of(tx)
         loop = asyncio.get_running_loop()
         return BridgeStatus(
-            __version__,
-            time.monotonic() - self.began,
-            self.polling.silent_seconds,
-            waiting,
-            self.pacer.in_flight,
-            self.pacer.silences(loop.time()),
-            self.pacer.left(loop.time()),
-            self.pacer.learned(),
-            self.agents.token_seconds_left,
-            frozenset(self.lanes.retrying),
-            sharing,
+            version=__version__,
+            uptime=time.monotonic() - self.began,
+            heard=self.polling.silent_seconds,
+            updates_waiting=waiting,
+            calls_in_flight=self.pacer.in_flight,
+            silences=self.pacer.silences(loop.time()),
+            budgets=self.pacer.left(loop.time()),
+            allowed=self.pacer.learned(),
+            token_left=self.agents.token_seconds_left,
+            retrying=frozenset(self.lanes.retrying),
+            processes=sharing,
         )

@@ -71,7 +71,13 @@ class Accounts:
         self, client_id: str, public_key_pem: str, kid: str, active: bool, account: str = HOME
     ) -> OAuthApp:
         """Register a service app's public key under `kid`."""
-        app = OAuthApp(client_id, public_key_pem, kid, active, account)
+        app = OAuthApp(
+            client_id=client_id,
+            public_key_pem=public_key_pem,
+            kid=kid,
+            active=active,
+            account=account,
+        )
         self.apps[kid] = app
         return app
 

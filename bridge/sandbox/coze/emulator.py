@@ -88,16 +88,16 @@ class CozeEmulator(Inspection, WorkflowControl):
         the mode of a single `chatflow` gets the `parameters` of a chat.
         """
         agent = Agent(
-            bot_id,
-            name,
-            prologue,
-            tuple(suggested_questions),
-            published,
-            description,
-            self.state.now(),
-            sees,
-            hears,
-            chatflow,
+            bot_id=bot_id,
+            name=name,
+            prologue=prologue,
+            suggested_questions=tuple(suggested_questions),
+            published=published,
+            description=description,
+            created_at=self.state.now(),
+            sees=sees,
+            hears=hears,
+            chatflow=chatflow,
         )
         self.state.agents[bot_id] = agent
         return agent
@@ -230,13 +230,15 @@ class CozeEmulator(Inspection, WorkflowControl):
         event = as_event or None
         if event and not path.endswith(STREAMS):
             raise ValueError(f"as_event is for streams only: {', '.join(STREAMS)}")
-        self.state.faults.failures.append(Failure(path, code, msg, http, times, event))
+        self.state.faults.failures.append(
+            Failure(path=path, code=code, msg=msg, http=http, times=times, as_event=event)
+        )
 
     def fail_gateway(
         self, path: str, http: int = 504, reason: str = "Gateway Time-out", times: int = 1
     ) -> None:
         """Answer the next `times` requests of `path` with the gateway's HTML page."""
-        failure = Failure(path, http, reason, http, times, html=True)
+        failure = Failure(path=path, code=http, msg=reason, http=http, times=times, html=True)
         self.state.faults.failures.append(failure)
 
     def delay(self, path: str, seconds: float, times: int = 1) -> None:

@@ -236,7 +236,14 @@ class Visit:
             headers["Content-Type"] = self.state.quirks.stream_type
         if self.state.profile.studio:
             headers["X-Accel-Buffering"] = "no"
-        return EventStream(run, answer.start, answer.fault, self.state.streams, note, headers)
+        return EventStream(
+            run=run,
+            start=answer.start,
+            fault=answer.fault,
+            streams=self.state.streams,
+            note=note,
+            headers=headers,
+        )
 
 
 async def _skip(chunks: AsyncIterator[bytes]) -> None:
@@ -315,7 +322,15 @@ async def _answered(visit: Visit, endpoint: Endpoint) -> Response:
             raise visit.broken
         query = dict(http.query_params)
         path = {name: str(value) for name, value in http.path_params.items()}
-        call = Call(token, query, path, visit.body, http, visit.form, failure)
+        call = Call(
+            token=token,
+            query=query,
+            path=path,
+            body=visit.body,
+            http=http,
+            form=visit.form,
+            failure=failure,
+        )
         return visit.answered(await endpoint.answer(state, call))
     except Refusal as refusal:
         return visit.refused(refusal)

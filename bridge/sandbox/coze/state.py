@@ -200,16 +200,16 @@ class State:
         rest = self.rest_of_script(conversation, turn.question)
         script = wrap(rest or self.script_for(turn))
         performance = Performance(
-            run,
-            script,
-            turn,
-            self.profile,
-            self.ids,
-            self.clock,
-            lambda: self.pace,
-            self.bell,
-            self.quirks,
-            self.keeper(conversation),
+            run=run,
+            script=script,
+            turn=turn,
+            profile=self.profile,
+            ids=self.ids,
+            clock=self.clock,
+            pace=lambda: self.pace,
+            bell=self.bell,
+            quirks=self.quirks,
+            suspend=self.keeper(conversation),
         )
         self.begin(run, performance, given(request), rest is not None)
         return run
@@ -222,17 +222,17 @@ class State:
         self.performances[run.chat_id] = performance
         run.task = asyncio.create_task(performance.play())
         asked = Asked(
-            run.question,
-            run.conversation_id,
-            run.chat_id,
-            run.user_id,
-            run.stream,
-            given,
-            run.values,
-            run.meta_data,
-            run.workflow_id,
-            run.app_id,
-            resumes,
+            question=run.question,
+            conversation_id=run.conversation_id,
+            chat_id=run.chat_id,
+            user_id=run.user_id,
+            stream=run.stream,
+            attachments=given,
+            values=run.values,
+            meta_data=run.meta_data,
+            workflow_id=run.workflow_id,
+            app_id=run.app_id,
+            resumes=resumes,
         )
         self.asked.append(asked)
         self.bell.ring()

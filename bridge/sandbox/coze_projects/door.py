@@ -70,7 +70,14 @@ class Call:
             state.journal.note("coze", frame.name, detail=shown, run_id=run.run_id)
 
         headers = {"Content-Type": STREAM_TYPE}
-        return RunStream(run, state.faults.stream(), state.streams, state.quirks, note, headers)
+        return RunStream(
+            run=run,
+            fault=state.faults.stream(),
+            streams=state.streams,
+            quirks=state.quirks,
+            note=note,
+            headers=headers,
+        )
 
 
 Answering = Callable[[Call], Awaitable[Response]]
@@ -149,7 +156,14 @@ class Visit:
             case "401 html":
                 return page(401, "Unauthorized")
             case "event":
-                run = Run("", "", "", self.http.url.path, "", log_id=self.log_id)
+                run = Run(
+                    run_id="",
+                    session_id="",
+                    query_msg_id="",
+                    path=self.http.url.path,
+                    text="",
+                    log_id=self.log_id,
+                )
                 (frame,) = AgentWriter(run, self.state.quirks).error("301005", BAD_TOKEN)
                 return Response(frame.data, 200, {"Content-Type": STREAM_TYPE})
             case _:
@@ -167,7 +181,17 @@ class Visit:
         now = asyncio.get_running_loop().time()
         status, path = response.status_code, http.url.path
         headers = {name: value for name, value in http.headers.items() if name != "authorization"}
-        state.requests.append(Request(now, http.method, path, status, headers, body, self.log_id))
+        state.requests.append(
+            Request(
+                at_loop_time=now,
+                method=http.method,
+                path=path,
+                status=status,
+                headers=headers,
+                body=body,
+                log_id=self.log_id,
+            )
+        )
         if http.method == "POST":
             state.posts[path] += 1
         state.journal.note(

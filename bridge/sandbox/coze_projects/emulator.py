@@ -144,7 +144,9 @@ class ProjectEmulator(Inspection):
         text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
         usual = "text/html" if text.startswith("<") else "text/plain"
         kind = content_type or (usual if isinstance(body, str) else "application/json")
-        self.state.faults.failures.append(Failure(path, status, text, kind, times))
+        self.state.faults.failures.append(
+            Failure(path=path, status=status, body=text, content_type=kind, times=times)
+        )
 
     def fail_gateway(
         self, path: str, status: int = 504, reason: str = "Gateway Time-out", times: int = 1

@@ -104,15 +104,17 @@ class State:
             agent_name=AGENT,
             link=lambda name: self.downloads.link(base, name),
         )
-        question = Question(run, turn, self._rule(run.text), self.quirks, failure)
+        question = Question(
+            run=run, turn=turn, script=self._rule(run.text), quirks=self.quirks, failure=failure
+        )
         workflow = self.kind == "workflow"
         performance = Performance(
-            question,
-            writer,
-            self.memory,
-            lambda: self.pace,
-            self.bell,
-            self.quirks.ping_seconds if workflow else self.quirks.heartbeat_seconds,
+            question=question,
+            writer=writer,
+            memory=self.memory,
+            pace=lambda: self.pace,
+            bell=self.bell,
+            beat_seconds=self.quirks.ping_seconds if workflow else self.quirks.heartbeat_seconds,
         )
         run.began = asyncio.get_running_loop().time()
         self.runs.append(run)

@@ -56,7 +56,9 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing, TopicActions):
         self.updates = UpdateQueue(clock, self.world.closing, self.world.feed.wake)
         self._rates = RateModel(budgets)
         waiting = Rates(self._rates, self.world.closing.pause)
-        self._server = BotServer(self.world, self.updates, waiting, self.journal, latency)
+        self._server = BotServer(
+            self.world, self.updates, waiting, journal=self.journal, latency=latency
+        )
         page = PeopleSide(self.world, self.updates, self.journal)
         self.app: Starlette = _Application(
             routes=[

@@ -94,19 +94,28 @@ def failure(
     method: str, status: int, times: int, body: str | dict[str, object] | None, after: bool
 ) -> Failure:
     """Return a failure with the body such a status usually has, unless one is given."""
-    if isinstance(body, dict):
-        return Failure(method, status, times, json.dumps(body).encode(), "application/json", after)
-    if isinstance(body, str):
-        kind = "application/json" if body.lstrip().startswith("{") else "text/html"
-        return Failure(method, status, times, body.encode(), kind, after)
-    if status == 504:
-        return Failure(method, status, times, b"", "text/html", after)
-    reason = _REASONS.get(status, "Error")
-    if status in _FROM_A_PROXY:
-        page = _HTML.format(status=status, reason=reason)
-        return Failure(method, status, times, page.encode(), "text/html", after)
-    answer = {"ok": False, "error_code": status, "description": reason}
-    return Failure(method, status, times, json.dumps(answer).encode(), "application/json", after)
+    content, kind = _body(status, body)
+    return Failure(
+        method=method,
+        status=status,
+        times=times,
+        body=content.encode(),
+        content_type=kind,
+        after_executing=after,
+    )
+
+
+def _body(status: int, given: str | dict[str, object] | None) -> tuple[str, str]:
+    """Return a body and its content type."""
+    if given is None and status == 504:
+        given = ""
+    if given is None and status in _FROM_A_PROXY:
+        given = _HTML.format(status=status, reason=_REASONS.get(status, "Error"))
+    if given is None:
+        given = {"ok": False, "error_code": status, "description": _REASONS.get(status, "Error")}
+    if isinstance(given, str) and not given.lstrip().startswith("{"):
+        return given, "text/html"
+    return given if isinstance(given, str) else json.dumps(given), "application/json"
 
 
 class Faults:

@@ -106,12 +106,12 @@ class BotServer:
             return failure
         params = params.without(self.faults.ignored)
         call = MethodCall(
-            self.world,
-            self.updates,
-            self.rates,
-            self.faults,
-            params,
-            lambda: _hung_up(request),
+            world=self.world,
+            updates=self.updates,
+            rates=self.rates,
+            faults=self.faults,
+            params=params,
+            hung_up=lambda: _hung_up(request),
         )
         try:
             result = await METHODS[name](call)
@@ -154,7 +154,17 @@ class BotServer:
         shown = params.shown()
         chat_id = shown.get("chat_id")
         chat = chat_id if isinstance(chat_id, int) else None
-        self.calls.append(Call(started, method, shown, status, description, chat, seconds))
+        self.calls.append(
+            Call(
+                at_loop_time=started,
+                method=method,
+                params=shown,
+                status=status,
+                description=description,
+                chat_id=chat,
+                seconds=seconds,
+            )
+        )
         self.calls_to_closed_chats += status == 403
         if method != "getUpdates" or description or result:
             detail: Json = {"params": {name: _cut(value) for name, value in shown.items()}}

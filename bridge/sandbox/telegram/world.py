@@ -311,7 +311,12 @@ class World:
         same = [each for each in self.chats if each < 0 and (each > FIRST_GROUP_ID) == basic]
         number = min([first + 1, *same]) - 1
         chat = Chat(
-            number, "group" if basic else "supergroup", members, title, forum, standing="left"
+            id=number,
+            type="group" if basic else "supergroup",
+            members=members,
+            title=title,
+            is_forum=forum,
+            standing="left",
         )
         chat.creator_id = members[0]
         self.chats[number] = chat

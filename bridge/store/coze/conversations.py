@@ -159,11 +159,11 @@ async def _current(tx: AsyncConnection, key: ChatKey, member_id: int) -> str | N
 def _read(row: Row[Any], current: str | None) -> Conversation:
     home = AgentAccount(row.agent_id, row.api_base, row.account)
     return Conversation(
-        row.id,
-        row.agent,
-        row.conversation_id,
-        home,
-        row.title,
-        row.used_at,
-        row.conversation_id == current,
+        id=row.id,
+        agent=row.agent,
+        conversation_id=row.conversation_id,
+        home=home,
+        title=row.title,
+        used_at=row.used_at,
+        current=row.conversation_id == current,
     )

@@ -98,15 +98,15 @@ async def questions_of(tx: AsyncConnection, chat_id: int, language: str) -> Sequ
     sender = Sender(chat_id, row.name, language)
     return [
         Message(
-            key,
-            part.message_id,
-            sender,
-            part.text,
-            part.written_at,
-            part.quote,
-            part.album,
-            part.attachments,
-            part.location,
+            chat=key,
+            id=part.message_id,
+            sender=sender,
+            text=part.text,
+            written_at=part.written_at,
+            quote=part.quote,
+            album=part.album,
+            attachments=part.attachments,
+            location=part.location,
         )
         for part in parts_of(row.question["parts"])
     ]

@@ -37,7 +37,13 @@ async def newest(tx: AsyncConnection, most: int, offset: int = 0) -> Sequence[Ac
     """Return what was done last."""
     query = select(audit).order_by(audit.c.id.desc()).limit(most).offset(offset)
     return [
-        Act(row.at, row.operator_id, row.act, row.subject, row.detail)
+        Act(
+            at=row.at,
+            operator_id=row.operator_id,
+            act=row.act,
+            subject=row.subject,
+            detail=row.detail,
+        )
         for row in (await tx.execute(query)).all()
     ]
 

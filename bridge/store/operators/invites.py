@@ -150,5 +150,12 @@ async def prune(tx: AsyncConnection) -> None:
 
 def _read(row: Row[Any]) -> Invite:
     seconds = row.until - row.created_at
-    terms = Terms(row.for_groups, row.uses, seconds, row.agent, row.payload, row.note)
-    return Invite(row.id, terms, row.created_by, row.until, row.used)
+    terms = Terms(
+        for_groups=row.for_groups,
+        uses=row.uses,
+        seconds=seconds,
+        agent=row.agent,
+        payload=row.payload,
+        note=row.note,
+    )
+    return Invite(id=row.id, terms=terms, created_by=row.created_by, until=row.until, used=row.used)

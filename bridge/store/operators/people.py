@@ -101,7 +101,14 @@ async def search(
 
 def _known(row: Row[Any]) -> Known:
     state = Access(row.state) if row.state else None
-    return Known(row.person_id, row.name, row.username, state, row.last_seen, int(row.asked))
+    return Known(
+        id=row.person_id,
+        name=row.name,
+        username=row.username,
+        state=state,
+        last_seen=row.last_seen,
+        messages=int(row.asked),
+    )
 
 
 def _like(words: str) -> ColumnElement[bool]:

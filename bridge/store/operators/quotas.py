@@ -86,7 +86,13 @@ async def listed(tx: AsyncConnection) -> Sequence[Quota]:
     """Return all quotas."""
     rows = (await tx.execute(select(quotas).order_by(quotas.c.scope, quotas.c.subject))).all()
     return [
-        Quota(Scope(row.scope), row.subject, Unit(row.unit), Period(row.period), row.amount)
+        Quota(
+            scope=Scope(row.scope),
+            subject=row.subject,
+            unit=Unit(row.unit),
+            period=Period(row.period),
+            amount=row.amount,
+        )
         for row in rows
     ]
 
@@ -98,7 +104,13 @@ async def rules(tx: AsyncConnection, name: str) -> tuple[str, Sequence[Quota]]:
     query = select(value, quotas).select_from(one.outerjoin(quotas, true()))
     rows = (await tx.execute(query.order_by(quotas.c.scope, quotas.c.subject))).all()
     there = [
-        Quota(Scope(row.scope), row.subject, Unit(row.unit), Period(row.period), row.amount)
+        Quota(
+            scope=Scope(row.scope),
+            subject=row.subject,
+            unit=Unit(row.unit),
+            period=Period(row.period),
+            amount=row.amount,
+        )
         for row in rows
         if row.scope is not None
     ]

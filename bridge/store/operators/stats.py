@@ -116,7 +116,15 @@ async def between(tx: AsyncConnection, began: float, ended: float, count: int) -
     ends = await _sorted(tx, turns.c.settled_at - turns.c.created_at, answered, *within)
     codes = select(turns.c.trouble_code).where(turns.c.state == State.FAILED, *within)
     errors = Counter(code or "other" for code in (await tx.execute(codes)).scalars())
-    return Stats(buckets, width, people, chats, _halves(firsts), _halves(ends), dict(errors))
+    return Stats(
+        buckets=buckets,
+        bucket_seconds=width,
+        people=people,
+        chats=chats,
+        first_text=_halves(firsts),
+        end=_halves(ends),
+        errors=dict(errors),
+    )
 
 
 @dataclass(frozen=True)
@@ -179,11 +187,11 @@ async def failures(tx: AsyncConnection, most: int) -> Sequence[Failure]:
     )
     return [
         Failure(
-            row.settled_at or row.created_at,
-            row.id,
-            row.chat_id,
-            row.trouble_code or "",
-            row.trouble,
+            at=row.settled_at or row.created_at,
+            turn_id=row.id,
+            chat_id=row.chat_id,
+            code=row.trouble_code or "",
+            trouble=row.trouble,
         )
         for row in (await tx.execute(query)).all()
     ]
@@ -196,12 +204,12 @@ async def live(tx: AsyncConnection) -> Sequence[Live]:
     )
     return [
         Live(
-            row.id,
-            row.chat_id,
-            row.thread_id,
-            State(row.state),
-            row.created_at,
-            row.shown_at,
+            id=row.id,
+            chat_id=row.chat_id,
+            thread_id=row.thread_id,
+            state=State(row.state),
+            since=row.created_at,
+            shown_at=row.shown_at,
         )
         for row in (await tx.execute(query)).all()
     ]

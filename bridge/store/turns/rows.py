@@ -90,14 +90,14 @@ def parts_of(stored: Sequence[Mapping[str, object]]) -> tuple[Part, ...]:
     """Return the messages of a turn as they are kept."""
     return tuple(
         Part(
-            int(str(part["message_id"])),
-            str(part["text"]),
-            _time(part.get("written_at")),
-            _quote(part.get("quote")),
-            str(part.get("album", "")),
-            _attachments(part.get("attachments")),
-            _location(part.get("location")),
-            str(part.get("shown_by", "")),
+            message_id=int(str(part["message_id"])),
+            text=str(part["text"]),
+            written_at=_time(part.get("written_at")),
+            quote=_quote(part.get("quote")),
+            album=str(part.get("album", "")),
+            attachments=_attachments(part.get("attachments")),
+            location=_location(part.get("location")),
+            shown_by=str(part.get("shown_by", "")),
         )
         for part in stored
     )

@@ -76,7 +76,13 @@ async def before(tx: AsyncConnection, turn: Turn) -> Sequence[Offer]:
         .limit(AT_ONCE)
     )
     return [
-        Offer(row.token, row.id, [0, *row.posts][-1], row.answer_id is not None, row.liked)
+        Offer(
+            token=row.token,
+            turn_id=row.id,
+            post=[0, *row.posts][-1],
+            can_be_rated=row.answer_id is not None,
+            liked=row.liked,
+        )
         for row in (await tx.execute(query)).all()
     ]
 

@@ -8,10 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.model import ChatKey, Sender
 from bridge.preferences import NOTHING_CHOSEN, Preferences
 from bridge.store import chat_state, chats
-from bridge.store.engine import Store
 from bridge.store.operators import access
 from bridge.store.operators.access import Access
-from bridge.telegram.access.limits import IGNORED_SECONDS, IgnoredPeople, UsageLimits
+from bridge.telegram.access.limits import IGNORED_SECONDS, UsageLimits
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.updates.events import (
     CallbackPress,
@@ -92,17 +91,15 @@ class AdmissionControl:
 
     def __init__(
         self,
-        store: Store,
         rights: Rights,
         limits: UsageLimits,
-        ignored: IgnoredPeople,
         *,
         by_approval: bool,
     ) -> None:
-        self._store = store
+        self._store = limits.store
         self._rights = rights
         self._limits = limits
-        self._ignored = ignored
+        self._ignored = limits.ignored
         self._by_approval = by_approval
 
     async def admit(self, event: Event, *, counts: bool) -> Admission:

@@ -6,9 +6,9 @@ Every question costs the operator something, so nobody asks the agent before tha
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Protocol, assert_never
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,10 +19,9 @@ from bridge.store import chats
 from bridge.store.engine import Store
 from bridge.store.operators import access, audit, invites, people
 from bridge.store.operators.access import MOST_PARTS, MOST_WORDS, Access
-from bridge.store.turns import queue
 from bridge.telegram.access.approval_cards import VERBS, ApprovalCards
 from bridge.telegram.access.introduction import Introduction
-from bridge.telegram.access.limits import IGNORED_SECONDS, Refusal, UsageLimits
+from bridge.telegram.access.limits import IGNORED_SECONDS, IgnoredPeople, Refusal
 from bridge.telegram.access.operator_code import OperatorCode
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.notices import NoticeQueue
@@ -51,7 +50,7 @@ class Stranger:
 
 
 @dataclass(frozen=True)
-class Answers:
+class FirstAnswers:
     """What becomes of what somebody wrote before they were let in."""
 
     place: ChatKey | None = None
@@ -60,31 +59,41 @@ class Answers:
     """Why it may not be asked now."""
 
 
+class FirstQuestions(Protocol):
+    """Asks what people wrote before they were let in."""
+
+    async def ask_first(self, tx: AsyncConnection, key: ChatKey, language: str) -> FirstAnswers:
+        """Let it wait for its answer, if they may cause a run now.
+
+        It goes before the decision, in the same transaction.
+        """
+
+    def wake(self, key: ChatKey) -> None:
+        """Have the turns of a chat answered that wait in the store."""
+
+
 class Approval:
     """Asks operators about strangers, and tells both what was decided."""
 
     def __init__(
         self,
         notices: NoticeQueue,
-        store: Store,
         rights: Rights,
         cards: ApprovalCards,
-        limits: UsageLimits,
-        wake: Callable[[ChatKey], object],
+        ignored: IgnoredPeople,
+        questions: FirstQuestions,
         *,
         by_approval: bool,
     ) -> None:
-        """`wake` has the turns of a chat answered that wait in the store."""
-        self._wake = wake
+        self.questions = questions
+        self._store = notices.calls.store
         self.introduction = Introduction(notices.calls.bot, rights)
         self.by_approval = by_approval
-        self.code = OperatorCode(store, rights, notices.sharing)
+        self.code = OperatorCode(self._store, rights, notices.sharing)
         self._notices = notices
-        self._store = store
         self._rights = rights
         self._cards = cards
-        self._limits = limits
-        self._ignored = limits.ignored
+        self._ignored = ignored
         self._told: OrderedDict[int, float] = OrderedDict()
         """When strangers were last told to wait, on the loop's clock."""
         self._greeted: set[int] = set()
@@ -120,7 +129,9 @@ class Approval:
         key, sender = message.chat.whole, message.sender
         name = sender.name if key.private else str(key.chat_id)
         question = message if key.private and _asks(message) else None
-        stranger = Stranger(key, name, message.text, sender.language, question)
+        stranger = Stranger(
+            key=key, name=name, words=message.text, language=sender.language, question=question
+        )
         await self._ask(stranger, message.chat, cause)
 
     async def group_opens(self, standing: MembershipChange) -> bool:
@@ -178,7 +189,7 @@ class Approval:
         await self._notices.send(answer_in, PostContent(Rendered(text)), cause, Priority.STRANGER)
 
     async def decide(self, press: CallbackPress, data: DecideAccess | ShowApprovals) -> str | None:
-        """Return an operator has pressed a card's button; the key of what they are told.
+        """Do what an operator wants who pressed a card's button; the key of what they are told.
 
         Raises StoreTrouble.
         """
@@ -203,17 +214,17 @@ class Approval:
                 assert_never(data)
 
     async def rule(self, key: ChatKey, state: Access, by: int, language: str) -> str:
-        """Return an operator decides about a person or a group; what it is called. Raises StoreTrouble.
+        """Let an operator decide about a person or a group; return its name. Raises StoreTrouble.
 
         `language` is the operator's, for whoever has chosen none.
         """
         async with self._store.writing() as tx:
             before = await access.of(tx, key.chat_id)
             name = await people.name_of(tx, key.chat_id) or await access.name_of(tx, key.chat_id)
-            answers = Answers()
+            answers = FirstAnswers()
             if state is Access.ALLOWED:
                 theirs = await people.language_of(tx, key.chat_id) or language
-                answers = await self.take_questions(tx, key, theirs)
+                answers = await self.questions.ask_first(tx, key, theirs)
             await access.decide(tx, key.chat_id, state, name, by)
             await audit.note(tx, by, state.value, key.chat_id, name)
             await self._notices.sharing.ring(tx, Bell.ACCESS, key.chat_id)
@@ -224,29 +235,12 @@ class Approval:
             await self._tell_them(key, state, language, answers)
         return name
 
-    async def take_questions(self, tx: AsyncConnection, key: ChatKey, language: str) -> Answers:
-        """Let what a person wrote while they waited wait for its answer, if they may cause a run now.
-
-        It goes before the decision, in the same transaction. Raises StoreTrouble.
-        """
-        questions = await access.questions_of(tx, key.chat_id, language)
-        if not questions:
-            return Answers()
-        place = questions[0].chat
-        refusal = await self._limits.refuses(tx, place, questions[0].sender)
-        if refusal is not None:
-            return Answers(refusal=refusal)
-        for one in questions:
-            await queue.wait(tx, one)
-        await self._notices.sharing.ring(tx, Bell.CHAT, place.chat_id)
-        return Answers(place)
-
-    def let_in(self, key: ChatKey, answers: Answers) -> None:
+    def let_in(self, key: ChatKey, answers: FirstAnswers) -> None:
         """Note that somebody was let in: they are heard, their card goes, and what waits is asked."""
         self._ignored.forget(key.chat_id)
         self._cards.changed()
         if answers.place is not None:
-            self._wake(answers.place)
+            self.questions.wake(answers.place)
 
     async def rewrite(self, message: Message) -> None:
         """Keep what somebody who waits has made of a message. Raises StoreTrouble."""
@@ -260,7 +254,7 @@ class Approval:
         self._cards.changed()
 
     async def _tell_them(
-        self, key: ChatKey, state: Access, language: str, answers: Answers
+        self, key: ChatKey, state: Access, language: str, answers: FirstAnswers
     ) -> None:
         """Tell who asked what was decided, and answer what they wrote; a group, how to address us."""
         async with self._store.reading() as tx:
@@ -279,7 +273,7 @@ class Approval:
         cause = Cause(f"access {key.chat_id} {state} {time.time():.3f}", 0)
         place = answers.place or key
         await self._notices.send(
-            place, PostContent(Rendered(text)), cause, then=lambda: self._wake(place)
+            place, PostContent(Rendered(text)), cause, then=lambda: self.questions.wake(place)
         )
 
 

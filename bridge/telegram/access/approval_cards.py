@@ -14,12 +14,10 @@ import structlog
 from bridge.errors import StoreTrouble, TelegramUnreachable
 from bridge.model import ChatKey
 from bridge.store import chats, outbox
-from bridge.store.engine import Store
 from bridge.store.operators import access
 from bridge.store.operators.access import Access, Applicant
 from bridge.telegram.access.people import People
 from bridge.telegram.access.rights import Rights
-from bridge.telegram.api.client import BotClient
 from bridge.telegram.api.errors import ChatClosed, ChatMoved, ContentRejected, FloodWait, PostGone
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.callback_data import DecideAccess, ShowApprovals, encode
@@ -52,18 +50,12 @@ class _Decision:
 class ApprovalCards:
     """Keeps the operators' cards."""
 
-    def __init__(
-        self,
-        calls: BotClient,
-        notices: NoticeQueue,
-        store: Store,
-        rights: Rights,
-        people: People,
-    ) -> None:
+    def __init__(self, notices: NoticeQueue, rights: Rights, people: People) -> None:
+        calls = notices.calls
         self._bot_id = calls.bot.id
         self._calls = calls
         self._notices = notices
-        self._store = store
+        self._store = calls.store
         self._rights = rights
         self._people = people
         self._shown: dict[int, PostContent] = {}

@@ -9,13 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.model import Message
 from bridge.sharing.coordinator import Bell
 from bridge.store import chats
-from bridge.store.engine import Store
 from bridge.store.operators import access, agents, audit, invites
 from bridge.store.operators.access import Access
 from bridge.store.operators.agents import DeclaredAgents
 from bridge.store.operators.invites import Redeemed, Redemption
 from bridge.telegram.access.admission import Admission, Verdict
-from bridge.telegram.access.approval import Answers, Approval
+from bridge.telegram.access.approval import Approval, FirstAnswers
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.post import Cause, PostContent, Rendered
@@ -34,15 +33,10 @@ class Invitations:
     """Redeems codes."""
 
     def __init__(
-        self,
-        notices: NoticeQueue,
-        store: Store,
-        rights: Rights,
-        approval: Approval,
-        agents: DeclaredAgents,
+        self, notices: NoticeQueue, rights: Rights, approval: Approval, agents: DeclaredAgents
     ) -> None:
         self._notices = notices
-        self._store = store
+        self._store = notices.calls.store
         self._rights = rights
         self._approval = approval
         self._agents = agents
@@ -94,7 +88,7 @@ class Invitations:
 
     async def _let_in(
         self, tx: AsyncConnection, found: Redeemed, message: Message
-    ) -> Answers | None:
+    ) -> FirstAnswers | None:
         """Let the chat in; with the first use comes what the invite brings along.
 
         Returns what becomes of what was asked before; None when the chat was in already.
@@ -105,7 +99,7 @@ class Invitations:
         answers = None
         outside = await access.of(tx, key.chat_id) is not Access.ALLOWED
         if self._approval.by_approval and outside:
-            answers = await self._approval.take_questions(tx, key, message.sender.language)
+            answers = await self._approval.questions.ask_first(tx, key, message.sender.language)
             await access.decide(tx, key.chat_id, Access.ALLOWED, name, invite.created_by)
             await self._notices.sharing.ring(tx, Bell.ACCESS, key.chat_id)
         if found.what is Redemption.AGAIN:

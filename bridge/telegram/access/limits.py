@@ -131,15 +131,16 @@ class UsageLimits:
         store: Store,
         rights: Rights,
         ignored: IgnoredPeople,
-        questions: UserRateLimit,
-        acts: UserRateLimit,
+        flood: tuple[float, float],
     ) -> None:
-        """`acts` counts commands, pressed buttons and edits, `questions` what begins a run."""
-        self._store = store
+        """`flood`: so many messages of one person at once, and the seconds until one more."""
+        self.store = store
         self.ignored = ignored
         self._rights = rights
-        self._questions = questions
-        self._acts = acts
+        self._questions = UserRateLimit(*flood)
+        """What begins a run."""
+        self._acts = UserRateLimit(*flood, strict=True)
+        """Commands, pressed buttons and edits."""
 
     def hears(self, key: ChatKey, sender: Sender) -> bool:
         """Count an act of somebody's; False when it is one too many, of which nothing is said."""

@@ -65,14 +65,14 @@ class BotClient:
         bot: Bot,
         pacer: Pacer,
         store: Store,
-        shut: UnwritableChats,
+        unwritable: UnwritableChats,
         metrics: Metrics | None = None,
         sharing: Coordinator | None = None,
     ) -> None:
         self.sharing = sharing or SoloCoordinator()
         self.bot = bot
         self.store = store
-        self.unwritable = shut
+        self.unwritable = unwritable
         self.pacer = pacer
         self.pace_memory = PaceMemory(store, pacer, self.sharing)
         self.topics = PrivateTopics(self.raw)

@@ -20,8 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bridge.errors import Happened, LeaseLost, StoreTrouble, TelegramUnreachable
 from bridge.model import ChatKey
 from bridge.relay.protocols import ReplyLater
-from bridge.sharing.coordinator import Bell, Coordinator
-from bridge.sharing.solo import SoloCoordinator
+from bridge.sharing.coordinator import Bell
 from bridge.store import outbox
 from bridge.store.engine import Store
 from bridge.store.outbox import Notice
@@ -41,16 +40,14 @@ _Act = Callable[[], Awaitable[object]]
 class NoticeQueue:
     """Sends what is written down, and makes small changes of what stands, each in its turn."""
 
-    def __init__(
-        self, bot_id: int, calls: BotClient, store: Store, sharing: Coordinator | None = None
-    ) -> None:
+    def __init__(self, calls: BotClient) -> None:
         """A chat's notices are sent by the process that works for it, whoever wrote them down."""
-        self.sharing = sharing or SoloCoordinator()
+        self.sharing = calls.sharing
         self._lined_up: dict[str, int] = {}
         """The causes of notices that wait here, and their chats."""
-        self._bot_id = bot_id
+        self._bot_id = calls.bot.id
         self.calls = calls
-        self._store = store
+        self._store = calls.store
         self._waiting: dict[tuple[int, Hashable], deque[_Act]] = {}
         """What is to be done, by the lines in which one goes after another."""
         self._tasks: dict[asyncio.Task[None], int] = {}
@@ -101,7 +98,14 @@ class NoticeQueue:
         """
         name = self.name_of(cause)
         content = _dump(frame)
-        notice = Notice(name, key, cause.message_id, cause.asker_id, priority, content)
+        notice = Notice(
+            cause=name,
+            chat=key,
+            near_id=cause.message_id,
+            asker_id=cause.asker_id,
+            priority=priority,
+            content=content,
+        )
         known = name in self._lined_up  # a recall reads it as soon as it is written
         self._lined_up[name] = key.chat_id
         fresh = False

@@ -66,7 +66,6 @@ class BotContext:
     """What a handler works with: a function `(context, event)`, for people and operators alike."""
 
     notices: NoticeQueue
-    store: Store
     lanes: Lanes
     agents: Agents
     rights: Rights
@@ -88,6 +87,11 @@ class BotContext:
     def calls(self) -> BotClient:
         """The calls of the Bot API, which wait for their pace."""
         return self.notices.calls
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+        return self.calls.store
 
     @property
     def declared(self) -> DeclaredAgents:

@@ -85,7 +85,15 @@ class FileDelivery:
                 written = [_write(*pair, folder) for pair in enumerate(parts)]
                 found += [ReadyFile(one, one.key in sent) for one in written if one is not None]
             spoken = _SPEECH in sent
-            yield AnswerFiles(self, reply_state, found, sender, speak_in, folder, spoken=spoken)
+            yield AnswerFiles(
+                delivery=self,
+                reply_state=reply_state,
+                found=found,
+                sender=sender,
+                speak_in=speak_in,
+                folder=folder,
+                spoken=spoken,
+            )
 
     async def _all(self, links: Sequence[Linked], folder: Path, sent: set[str]) -> list[ReadyFile]:
         """Get hold of what is linked, as far as that does not take too long."""
@@ -119,7 +127,16 @@ class FileDelivery:
             shape, file_id = Shape(known[0]), known[1]
             name, caption = link.label, _caption(link, shape)
             return ReadyFile(
-                OutgoingFile(key, shape, name, caption, None, file_id, link.address, (known_as,))
+                OutgoingFile(
+                    key=key,
+                    shape=shape,
+                    name=name,
+                    caption=caption,
+                    path=None,
+                    file_id=file_id,
+                    address=link.address,
+                    known_as=(known_as,),
+                )
             )
         return await self._fetched(link, path)
 
@@ -139,14 +156,14 @@ class FileDelivery:
         async with self._store.reading() as tx:
             known = await uploads.at_telegram(tx, self._bot_id, content)
         file = OutgoingFile(
-            key,
-            shape,
-            name_of(link, found.media_type),
-            _caption(link, shape),
-            found.path,
-            known[1] if known and known[0] == shape else "",
-            link.address,
-            (f"url:{key}", content),
+            key=key,
+            shape=shape,
+            name=name_of(link, found.media_type),
+            caption=_caption(link, shape),
+            path=found.path,
+            file_id=known[1] if known and known[0] == shape else "",
+            address=link.address,
+            known_as=(f"url:{key}", content),
         )
         return ReadyFile(file)
 

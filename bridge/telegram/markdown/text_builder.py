@@ -77,7 +77,16 @@ class TextBuilder:
         self.write(text)
         length = self._length - start
         if length:
-            self._entities.append(Entity(type_, start, length, None, language, header))
+            self._entities.append(
+                Entity(
+                    type=type_,
+                    offset=start,
+                    length=length,
+                    url=None,
+                    language=language,
+                    header=header,
+                )
+            )
 
     def _mark(self, one: _Open, as_type: str | None = None) -> None:
         length = self._length - one.start

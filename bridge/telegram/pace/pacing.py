@@ -40,7 +40,6 @@ MOST_AT_ONCE = 48
 """Calls in flight; with more replies than they serve, all gaps grow."""
 IDLE_CHATS = 1000
 
-
 _Key = tuple[int, BudgetKind]
 
 
@@ -110,7 +109,10 @@ class Pacing:
     ) -> Ticket:
         """Get in line."""
         begun = now if since is None else since
-        ticket = Ticket(priority, begun, next(self._numbers), chat_id, family, new, count)
+        number = next(self._numbers)
+        ticket = Ticket(
+            priority, begun, number, chat_id=chat_id, family=family, new=new, count=count
+        )
         key = (chat_id, family)
         chat = self._chat(now, key)
         heappush(chat.waiting, ticket)

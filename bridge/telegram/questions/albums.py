@@ -1,4 +1,4 @@
-"""Files of albums that came before the one that speaks to us: in a group only its caption does."""
+"""Messages that come in pieces: albums, of which in a group only the caption speaks to us, and cut texts."""
 
 import time
 from collections import OrderedDict
@@ -6,11 +6,24 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bridge.model import Attachment, ChatKey, Message
+from bridge.telegram.post import units
 
 LIFE_SECONDS = 30.0
 MOST_ALBUMS = 1000
 MOST_FILES = 10
 """Telegram's own limit for an album."""
+ALBUM_SECONDS = 1.0
+"""How long an album's last part may come after the one before it."""
+PASTE_SECONDS = 1.5
+"""How long the next piece of a text may take to come that the client has cut."""
+CUT_UNITS = 4000
+"""UTF-16 units of a text that may be such a piece: clients cut at 4096, or at a word before that."""
+
+
+def pause_for_more(message: Message) -> float:
+    """Return how many seconds more of the same may take to come."""
+    album = ALBUM_SECONDS if message.album else 0.0
+    return max(album, PASTE_SECONDS if units(message.text) >= CUT_UNITS else 0.0)
 
 
 class Albums:

@@ -1,6 +1,7 @@
 """Which messages become questions, and what those who must wait are told.
 
-Every run begins here, behind the one gate: a question, an edit of one, one more try, a suggestion.
+Every run begins here, behind the one gate: a question, an edit of one, one more try, a suggestion,
+what was written before somebody was let in.
 """
 
 import time
@@ -8,20 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Message, Sender
 from bridge.preferences import Answers, Preferences
 from bridge.relay.lanes import Lanes
 from bridge.relay.protocols import StopReason
+from bridge.sharing.coordinator import Bell
 from bridge.store import inbox
-from bridge.store.engine import Store
 from bridge.store.inbox import Arrived
+from bridge.store.operators import access
 from bridge.store.turns import kept, queue, suggestions
+from bridge.telegram.access.approval import FirstAnswers
 from bridge.telegram.access.limits import Refusal, UsageLimits
 from bridge.telegram.api.notices import NoticeQueue
 from bridge.telegram.callback_data import AskSuggestion
 from bridge.telegram.post import Cause, Entity, PostContent, Rendered, units
-from bridge.telegram.questions.albums import Albums
+from bridge.telegram.questions.albums import Albums, pause_for_more
 from bridge.telegram.questions.overheard import OverheardLines
 from bridge.telegram.reply.reactions import Reactions
 from bridge.telegram.updates.addressing import wakes, without_word
@@ -31,13 +35,6 @@ from bridge.texts import translate
 log = structlog.get_logger(__name__)
 MOMENT_SECONDS = 1.0
 """How long a wish to try again waits for an answer that is just ending."""
-ALBUM_SECONDS = 1.0
-"""How long an album's last part may come after the one before it."""
-
-PASTE_SECONDS = 1.5
-"""How long the next piece of a text may take to come that the client has cut."""
-CUT_UNITS = 4000
-"""UTF-16 units of a text that may be such a piece: clients cut at 4096, or at a word before that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +59,13 @@ class Questions:
     def __init__(
         self,
         notices: NoticeQueue,
-        store: Store,
         lanes: Lanes,
         limits: UsageLimits,
         reactions: Reactions,
         options: QuestionOptions,
     ) -> None:
         self._notices = notices
-        self._store = store
+        self._store = notices.calls.store
         self._lanes = lanes
         self._limits = limits
         self._reactions = reactions
@@ -115,7 +111,7 @@ class Questions:
             return
         if waits is None:
             return
-        room = self._lanes.wake(message.chat, _pause_for_more(message))
+        room = self._lanes.wake(message.chat, pause_for_more(message))
         if not waits.taken:
             await self._tell(message, "message.full", _cause(f"full {waits.turn_id}", message))
             await self._done(arrived)
@@ -220,6 +216,27 @@ class Questions:
         await self._notices.send(key, frame, press.cause, then=lambda: self._lanes.wake(key))
         return ""
 
+    async def ask_first(self, tx: AsyncConnection, key: ChatKey, language: str) -> FirstAnswers:
+        """Let what a person wrote before they are let in wait for its answer, if they may cause a run now.
+
+        It goes before the decision, in the same transaction. Raises StoreTrouble.
+        """
+        questions = await access.questions_of(tx, key.chat_id, language)
+        if not questions:
+            return FirstAnswers()
+        place = questions[0].chat
+        refusal = await self._limits.refuses(tx, place, questions[0].sender)
+        if refusal is not None:
+            return FirstAnswers(refusal=refusal)
+        for one in questions:
+            await queue.wait(tx, one)
+        await self._notices.sharing.ring(tx, Bell.CHAT, place.chat_id)
+        return FirstAnswers(place)
+
+    def wake(self, key: ChatKey) -> None:
+        """Have the turns of a chat answered that wait in the store."""
+        self._lanes.wake(key)
+
     async def drop_waiting(self, key: ChatKey, asker: int | None) -> bool:
         """Let nothing of somebody's wait in a chat any more, of anybody's for None; whether it did.
 
@@ -296,7 +313,7 @@ class Questions:
             if joined:
                 await inbox.settle(tx, arrived)
         if joined:
-            self._lanes.wake(message.chat, _pause_for_more(message))
+            self._lanes.wake(message.chat, pause_for_more(message))
         return joined
 
     def _stale(self, message: Message) -> bool:
@@ -317,12 +334,6 @@ class Questions:
 
 def _cause(name: str, message: Message) -> Cause:
     return Cause(name, message.id, message.sender.id)
-
-
-def _pause_for_more(message: Message) -> float:
-    """Return how many seconds more of the same may take to come."""
-    album = ALBUM_SECONDS if message.album else 0.0
-    return max(album, PASTE_SECONDS if units(message.text) >= CUT_UNITS else 0.0)
 
 
 def _wakes(message: Message, chosen: Preferences) -> bool:

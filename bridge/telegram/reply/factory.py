@@ -11,7 +11,6 @@ from bridge.errors import StoreTrouble
 from bridge.model import Turn
 from bridge.preferences import Preferences
 from bridge.relay.protocols import ReplyImpossible
-from bridge.store.engine import Store
 from bridge.telegram.api.client import BotClient
 from bridge.telegram.files.answer_files import FileDelivery
 from bridge.telegram.files.send_once import FileSender
@@ -31,7 +30,6 @@ class ReplyFactory:
     """What replies are made of."""
 
     calls: BotClient
-    store: Store
     features: Features
     default: Preferences
     reactions: Reactions
@@ -42,16 +40,16 @@ class ReplyFactory:
     @asynccontextmanager
     async def open(self, turn: Turn) -> AsyncIterator[LiveReply]:
         """Give the reply of a turn; it grows while the context is open."""
-        calls, store = self.calls, self.store
+        calls, store = self.calls, self.calls.store
         options = reply_options(turn, self.default, self.features)
         reply = LiveReply(
-            calls,
-            turn,
-            options,
-            self.features,
-            ReplyStore(store, turn, options.language),
-            self.delivery,
-            FileSender(calls, store, turn),
+            calls=calls,
+            turn=turn,
+            options=options,
+            features=self.features,
+            store=ReplyStore(store, turn, options.language),
+            delivery=self.delivery,
+            sender=FileSender(calls, store, turn),
         )
         self.reactions.clear(turn.chat, [part.message_id for part in turn.parts])
         with calls.pacer.growing(turn.chat.chat_id):

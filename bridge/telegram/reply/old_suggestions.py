@@ -6,7 +6,6 @@ import structlog
 
 from bridge.errors import StoreTrouble
 from bridge.model import ChatKey, Turn
-from bridge.store.engine import Store
 from bridge.store.turns import lifecycle, suggestions
 from bridge.store.turns.suggestions import Offer
 from bridge.telegram.api.notices import NoticeQueue
@@ -23,9 +22,9 @@ MOST = 10_000
 class OldSuggestions:
     """Takes them away after the next answer, when the chat has a call to spare."""
 
-    def __init__(self, notices: NoticeQueue, store: Store, features: Features) -> None:
+    def __init__(self, notices: NoticeQueue, features: Features) -> None:
         self._notices = notices
-        self._store = store
+        self._store = notices.calls.store
         self._features = features
         self._none: set[ChatKey] = set()
         """Private chats whose last answer offered nothing: there is nothing to look for."""

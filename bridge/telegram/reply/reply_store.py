@@ -41,7 +41,13 @@ class ReplyStore:
             if earlier is not None:
                 self._copied.add(place)
                 await outbox.sending(tx, cause, chat, anew=True)
-                copy = Orphan(cause, chat, self._language, after, earlier.since)
+                copy = Orphan(
+                    cause=cause,
+                    chat=chat,
+                    language=self._language,
+                    after_id=after,
+                    heard_at=earlier.since,
+                )
                 await orphans.add(tx, copy)
         return None
 
@@ -51,7 +57,16 @@ class ReplyStore:
         self._copied.add(place)
         async with self._store.writing(of=self._chat_id) as tx:
             await outbox.not_sent(tx, cause)
-            await orphans.add(tx, Orphan(cause, chat, self._language, after, time.time()))
+            await orphans.add(
+                tx,
+                Orphan(
+                    cause=cause,
+                    chat=chat,
+                    language=self._language,
+                    after_id=after,
+                    heard_at=time.time(),
+                ),
+            )
 
     async def not_sent(self, place: int) -> None:
         """It certainly does not stand there."""

@@ -8,7 +8,6 @@ from bridge.errors import StoreTrouble
 from bridge.model import ChatKey, Turn
 from bridge.store import chats
 from bridge.store.coze import conversations
-from bridge.store.engine import Store
 from bridge.telegram.api.notices import NoticeQueue
 
 log = structlog.get_logger(__name__)
@@ -17,9 +16,9 @@ log = structlog.get_logger(__name__)
 class TopicNames:
     """Names topics, each once: every rename leaves a line in its chat."""
 
-    def __init__(self, notices: NoticeQueue, store: Store) -> None:
+    def __init__(self, notices: NoticeQueue) -> None:
         self._notices = notices
-        self._store = store
+        self._store = notices.calls.store
 
     def answered(self, turn: Turn) -> None:
         """Name the topic in which something was answered, if it has no name of its own."""

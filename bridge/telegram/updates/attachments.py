@@ -41,11 +41,11 @@ def _files(raw: RawMessage | ExternalReplyInfo) -> Iterator[Attachment]:
     if raw.photo:
         best = _best(raw.photo)
         yield Attachment(
-            best.file_id,
-            best.file_unique_id,
-            AttachmentKind.IMAGE,
-            "photo.jpg",
-            best.file_size or 0,
+            file_id=best.file_id,
+            key=best.file_unique_id,
+            kind=AttachmentKind.IMAGE,
+            name="photo.jpg",
+            size=best.file_size or 0,
         )
     elif raw.voice is not None:
         yield _file(raw.voice, AttachmentKind.VOICE, "voice.ogg")
@@ -75,7 +75,9 @@ def _file(found: object, kind: AttachmentKind, name: str) -> Attachment:
     size = getattr(found, "file_size", None)
     if not isinstance(file_id, str) or not isinstance(key, str):
         raise TypeError("a file without an id")
-    return Attachment(file_id, key, kind, name, size if isinstance(size, int) else 0)
+    return Attachment(
+        file_id=file_id, key=key, kind=kind, name=name, size=size if isinstance(size, int) else 0
+    )
 
 
 def _best(sizes: tuple[PhotoSize, ...]) -> PhotoSize:

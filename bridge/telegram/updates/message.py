@@ -29,15 +29,15 @@ def read_message(raw: RawMessage, sender: Sender, us: Us) -> Message:
     if not text and quote is None and not files:
         text = storable(text_of(raw))  # naming us under somebody's words asks about those words
     return Message(
-        chat_key(raw),
-        whole_number(raw.message_id),
-        sender,
-        _passed_on(raw, text),
-        raw.date.timestamp(),
-        quote,
-        storable(raw.media_group_id or ""),
-        files,
-        location(raw),
+        chat=chat_key(raw),
+        id=whole_number(raw.message_id),
+        sender=sender,
+        text=_passed_on(raw, text),
+        written_at=raw.date.timestamp(),
+        quote=quote,
+        album=storable(raw.media_group_id or ""),
+        attachments=files,
+        location=location(raw),
     )
 
 

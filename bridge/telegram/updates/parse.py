@@ -220,7 +220,14 @@ def _order(order: Command, raw: RawMessage, said: Message, us: Us, update_id: in
             replace(said, text=storable(read_with_addresses(raw, order.argument_at, None).strip()))
         )
     surely = said.chat.private or addressed(raw, us)
-    return CommandCall(said, update_id, order.name, argument, surely, _about(raw, us))
+    return CommandCall(
+        message=said,
+        update_id=update_id,
+        name=order.name,
+        argument=argument,
+        surely=surely,
+        about=_about(raw, us),
+    )
 
 
 def _about(raw: RawMessage, us: Us) -> int:
@@ -244,14 +251,14 @@ def _press(query: CallbackQuery, update_id: int) -> Event:
     if isinstance(raw, RawMessage):
         key, buttons = chat_key(raw), _buttons(raw.reply_markup)
     return CallbackPress(
-        update_id,
-        query.id,
-        key,
-        sender,
-        whole_number(raw.message_id),
-        storable(query.data or ""),
-        sender.language,
-        buttons,
+        update_id=update_id,
+        query_id=query.id,
+        chat=key,
+        sender=sender,
+        post_id=whole_number(raw.message_id),
+        data=storable(query.data or ""),
+        own_language=sender.language,
+        buttons=buttons,
     )
 
 

@@ -36,7 +36,13 @@ def route_of(content: Mapping[str, object]) -> Route:
     of_all = kind == "my_chat_member" or any(name in body for name in _OF_ALL)
     spoken = kind in ("message", "edited_message")
     act = not spoken or (isinstance(text, str) and text.startswith("/"))
-    return Route(chat_of(content), _sender_of(body), act, of_all, kind == "edited_message")
+    return Route(
+        chat_id=chat_of(content),
+        sender_id=_sender_of(body),
+        act=act,
+        all=of_all,
+        edit=kind == "edited_message",
+    )
 
 
 def _sender_of(body: Mapping[str, object]) -> int:

@@ -37,7 +37,13 @@ async def transcriptions(state: State, call: Call) -> Answer:
     if seconds is not None and seconds >= LONGEST_RECORDING:
         raise bad("the recording must be shorter than 30 minutes")
     text = state.hearing.text(part.sha256, default_text(seconds, sound))
-    heard = Heard(part.name, part.size, part.sha256, part.content_type, text)
+    heard = Heard(
+        name=part.name,
+        bytes=part.size,
+        sha256=part.sha256,
+        content_type=part.content_type,
+        text=text,
+    )
     state.hearing.heard.append(heard)
     return Envelope({"text": text})
 

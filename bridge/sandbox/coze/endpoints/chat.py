@@ -62,7 +62,15 @@ def read_chat(state: State, call: Call) -> ChatRequest:
     if heard and not stream:
         raise bad("audio input needs stream=true")
     kept = {} if studio else pairs
-    return ChatRequest(bot_id, user_id, stream, saved, messages, kept, values)
+    return ChatRequest(
+        bot_id=bot_id,
+        user_id=user_id,
+        stream=stream,
+        auto_save_history=saved,
+        messages=messages,
+        meta_data=kept,
+        values=values,
+    )
 
 
 def _conversation(state: State, call: Call, bot_id: str) -> Conversation:

@@ -89,7 +89,14 @@ async def one_file(form: FormData, largest: int) -> Part:
     while piece := await file.read(_PIECE):
         digest.update(piece)
     content_type = file.content_type or ""
-    return Part(file, file.filename or "", size, digest.hexdigest(), content_type, head)
+    return Part(
+        file=file,
+        name=file.filename or "",
+        size=size,
+        sha256=digest.hexdigest(),
+        content_type=content_type,
+        head=head,
+    )
 
 
 def invalid_file() -> Refusal:

@@ -58,7 +58,15 @@ def incoming(fields: Fields, shelf: Shelf) -> Incoming:
     text, attachments = content, tuple[Attachment, ...]()
     if content_type == "object_string":
         text, attachments = _objects(content, shelf)
-    return Incoming(role, kind, content, content_type, meta_data(fields), text, attachments)
+    return Incoming(
+        role=role,
+        type=kind,
+        content=content,
+        content_type=content_type,
+        meta_data=meta_data(fields),
+        text=text,
+        attachments=attachments,
+    )
 
 
 def incoming_messages(items: Sequence[Fields], shelf: Shelf, most: int) -> list[Incoming]:

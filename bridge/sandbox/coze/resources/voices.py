@@ -19,10 +19,39 @@ class Voice:
 
 
 VOICES = (
-    Voice("7468512265134932019", "Emily", "en", "English", "Hello, nice to meet you.", "big"),
-    Voice("7426720361733046281", "邻家女孩", "zh", "中文", "你好，很高兴认识你。", "big"),
-    Voice("7426720361733013513", "温暖少年", "zh", "中文", "你好，今天过得怎么样？", "small"),
-    Voice("7468518846874271795", "My own", "en", "English", "This is my voice.", "big", False),
+    Voice(
+        voice_id="7468512265134932019",
+        name="Emily",
+        language_code="en",
+        language_name="English",
+        preview_text="Hello, nice to meet you.",
+        model_type="big",
+    ),
+    Voice(
+        voice_id="7426720361733046281",
+        name="邻家女孩",
+        language_code="zh",
+        language_name="中文",
+        preview_text="你好，很高兴认识你。",
+        model_type="big",
+    ),
+    Voice(
+        voice_id="7426720361733013513",
+        name="温暖少年",
+        language_code="zh",
+        language_name="中文",
+        preview_text="你好，今天过得怎么样？",
+        model_type="small",
+    ),
+    Voice(
+        voice_id="7468518846874271795",
+        name="My own",
+        language_code="en",
+        language_name="English",
+        preview_text="This is my voice.",
+        model_type="big",
+        system=False,
+    ),
 )
 AGENT_VOICES = (VOICES[0], VOICES[1])
 """The voices that were chosen for every agent, one of each language."""

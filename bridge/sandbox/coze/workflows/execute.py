@@ -77,7 +77,14 @@ def _question(target: Target) -> str:
 
 
 def _play(state: State, execution: Execution, turn: Turn, script: Script) -> None:
-    nowhere = Conversation("", "", execution.account, None, "", state.now())
+    nowhere = Conversation(
+        id="",
+        bot_id="",
+        account=execution.account,
+        session_name=None,
+        section_id="",
+        created_at=state.now(),
+    )
     run = Run(
         chat_id=execution.execute_id,
         conversation=nowhere,
@@ -98,16 +105,16 @@ def _play(state: State, execution: Execution, turn: Turn, script: Script) -> Non
         execution.waiting = (steps, step)
 
     performance = WorkflowPerformance(
-        run,
-        script,
-        turn,
-        state.profile,
-        state.ids,
-        state.clock,
-        lambda: state.pace,
-        state.bell,
-        state.quirks,
-        keep,
+        run=run,
+        script=script,
+        turn=turn,
+        profile=state.profile,
+        ids=state.ids,
+        clock=state.clock,
+        pace=lambda: state.pace,
+        bell=state.bell,
+        quirks=state.quirks,
+        suspend=keep,
         execution=execution,
     )
     execution.runs.append(run)

@@ -136,7 +136,16 @@ def read_target(
         raise refused(state, f"workflow_id {workflow_id} is {'no' if chatflow else 'a'} chatflow")
     user_id = ext.get("user_id") or OWNER_ID
     _check_owner(state, found, bot_id, app_id, token)
-    return Target(found, bot_id, app_id, connector_id, user_id, parameters, ext, token)
+    return Target(
+        workflow=found,
+        bot_id=bot_id,
+        app_id=app_id,
+        connector_id=connector_id,
+        user_id=user_id,
+        parameters=parameters,
+        ext=ext,
+        token=token,
+    )
 
 
 def _no_permission(state: State) -> Refusal:

@@ -32,7 +32,14 @@ def start_chatflow(
     follow_ups: bool = False,
 ) -> Run:
     """Start a run; it goes on with the script that waits for an answer in the conversation."""
-    request = ChatRequest(target.bot_id, "", True, True, messages, {})  # context is everybody's
+    request = ChatRequest(
+        bot_id=target.bot_id,
+        user_id="",
+        stream=True,
+        auto_save_history=True,
+        messages=messages,
+        meta_data={},
+    )  # context is everybody's
     turn = turn_of(conversation, request, None)
     link = partial(state.downloads.link, base)
     turn = replace(turn, agent_name=target.workflow.name, link=link)

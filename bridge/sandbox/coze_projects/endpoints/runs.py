@@ -65,7 +65,9 @@ async def stream_run(call: Call) -> Response:
         return Broken(headers={"Content-Type": STREAM_TYPE})
     check_workflow(call, run)
     debug = call.http.headers.get("x-workflow-stream-mode") == "debug"
-    writer = WorkflowWriter(run, state.quirks, state.clock, inputs, debug)
+    writer = WorkflowWriter(
+        run=run, quirks=state.quirks, clock=state.clock, inputs=inputs, debug=debug
+    )
     failure = state.faults.run()
     early = state.refusal(run.text, failure)
     if early is not None:

@@ -66,7 +66,13 @@ def _parsed(link: str) -> _Address:
     authority, port = _without_port(authority)
     user, _, host = authority.rpartition("@")
     _check_host(host)
-    return _Address(scheme, user, host.lower(), port, rest if rest.startswith("/") else "/" + rest)
+    return _Address(
+        scheme=scheme,
+        user=user,
+        host=host.lower(),
+        port=port,
+        rest=rest if rest.startswith("/") else "/" + rest,
+    )
 
 
 def _without_port(authority: str) -> tuple[str, int | None]:

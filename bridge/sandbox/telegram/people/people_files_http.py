@@ -126,7 +126,14 @@ class PeopleFiles:
         captions = [caption, *[""] * (len(files) - 1)]
         kind = _kind_in_album if way is _media else _kind_of_file
         items = [
-            AlbumItem(kind(each), each.content, each.name, each.mime, words, size=None)
+            AlbumItem(
+                kind=kind(each),
+                content=each.content,
+                name=each.name,
+                mime=each.mime,
+                caption=words,
+                size=None,
+            )
             for each, words in zip(files, captions, strict=True)
         ]
         return share_album(self.world, self.updates, person, where, items)

@@ -52,7 +52,9 @@ def parsed(words: list[str]) -> tuple[Quota | None, bool]:
     count = 0 if lifts else int(number[:18])
     if count > MOST:
         return None, False
-    return Quota(Scope(scope), subject, Unit(unit), Period(period), count), lifts
+    return Quota(
+        scope=Scope(scope), subject=subject, unit=Unit(unit), period=Period(period), amount=count
+    ), lifts
 
 
 async def _show(context: BotContext, call: CommandCall) -> None:

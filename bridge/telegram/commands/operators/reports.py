@@ -149,7 +149,9 @@ async def _send(context: BotContext, call: CommandCall, picture: bytes) -> None:
     with tempfiles.folder() as folder:
         path = folder / "numbers.png"
         await asyncio.to_thread(path.write_bytes, picture)
-        file = OutgoingFile("stats", Shape.PHOTO, "numbers.png", "", path)
+        file = OutgoingFile(
+            key="stats", shape=Shape.PHOTO, name="numbers.png", caption="", path=path
+        )
         with suppress(ChatClosed, FloodWait, ContentRejected, PostGone, TelegramUnreachable):
             async with context.calls.pacer.slot(call.chat.chat_id, Priority.COMMAND, new=True):
                 await send(context.calls, call.chat, (file,))
