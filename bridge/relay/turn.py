@@ -1,4 +1,4 @@
-"""Answer one turn from its start to its end: the relay in one file.
+"""Answer one turn from its claim until its end is settled; `asking` asks the agent.
 
 What happened is written down before the next outside act, so that a crash at any line leaves
 something that a restart can finish: `asked` before the question goes out, the run's id as soon

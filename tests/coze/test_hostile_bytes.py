@@ -24,7 +24,7 @@ from bridge.coze.conversations import (
 )
 from bridge.coze.events import Broke, Ended, read_event
 from bridge.coze.feedback import give_feedback
-from bridge.coze.follow_run import follow, rejoin
+from bridge.coze.kinds.chat_run import follow, rejoin
 from bridge.coze.regions import deployment
 from bridge.coze.runs import RunRequest, cancel_run, list_run, refuse_tools, retrieve_run, start_run
 from bridge.coze.sse import Decoder, EventTooLarge, ServerSentEvent

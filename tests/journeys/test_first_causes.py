@@ -8,7 +8,7 @@ import pytest
 from worlds import World, buttons, in_a_fast_world, troubles
 
 from bridge.coze.conversations import create_conversation
-from bridge.coze.follow_run import follow
+from bridge.coze.kinds.chat_run import follow
 from bridge.coze.runs import RunRequest
 from bridge.errors.coze import AgentUnavailable
 from bridge.parts.clients import coze_client

@@ -14,8 +14,8 @@ from bridge.coze.conversations import (
 )
 from bridge.coze.events import Event, RunMessage, Usage
 from bridge.coze.feedback import give_feedback, withdraw_feedback
-from bridge.coze.follow_run import follow, rejoin
 from bridge.coze.kinds.agent import Capabilities, FilesBy
+from bridge.coze.kinds.chat_run import follow, rejoin
 from bridge.coze.kinds.lingering_runs import end_lingering_run
 from bridge.coze.kinds.user_variables import UserVariables
 from bridge.coze.kinds.workflows import workflow_name

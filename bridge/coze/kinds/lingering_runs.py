@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from bridge.coze.client import Coze
-from bridge.coze.follow_run import find
+from bridge.coze.kinds.chat_run import find
 from bridge.coze.runs import RunRequest, cancel_run, retrieve_run
 from bridge.errors import Happened, Retry
 from bridge.errors.coze import (

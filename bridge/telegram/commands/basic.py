@@ -9,7 +9,7 @@ from bridge.store.turns import lifecycle, queue, suggestions
 from bridge.telegram.commands import topics
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.commands.conversations import earlier_button
-from bridge.telegram.commands.stopping import stop_running
+from bridge.telegram.commands.stop_running import stop_running
 from bridge.telegram.post import Cause, PostContent, Rendered
 from bridge.telegram.reply.keyboards import question_buttons
 from bridge.telegram.reply.layout import Layout

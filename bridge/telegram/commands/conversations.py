@@ -31,7 +31,7 @@ from bridge.telegram.callback_data import (
 from bridge.telegram.commands import topics
 from bridge.telegram.commands.agent_names import learn_names
 from bridge.telegram.commands.context import BotContext, language_of
-from bridge.telegram.commands.stopping import end_runs_in
+from bridge.telegram.commands.stop_running import end_runs_in
 from bridge.telegram.markdown.pages import posts
 from bridge.telegram.markdown.streaming import IncrementalRenderer, joined, sanitize
 from bridge.telegram.post import (

@@ -32,7 +32,7 @@ from bridge.telegram.callback_data import (
 from bridge.telegram.commands import conversations, privacy, settings
 from bridge.telegram.commands.context import BotContext, language_of
 from bridge.telegram.commands.operators import access, broadcast, control, invite
-from bridge.telegram.commands.stopping import stop_running
+from bridge.telegram.commands.stop_running import stop_running
 from bridge.telegram.post import Button, Keyboard
 from bridge.telegram.questions.ask import MOMENT_SECONDS
 from bridge.telegram.reply.keyboards import MARK, marked

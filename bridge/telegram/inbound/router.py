@@ -20,7 +20,7 @@ from bridge.telegram.callback_data import (
     parse,
 )
 from bridge.telegram.commands.context import BotContext
-from bridge.telegram.commands.stopping import stop_running
+from bridge.telegram.commands.stop_running import stop_running
 from bridge.telegram.commands.table import COMMANDS, WITHOUT_ACCESS, carry_out
 from bridge.telegram.inbound import callbacks, membership
 from bridge.telegram.post import Cause, PostContent, Rendered

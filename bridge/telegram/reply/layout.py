@@ -1,4 +1,4 @@
-"""What each post of a reply should look like now: text, entities and buttons. Pure."""
+"""Lay out what each post of a reply should show, and find the next call towards it. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
