@@ -16,7 +16,7 @@ _passed: Counter[str] = Counter()
 
 @contextmanager
 def failpoint(act: str) -> Iterator[None]:
-    """Around an act whose effect outlives the process: a call to a neighbour."""
+    """Mark an act whose effect outlives the process, such as a call: tests have it die before and after."""
     _pass(f"before {act}")
     yield
     _pass(f"after {act}")

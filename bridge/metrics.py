@@ -168,7 +168,7 @@ class Metrics:
             self._floods.labels(method).inc()
 
     def coze_failed(self, code: object) -> None:
-        """Coze refused or failed, with its own code, an HTTP status or none."""
+        """Count that Coze refused or failed, with its own code, an HTTP status or none."""
         self._coze.labels(_code(code)).inc()
 
     def exposed(self, now: Gauged) -> bytes:

@@ -224,7 +224,7 @@ class _Stream(httpx.AsyncByteStream):
 
 @contextmanager
 def as_httpx(request: httpx.Request | None = None) -> Iterator[None]:
-    """Errors of aiohttp as httpx's, by what really happened.
+    """Raise errors of aiohttp as httpx's, by what really happened.
 
     The transport's library calls every lost connection a failed connect, as if nothing had been
     sent. Only one that never came about is that; a request that broke may have been heard.

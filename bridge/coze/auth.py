@@ -65,7 +65,7 @@ class StaticToken(Auth):
         yield request
 
     def reject(self) -> bool:
-        """Nothing can be done about a personal token but replacing it."""
+        """Say that nothing can be done about a personal token but replacing it."""
         return False
 
     @property

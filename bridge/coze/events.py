@@ -195,7 +195,7 @@ _OVER = {
 
 
 def read_event(event: ServerSentEvent, log_id: str | None = None) -> Event:
-    """One server-sent event as a typed value; anything unreadable becomes `Unknown`."""
+    """Return a server-sent event as a typed value; anything unreadable becomes `Unknown`."""
     name = event.name
     if name in _ENDS:
         return Done()
@@ -242,7 +242,7 @@ def read_object(text: str | bytes) -> Json | None:
 
 
 def read_run(content: Json, status: Status | None = None, log_id: str | None = None) -> Run:
-    """Coze's "chat" object; `status` is what the event's name says, and wins."""
+    """Read Coze's "chat" object; `status` is what the event's name says, and wins."""
     status = status or read_status(text_of(content, "status"))
     failure = _failure(content, log_id, in_run=True) if status is Status.FAILED else None
     calls = _tool_calls(content) if status is Status.REQUIRES_ACTION else ()
@@ -265,7 +265,7 @@ def read_status(word: str) -> Status:
 
 
 def read_message(content: Json) -> RunMessage:
-    """Coze's message object. Answers inserted by hand come without a type."""
+    """Read Coze's message object. Answers inserted by hand come without a type."""
     word = text_of(content, "type")
     try:
         kind = MessageKind(word)

@@ -120,7 +120,7 @@ class Restarts:
         self._stands.clear()
 
     def stands(self) -> None:
-        """It has started, with all that the settings want."""
+        """Note that it has started, with all that the settings want."""
         self._before = None
         self._stands.set()
 

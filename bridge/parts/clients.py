@@ -68,7 +68,7 @@ def agent_home(settings: Settings) -> AgentAccount:
 
 
 def coze_place(settings: Settings) -> str:
-    """Names the Coze account: what is uploaded there is known there only."""
+    """Name the Coze account: what is uploaded there is known there only."""
     key = settings.coze_api_token
     owner = key.get_secret_value() if key else settings.coze_jwt_oauth_client_id or ""
     digest = hashlib.sha256(owner.encode()).hexdigest()[:16]

@@ -102,7 +102,7 @@ class Attachments:
         return carried
 
     async def forget(self, carried: PreparedAttachments) -> None:
-        """Coze refused a question with uploads of before: they may be gone."""
+        """Forget earlier uploads: Coze refused a question with them, so they may be gone."""
         async with self._store.writing(of=()) as tx:
             await uploads.forget(tx, self._access.place, carried.known)
 

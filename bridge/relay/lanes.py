@@ -131,7 +131,7 @@ class Lanes:
         self._later[key] = asyncio.get_running_loop().call_later(seconds, now)
 
     def retry_now(self) -> None:
-        """What kept chats waiting is over: see to them now."""
+        """See now to the chats that wait to be tried again: what kept them waiting is over."""
         later, self._later = self._later, {}
         for key, timer in later.items():
             timer.cancel()

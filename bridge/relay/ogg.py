@@ -26,7 +26,7 @@ class _Page:
 
 
 def joined(recordings: Sequence[bytes]) -> bytes:
-    """One recording with the sound of all: with the heads of the first. Raises NotOgg."""
+    """Join recordings into one, with the heads of the first. Raises NotOgg."""
     heads: list[_Page] = []
     sound: list[_Page] = []
     before = 0

@@ -83,7 +83,7 @@ class RunInProgress:
             self._later = asyncio.get_running_loop().call_later(seconds, now)
 
     def show_no_more(self) -> None:
-        """Whoever shows the end shows everything."""
+        """Drop what was to be shown soon: whoever shows the end shows everything."""
         if self._later is not None:
             self._later.cancel()
             self._later = None
@@ -94,7 +94,7 @@ class RunInProgress:
         self.show()
 
     def heard(self, event: Event) -> None:
-        """The run said something. Raises the trouble with which it ended, if it did."""
+        """Take in what the run said. Raises the trouble with which it ended, if it did."""
         self.progress = self.progress.after(event)
         if isinstance(event, Ended):
             self.over = True
@@ -107,7 +107,7 @@ class RunInProgress:
         return not needed or (self.attachments is not None and self._brought_to is agent)
 
     def prepared(self, attachments: PreparedAttachments, agent: OfferedAgent) -> None:
-        """Its files were brought to an agent, or it is known why not."""
+        """Note that its files were brought to an agent, or why not."""
         self.attachments, self._brought_to = attachments, agent
         self.turn = attachments.turn
         self.progress = replace(
@@ -118,27 +118,27 @@ class RunInProgress:
         )
 
     def attachments_refused(self) -> None:
-        """Coze does not know the files that were uploaded before: they are brought anew."""
+        """Note that Coze does not know the files uploaded before: they are brought anew."""
         self.attachments = None
 
     def put_to(self, agent: OfferedAgent) -> None:
-        """That agent is to answer it: what goes wrong from now on is about that one."""
+        """Note which agent is to answer it: what goes wrong from now on is about that one."""
         self.agent = agent
 
     def asked(self, turn: Turn, agent: OfferedAgent) -> None:
-        """It is written down that the question goes out, to that agent."""
+        """Note that it is written down that the question goes out, to that agent."""
         self.turn, self.agent = turn, agent
 
     def not_asked(self) -> None:
-        """Coze certainly did not take the question."""
+        """Note that Coze certainly did not take the question."""
         self.turn = replace(self.turn, asked=False)
 
     def stayed_busy(self) -> None:
-        """The conversation is left to the run that does not end there."""
+        """Note that the conversation is left to the run that does not end there."""
         self.renewed = True
 
     def conversation_renewed(self) -> None:
-        """It is answered in another conversation: people are told so."""
+        """Tell people that it is answered in another conversation."""
         self.progress = self.progress.with_notice("reply.renewed")
 
     def note(self, sentence: str) -> None:
@@ -147,18 +147,18 @@ class RunInProgress:
             self.progress = self.progress.with_notice(sentence)
 
     def run_began(self, run_id: str, conversation_id: str) -> None:
-        """Its run is known and written down."""
+        """Note that its run is known and written down."""
         self.turn = self.turn.begun(run_id, conversation_id)
         self.began.set()
 
     def stop(self) -> None:
-        """The person wants no answer any more."""
+        """Note that the person wants no answer any more."""
         self.stopping = True
 
     def cancelled(self) -> None:
-        """Its run was cancelled at Coze."""
+        """Note that its run was cancelled at Coze."""
         self.over = True
 
     def failed(self, trouble: Trouble) -> None:
-        """It ended in a trouble."""
+        """Note in which trouble it ended."""
         self.trouble = trouble

@@ -15,12 +15,12 @@ from pydantic import (
 
 
 def listed(text: object) -> object:
-    """`10, 2.5, 1.2, 1` as four words."""
+    """Return the words of a list such as `10, 2.5, 1.2, 1`."""
     return [part.strip() for part in text.split(",")] if isinstance(text, str) else text
 
 
 def choice(words: Iterable[str]) -> str:
-    """`a, b or c`."""
+    """Return names as `a, b or c`."""
     *others, last = sorted(words)
     return f"{', '.join(others)} or {last}" if others else last
 

@@ -34,14 +34,14 @@ async def unwritable(tx: AsyncConnection) -> Mapping[ChatKey, tuple[str, float]]
 
 
 async def close(tx: AsyncConnection, key: ChatKey, why: str, since: float) -> None:
-    """Nothing can be written there since then (Unix seconds)."""
+    """Note since when nothing can be written there (Unix seconds)."""
     values = {"why": why, "since": since}
     here = {"chat_id": key.chat_id, "thread_id": key.thread_id}
     await tx.execute(insert_or_update(tx, unwritable_chats, here | values, values))
 
 
 async def reopen(tx: AsyncConnection, key: ChatKey) -> None:
-    """It can be written to again; without a topic, so can all topics that are not closed."""
+    """Note that it can be written to again; without a topic, so can all topics that are not closed."""
     await tx.execute(
         delete(unwritable_chats).where(
             unwritable_chats.c.chat_id == key.chat_id, unwritable_chats.c.thread_id == key.thread_id

@@ -189,7 +189,7 @@ class Alarms:
         return agent in self._agents.keys if agent else self._agents.takes_ids
 
     async def begin(self, kind: str, what: str) -> None:
-        """Something is wrong: the operators hear of it once. Raises StoreTrouble."""
+        """Tell the operators, once, that something is wrong. Raises StoreTrouble."""
         async with self._store.writing() as tx:
             fresh = await alarms.begin(tx, kind, what)
             if fresh:
@@ -199,7 +199,7 @@ class Alarms:
             await self._tell_again()
 
     async def end(self, kind: str) -> None:
-        """It is over: those who heard of it hear that. Raises StoreTrouble."""
+        """Tell those who heard of it that it is over. Raises StoreTrouble."""
         async with self._store.writing() as tx:
             was = await alarms.end(tx, kind)
         if was is not None:

@@ -32,16 +32,16 @@ class PollingHealth:
         """Whether another process polls."""
 
     def begins(self) -> None:
-        """Polling begins."""
+        """Note that polling begins."""
         self.resting, self.fault = False, None
         self.heard()
 
     def rests(self) -> None:
-        """Another process polls, if any does."""
+        """Note that another process polls, if any does."""
         self.resting, self.fault = True, None
 
     def heard(self) -> None:
-        """Telegram has answered a poll."""
+        """Note that Telegram has answered a poll."""
         self._heard = asyncio.get_running_loop().time()
 
     @property

@@ -32,7 +32,7 @@ class Series:
 
 
 def throughput(buckets: Sequence[Bucket], say: Say = str) -> str:
-    """Messages as bars, the failures among them in another colour; `say` translates."""
+    """Draw messages as bars, the failures among them in another colour; `say` translates."""
     top = nice_top(max([bucket.messages for bucket in buckets], default=0))
     across, up = _across(len(buckets)), _linear(top)
     wide = (WIDTH - _LEFT - _RIGHT) / max(1, len(buckets))

@@ -82,7 +82,7 @@ class Snapshots:
             return self._last
 
     def stale(self) -> None:
-        """Something was changed: look again."""
+        """Note that something was changed: the next page is read anew."""
         self._last = replace(self._last, at=0.0)
 
     async def _fresh(self) -> Snapshot:

@@ -25,17 +25,17 @@ class Finding:
 
 
 def good(subject: str, what: str) -> Finding:
-    """Nothing to do."""
+    """Return that a subject is well."""
     return Finding(Severity.GOOD, subject, what)
 
 
 def bad(subject: str, what: str, cure: str) -> Finding:
-    """Return the bridge cannot work like this."""
+    """Return that the bridge cannot work like this, and the cure."""
     return Finding(Severity.BAD, subject, what, cure)
 
 
 def note(subject: str, what: str, cure: str) -> Finding:
-    """It works, but the operator should know."""
+    """Return that something works, but that the operator should know of it."""
     return Finding(Severity.WARNING, subject, what, cure)
 
 

@@ -27,7 +27,7 @@ async def uploaded(tx: AsyncConnection, place: str, key: str, file_id: str) -> N
 
 
 async def forget(tx: AsyncConnection, place: str, keys: Collection[str]) -> None:
-    """Coze does not know them any more."""
+    """Forget uploads that Coze does not know any more."""
     await tx.execute(delete(uploads).where(uploads.c.place == place, uploads.c.key.in_(keys)))
 
 
@@ -49,7 +49,7 @@ async def sent(
 
 
 async def not_there(tx: AsyncConnection, bot_id: int, keys: Collection[str]) -> None:
-    """Telegram does not know them any more."""
+    """Forget files that Telegram does not know any more."""
     here = (sent_files.c.bot_id == bot_id, sent_files.c.key.in_(keys))
     await tx.execute(delete(sent_files).where(*here))
 

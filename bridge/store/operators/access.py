@@ -153,7 +153,7 @@ async def known_operators(tx: AsyncConnection) -> Collection[int]:
 
 
 async def removed_operators(tx: AsyncConnection) -> Collection[int]:
-    """From whom an operator has taken the rights, whatever the settings say."""
+    """Return from whom an operator has taken the rights, whatever the settings say."""
     query = select(operators.c.person_id).where(operators.c.removed)
     return set((await tx.execute(query)).scalars())
 

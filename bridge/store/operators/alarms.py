@@ -22,14 +22,14 @@ class Alarm:
 
 
 async def begin(tx: AsyncConnection, kind: str, what: str) -> bool:
-    """It goes wrong now; False when that is known."""
+    """Note that it goes wrong now; False when that is known."""
     values = {"kind": kind, "what": what, "since": time.time()}
     done = await tx.execute(insert_or_ignore(tx, alarms, values))
     return done.rowcount == 1
 
 
 async def end(tx: AsyncConnection, kind: str) -> Alarm | None:
-    """It is over; what it was, or None when nothing was wrong."""
+    """Note that it is over; return what it was, or None when nothing was wrong."""
     done = await tx.execute(delete(alarms).where(alarms.c.kind == kind).returning(alarms))
     row = done.one_or_none()
     return Alarm(row.kind, row.what, row.since) if row else None

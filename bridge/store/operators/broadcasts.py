@@ -51,7 +51,7 @@ async def preview(tx: AsyncConnection, operator_id: int, text: str) -> int:
 async def begin(
     tx: AsyncConnection, broadcast_id: int, operator_id: int, chat_ids: Sequence[int], post_id: int
 ) -> bool:
-    """It is confirmed: these get it. False when it was before, or is another operator's."""
+    """Confirm it for these people. False when it was confirmed before, or is another operator's."""
     done = await tx.execute(
         update(broadcasts)
         .where(
@@ -73,7 +73,7 @@ async def begin(
 
 
 async def cancel(tx: AsyncConnection, broadcast_id: int, operator_id: int) -> bool:
-    """It is not sent, or not to any more people. False when it was over, or is another's."""
+    """Send it to nobody else. False when it was over, or is another's."""
     done = await tx.execute(
         update(broadcasts)
         .where(
@@ -104,7 +104,7 @@ async def state_of(tx: AsyncConnection, broadcast_id: int) -> str:
 
 
 async def doubt(tx: AsyncConnection, broadcast_id: int) -> None:
-    """What an earlier process was sending when it died may have arrived or not."""
+    """Note as unknown what an earlier process was sending when it died."""
     await tx.execute(
         update(deliveries)
         .where(deliveries.c.broadcast_id == broadcast_id, deliveries.c.state == Delivery.SENDING)
@@ -113,7 +113,7 @@ async def doubt(tx: AsyncConnection, broadcast_id: int) -> None:
 
 
 async def claim(tx: AsyncConnection, broadcast_id: int, most: int) -> Sequence[int]:
-    """Some who have not got it yet: from here on it is being sent to them, and by nobody else."""
+    """Claim some who have not got it yet: from here on it is being sent to them, and by nobody else."""
     due = (
         select(deliveries.c.chat_id)
         .where(deliveries.c.broadcast_id == broadcast_id, deliveries.c.state == Delivery.DUE)
@@ -156,7 +156,7 @@ async def report(tx: AsyncConnection, broadcast_id: int) -> Mapping[Delivery, in
 
 
 async def finish(tx: AsyncConnection, broadcast_id: int) -> None:
-    """Everybody got it, as far as that can be; its words are not needed any more."""
+    """Finish it and drop its words: everybody got it, as far as that can be."""
     await tx.execute(
         update(broadcasts).where(broadcasts.c.id == broadcast_id).values(state="done", text="")
     )

@@ -39,7 +39,7 @@ class Group:
 
 
 async def seen(tx: AsyncConnection, person: Sender, username: str) -> None:
-    """Somebody writes: by which name, and in which language."""
+    """Note by which name, and in which language, somebody writes."""
     now = time.time()
     values = {
         "name": person.name,
@@ -78,7 +78,7 @@ async def name_of(tx: AsyncConnection, person_id: int) -> str:
 async def search(
     tx: AsyncConnection, words: str, offset: int, most: int
 ) -> tuple[Sequence[Known], int]:
-    """People by a part of their name, username or id, who wrote last first; and how many in all."""
+    """Find people by a part of their name, username or id, who wrote last first; and how many in all."""
     found = _like(words)
     month = turns.c.created_at > time.time() - 30 * 86400
     asked = (

@@ -218,7 +218,7 @@ async def exceeded(
 def counting(
     there: Sequence[Quota], person_id: int, chat_id: int, *, operator: bool
 ) -> Sequence[Quota]:
-    """Of all quotas those that count for somebody in a chat: one's own before everybody's. Pure.
+    """Return which quotas count for somebody in a chat: one's own before everybody's. Pure.
 
     Operators are bound only by what was set for their role or for themselves.
     """

@@ -29,7 +29,7 @@ _groups = chats.alias("groups")
 
 @cache
 def with_chat() -> Select[Any]:
-    """Turns with what their chats have chosen, and the groups of the topics among those; made once."""
+    """Select turns with what their chats have chosen, and the groups of the topics among those; made once."""
     here = (turns.c.chat_id == chats.c.chat_id) & (turns.c.thread_id == chats.c.thread_id)
     group = (turns.c.chat_id == _groups.c.chat_id) & (_groups.c.thread_id == 0)
     columns = (*chosen(chats), *chosen(_groups, "group"))
@@ -37,7 +37,7 @@ def with_chat() -> Select[Any]:
 
 
 def of_chat(key: ChatKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Those of one chat."""
+    """Select those of one chat."""
     return (turns.c.chat_id == key.chat_id, turns.c.thread_id == key.thread_id)
 
 

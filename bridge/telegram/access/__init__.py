@@ -1,4 +1,4 @@
 """Who may use the bot, who leads where, and how much of it.
 
-Imports `post`, `updates` and `api`.
+Imports `post`, `callback_data`, `updates`, `pace` and `api`.
 """

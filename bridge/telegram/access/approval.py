@@ -250,7 +250,7 @@ class Approval:
             self._cards.changed()
 
     def forgotten(self) -> None:
-        """Somebody's words were deleted: the cards must not show them any more."""
+        """Note that somebody's words were deleted: the cards must not show them any more."""
         self._cards.changed()
 
     async def _tell_them(

@@ -65,11 +65,11 @@ class ApprovalCards:
         self._due = asyncio.Event()
 
     def changed(self) -> None:
-        """Somebody asks to be let in, or it was decided; or there is another operator."""
+        """Note that somebody asks to be let in, that it was decided, or that there is another operator."""
         self._due.set()
 
     async def decided(self, operator: int, chat_id: int, state: Access, name: str) -> PostContent:
-        """Return an operator has decided; returns what their card shows now. Raises StoreTrouble."""
+        """Note that an operator has decided; return what their card shows now. Raises StoreTrouble."""
         self._decided = _Decision(chat_id, state, name)
         self._due.set()
         return await self.frame(operator)

@@ -21,7 +21,7 @@ class People:
         self._known: OrderedDict[int, tuple[Sender, float]] = OrderedDict()
 
     async def meet(self, sender: Sender) -> None:
-        """Somebody writes or presses a button. Raises StoreTrouble."""
+        """Note that somebody writes or presses a button. Raises StoreTrouble."""
         if sender.id <= 0 and not sender.channel:  # a group speaks
             return
         known, at = self._known.get(sender.id, (None, 0.0))
@@ -34,7 +34,7 @@ class People:
             self._known.popitem(last=False)
 
     async def language_of(self, person_id: int) -> str:
-        """In which language to speak to somebody: as they chose, or as in their Telegram.
+        """Return in which language to speak to somebody: as they chose, or as in their Telegram.
 
         Raises StoreTrouble.
         """

@@ -1,4 +1,4 @@
 """Each call of the Bot API: its pace, its outcome, and what is written down around it.
 
-Imports `post` and `updates`.
+Imports `post`, `updates` and `pace`.
 """

@@ -33,7 +33,7 @@ def entities(content: Rendered) -> list[dict[str, object]]:
 
 @lru_cache(maxsize=256)
 def markup(keyboard: Keyboard) -> InlineKeyboardMarkup | None:
-    """Buttons under a message; None takes them away."""
+    """Return the buttons under a message; None takes them away."""
     if not keyboard:
         return None
     return InlineKeyboardMarkup(

@@ -58,7 +58,7 @@ class UnwritableChats:
         return [one for one in self._places if one.chat_id == chat_id and one.thread_id]
 
     async def close(self, key: ChatKey, why: str, seconds: float = TRY_AGAIN_SECONDS) -> None:
-        """Nothing can be written there from now on; it is tried again after so many seconds."""
+        """Note that nothing can be written there; it is tried again after so many seconds."""
         since = time.time() + seconds - TRY_AGAIN_SECONDS  # as if it were shut for so long already
         _, known = self._places.get(key, ("", float("-inf")))
         if since <= known:
@@ -73,7 +73,7 @@ class UnwritableChats:
         self._changes += 1
 
     async def close_topic(self, key: ChatKey, why: str, seconds: float = TRY_AGAIN_SECONDS) -> None:
-        """Nothing can be written into this topic; the rest of its forum is open."""
+        """Note that nothing can be written into this topic; the rest of its forum is open."""
         await self.close(_topic(key), why, seconds)
 
     async def reopen_topic(self, key: ChatKey) -> None:
@@ -86,7 +86,7 @@ class UnwritableChats:
             await self.reopen(topic)
 
     async def reopen(self, key: ChatKey) -> None:
-        """It can be written to again."""
+        """Note that it can be written to again."""
         if self._places.pop(key, None) is not None:
             log.info("chat writable again", chat=key.chat_id, thread=key.thread_id)
             self._changes += 1

@@ -1,4 +1,4 @@
 """Files in both directions: those of people, and those that go with answers.
 
-Imports `post`, `markdown`, `updates` and `api`.
+Imports `post`, `markdown`, `updates`, `pace` and `api`.
 """

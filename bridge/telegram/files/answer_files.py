@@ -175,7 +175,7 @@ class FileDelivery:
                     await uploads.sent(tx, self._bot_id, one.known_as, one.shape, file_id)
 
     async def forget(self, batch: Batch) -> None:
-        """Telegram refused what it was said to have."""
+        """Forget what Telegram was said to have, and refused."""
         async with self._store.writing(of=()) as tx:
             for one in batch:
                 await uploads.not_there(tx, self._bot_id, one.known_as)

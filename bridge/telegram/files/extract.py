@@ -149,7 +149,7 @@ def name_of(link: Linked, media_type: str) -> str:
 
 
 def made(answer: str, most: int) -> Sequence[Made]:
-    """Its blocks of code and tables of more than `most` characters; none for 0."""
+    """Make files of an answer's code and tables of more than `most` characters; none for 0."""
     if not most or len(answer) <= most:
         return []
     tokens = parse(repaired(answer), {})

@@ -218,14 +218,14 @@ class _PublicOnly(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Raises OSError when any of the name's addresses is not public: it is a trap then."""
+        """Return a name's addresses. Raises OSError when any is not public: it is a trap then."""
         found = await self._resolver.resolve(host, port, family)
         if not found or not _all_public(found):
             raise OSError("the name leads to no public address")
         return found
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: nothing is kept."""
 
 
 def _all_public(found: Sequence[ResolveResult]) -> bool:

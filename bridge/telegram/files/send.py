@@ -54,7 +54,7 @@ Batch = tuple[OutgoingFile, ...]
 
 
 def batches(files: Sequence[OutgoingFile]) -> Sequence[Batch]:
-    """Photos as albums, documents as albums; everything else by itself. Pure."""
+    """Group photos into albums and documents into albums; everything else goes by itself. Pure."""
     return [batch for shape, group in groupby(files, _shape) for batch in _split(shape, [*group])]
 
 

@@ -1,4 +1,4 @@
 """The way of each update: fetched, ordered, settled by whoever it concerns.
 
-Imports everything; nothing imports it but `app`.
+Imports everything; no other room imports it.
 """

@@ -36,7 +36,7 @@ async def handle(
 
 
 async def change(context: BotContext, standing: MembershipChange) -> None:
-    """Our bot was added, removed, muted, promoted or blocked. Raises StoreTrouble."""
+    """Follow that our bot was added, removed, muted, promoted or blocked. Raises StoreTrouble."""
     key = standing.chat
     context.rights.forget(key.chat_id)
     if standing.left and key.upgradable and (new := await _moved_to(context, key.chat_id)):

@@ -55,7 +55,7 @@ class Ordering:
             chat.of_all = task
 
     def remove(self, route: Route, task: _Task) -> None:
-        """It is settled."""
+        """Remove what is settled."""
         chat = self._chats[route.chat_id]
         chat.going.discard(task)
         if chat.last.get(route.sender_id, (None, True))[0] is task:

@@ -53,7 +53,7 @@ def half_code(state: StateInline, silent: bool) -> bool:
 
 
 def half_link(state: StateInline, silent: bool) -> bool:
-    """`[text](http…` cut in the middle: the text shows, the address does not."""
+    """Complete `[text](http…` that is cut in the middle: the text shows, the address does not."""
     src, pos = state.src, state.pos
     if silent or not in_tail(state) or src[pos] not in "[!":
         return False

@@ -42,7 +42,7 @@ def is_linked(cell: Sequence[Token]) -> bool:
 
 
 def draw_links(canvas: TextBuilder, cells: Cells, plain: Sequence[Sequence[str]]) -> None:
-    """Below a table, in which nothing can be a link: each cell with one, behind its row's first."""
+    """Draw the links below a table, in which nothing can be one: each cell behind its row's first."""
     for row, texts in zip(cells, plain, strict=True):
         for column, cell in enumerate(row):
             if not is_linked(cell):

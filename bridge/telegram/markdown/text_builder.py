@@ -57,7 +57,7 @@ class TextBuilder:
         return ""
 
     def inset(self, type_: str, text: str) -> None:
-        """Code in a line: it cannot stand inside other formats, so they make way for it."""
+        """Write code within a line: it cannot stand inside other formats, so they make way for it."""
         if any(one.type == "text_link" and one.url for one in self._open):
             self.write(text)
             return
@@ -101,7 +101,7 @@ class TextBuilder:
 
 
 def trimmed(drawn: Rendered) -> Rendered:
-    """Without white space at the ends, as the server trims, with the entities moved along."""
+    """Trim white space at the ends, as the server does, and move the entities along."""
     first = min((entity.offset for entity in drawn.entities), default=units(drawn.text))
     lead = min(units(drawn.text) - units(drawn.text.lstrip()), first)
     text = drawn.text[lead:].rstrip()  # white space is one unit a character

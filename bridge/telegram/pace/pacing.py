@@ -204,7 +204,7 @@ class Pacing:
         retry_after: float,
         family: BudgetKind = BudgetKind.MESSAGE,
     ) -> None:
-        """Telegram answered 429: nothing goes into the chat for `retry_after` seconds."""
+        """Note a 429: nothing goes into the chat for `retry_after` seconds."""
         self.silenced(now, chat_id, retry_after)
         chat = self._chat(now, (chat_id, family))
         blamed = chat.budget is not None and self._learn(now, chat, chat.budget)
@@ -239,7 +239,7 @@ class Pacing:
         return own or bool(overall)
 
     def silenced(self, now: float, chat_id: int, seconds: float) -> None:
-        """Nothing goes into the chat for so many seconds."""
+        """Silence the chat for so many seconds."""
         for family in (BudgetKind.MESSAGE, BudgetKind.ACTION):
             budget = self._chat(now, (chat_id, family)).budget
             if budget is not None:
@@ -266,13 +266,13 @@ class Pacing:
         }
 
     def left(self, now: float) -> dict[int, float]:
-        """Of the chats that do not have all their calls: which part of them is left."""
+        """Return which part of their calls is left to chats that do not have them all."""
         parts = {chat_id: chat.budget.left(now) for (chat_id, family), chat in self._chats.items()
                  if chat.budget is not None and family is BudgetKind.MESSAGE}  # fmt: skip
         return {chat_id: part for chat_id, part in parts.items() if part < 1}
 
     def grows(self, now: float, chat_id: int, by: int) -> None:
-        """One reply more, or one less, is growing in the chat."""
+        """Count one reply more, or one less, that is growing in the chat."""
         budget = self._chat(now, (chat_id, BudgetKind.MESSAGE)).budget
         if budget is not None:
             budget.replies += by

@@ -31,7 +31,7 @@ class Slot:
         self.used = True
 
     def skip(self) -> None:
-        """There is nothing to call for after all: the slot does not count."""
+        """Give the slot back: there is nothing to call for after all."""
         self.used = False
 
 
@@ -106,7 +106,7 @@ class Pacer:
     def refused(
         self, chat_id: int, retry_after: float, family: BudgetKind = BudgetKind.MESSAGE
     ) -> None:
-        """Telegram answered 429 in the chat: keep silent there for `retry_after` seconds."""
+        """Keep silent in the chat for `retry_after` seconds: Telegram answered 429."""
         self._pacing.refused(asyncio.get_running_loop().time(), chat_id, retry_after, family)
         if self._shared is not None:
             self._shared.pause(self._pacing.silent_until)

@@ -76,7 +76,7 @@ class Questions:
         self.overheard = OverheardLines()
 
     async def meet(self, chat: ChatKey) -> None:
-        """Somebody writes or presses a button there: in private, they have not blocked us then."""
+        """Note that somebody writes or presses a button there: in private, they have not blocked us then."""
         if not chat.private:
             return
         unwritable = self._notices.calls.unwritable

@@ -1,4 +1,4 @@
 """How one answer looks, and how it grows until its end stands.
 
-Imports `post`, `markdown`, `api` and `files`.
+Imports `post`, `callback_data`, `markdown`, `pace`, `api` and `files`.
 """

@@ -24,17 +24,17 @@ MARK = "✓"
 
 
 def running(turn_id: int, language: str) -> Keyboard:
-    """Under a reply that grows."""
+    """Return what stands under a reply that grows."""
     return ((Button(translate(language, "button.stop"), encode(StopAnswer(turn_id))),),)
 
 
 def retry(turn_id: int, language: str) -> Keyboard:
-    """Under a reply that could not be finished."""
+    """Return what stands under a reply that could not be finished."""
     return ((Button(translate(language, "button.retry"), encode(RetryQuestion(turn_id))),),)
 
 
 def judging(turn_id: int) -> Keyboard:
-    """Under an answer: what a person thinks of it."""
+    """Return what stands under an answer: what a person thinks of it."""
     like, dislike = (encode(RateAnswer(turn_id, like=like)) for like in (True, False))
     return ((Button(LIKE, like), Button(DISLIKE, dislike)),)
 

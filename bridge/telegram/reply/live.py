@@ -207,7 +207,7 @@ class LiveReply:
 
     @asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:
-        """Nothing grows any more, and no call is on its way: what was sent is written down."""
+        """Wait until nothing grows and no call is on its way: what was sent is written down."""
         self._newest.freeze()
         held = False
         with suppress(TimeoutError):  # what is cancelled after that is in doubt, as the outbox says

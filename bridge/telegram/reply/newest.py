@@ -60,7 +60,7 @@ class NewestState:
         return since
 
     def give_back(self, since: float | None) -> None:
-        """It was not shown, or not all of it."""
+        """Give a state back that was not shown, or not all of it."""
         self.unseen_since = since
         self.changed.set()
 

@@ -61,7 +61,7 @@ class Posts:
         return self._closed
 
     def close(self) -> None:
-        """Nothing can be written into the chat any more."""
+        """Note that nothing can be written into the chat any more."""
         self._closed = True
 
     async def send_action(self, action: str = ChatAction.TYPING) -> None:

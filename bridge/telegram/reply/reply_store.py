@@ -69,7 +69,7 @@ class ReplyStore:
             )
 
     async def not_sent(self, place: int) -> None:
-        """It certainly does not stand there."""
+        """Note that it certainly does not stand there."""
         async with self._store.writing(of=self._chat_id) as tx:
             await outbox.not_sent(tx, self.cause(place))
 

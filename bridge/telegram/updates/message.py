@@ -175,7 +175,7 @@ def whole_number(found: object) -> int:
 
 
 def storable(found: object) -> str:
-    """Text that can be stored and sent: without half characters and zeros. Raises TypeError for others."""
+    """Return text that can be stored and sent: without half characters and zeros. Raises TypeError."""
     if not isinstance(found, str):
         raise TypeError("not a text")
     whole = found.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

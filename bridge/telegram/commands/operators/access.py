@@ -71,7 +71,7 @@ async def _answer_channels(
 
 
 async def operators(context: BotContext, call: CommandCall) -> None:
-    """Who the operators are; `add` and `remove` with somebody's id or @username change that."""
+    """Show who the operators are; `add` and `remove` with somebody's id or @username change that."""
     verb, _, rest = call.argument.strip().partition(" ")
     if verb not in ("add", "remove"):
         async with context.store.reading() as tx:
@@ -144,7 +144,7 @@ async def _named(context: BotContext, word: str) -> int | None:
 
 
 async def users(context: BotContext, call: CommandCall) -> None:
-    """Who has written to the bot, page by page; words narrow it down."""
+    """Show who has written to the bot, page by page; words narrow it down."""
     text, keyboard = await _page_of_users(context, language_of(call), call.argument, 0)
     await context.write(call, text, keyboard)
 
@@ -191,7 +191,7 @@ def _state(state: Access | None, language: str) -> str:
 
 
 async def chats(context: BotContext, call: CommandCall) -> None:
-    """The groups that the bot is in, or was."""
+    """Show the groups that the bot is in, or was."""
     async with context.store.reading() as tx:
         found = await people.groups(tx)
     lines = [_group(one, language_of(call)) for one in found[:50]]

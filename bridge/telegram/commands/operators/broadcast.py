@@ -98,7 +98,7 @@ class Broadcasting:
         """Chats that get it next; each takes itself out when it begins."""
 
     async def run(self) -> None:
-        """For ever: look for something to send, and send it."""
+        """Look, for ever, for something to send, and send it."""
         due = self._context.broadcast_due
         while True:
             due.clear()

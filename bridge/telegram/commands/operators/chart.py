@@ -16,7 +16,7 @@ _one_at_a_time = threading.Lock()
 
 
 def drawn(stats: Stats, title: str) -> bytes | None:
-    """A PNG: messages and failures, tokens, and how fast answers were. Takes a second: use a thread.
+    """Draw messages, failures, tokens and times as a PNG. Takes a second: use a thread.
 
     None where the library is not installed, which is larger than all else together (extra `charts`).
     """

@@ -155,7 +155,7 @@ class _Number:
     most: int
 
     def read(self, word: str) -> int:
-        """Raises _Wrong for anything else, or out of range."""
+        """Read a number. Raises _Wrong for anything else, or out of range."""
         name, _, value = word.partition("=")
         if not (value.isascii() and value.isdecimal() and len(value) < 9):
             raise _Wrong(word)

@@ -32,7 +32,7 @@ async def manage(context: BotContext, call: CommandCall) -> None:
 
 
 def parsed(words: list[str]) -> tuple[Quota | None, bool]:
-    """`person|chat|all [id|operator] messages|tokens day|month AMOUNT|off`; whether it is lifted.
+    """Read `person|chat|all [id|operator] messages|tokens day|month AMOUNT|off`; whether it is lifted.
 
     None for anything else. Pure.
     """

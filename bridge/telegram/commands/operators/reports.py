@@ -36,7 +36,7 @@ SPANS: dict[str, tuple[float, int]] = {
 
 
 async def status(context: BotContext, call: CommandCall) -> None:
-    """How the bridge is now."""
+    """Show how the bridge is now."""
     language = language_of(call)
     now = await context.status.read()
     async with context.store.reading() as tx:
@@ -112,7 +112,7 @@ def _pace(language: str, now: BridgeStatus) -> str:
 
 
 async def errors(context: BotContext, call: CommandCall) -> None:
-    """The turns that failed last, with what to do."""
+    """Show the turns that failed last, with what to do."""
     async with context.store.reading() as tx:
         found = await stats.failures(tx, MOST_ERRORS)
     language = language_of(call)
@@ -128,7 +128,7 @@ def _failure(failure: Failure, language: str) -> str:
 
 
 async def statistics(context: BotContext, call: CommandCall) -> None:
-    """The numbers of a day, a week or a month: as a picture, and as text below it."""
+    """Show the numbers of a day, a week or a month: as a picture, and as text below it."""
     word = call.argument.strip() or "day"
     if word not in SPANS:
         await context.answer(call, "stats.how")
@@ -184,7 +184,7 @@ def _meaning(code: str) -> str:
 
 
 async def acts(context: BotContext, call: CommandCall) -> None:
-    """What operators did last."""
+    """Show what operators did last."""
     async with context.store.reading() as tx:
         found = await audit.newest(tx, MOST_ACTS)
     lines = [_act(one) for one in found]
