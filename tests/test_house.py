@@ -206,6 +206,38 @@ def test_what_has_more_than_four_parts_names_them() -> None:
     assert nameless == []
 
 
+VERBS = """
+Accept Add Answer Ask Be Begin Break Bring Call Cancel Change Check Choose Claim Close Commit Complete
+Confirm Copy Count Decide Define Delete Deploy Do Double Draw Drop End Exchange Fail Fall Fetch Find
+Finish Follow Forget Get Give Go Greet Group Hand Have Hear Hold Join Judge Keep Learn Leave Let List
+Log Look Lower Make Mark Migrate Name Note Offer Open Overwrite Play Print Process Put Raise Read Refuse
+Register Remember Remove Rename Reserve Reset Restart Return Rise Run Save Say See Select Send Serve Set
+Settle Show Silence Start Stop Take Talk Teach Tell Trim Try Turn Undo Upload Use Wait Wake Wish Write
+Yield
+"""
+"""With which docstrings begin; another verb is added here."""
+
+
+def public(node: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for child in node.body:
+        if isinstance(child, ast.ClassDef) and not child.name.startswith("_"):
+            yield from public(child)
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            decorators = " ".join(ast.unparse(one) for one in child.decorator_list)
+            if not child.name.startswith("_") and not re.search("property|setter", decorators):
+                yield child
+
+
+def test_what_a_public_function_says_of_itself_begins_with_a_verb() -> None:
+    wrong = []
+    for path in sources():
+        for function in public(ast.parse(path.read_text(encoding="utf-8"))):
+            says = (ast.get_docstring(function) or "").partition(" ")[0].rstrip(",:;")
+            if says not in VERBS.split():
+                wrong.append(f"{path.relative_to(PROJECT)}:{function.lineno} {says}")
+    assert wrong == []
+
+
 def test_no_folder_holds_more_than_one_can_look_through() -> None:
     counts = Counter(path.parent for path in sources() if path.name != "__init__.py")
     assert {folder: count for folder, count in counts.items() if count > 16} == {}

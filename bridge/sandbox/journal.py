@@ -46,7 +46,7 @@ class Journal:
         return entry
 
     async def follow(self) -> AsyncIterator[Entry]:
-        """Every entry from now on, until the caller stops asking."""
+        """Yield every entry from now on, until the caller stops asking."""
         coming: asyncio.Queue[Entry] = asyncio.Queue()
         self._followers.add(coming)
         try:

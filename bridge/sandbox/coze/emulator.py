@@ -112,7 +112,7 @@ class CozeEmulator(Inspection, WorkflowControl):
         return self.state.accounts.add_token(value, permissions, account)
 
     def remove_token(self, value: str) -> None:
-        """Accept this token no longer."""
+        """Stop accepting this token."""
         self.state.accounts.tokens.pop(value, None)
 
     def add_oauth_app(
@@ -127,11 +127,11 @@ class CozeEmulator(Inspection, WorkflowControl):
         return self.state.accounts.add_app(client_id, public_key_pem, kid, active, account)
 
     def revoke_tokens(self) -> None:
-        """Every access token that came from an exchange is invalid from now on."""
+        """Forget every access token that came from an exchange."""
         self.state.accounts.revoke()
 
     def forget_conversation(self, conversation_id: str) -> None:
-        """The conversation is unknown (4002, or 4200 by a quirk) from now on."""
+        """Forget a conversation: it is unknown (4002, or 4200 by a quirk) from now on."""
         self.state.conversations.pop(conversation_id, None)
 
     # --- what happened ---
@@ -246,7 +246,7 @@ class CozeEmulator(Inspection, WorkflowControl):
         self.state.faults.delays.append(Delay(path, seconds, times))
 
     def lose_answer(self, path: str, times: int = 1) -> None:
-        """Carry out the next `times` requests of `path`, and reset the connection unanswered."""
+        """Process the next `times` requests of `path`, but reset the connection unanswered."""
         self.state.faults.losses.append(Loss(path, times))
 
     def drop_stream(

@@ -21,13 +21,13 @@ class Frame:
 
 
 def compact(value: Mapping[str, object]) -> str:
-    """JSON on one line, with `&`, `<` and `>` escaped as the real encoder does."""
+    """Return JSON on one line, with `&`, `<` and `>` escaped as the real encoder does."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def event_bytes(name: str, data: str, *, spaced: bool = False, number: int | None = None) -> bytes:
-    """One event with one empty line behind it; no lone surrogate.
+    """Return one event's bytes with one empty line behind it; a lone surrogate becomes `?`.
 
     There is no space after the colons unless it is `spaced`, and no `id` without a `number`.
     """
@@ -47,7 +47,7 @@ def torn_frame(name: str, data: str) -> Frame:
 
 
 def raw_frame(text: str) -> Frame:
-    """Bytes that are no event."""
+    """Return a frame whose bytes are no event."""
     return Frame("raw", text.encode())
 
 

@@ -73,7 +73,7 @@ class Performance:
         self.bell.ring()
 
     async def play(self) -> None:
-        """The whole run, from chat.created to the end of its stream."""
+        """Play the whole run, from chat.created to the end of its stream."""
         try:
             self._chat_event("created")
             self.run.status = "in_progress" if self.run.status == "created" else self.run.status
@@ -307,7 +307,7 @@ class Performance:
         waiting.set_result(outputs)
 
     def cancel(self) -> None:
-        """Flip the status; the cloud lets the run go on, the self-hosted server ends it."""
+        """Cancel the run by its status; the cloud lets it go on, the self-hosted server ends it."""
         run = self.run
         run.status = self.profile.canceled
         run.cancelled_at = asyncio.get_running_loop().time()

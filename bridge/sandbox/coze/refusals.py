@@ -53,35 +53,35 @@ class ExactRefusal(Refusal):
 
 
 def bad(what: str) -> Refusal:
-    """4000: a parameter is missing, of the wrong type or out of range."""
+    """Return Refusal 4000: a parameter is missing, of the wrong type or out of range."""
     return Refusal(4000, f"Request parameter error: {what}")
 
 
 def not_json() -> Refusal:
-    """4000: the body is no JSON, or a field has a type the decoder refuses."""
+    """Return Refusal 4000: the body is no JSON, or a field has a type the decoder refuses."""
     return Refusal(4000, NOT_JSON)
 
 
 def no_conversation(conversation_id: str, code: int = 4002) -> Refusal:
-    """4002 or 4200: an unknown, deleted or foreign conversation."""
+    """Return Refusal 4002 or 4200 for an unknown, deleted or foreign conversation."""
     return Refusal(code, f"Requested resource conversation_id={conversation_id} does not exist")
 
 
 def no_chat(chat_id: str) -> Refusal:
-    """4001: an unknown or foreign chat, or one whose history was not saved."""
+    """Return Refusal 4001 for an unknown or foreign chat, or one whose history was not saved."""
     return Refusal(4001, f"Requested resource chat_id={chat_id} does not exist")
 
 
 def no_message(message_id: str) -> Refusal:
-    """4005: a message that is not in this conversation."""
+    """Return Refusal 4005 for a message that is not in this conversation."""
     return Refusal(4005, f"Requested resource message_id={message_id} does not exist")
 
 
 def no_agent(bot_id: str, code: int = 4200) -> Refusal:
-    """4200 or 4006: an unknown agent."""
+    """Return Refusal 4200 or 4006 for an unknown agent."""
     return Refusal(code, f"Requested resource bot_id={bot_id} does not exist")
 
 
 def no_endpoint(method: str, path: str) -> Refusal:
-    """4200 with HTTP 404: nothing lives at this path."""
+    """Return Refusal 4200 with HTTP 404: nothing lives at this path."""
     return Refusal(4200, f"The requested API endpoint {method} {path} does not exist.", 404)

@@ -74,7 +74,7 @@ class State:
     quirks: Quirks = field(default_factory=Quirks)
 
     def now(self) -> int:
-        """Unix time in whole seconds."""
+        """Return the Unix time in whole seconds."""
         return int(self.clock())
 
     def shelf(self, token: Token) -> Shelf:
@@ -149,7 +149,7 @@ class State:
     def store(
         self, conversation: Conversation, message: Incoming, user_id: str, chat_id: str
     ) -> Message:
-        """Store one incoming message at the end of a conversation."""
+        """Add one incoming message to the end of a conversation, and return it as stored."""
         stored = Message(
             id=self.ids.take(),
             conversation_id=conversation.id,

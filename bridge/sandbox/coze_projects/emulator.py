@@ -58,11 +58,11 @@ class ProjectEmulator(Inspection):
     # --- what exists ---
 
     def add_token(self, value: str) -> None:
-        """Accept a token of the project's."""
+        """Accept a token of the project from now on."""
         self.state.tokens.add(value)
 
     def remove_token(self, value: str) -> None:
-        """Accept this token no longer."""
+        """Stop accepting this token."""
         self.state.tokens.discard(value)
 
     def publish(self, name: str, content: bytes, content_type: str) -> None:
@@ -74,7 +74,7 @@ class ProjectEmulator(Inspection):
         return self.state.downloads.link(base, name)
 
     async def redeploy(self) -> None:
-        """Deploy anew: what runs is killed, and what only the process knew is gone."""
+        """Deploy the project anew: what runs is killed, and what only the process knew is gone."""
         state = self.state
         for task in state.tasks.values():
             task.lost = task.lost or not task.over
@@ -113,7 +113,7 @@ class ProjectEmulator(Inspection):
     # --- what goes wrong ---
 
     def platform(self, state: PlatformState, form: Form = "json") -> None:
-        """Pause (503), stop (404) or bar the project (`budget`, 402), or let it run again."""
+        """Set the project's state: running, paused (503), stopped (404) or over `budget` (402)."""
         self.state.faults.platform, self.state.faults.form = state, form
 
     def limit_every(self, number: int, form: Form = "json", retry_after: str = "") -> None:
@@ -171,7 +171,7 @@ class ProjectEmulator(Inspection):
         self.state.faults.delays.append(Delay(path, seconds, times))
 
     def lose_answer(self, path: str, times: int = 1) -> None:
-        """Carry out the next `times` requests of `path`, and reset the connection unanswered."""
+        """Process the next `times` requests of `path`, but reset the connection unanswered."""
         self.state.faults.losses.append(Loss(path, times))
 
     def drop_stream(

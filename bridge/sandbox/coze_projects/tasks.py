@@ -38,7 +38,7 @@ class Task:
         return self.lost or self.late or (self.run is not None and self.run.ended)
 
     def look(self, now: float) -> None:
-        """Notice what has happened until now."""
+        """Note whether the task is late at `now`, in Unix seconds, and since when it is over."""
         if not self.over and now >= self.deadline:
             self.late = True
         if self.over and self.completed is None:

@@ -97,13 +97,13 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing, TopicActions):
         language_code: str = "",
         person_id: int | None = None,
     ) -> Person:
-        """Somebody with a private chat, in which nothing was said yet."""
+        """Add a person with a private chat, in which nothing was said yet."""
         person = self.world.add_person(first_name, username, language_code, person_id)
         self.world.feed.tell("person", people_actions.page_person(self.world, person))
         return person
 
     def open_chat(self, person: Person) -> None:
-        """Somebody has pressed Start long ago: the bot may write to them."""
+        """Note that a person pressed Start long ago: the bot may write to them."""
         self.world.chat(person.id).known = True
 
     def add_group(
@@ -132,7 +132,7 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing, TopicActions):
         return Group(new.id, new.title)
 
     def slow_mode(self, group: Group, seconds: int) -> None:
-        """Everybody but administrators writes one message in so many seconds; 0 ends it."""
+        """Let all but administrators write only one message in so many seconds; 0 ends it."""
         self.world.chat(group.id).slow_seconds = seconds
 
     @property
@@ -157,23 +157,23 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing, TopicActions):
         self.world.privacy = on
 
     def kick_bot(self, group: Group, by: Person | None = None) -> None:
-        """Somebody, else the creator, throws the bot out."""
+        """Let somebody, else the creator, throw the bot out."""
         self._set_standing(group, "kicked", by)
 
     def invite_bot(self, group: Group, by: Person | None = None, admin: bool = False) -> None:
-        """Somebody, else the creator, adds the bot, or changes whether it is administrator."""
+        """Let somebody, else the creator, add the bot, or change whether it is administrator."""
         self._set_standing(group, "administrator" if admin else "member", by)
 
     def mute_bot(self, group: Group, by: Person | None = None) -> None:
-        """Somebody, else the creator, forbids the bot to write; `invite_bot` allows it again."""
+        """Let somebody, else the creator, forbid the bot to write; `invite_bot` allows it again."""
         self._set_standing(group, "restricted", by)
 
     def join(self, group: Group, person: Person) -> None:
-        """A person joins a group."""
+        """Let a person join a group."""
         groups.join(self.world, self.updates, self.world.chat(group.id), person)
 
     def leave(self, group: Group, person: Person) -> None:
-        """A person leaves a group."""
+        """Let a person leave a group."""
         groups.leave(self.world, self.updates, self.world.chat(group.id), person)
 
     def _set_standing(self, group: Group, standing: Standing, by: Person | None) -> None:
@@ -237,7 +237,7 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing, TopicActions):
     def send_as_bot(
         self, username: str, text: str, reply_to: int | None = None, *, chat: Group
     ) -> int:
-        """Another bot of the group writes; the id of the message."""
+        """Let another bot of the group write, and return the id of the message."""
         _, person = self._in(chat, None)
         return self._write_as(anonymous_senders.other_bot(username), person, text, chat, reply_to)
 
@@ -269,12 +269,12 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing, TopicActions):
     def edit(
         self, person: Person, message_id: int, text: str, *, chat: Place | None = None
     ) -> None:
-        """A person edits a message of theirs."""
+        """Let a person edit a message of theirs."""
         place = _place(chat)
         people_actions.rewrite(self.world, self.updates, person, message_id, text, chat_id=place)
 
     def delete(self, chat: Place, message_id: int) -> None:
-        """Somebody deletes a message of either side; the bot is not told."""
+        """Delete a message of either side; the bot is not told."""
         people_actions.remove(self.world, chat_id_of(chat), message_id)
 
     def press(
@@ -311,15 +311,15 @@ class TelegramEmulator(Inspection, FaultSwitches, Sharing, TopicActions):
         ).message_id
 
     def block(self, person: Person) -> None:
-        """A person blocks the bot."""
+        """Let a person block the bot."""
         people_actions.set_blocked(self.world, self.updates, person, blocked=True)
 
     def unblock(self, person: Person) -> None:
-        """A person lets the bot in again."""
+        """Let a person unblock the bot."""
         people_actions.set_blocked(self.world, self.updates, person, blocked=False)
 
     def inject(self, update: Json) -> int:
-        """Queue any update, wanted or not; its `update_id`, which is ours."""
+        """Put any update into the queue, wanted or not; return its `update_id`, which is ours."""
         number = self.updates.inject(update)
         self.world.feed.wake()
         return number

@@ -23,7 +23,7 @@ class FaultSwitches:
     _server: BotServer
 
     def flood(self, chat: Place, seconds: float = 3) -> None:
-        """429 for every call about a chat until the time has passed.
+        """Refuse every call about a chat with 429 for so many seconds.
 
         The first call of each kind (messages, typing and drafts, the rest) finds out; each later
         one during the ban doubles it and counts in `calls_during_ban`.
@@ -31,7 +31,7 @@ class FaultSwitches:
         self._rates.flood(chat_id_of(chat), seconds, loop_time())
 
     def limit(self, budgets: Budgets | None) -> None:
-        """Other limits from now on, for every chat; None for none at all. Silences go on."""
+        """Set other limits for every chat from now on, None for none at all. Silences go on."""
         self._rates.limit(budgets)
 
     def fail(
@@ -42,7 +42,7 @@ class FaultSwitches:
         body: str | Json | None = None,
         after_executing: bool = False,
     ) -> None:
-        """The next calls of a method (`*`: of any but getUpdates) are answered with this status.
+        """Answer the next calls of a method (`*`: of any but getUpdates) with this status.
 
         Without a `body`, 500 says `restart` in JSON, 502 is a proxy's HTML page and 504 is empty.
         With `after_executing` the calls take effect and the connection breaks instead.
@@ -50,7 +50,7 @@ class FaultSwitches:
         self._server.faults.add(failure(method, status, times, body, after_executing))
 
     def fail_sometimes(self, failing: float, lost: float, seed: int = 0) -> None:
-        """A part of all sends and edits fails with 502, another is done and gets no answer."""
+        """Let a part of all sends and edits fail with 502, another be done but not answered."""
         self._server.faults.sometimes(Sometimes(failing, lost, Random(seed)))  # noqa: S311
 
     def delay(self, method: str, seconds: float, times: int = 1) -> None:
@@ -61,27 +61,27 @@ class FaultSwitches:
         self._server.faults.add(Delay(method, seconds, times))
 
     def withhold_files(self, times: int | None = 1, file_id: str = "") -> None:
-        """The next calls of getFile, with None all, find one file, or any, unavailable."""
+        """Refuse the next `times` calls of getFile, None for all, for one file, or any."""
         self._server.faults.add(Withheld(file_id, times))
 
     def break_downloads(self, after: int, times: int = 1) -> None:
-        """The next downloads of files break off after so many bytes."""
+        """Break off the next `times` downloads of files after so many bytes."""
         self._server.faults.add(BadDownload(after, times, breaks=True))
 
     def slow_downloads(self, seconds: float, after: int = 0, times: int = 1) -> None:
-        """The next downloads of files stand still for so long after so many bytes."""
+        """Hold the next `times` downloads of files for so many seconds after so many bytes."""
         self._server.faults.add(BadDownload(after, times, seconds))
 
     def switch_private_topics(self, on: bool) -> None:
-        """Topics of private chats at BotFather: when off, sends into one are refused."""
+        """Turn private chats' topics on or off at BotFather; off, sends into one are refused."""
         self.world.private_topics = on
 
     def let_people_open_topics(self, may: bool) -> None:
-        """The second switch there: whether what people write at the root opens a topic."""
+        """Set BotFather's second switch: whether what people write at the root opens a topic."""
         self.world.people_open_topics = may
 
     def refuse_topic(self, chat: Place, thread_id: int, refuses: bool = True) -> None:
-        """Sends into a topic by its number are refused, though it is there; replies reach it."""
+        """Refuse sends into a topic by its number, though it is there; replies reach it."""
         topics = self.world.chat(chat_id_of(chat)).refused_topics
         (topics.add if refuses else topics.discard)(thread_id)
 
@@ -90,12 +90,12 @@ class FaultSwitches:
         self._server.faults.mend()
 
     def revoke(self, token: str) -> None:
-        """401 for this token from now on, also for a poll that waits."""
+        """Answer this token with 401 from now on, also for a poll that waits."""
         self.world.revoked.add(token)
         self.updates.end_poll(unauthorized())
 
     def without(self, *names: str) -> None:
-        """A server too old for these methods or features: 404 for the methods.
+        """Make the server too old for these methods or features: 404 for the methods.
 
         Features are `rich messages`, `drafts` and `stop button`. Without rich messages the server
         also does not know the parameter `rich_message`: such an editMessageText lacks its text.

@@ -133,7 +133,7 @@ class Faults:
         """Parameters that it is too old for."""
 
     def add(self, fault: Failure | Delay | Withheld | BadDownload) -> None:
-        """Switch one on, behind those that are on already."""
+        """Add a fault behind those that are on already."""
         match fault:
             case Failure():
                 self._failures.append(fault)
@@ -149,7 +149,7 @@ class Faults:
         self._sometimes = faults
 
     def mend(self) -> None:
-        """Switch off those that come and go; what the server is too old for stays missing."""
+        """Turn off the faults that come and go; what the server is too old for stays missing."""
         self._sometimes = None
         for switched_on in (self._failures, self._delays, self._withheld, self._downloads):
             switched_on.clear()

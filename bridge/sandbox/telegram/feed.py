@@ -25,13 +25,13 @@ class Feed:
         self._closed = False
 
     def tell(self, event: str, content: dict[str, object]) -> None:
-        """Something changed that a page shows."""
+        """Tell the pages that listen what changed, and wake those who wait for any change."""
         for listener in self._listeners:
             listener.put_nowait(News(event, content))
         self.wake()
 
     def wake(self) -> None:
-        """Something changed."""
+        """Wake those who wait for any change."""
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -40,7 +40,7 @@ class Feed:
         await self._changed.wait()
 
     async def listen(self) -> AsyncIterator[News]:
-        """Every change from now on, until the emulator closes."""
+        """Yield every change from now on, until the emulator closes."""
         coming: asyncio.Queue[News | None] = asyncio.Queue()
         if self._closed:
             return
@@ -70,11 +70,11 @@ class Closing:
         self._closed.set()
 
     async def wait(self) -> None:
-        """Until the emulator closes."""
+        """Wait until the emulator closes."""
         await self._closed.wait()
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but not beyond the end of the emulator."""
+        """Wait for so many seconds, but not beyond the end of the emulator."""
         if seconds <= 0:
             return
         with suppress(TimeoutError):

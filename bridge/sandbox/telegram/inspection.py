@@ -26,7 +26,7 @@ class Inspection:
     _server: BotServer
 
     def messages(self, chat: Place, thread_id: int | None = None) -> list[Message]:
-        """Both sides' messages in order, reports included, without the deleted ones.
+        """Return both sides' messages in order, reports included, without the deleted ones.
 
         With a topic's id only those of the topic, with 0 those outside of all topics.
         """
@@ -34,7 +34,7 @@ class Inspection:
         return [each for each in found if not each.deleted and _within(thread_id, each.thread_id)]
 
     def everything(self) -> list[Message]:
-        """Both sides' messages of all chats, also deleted ones."""
+        """Return both sides' messages of all chats, also deleted ones."""
         chats = self.world.chats.values()
         return [message for chat in chats for message in chat.messages.values()]
 
@@ -56,7 +56,7 @@ class Inspection:
         return [each for each in actions if _within(thread_id, each.thread_id)]
 
     def typing(self, chat: Place, thread_id: int | None = None) -> list[float]:
-        """Loop times of the chat actions."""
+        """Return the loop times of the chat actions, in seconds."""
         return [each.at_loop_time for each in self.actions(chat, thread_id)]
 
     def draft(self, chat: Place, thread_id: int = 0) -> Draft | None:
@@ -64,7 +64,7 @@ class Inspection:
         return self.world.chat(chat_id_of(chat)).showing.get(thread_id)
 
     def drafts(self, chat: Place, thread_id: int | None = None) -> list[Draft]:
-        """Every draft that the bot ever sent, in order."""
+        """Return every draft that the bot ever sent in a chat, in order."""
         found = self.world.chat(chat_id_of(chat)).drafts
         return [each for each in found if _within(thread_id, each.thread_id)]
 

@@ -76,7 +76,7 @@ class Params:
         return max(low, min(high, int(found[1]) if found else 0))
 
     def boolean(self, name: str) -> bool:
-        """True for true, yes and 1 in any case."""
+        """Return whether it says true, yes or 1, in any case."""
         return self.text(name).strip().lower() in _TRUE
 
     def decoded(self, name: str) -> object:

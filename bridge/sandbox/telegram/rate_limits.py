@@ -170,7 +170,7 @@ class RateModel:
             self._bans[chat_id, family] = Ban(now + seconds, seconds, told=False)
 
     def limit(self, budgets: Budgets | None) -> None:
-        """Other limits from now on: what came before is not counted by them."""
+        """Set other limits from now on: what came before is not counted by them."""
         self.budgets = budgets
         self._gauges.clear()
 

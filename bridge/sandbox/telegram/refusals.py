@@ -36,37 +36,37 @@ def worded(message: str) -> str:
 
 
 def bad_request(message: str) -> Refused:
-    """400: the parameters, or what they point at, are wrong."""
+    """Return Refused 400: the parameters, or what they point at, are wrong."""
     return Refused(400, f"Bad Request: {worded(message)}")
 
 
 def forbidden(message: str) -> Refused:
-    """403: the chat is closed to the bot."""
+    """Return Refused 403: the chat is closed to the bot."""
     return Refused(403, f"Forbidden: {worded(message)}")
 
 
 def conflict(message: str) -> Refused:
-    """409: two ways of receiving updates exclude each other."""
+    """Return Refused 409: two ways of receiving updates exclude each other."""
     return Refused(409, f"Conflict: {message}")
 
 
 def unauthorized(message: str = "") -> Refused:
-    """401: the token is no token, or nobody's."""
+    """Return Refused 401: the token is no token, or nobody's."""
     return Refused(401, f"Unauthorized: {message}" if message else "Unauthorized")
 
 
 def not_found(message: str = "") -> Refused:
-    """404: no such path, or no such method."""
+    """Return Refused 404: no such path, or no such method."""
     return Refused(404, f"Not Found: {message}" if message else "Not Found")
 
 
 def moved(chat_id: int) -> Refused:
-    """400: the basic group lives on as a supergroup with another id."""
+    """Return Refused 400: the basic group lives on as a supergroup with another id."""
     message = "group chat was upgraded to a supergroup chat"
     return Refused(400, f"Bad Request: {message}", moved_to=chat_id)
 
 
 def too_many_requests(seconds: float) -> Refused:
-    """429: silence is wanted for `seconds`, rounded up to whole ones."""
+    """Return Refused 429: silence is wanted for `seconds`, rounded up to whole ones."""
     wait = max(1, math.ceil(seconds - 1e-6))
     return Refused(429, f"Too Many Requests: retry after {wait}", wait)

@@ -61,7 +61,7 @@ class BotServer:
         self.calls_to_closed_chats = 0
 
     async def answer(self, request: Request) -> Response:
-        """One call: `/bot<token>/<method>`."""
+        """Answer one call: `/bot<token>/<method>`."""
         started = loop_time()
         token, _, method = request.path_params["rest"].partition("/")
         params = Params({})
@@ -121,7 +121,7 @@ class BotServer:
         return result if failure is None else failure
 
     async def download(self, request: Request) -> Response:
-        """One file: `/file/bot<token>/<path>`, once getFile has told the path."""
+        """Send one file: `/file/bot<token>/<path>`, once getFile has told the path."""
         token, _, path = request.path_params["rest"].partition("/")
         try:
             self._check_token(token, "")
@@ -215,6 +215,6 @@ def _refusal(refused: Refused) -> Response:
 def json_response(
     answer: Json, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """JSON in pure ASCII: a description may repeat text that is not UTF-8."""
+    """Return JSON in pure ASCII: a description may repeat text that is not UTF-8."""
     body = json.dumps(answer, separators=(",", ":"))
     return Response(body, status, headers, media_type="application/json")

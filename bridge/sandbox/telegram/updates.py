@@ -99,14 +99,14 @@ class UpdateQueue:
         return kind not in ONLY_WHEN_ASKED if self.allowed is None else kind in self.allowed
 
     def add(self, kind: str, content: Json, date: float | None = None) -> int | None:
-        """Queue an update, if it is wanted; its id. `date` is a message's Unix time."""
+        """Put an update into the queue, if wanted; return its id. `date` is Unix time."""
         if not self.wants(kind):
             return None
         begins = self.clock() if date is None else date
         return self.inject({kind: content}, begins + LIFE_TIMES.get(kind, DAY))
 
     def inject(self, update: Json, expires: float | None = None) -> int:
-        """Queue any update; only its id is ours."""
+        """Put any update into the queue, and return its id; only the id is ours."""
         number = self._next_id
         self._next_id += 1
         end = self.clock() + DAY if expires is None else expires
@@ -129,7 +129,7 @@ class UpdateQueue:
         return len(self._queue)
 
     def restart(self, first: int) -> None:
-        """Number from here on, as a server does after a week without updates, or a new one."""
+        """Begin to number at `first`, like a server after a week without updates, or a new one."""
         self._next_id = first
 
     def clear(self) -> None:

@@ -287,7 +287,7 @@ class World:
         self.feed.close()
 
     def now(self) -> int:
-        """Unix time in whole seconds."""
+        """Return the Unix time in whole seconds."""
         return int(self.clock())
 
     def add_person(
@@ -333,13 +333,13 @@ class World:
         return None if message is None or message.deleted else message
 
     def person(self, person_id: object) -> Person:
-        """Raises ValueError when nobody has this id."""
+        """Return the person with this id. Raises ValueError when nobody has it."""
         if not isinstance(person_id, int) or person_id not in self.people:
             raise ValueError(f"Nobody here has the id {person_id}.")
         return self.people[person_id]
 
     def chat(self, chat_id: int) -> Chat:
-        """Raises ValueError when there is no such chat."""
+        """Return the chat with this id. Raises ValueError when there is none."""
         if chat_id not in self.chats:
             raise ValueError(f"There is no chat {chat_id}.")
         return self.chats[chat_id]

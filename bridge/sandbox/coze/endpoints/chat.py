@@ -150,7 +150,7 @@ async def list_messages(state: State, call: Call) -> Answer:
 
 
 async def cancel(state: State, call: Call) -> Answer:
-    """Flip a running run's status; raises Refusal 4104 for one that is over or waits."""
+    """Cancel a run by its status; raises Refusal 4104 for one that is over or waits."""
     conversation_id = required_text(call.body, "conversation_id")
     run = state.run(conversation_id, required_text(call.body, "chat_id"), call.token)
     if run.status not in RUNNING:

@@ -47,7 +47,7 @@ def _of_path(state: State, call: Call) -> Conversation:
 
 
 async def retrieve(state: State, call: Call) -> Answer:
-    """One conversation."""
+    """Return one conversation."""
     wanted = required_text(call.query, "conversation_id")
     return Envelope(conversation_view(state.conversation(wanted, call.token)))
 

@@ -127,7 +127,7 @@ def text_map(fields: Fields, name: str) -> Mapping[str, str]:
 
 
 def meta_data(fields: Fields) -> Mapping[str, str]:
-    """`meta_data`: at most 16 pairs, keys of 1-64 and values of 1-512 characters, else 4003."""
+    """Return `meta_data`: 16 pairs at most, keys of 1-64, values of 1-512 characters, else 4003."""
     pairs = text_map(fields, "meta_data")
     if len(pairs) > 16:
         raise Refusal(4003, "meta_data has more than 16 pairs")

@@ -44,7 +44,7 @@ async def file(state: State, call: Call) -> Answer:
 
 
 def no_file(file_id: str) -> Refusal:
-    """4200: an unknown file, or another account's."""
+    """Return Refusal 4200 for an unknown file, or another account's."""
     return Refusal(4200, f"Requested resource file_id={file_id} does not exist")
 
 

@@ -35,7 +35,7 @@ class _Parser(MultiPartParser):
         self._ended = False
 
     def on_end(self) -> None:
-        """The closing boundary."""
+        """Note that the closing boundary was read."""
         self._ended = True
 
     async def _whole(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
@@ -100,5 +100,5 @@ async def one_file(form: FormData, largest: int) -> Part:
 
 
 def invalid_file() -> Refusal:
-    """4304: a broken body, or a content that is not what its name says."""
+    """Return Refusal 4304: a broken body, or a content that is not what its name says."""
     return Refusal(4304, "the file is invalid")

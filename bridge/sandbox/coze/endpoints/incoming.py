@@ -42,7 +42,7 @@ class Incoming:
 
 
 def incoming(fields: Fields, shelf: Shelf) -> Incoming:
-    """One message of a request; raises Refusal 4000, 4003 or 4005."""
+    """Read one message of a request; raises Refusal 4000, 4003 or 4005."""
     role = optional_text(fields, "role") or ""
     if role not in ROLES:
         raise bad("role must be user or assistant")
@@ -166,7 +166,7 @@ def values_of(fields: Fields, studio: bool) -> Values:
 
 
 def check_rest(fields: Fields) -> None:
-    """The other optional fields of a chat request; raises Refusal 4000."""
+    """Check the other optional fields of a chat request; raises Refusal 4000."""
     object_field(fields, "shortcut_command")
     status = optional_text(fields, "publish_status") or "published_online"
     if status not in ("published_online", "unpublished_draft"):

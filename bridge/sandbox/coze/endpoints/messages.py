@@ -36,14 +36,14 @@ def _message(state: State, call: Call) -> tuple[Conversation, Message]:
 
 
 async def create(state: State, call: Call) -> Answer:
-    """Insert a message by hand; it is part of everybody's context."""
+    """Add a message to a conversation by hand; it is part of everybody's context."""
     conversation = _conversation(state, call)
     message = incoming(call.body, state.shelf(call.token))
     return Envelope(stored_view(state.store(conversation, message, user_id="", chat_id="")))
 
 
 async def list_messages(state: State, call: Call) -> Answer:
-    """Questions and answers, newest first unless `order` is asc; the page's ends beside `data`."""
+    """List messages, newest first unless `order` is asc; the page's ends stand beside `data`."""
     conversation = _conversation(state, call)
     order = optional_text(call.body, "order") or "desc"
     if order not in ("asc", "desc"):
@@ -73,7 +73,7 @@ async def list_messages(state: State, call: Call) -> Answer:
 
 
 async def retrieve(state: State, call: Call) -> Answer:
-    """One stored message."""
+    """Return one stored message."""
     _, message = _message(state, call)
     return Envelope(stored_view(message))
 
@@ -114,7 +114,7 @@ def _answer(state: State, call: Call) -> Message:
 
 
 async def give_feedback(state: State, call: Call) -> Answer:
-    """Like or dislike an answer, with at most 10 reasons of 30 and a comment of 250 characters."""
+    """Save a like or dislike; at most 10 reasons of 30 and a comment of 250 characters."""
     message = _answer(state, call)
     kind = required_text(call.body, "feedback_type")
     if kind not in ("like", "unlike"):

@@ -135,7 +135,7 @@ class Page:
 def page_of(
     messages: Sequence[Message], newest_first: bool, before_id: str, after_id: str, limit: int
 ) -> Page | None:
-    """One page in the asked order; `after_id` continues behind that message, as listed.
+    """Return one page in the asked order; `after_id` continues behind that message, as listed.
 
     None when an id is not in the list.
     """

@@ -29,7 +29,7 @@ _CRC = tuple(_crc_table())
 
 
 def checksum(page: bytes) -> int:
-    """Ogg's CRC-32 of a page whose own checksum field is zero; not the CRC-32 of zlib."""
+    """Return Ogg's CRC-32 of a page whose own checksum field is zero; it is not zlib's CRC-32."""
     rest = 0
     for byte in page:
         rest = (rest << 8 & 0xFFFFFFFF) ^ _CRC[rest >> 24 ^ byte]

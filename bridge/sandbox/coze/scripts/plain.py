@@ -34,14 +34,14 @@ def of_text(name: str, *follow_ups: str) -> Script:
 
 
 def slow(turn: Turn) -> Steps:
-    """Thirty seconds of silence, as while an image is drawn, then an answer."""
+    """Keep silent for thirty seconds, as while an image is drawn, then answer."""
     yield Silence(30)
     yield from say("answer", "Sorry for the wait: that took me **half a minute** of silence.")
     yield from ending()
 
 
 def follow(turn: Turn) -> Steps:
-    """Three suggestions, which take their time after the answer."""
+    """Offer three suggestions, which take their time after the answer."""
     yield from say("answer", "Where would you like to go from here? Choose one of **three ways**.")
     yield Silence(2)
     yield from ending(
@@ -70,7 +70,7 @@ def _facts(texts: list[str]) -> list[str]:
 
 
 def memory(turn: Turn) -> Steps:
-    """Says what this conversation holds: a question that lost its context shows at once."""
+    """Tell what this conversation holds: a question that lost its context shows at once."""
     asked = [text for role, text in turn.earlier if role == "user"]
     told = _facts([turn.question])
     if told:

@@ -21,7 +21,7 @@ _WORDS = {
 
 
 def noticed(attachments: Sequence[Attachment]) -> str:
-    """One sentence for each kind of attachment, naming every one; "" when there are none."""
+    """Return one sentence for each kind of attachment, naming every one; "" when there are none."""
     sentences = []
     for kind, (one, many) in _WORDS.items():
         names = [item.name for item in attachments if item.kind == kind]

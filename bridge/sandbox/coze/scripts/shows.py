@@ -7,7 +7,7 @@ TABLE_ROWS = 40
 
 
 def picture(turn: Turn) -> Steps:
-    """Words around a picture."""
+    """Show a picture with words around it."""
     text = (
         "Here is the lighthouse, at **dusk**:\n\n"
         f"![A lighthouse among hills]({turn.link('lighthouse.png')})\n\n"
@@ -18,7 +18,7 @@ def picture(turn: Turn) -> Steps:
 
 
 def pictures(turn: Turn) -> Steps:
-    """Three pictures, the last of which is written as a plain link."""
+    """Show three pictures, the last of which is written as a plain link."""
     text = (
         "Three pictures. First the lighthouse:\n\n"
         f"![Lighthouse]({turn.link('lighthouse.png')})\n\n"
@@ -32,7 +32,7 @@ def pictures(turn: Turn) -> Steps:
 
 
 def file(turn: Turn) -> Steps:
-    """Links to two files."""
+    """Give links to two files."""
     text = (
         f"The report is ready: [report.pdf]({turn.link('report.pdf')}). The numbers behind it "
         f"are in [planets.csv]({turn.link('planets.csv')}), one planet to a line."

@@ -205,7 +205,7 @@ _LONGEST_PIECE = 6
 
 
 def pieces(text: str) -> Iterator[str]:
-    """Cut a text into token-like fragments of about 2-6 characters; joined they are the text.
+    """Yield token-like fragments of a text, of about 2-6 characters; joined they are the text.
 
     Python counts code points, so no fragment ends inside a surrogate pair.
     """

@@ -74,7 +74,7 @@ def think_tag(turn: Turn) -> Steps:
 
 
 def knowledge(turn: Turn) -> Steps:
-    """Recalled slices, in both forms the API knows, before the answer."""
+    """Show recalled slices, in both forms the API knows, before the answer."""
     slices = "---\nrecall slice 1: A card is free and valid for two years.\n"
     yield Completed("recalled", slices, type="knowledge")
     yield Completed(
@@ -87,7 +87,7 @@ def knowledge(turn: Turn) -> Steps:
 
 
 def two(turn: Turn) -> Steps:
-    """Two answers, the second as a whole message only."""
+    """Give two answers, the second as a whole message only."""
     yield from say("first", "**First answer.** It was written piece by piece.")
     yield Completed("second", "**Second answer.** It came as a whole.")
     yield from ending()
@@ -141,7 +141,7 @@ def local_tool(turn: Turn) -> Steps:
 
 
 def audio(turn: Turn) -> Steps:
-    """Speech behind chat.completed: a stream is over at its last event only."""
+    """Send speech behind chat.completed: a stream is over at its last event only."""
     yield from say("answer", "Listen to this.")
     yield from ending()
     yield Complete()

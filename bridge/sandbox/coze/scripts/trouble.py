@@ -28,7 +28,7 @@ def fail(turn: Turn) -> Steps:
 
 
 def quota(turn: Turn) -> Steps:
-    """Return the account's free quota is used up, which shows in the run only."""
+    """Fail since the account's free quota is used up, which shows in the run only."""
     yield Fail(
         4028, "Your free quota has been used up. Please upgrade your plan to continue using Coze."
     )

@@ -47,7 +47,7 @@ class Target:
 
 
 def refused(state: State, what: str) -> Refusal:
-    """4000, which the self-hosted server says as HTTP 200 with a code of its own."""
+    """Return Refusal 4000; the self-hosted server says HTTP 200 and a code of its own."""
     if state.profile.studio:
         return Refusal(OPERATION_FAILURE, f"Workflow operation failure: {what}")
     return bad(what)

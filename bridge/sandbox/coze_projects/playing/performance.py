@@ -50,7 +50,7 @@ class Performance:
         self.translation = Translation(self.quirks)
 
     async def play(self) -> None:
-        """The whole run, from the files of its question to the end of its stream."""
+        """Play the whole run, from the files of its question to the end of its stream."""
         run, beating = self.run, None
         try:
             turn = await self.question.prepared()

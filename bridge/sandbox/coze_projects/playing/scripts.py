@@ -54,7 +54,7 @@ ProjectScript = Callable[[Turn], ProjectSteps]
 
 
 def around_a_tool(turn: Turn) -> ProjectSteps:
-    """Two answers with a tool between them."""
+    """Give two answers with a tool between them."""
     yield Delta("before", "Let me look")
     yield Completed("before")
     yield ToolRequest("call_a1", "web_search", {"query": "weather"})
@@ -66,7 +66,7 @@ def around_a_tool(turn: Turn) -> ProjectSteps:
 
 
 def parallel_tools(turn: Turn) -> ProjectSteps:
-    """Two tools at once: both calls, then what they returned, the later one first."""
+    """Call two tools at once: both calls, then what they returned, the later one first."""
     yield ToolRequest("call_b1", "web_search", {"query": "weather"})
     yield ToolRequest("call_b2", "calendar", {"day": "monday"})
     yield Silence(1)

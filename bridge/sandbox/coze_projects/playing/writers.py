@@ -45,7 +45,7 @@ class Unwritten:
 
 
 def compact(value: Mapping[str, object]) -> str:
-    """JSON on one line without spaces; nothing of UTF-8 is escaped."""
+    """Return JSON on one line without spaces; nothing of UTF-8 is escaped."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

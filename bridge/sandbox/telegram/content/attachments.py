@@ -113,7 +113,7 @@ def audio(
     performer: str = "",
     size: int | None = None,
 ) -> Attachment:
-    """Music."""
+    """Return a piece of music."""
     stored = store(world, "audio", content, name, mime, size)
     words = {"title": title, "performer": performer}
     shape = _named(stored, name) | {word: said for word, said in words.items() if said}
@@ -208,7 +208,7 @@ def venue(latitude: float, longitude: float, title: str, address: str) -> Attach
 
 
 def contact(phone: str, first_name: str, last_name: str = "") -> Attachment:
-    """Somebody's telephone number."""
+    """Return somebody's telephone number."""
     shape: Json = {"phone_number": phone, "first_name": first_name}
     return Attachment("contact", shape | ({"last_name": last_name} if last_name else {}))
 

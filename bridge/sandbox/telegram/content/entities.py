@@ -131,12 +131,12 @@ def _unreadable(reason: str) -> Exception:
 
 
 def in_order(entities: Iterable[Entity]) -> list[Entity]:
-    """By offset, then the longer first."""
+    """Return the entities by offset, then the longer first."""
     return sorted(entities, key=lambda each: (each.offset, -each.length, _RANK.get(each.type, 20)))
 
 
 def arranged(entities: Iterable[Entity]) -> list[Entity]:
-    """Nesting entities only, in order.
+    """Return the entities in order, some split or dropped so that they nest.
 
     Emphasis nests freely and is split where it would cross; code contains nothing and stands at
     most in a quotation; quotations do not nest; links, mentions and dates
@@ -154,7 +154,7 @@ def arranged(entities: Iterable[Entity]) -> list[Entity]:
 
 
 def limited(entities: Sequence[Entity]) -> list[Entity]:
-    """At most 100 of them: emphasis goes first, the latest first. Custom emoji do not count."""
+    """Return 100 entities at most, beside custom emoji; emphasis is dropped first, from the end."""
     counted = [each for each in entities if each.type != "custom_emoji"]
     if len(counted) <= MOST_ENTITIES:
         return list(entities)

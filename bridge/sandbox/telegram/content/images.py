@@ -37,7 +37,7 @@ class Picture:
 
 
 def dimensions(content: bytes) -> tuple[int, int]:
-    """Width and height in pixels. Raises NoPicture."""
+    """Return a picture's width and height in pixels. Raises NoPicture."""
     return _opened(content).size
 
 

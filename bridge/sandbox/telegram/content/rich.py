@@ -102,6 +102,7 @@ class _Reader:
         self._blocks = 0
 
     def blocks(self, sent: object, depth: int) -> list[Json]:
+        """Read the blocks that were sent, at this depth of nesting. Raises Refused."""
         if not isinstance(sent, list):
             raise _wrong("InputRichBlock", "expected an Array of InputRichBlock")
         return [self._block(each, depth) for each in sent]

@@ -25,7 +25,7 @@ _DRAFT_TAGS = frozenset({"tg-thinking"})
 
 
 def from_markdown(source: str) -> list[Json]:
-    """Blocks of a Markdown text."""
+    """Return the blocks of a Markdown text."""
     blocks: list[Json] = []
     end = 0
     for fence in _FENCE.finditer(source):
@@ -49,7 +49,7 @@ def _paragraphs(source: str) -> list[Json]:
 
 
 def from_html(source: str, *, draft: bool) -> list[Json]:
-    """One block with an HTML text as it is, once every tag in it is known. Raises Refused."""
+    """Return one block with an HTML text as it is; raises Refused for a tag that is not known."""
     for tag in _TAG.finditer(source):
         name = tag[2].lower()
         if name not in _TAGS and not (draft and name in _DRAFT_TAGS):

@@ -71,7 +71,7 @@ def full_chat_json(world: World, chat: Chat) -> Json:
 
 
 def entities_json(world: World, entities: Iterable[Entity]) -> list[Json]:
-    """Entities as MessageEntity objects; unset fields are left out."""
+    """Return entities as MessageEntity objects; unset fields are left out."""
     return [_entity_json(world, each) for each in entities]
 
 

@@ -56,7 +56,7 @@ class _Units:
 
 
 def utf16_length(text: str) -> int:
-    """Length in UTF-16 code units."""
+    """Return a text's length in UTF-16 code units."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 

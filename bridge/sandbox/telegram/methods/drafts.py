@@ -93,7 +93,7 @@ def _expire(world: World, chat: Chat, draft: Draft) -> None:
 
 
 def drop_draft(world: World, chat: Chat, thread_id: int) -> None:
-    """A draft ends: by time, by a real message of the bot there, by being stopped or blocked."""
+    """End the draft that shows: by time, by a real message of the bot, by Stop or by a block."""
     gone = chat.showing.pop(thread_id, None)
     if gone is not None:
         shape: Json = {"chat_id": chat.id, "thread_id": thread_id, "draft_id": gone.draft_id}

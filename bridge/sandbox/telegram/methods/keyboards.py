@@ -56,7 +56,7 @@ def read_inline_markup(params: Params) -> Json | None:
 
 
 def buttons(markup: Json | None) -> Iterator[tuple[int, int, Json]]:
-    """Row, column (from 0) and button of an inline keyboard."""
+    """Yield row, column (both from 0) and button for every button of an inline keyboard."""
     rows = markup.get("inline_keyboard") if markup else None
     for row, line in enumerate(rows if isinstance(rows, list) else []):
         for column, button in enumerate(line):

@@ -54,32 +54,32 @@ _VOICE_TYPES = ("audio/mpeg", "audio/mp4")
 
 
 async def send_photo(call: MethodCall) -> object:
-    """Return a new photo of the bot."""
+    """Send a new photo of the bot."""
     return await _send(call, "photo")
 
 
 async def send_document(call: MethodCall) -> object:
-    """Return a new file of the bot; a GIF moves, unless the bot says that it is only a file."""
+    """Send a new file of the bot; a GIF moves, unless the bot says that it is only a file."""
     return await _send(call, "document")
 
 
 async def send_video(call: MethodCall) -> object:
-    """Return a new film of the bot; what is none arrives as a file."""
+    """Send a new film of the bot; what is none arrives as a file."""
     return await _send(call, "video")
 
 
 async def send_animation(call: MethodCall) -> object:
-    """Return a new film without sound, or a GIF; what is neither arrives as a file."""
+    """Send a new film without sound, or a GIF; what is neither arrives as a file."""
     return await _send(call, "animation")
 
 
 async def send_audio(call: MethodCall) -> object:
-    """New music of the bot; what is none arrives as a file."""
+    """Send music of the bot; what is none arrives as a file."""
     return await _send(call, "audio")
 
 
 async def send_voice(call: MethodCall) -> object:
-    """Return a new voice message: OGG/Opus, MP3 or M4A; what is none arrives as music or as a file."""
+    """Send a new voice message: OGG/Opus, MP3 or M4A; what is none arrives as music or as a file."""
     return await _send(call, "voice")
 
 
@@ -110,7 +110,7 @@ async def _send(call: MethodCall, kind: str) -> object:
 
 
 async def send_media_group(call: MethodCall) -> object:
-    """Several files of the bot that are shown together; the messages."""
+    """Send several files of the bot that are shown together; return the messages."""
     album = [_album_item(call, each) for each in _sent_items(call)]
     chat = writable_chat_of(call)
     kinds = [_arriving(each) for each in album]
@@ -128,7 +128,7 @@ async def send_media_group(call: MethodCall) -> object:
 
 
 async def edit_message_caption(call: MethodCall) -> object:
-    """Other words under a file of the bot; what is not repeated is lost."""
+    """Change the words under a file of the bot; what is not repeated is lost."""
     caption = caption_of(call)
     markup = read_inline_markup(call.params)
     refuse_inline_message(call)

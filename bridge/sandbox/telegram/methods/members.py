@@ -35,7 +35,7 @@ _MUTED = (*_SAYING, *(f"can_{each}" for each in _DOING), "can_pin_messages", "ca
 
 
 def member_json(user: Json, standing: Standing) -> Json:
-    """Somebody as a ChatMember."""
+    """Return a user as a ChatMember of this standing."""
     shape: Json = {"user": user, "status": standing}
     match standing:
         case "creator":

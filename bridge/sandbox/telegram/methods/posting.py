@@ -49,7 +49,7 @@ _LINKS = ("url", "text_link")
 
 
 async def send_message(call: MethodCall) -> object:
-    """Return a new message of the bot; it takes the place of a draft."""
+    """Send a new message of the bot; it takes the place of a draft."""
     text = text_of(call)
     markup = read_markup(call.params)
     chat = writable_chat_of(call)
@@ -61,7 +61,7 @@ async def send_message(call: MethodCall) -> object:
 
 
 async def send_rich_message(call: MethodCall) -> object:
-    """Return a new rich message of the bot."""
+    """Send a new rich message of the bot."""
     rich = needed_rich_of(call)
     markup = read_markup(call.params)
     chat = writable_chat_of(call)
@@ -111,7 +111,7 @@ def put(
     attachment: Attachment | None = None,
     album: str = "",
 ) -> Message:
-    """Return a new message of the bot at the end of its chat; a draft there is gone."""
+    """Add a new message of the bot at the end of its chat, and return it; a draft there is gone."""
     message = Message(
         message_id=chat.last_message_id + 1,
         chat_id=chat.id,
@@ -134,7 +134,7 @@ def put(
 
 
 async def edit_message_text(call: MethodCall) -> object:
-    """Another text, or a rich message, for one of the bot; what is not repeated is lost."""
+    """Change a message of the bot to another text or rich message; what is not repeated is lost."""
     rich = rich_of(call)
     if rich is not None and call.params.has("text"):
         # not established; whoever relies on either answer should learn it here
@@ -152,7 +152,7 @@ async def edit_message_text(call: MethodCall) -> object:
 
 
 async def edit_message_reply_markup(call: MethodCall) -> object:
-    """Another keyboard, or none, under a message of the bot."""
+    """Change the keyboard under a message of the bot, or take it away."""
     markup = read_inline_markup(call.params)
     refuse_inline_message(call)
     chat = writable_chat_of(call)
@@ -161,7 +161,7 @@ async def edit_message_reply_markup(call: MethodCall) -> object:
 
 
 async def show(call: MethodCall, chat: Chat, message: Message, frame: Frame) -> Json:
-    """Another look of a message of the bot. Raises Refused, also when nothing would change."""
+    """Show a message of the bot in another look. Raises Refused, also when nothing would change."""
     await call.rates.admit(chat.id, "messages")
     if message.deleted:
         raise bad_request("message to edit not found")
@@ -182,7 +182,7 @@ def _same(old: Frame, new: Frame) -> bool:
 
 
 def refuse_inline_message(call: MethodCall) -> None:
-    """Raises Refused: there are no inline messages here."""
+    """Refuse a call about an inline message: there are none here. Raises Refused."""
     if call.params.has("inline_message_id") and not call.params.has("chat_id"):
         raise bad_request("MESSAGE_ID_INVALID")
 

@@ -34,7 +34,7 @@ async def get_chat(call: MethodCall) -> object:
 
 
 async def set_my_commands(call: MethodCall) -> object:
-    """Replace the menu of one scope and language."""
+    """Set the menu of one scope and language, or delete it when there are no commands."""
     commands = _commands(call.params)
     key = _key(call)
     if commands:

@@ -20,7 +20,7 @@ TOO_OLD = "query is too old and response timeout expired or query ID is invalid"
 
 
 async def get_updates(call: MethodCall) -> object:
-    """Confirm, wait and fetch."""
+    """Return the updates from the offset on, waiting if need be; those before are confirmed."""
     _remember_allowed(call)
     params = call.params
     ask = Ask(

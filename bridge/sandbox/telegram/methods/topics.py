@@ -81,7 +81,7 @@ async def reopen_forum_topic(call: MethodCall) -> object:
 
 
 async def unpin_all_forum_topic_messages(call: MethodCall) -> object:
-    """Nothing is ever pinned here."""
+    """Return True for any topic that is there: nothing is ever pinned here."""
     _topic(_chat_with_topics(call), _thread_id(call))
     return True
 

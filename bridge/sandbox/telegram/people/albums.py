@@ -34,7 +34,7 @@ class AlbumItem:
     """Width and height of a video, and of a photo that is no picture; None refuses such photos."""
 
     def attached(self, world: World) -> Attachment:
-        """It as a message carries it."""
+        """Return the file as a message carries it."""
         match self.kind:
             case "photo":
                 return attachments.photo(world, self.content, self.size)

@@ -34,7 +34,7 @@ def anonymous(world: World, chat: Chat, person: Person) -> Guise:
 
 
 def channel(title: str) -> Guise:
-    """Somebody who writes in the name of a channel of theirs."""
+    """Return the guise of somebody who writes in the name of a channel of theirs."""
     return Guise(CHANNEL, {"sender_chat": _channel(title)})
 
 
@@ -47,7 +47,7 @@ def linked_post(title: str, date: int) -> Guise:
 
 
 def other_bot(username: str) -> Guise:
-    """Another bot of the group."""
+    """Return the guise of another bot of the group."""
     number = 9_000_000_000 + sum(map(ord, username))
     name = username.removesuffix("_bot").capitalize()
     return Guise({"id": number, "is_bot": True, "first_name": name, "username": username})

@@ -52,7 +52,7 @@ def add_group(
 def set_standing(
     world: World, updates: UpdateQueue, chat: Chat, standing: Standing, by: Person | None
 ) -> None:
-    """Somebody adds the bot, promotes, mutes or kicks it, or (None) it leaves by itself.
+    """Let somebody add, promote, mute or kick the bot, or (None) let it leave by itself.
 
     Nothing happens when it is so already.
     """
@@ -95,7 +95,7 @@ def migrate(world: World, updates: UpdateQueue, old: Chat, by: Person) -> Chat:
 
 
 def join(world: World, updates: UpdateQueue, chat: Chat, person: Person) -> None:
-    """Somebody joins a group."""
+    """Let somebody join a group. Raises ValueError for a member."""
     if person.id in chat.members:
         raise ValueError(f"{person.first_name} is in the chat {chat.id} already.")
     chat.members.append(person.id)
@@ -104,7 +104,7 @@ def join(world: World, updates: UpdateQueue, chat: Chat, person: Person) -> None
 
 
 def leave(world: World, updates: UpdateQueue, chat: Chat, person: Person) -> None:
-    """Somebody leaves a group."""
+    """Let somebody leave a group. Raises ValueError for one who is not in it."""
     if chat.type == "private" or person.id not in chat.members:
         raise ValueError(f"{person.first_name} is not in the group {chat.id}.")
     chat.members.remove(person.id)

@@ -65,7 +65,7 @@ def text(wish: Json, name: str) -> str:
 
 
 def label(wish: Json, name: str, title: str) -> str:
-    """Something to be called. Raises Wrong."""
+    """Read what something is to be called, in 1 to 64 characters. Raises Wrong."""
     said = text(wish, name).strip()
     if not 1 <= len(said) <= 64 or _NOT_IN_A_NAME.search(said):
         raise Wrong(f"{title} has 1 to 64 characters, no control characters.")

@@ -116,7 +116,7 @@ def rewrite(
     *,
     chat_id: int | None = None,
 ) -> None:
-    """A person edits a message of theirs."""
+    """Let a person edit a message of theirs."""
     chat = open_chat(world, person, chat_id)
     message = _existing(world, chat, message_id)
     if message.by_bot or message.sender_id != person.id:
@@ -131,7 +131,7 @@ def rewrite(
 
 
 def remove(world: World, chat_id: int, message_id: int) -> None:
-    """Somebody deletes a message; a bot is not told."""
+    """Delete a message; a bot is not told."""
     message = _existing(world, world.chat(chat_id), message_id)
     message.deleted = True
     world.feed.tell("deleted", {"chat_id": chat_id, "message_id": message_id})
@@ -196,7 +196,7 @@ def query(
 
 
 def set_blocked(world: World, updates: UpdateQueue, person: Person, *, blocked: bool) -> None:
-    """A person blocks the bot or lets it in again; nothing happens when it is so already."""
+    """Let a person block the bot or let it in again; nothing happens when it is so already."""
     chat = world.chats[person.id]
     if chat.closed == blocked:
         return

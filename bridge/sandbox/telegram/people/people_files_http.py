@@ -69,14 +69,14 @@ class PeopleFiles:
     updates: UpdateQueue
 
     def routes(self) -> list[Route]:
-        """Below /sandbox: files to get, and where to send some."""
+        """Return the routes below /sandbox: files to get, and where to send some."""
         return [
             Route("/sandbox/files/{file_id}", guarded(self.give), methods=["GET"]),
             Route("/sandbox/upload", guarded(self.upload), methods=["POST"]),
         ]
 
     async def give(self, request: Request) -> Response:
-        """One file of either side."""
+        """Send one file of either side; 404 when its bytes are not there."""
         stored = self.world.files.get(request.path_params["file_id"])
         if stored is None or len(stored.content) < stored.size:
             return json_response({"error": "There are no bytes of this file."}, 404)

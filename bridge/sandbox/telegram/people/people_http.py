@@ -157,7 +157,7 @@ class PeopleSide:
         return {"query_id": query_id}
 
     def add_person(self, wish: Json) -> Json:
-        """Somebody new comes."""
+        """Add a new person. Raises Wrong."""
         name = label(wish, "first_name", "A first name")
         language = text(wish, "language_code") if wish.get("language_code") else ""
         if language and not _LANGUAGE.fullmatch(language):

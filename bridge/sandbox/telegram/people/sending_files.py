@@ -44,7 +44,7 @@ class Sharing:
         reply_to: int | None = None,
         file_size: int | None = None,
     ) -> int:
-        """Return a photo: a picture in all its sizes, as JPEG; or any bytes, said to be of this `size`."""
+        """Send a photo: a picture in all its sizes, as JPEG; or any bytes, said to be of this `size`."""
         photo = attachments.photo(self.world, content, size, file_size)
         return self._share(person, photo, caption, chat, thread_id, reply_to)
 
@@ -61,7 +61,7 @@ class Sharing:
         reply_to: int | None = None,
         file_size: int | None = None,
     ) -> int:
-        """Return a file."""
+        """Send a file."""
         document = attachments.document(self.world, name, content, mime, file_size)
         return self._share(person, document, caption, chat, thread_id, reply_to)
 
@@ -81,7 +81,7 @@ class Sharing:
         reply_to: int | None = None,
         file_size: int | None = None,
     ) -> int:
-        """Music."""
+        """Send music, and return the id of the message."""
         audio = attachments.audio(
             self.world,
             name,
@@ -109,7 +109,7 @@ class Sharing:
         reply_to: int | None = None,
         file_size: int | None = None,
     ) -> int:
-        """Return a film of this width and height."""
+        """Send a film of this width and height."""
         video = attachments.video(self.world, name, content, mime, seconds, size, file_size)
         return self._share(person, video, caption, chat, thread_id, reply_to)
 
@@ -125,7 +125,7 @@ class Sharing:
         reply_to: int | None = None,
         file_size: int | None = None,
     ) -> int:
-        """Return a round film."""
+        """Send a round film."""
         note = attachments.video_note(self.world, content, seconds, length, file_size)
         return self._share(person, note, "", chat, thread_id, reply_to)
 
@@ -141,7 +141,7 @@ class Sharing:
         reply_to: int | None = None,
         file_size: int | None = None,
     ) -> int:
-        """Return a voice message, as long as its OGG/Opus says unless it is said here."""
+        """Send a voice message, as long as its OGG/Opus says unless it is said here."""
         voice = attachments.voice(self.world, content, seconds, size=file_size)
         return self._share(person, voice, caption, chat, thread_id, reply_to)
 
@@ -156,7 +156,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """Return a sticker: WebP, or packed Lottie if `animated`, or WebM if `video`."""
+        """Send a sticker: WebP, or packed Lottie if `animated`, or WebM if `video`."""
         sticker = attachments.sticker(self.world, content, emoji, kind)
         return self._share(person, sticker, "", chat, thread_id, reply_to)
 
@@ -170,7 +170,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """Return a point on the map."""
+        """Send a point on the map."""
         location = attachments.location(latitude, longitude)
         return self._share(person, location, "", chat, thread_id, reply_to)
 
@@ -186,7 +186,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """Return a point on the map with a name and an address."""
+        """Send a point on the map with a name and an address."""
         venue = attachments.venue(latitude, longitude, title, address)
         return self._share(person, venue, "", chat, thread_id, reply_to)
 
@@ -201,7 +201,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """Somebody's telephone number."""
+        """Send somebody's telephone number, and return the id of the message."""
         contact = attachments.contact(phone, first_name, last_name)
         return self._share(person, contact, "", chat, thread_id, reply_to)
 
@@ -214,7 +214,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """Return a die that showed this."""
+        """Send a die that showed this."""
         return self._share(person, attachments.dice(value), "", chat, thread_id, reply_to)
 
     def send_poll(
@@ -227,7 +227,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> int:
-        """Return a question to all."""
+        """Send a question to all."""
         poll = attachments.poll(self.world, question, list(options))
         return self._share(person, poll, "", chat, thread_id, reply_to)
 
@@ -256,7 +256,7 @@ class Sharing:
         thread_id: int = 0,
         reply_to: int | None = None,
     ) -> list[int]:
-        """2 to 10 files as one album; the first has the caption; the messages' ids.
+        """Send 2 to 10 files as one album; the first has the caption. Return the messages' ids.
 
         Bytes alone are a photo. Documents stand only with documents, music only with music.
         """
@@ -267,7 +267,7 @@ class Sharing:
         return share_album(self.world, self.updates, person, where, items)
 
     def refuse_voice(self, person: Person, refuses: bool = True) -> None:
-        """A person takes no voice messages: `VOICE_MESSAGES_FORBIDDEN`; or takes them again."""
+        """Let a person refuse voice messages (`VOICE_MESSAGES_FORBIDDEN`), or take them again."""
         if refuses:
             self.world.refusing_voice.add(person.id)
         else:

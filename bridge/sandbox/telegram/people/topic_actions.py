@@ -26,17 +26,17 @@ class TopicActions:
     def rename_topic(
         self, chat: Place, thread_id: int, name: str, by: Person | None = None
     ) -> None:
-        """Somebody gives a topic another name."""
+        """Let somebody give a topic another name."""
         found, person = self._acts_in(chat, by)
         topics.rename_topic(self.world, self.updates, found, thread_id, person, name=name)
 
     def close_topic(self, group: Place, thread_id: int, closed: bool = True) -> None:
-        """Only administrators write in it: `TOPIC_CLOSED` for others; or open it again."""
+        """Close a topic to all but administrators, `TOPIC_CLOSED` for others; or open it again."""
         found, person = self._acts_in(group, None)
         topics.close_topic(self.world, self.updates, found, thread_id, person, closed=closed)
 
     def delete_topic(self, chat: Place, thread_id: int) -> None:
-        """A topic and all its messages go; the bot is not told."""
+        """Delete a topic and all its messages; the bot is not told."""
         topics.delete_topic(self.world, self.world.chat(chat_id_of(chat)), thread_id)
 
     def topics(self, chat: Place) -> dict[int, str]:

@@ -29,7 +29,7 @@ def add_topic(
     icon: str = "",
     implicit: bool = False,
 ) -> Topic:
-    """Somebody opens a topic in a forum, or in a private chat with a bot that has topics.
+    """Open a topic in a forum, or in a private chat with a bot that has topics.
 
     `implicit` says that nobody gave the name: it is made of the first message. In a private chat the
     ids of topics are not those of messages that the bot sees, and may be the same by chance.
@@ -61,7 +61,7 @@ def rename_topic(
     name: str | None = None,
     icon: str | None = None,
 ) -> None:
-    """Somebody changes a topic's name or icon; None leaves it, and an empty icon takes it away."""
+    """Change a topic's name or icon; None leaves it, and an empty icon takes it away."""
     topic = topic_of(chat, thread_id)
     changed: Json = {}
     if name is not None and name_of(name) != topic.name:
@@ -86,7 +86,7 @@ def close_topic(
     *,
     closed: bool,
 ) -> None:
-    """An administrator closes a topic, so that only they write there, or opens it again."""
+    """Close a topic, so that only administrators write there, or open it again."""
     if chat.type == "private":
         raise ValueError("Topics of private chats cannot be closed.")
     topic = topic_of(chat, thread_id)
@@ -99,7 +99,7 @@ def close_topic(
 
 
 def delete_topic(world: World, chat: Chat, thread_id: int, *, by_bot: bool = False) -> None:
-    """A topic goes with all that was written in it; a bot is not told.
+    """Delete a topic with all that was written in it; a bot is not told.
 
     One of a private chat that the bot made and a person deletes is made again, with its id, by the
     bot's next message into it.
@@ -117,7 +117,7 @@ def delete_topic(world: World, chat: Chat, thread_id: int, *, by_bot: bool = Fal
 
 
 def topic_of(chat: Chat, thread_id: int) -> Topic:
-    """Raises ValueError when the chat has no such topic."""
+    """Return the topic with this id. Raises ValueError when the chat has none."""
     if thread_id not in chat.topics:
         raise ValueError(f"There is no topic {thread_id} in the chat {chat.id}.")
     return chat.topics[thread_id]
