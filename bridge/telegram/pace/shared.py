@@ -17,6 +17,9 @@ AGAIN_SECONDS = 0.5
 LATELY_SECONDS = 2.0
 """What others called before is of no account any more."""
 
+ALONE_SECONDS = 10.0
+"""So long nobody else must have been seen: all lose their sessions when the database starts anew."""
+
 Reserve = Callable[[str, Wanted], Awaitable[Reserved]]
 """Reserves calls of a kind in the budget that all processes share. Raises StoreTrouble."""
 
@@ -33,14 +36,19 @@ class SharedBudget:
     ) -> None:
         """`others` says whether there is another process; `ready` is called when slots have come."""
         self._others = others
+        self._together_at = -inf
+        """When another process was seen last."""
         self._limits = {
             name: _SharedLimit(name, overall, reserve, ready) for name, overall in limits.items()
         }
 
     def fill(self, now: float, ready: Mapping[str, int]) -> None:
         """Ask for slots of each kind of which some calls are `ready` to go, and none is in hand."""
+        if self._others():
+            self._together_at = now
+        together = now - self._together_at < ALONE_SECONDS
         for name, limit in self._limits.items():
-            if self._others():
+            if together:
                 limit.fill(now, ready[name])
             else:
                 limit.open()

@@ -4,7 +4,7 @@ from collections import deque
 
 MOST_AT_ONCE = 4
 """Slots that are reserved together: what is not used is lost for all."""
-KEEP_SECONDS = 1.0
+KEEP_SECONDS = 0.3
 """A slot that was not used for so long is given up, else many would be used at once."""
 
 

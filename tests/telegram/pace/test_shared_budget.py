@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from fast import run_fast
 
 from bridge.errors import StoreTrouble
@@ -11,6 +12,7 @@ from bridge.model import LearnedLimit
 from bridge.store.pace import AT_ONCE, Reserved, Wanted
 from bridge.telegram.pace.budget import Priority
 from bridge.telegram.pace.scheduler import Pacer
+from bridge.telegram.pace.slots import Slots
 
 KINDS = ("all calls", "new messages")
 
@@ -122,6 +124,31 @@ def test_a_process_alone_asks_nobody() -> None:
         await callers.close()
 
     run_fast(journey(), speed=20)
+
+
+def test_a_process_that_is_alone_for_a_moment_is_not_alone() -> None:
+    """All sessions end when the database starts anew: whoever is back first sees nobody else."""
+
+    async def journey() -> None:
+        callers = Callers(3)
+        seen = True
+        for pacer in callers.pacers:
+            pacer.share(callers.row.reserve, lambda: seen)
+        await callers.all_at_once(1)
+        seen = False
+        await callers.all_at_once(30)
+        assert callers.most_in(1.0) <= 25 + AT_ONCE + 1
+        await callers.close()
+
+    run_fast(journey(), speed=20)
+
+
+def test_slots_that_come_too_late_are_not_used_at_once() -> None:
+    slots = Slots()
+    slots.add(0.0, 0.0, 4, rate=25.0)
+    slots.add(0.0, 0.5, 4, rate=25.0)
+    assert slots.wait(0.45) == pytest.approx(0.05)
+    assert len(slots) == 4
 
 
 def test_all_demand_in_one_process_gets_the_whole_budget() -> None:
