@@ -108,6 +108,7 @@ def test_a_broken_env_file_is_explained(content: bytes, said: str, tmp_path: Pat
 def test_wrong_words_are_told_what_is_right() -> None:
     wrong = {
         "BRIDGE_REASONING": "loud",
+        "BRIDGE_SPEECH": "Sung",
         "BRIDGE_STREAMING": "fast",
         "BRIDGE_FEEDBACK": "perhaps",
         "BRIDGE_LANGUAGE": "xx",
@@ -115,6 +116,7 @@ def test_wrong_words_are_told_what_is_right() -> None:
     }
     told = " | ".join(faults({**GOOD, **wrong}))
     assert "BRIDGE_REASONING must be brief, off or on" in told
+    assert "BRIDGE_SPEECH must be always, off or voice" in told
     assert "BRIDGE_STREAMING must be drafts, edits or whole" in told
     assert "BRIDGE_FEEDBACK must be true or false" in told
     assert "choose en, es, fa, id, ja, pt, ru, vi, zh or zh-hant" in told

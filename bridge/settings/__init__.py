@@ -53,14 +53,6 @@ TITLES = (
 )
 LISTENS = "The address of this machine on which that listens; `0.0.0.0` for all, as in a container."
 NAMES = "Host names by which the dashboard may be opened besides localhost, comma-separated."
-_WORDS: dict[str, type[StrEnum]] = {
-    "bridge_reasoning": Reasoning,
-    "bridge_streaming": Streaming,
-    "bridge_group_answers": Answers,
-    "bridge_group_memory": Memory,
-    "bridge_access": AccessMode,
-}
-"""The settings that are one of a few words."""
 
 
 class Settings(BaseModel):
@@ -318,13 +310,16 @@ class Settings(BaseModel):
             raise ValueError("is not a proxy's address; it begins with http:// or socks5://")
         return proxy_address(address) if address else None
 
-    @field_validator(*_WORDS, mode="before")
+    @field_validator("*", mode="before")
     @classmethod
     def _word(cls, word: object, info: ValidationInfo) -> object:
-        kind = _WORDS[info.field_name or ""]
-        if isinstance(word, str) and word.lower() not in set(kind):
+        """Read one of a few words as people write it."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if not isinstance(word, str) or not isinstance(kind, type) or not issubclass(kind, StrEnum):
+            return word
+        if word.lower() not in set(kind):
             raise ValueError(f"must be {choice(kind)}")
-        return word.lower() if isinstance(word, str) else word
+        return word.lower()
 
     @field_validator("bridge_language")
     @classmethod

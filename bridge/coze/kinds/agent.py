@@ -68,7 +68,8 @@ class Agent(Protocol):
     def rejoin(self, question: RunRequest, run_id: str | None) -> AsyncGenerator[Event, None]:
         """Finish a run that was asked before. Raises NeverAsked when there certainly is none.
 
-        Raises another CozeTrouble when it cannot be had, or when nobody can tell.
+        Raises another CozeTrouble when it cannot be had, or when nobody can tell. After NeverAsked
+        `relay/asking.py` asks again; `relay/turn.py` ends all else as failed.
         """
         ...
 

@@ -152,7 +152,7 @@ class UsageLimits:
         return heard
 
     def too_fast(self, key: ChatKey, sender: Sender) -> Refusal | None:
-        """Count a wish for a run; why it is one too many. Every one passes here first."""
+        """Count a wish for a run; why it is one too many."""
         if sender.id in self._rights.operators:
             return None
         return self._questions.refuses(_counted(key, sender), _now())

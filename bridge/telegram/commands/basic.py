@@ -1,4 +1,4 @@
-"""What everybody's commands do, but `/help`, `/settings`, `/privacy` and `/forget`."""
+"""What `/start`, `/new`, `/ask`, `/stop` and `/retry` do."""
 
 import re
 
