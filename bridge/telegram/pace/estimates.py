@@ -54,6 +54,8 @@ class Range:
     most_burst: float = inf
     least_rate: float = 1 / 60
     least_burst: float = 1.0
+    near: float = inf
+    """Up to where it rises quickly, before anything was refused: what is published."""
     probe: float = PROBE
     """By which part it grows in a minute above what was refused first."""
 
@@ -80,7 +82,7 @@ class Estimate:
         self.burst = range_.burst
         self.lowered_at = -inf
         """When it turned out last that all chats had called too much."""
-        self._near, self._refused_at = inf, -inf
+        self._near, self._refused_at = range_.near, -inf
         """Up to where it rises quickly."""
         self._fell_at = self._rose_at = -inf
         self._probe = range_.probe / NEXT_PROBE
@@ -110,7 +112,7 @@ class Estimate:
         passed = min(SCOUT_SECONDS, now - self._rose_at)
         self._rose_at = now
         if now - self._refused_at > FORGET_SECONDS:
-            self._near, self._probe = inf, self._range.probe / NEXT_PROBE
+            self._near, self._probe = self._range.near, self._range.probe / NEXT_PROBE
         near = self._near
         if self._ahead < near:
             rise = 1 + RISE_PART * min(1.0, passed / RISE_SECONDS)
@@ -210,4 +212,5 @@ class Estimate:
         self.rate = min(self._range.most_rate, max(self._range.least_rate, learned.rate))
         self.burst = min(self._range.most_burst, max(self._range.least_burst, learned.burst))
         self._ahead = self.rate
-        self._near, self._refused_at = learned.near, now
+        self._near = self._range.near if learned.near == inf else learned.near
+        self._refused_at = now

@@ -13,7 +13,8 @@ from bridge.model import LearnedLimit
 from bridge.sandbox.telegram import Budgets, read_budgets
 from bridge.sandbox.telegram.rate_limits import RateModel
 from bridge.telegram.pace.budget import GROUP, PRIVATE, BudgetKind, Limits, Priority
-from bridge.telegram.pace.estimates import Estimate, Range, Rates
+from bridge.telegram.pace.estimates import BOT, Estimate, Range, Rates
+from bridge.telegram.pace.overall import NEW
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.ticket import Ticket
 from bridge.telegram.pace.tokens import refill_rate
@@ -175,6 +176,16 @@ def test_an_estimate_rises_only_with_calls_that_had_to_wait_for_it() -> None:
         one.answered(float(second), 1)
     assert one.rate_for(1) > 2
     assert 1 < one.rate_for(2) < one.rate_for(1)  # the others follow the scout
+
+
+def test_new_messages_soon_come_near_what_is_published_and_no_nearer() -> None:
+    """A moment in which many turns begin, as after a take-over, must not be refused."""
+    estimate = Estimate(NEW)
+    for tenth in range(50):
+        estimate.answered(tenth / 10, BOT)
+    assert 27.0 < estimate.rate_for(BOT) < 29.0
+    estimate.recall(5.0, LearnedLimit(25.0, NEW.burst))
+    assert estimate.learned.near == NEW.near
 
 
 def test_a_refusal_lowers_it_at_once_and_further_ones_of_the_same_moment_do_not() -> None:
