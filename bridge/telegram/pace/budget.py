@@ -179,6 +179,8 @@ class Budget(FloodWaitState):
         self._refused_at = float("-inf")
         self._owed = 0
         """Calls that were held when it was empty last."""
+        self._guessed_at = float("-inf")
+        """When it was taken for empty: until it has been full, nothing is proved by what goes through."""
 
     def wait(self, now: float, priority: Priority, count: int = 1) -> float:
         """Return seconds until a call of that priority may go, which makes `count` messages; 0 means now."""
@@ -233,7 +235,8 @@ class Budget(FloodWaitState):
     def answered(self, now: float) -> None:
         """Let the estimate rise if the last call used what it allows; it was answered promptly."""
         few = self._recent.span(FEW_CALLS)
-        if not self.used_up(now) or self._stock.rate * few > REALLY_TIMES * FEW_CALLS:
+        guessed = self._guessed_at >= self._stock.full_at
+        if guessed or not self.used_up(now) or self._stock.rate * few > REALLY_TIMES * FEW_CALLS:
             return
         estimate = self._limits.estimate
         estimate.answered(now, self.chat_id)
@@ -304,6 +307,7 @@ class Budget(FloodWaitState):
 
     def begin_empty(self, now: float) -> None:
         """Take what may be called at once as used up, and half of what is allowed in any minute."""
+        self._guessed_at = now
         self._stock.drain(now)
         self._quick.drain(now)
         for most, _ in self._limits.tops:

@@ -76,6 +76,21 @@ def test_a_refusal_closes_the_chat_for_everything_and_slows_it_for_a_minute() ->
     assert budget.wait(90, INTERIM) == pytest.approx(PRIVATE.gap)
 
 
+@pytest.mark.parametrize("taken_over", [True, False])
+def test_what_goes_through_where_another_process_called_proves_nothing(taken_over: bool) -> None:
+    """Its budget is taken for empty, and seldom is."""
+    limits = ChatLimits(PRIVATE)
+    budget, now = Budget(limits, 1, 0), 0.0
+    budget.replies = 1
+    if taken_over:
+        budget.begin_empty(0)
+    for _ in range(20):
+        now += budget.wait(now, Priority.FINAL)
+        budget.spend(now)
+        budget.answered(now + 0.04)
+    assert (limits.estimate.rate_for(1) > 1 / PRIVATE.every) is not taken_over
+
+
 def test_a_call_that_was_not_made_does_not_count() -> None:
     for budget in (Budget(PRIVATE_CHAT, 1, 0), Budget(ChatLimits(ACTIONS, ACTION_TOPS), 1, 0)):
         for priority in (INTERIM, FINAL):
