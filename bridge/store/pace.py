@@ -13,7 +13,7 @@ from bridge.store.dialects import clock
 from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
 from bridge.store.tables import flood_waits, learned_limits, send_budgets
 
-AT_ONCE = 4.0
+AT_ONCE = 2.0
 """Calls of a bot that may go at once where several processes call: in no second many more than its rate."""
 
 
