@@ -81,6 +81,24 @@ def _cpu(pids: list[int]) -> float:
     return used
 
 
+def _refused(world: Cluster, since: float) -> list[str]:
+    """Return the calls that were refused, and what was called before: which limit each met."""
+    calls = [call for call in world.telegram.calls if call.at_loop_time >= since - 60]
+    found = []
+    for call in calls:
+        at = call.at_loop_time
+        if at < since or "Too Many" not in call.description:
+            continue
+        done = [one for one in calls if not one.description and one.at_loop_time < at]
+        new = sum("send" in one.method and one.at_loop_time > at - 1 for one in done)
+        here = sum(one.chat_id == call.chat_id and one.at_loop_time > at - 10 for one in done)
+        found.append(
+            f"{call.method} refused after {at - since:.1f} s: {new} new messages in the second before, "
+            f"{here} calls in its chat in ten"
+        )
+    return found
+
+
 async def _part(world: Cluster, name: str, rate: float, seconds: float) -> list[str]:
     """Run one part; returns its row."""
     account = world.account = Account()
@@ -115,10 +133,7 @@ async def _part(world: Cluster, name: str, rate: float, seconds: float) -> list[
         for question, times in account.asked.items()
         if question in account.free
     ]
-    refused = sum(
-        call.at_loop_time >= since and "Too Many" in (call.description or "")
-        for call in world.telegram.calls
-    )
+    account.refused += _refused(world, since)
     return [
         name,
         str(len(account.sent)),
@@ -127,7 +142,7 @@ async def _part(world: Cluster, name: str, rate: float, seconds: float) -> list[
         str(len(account.strange)),
         f"{share(starts, 0.5):.0f} / {share(starts, 0.99):.0f}" if starts else "",
         taken,
-        str(refused),
+        str(len(account.refused)),
         " + ".join(f"{100 * one / took:.0f}" for one in used) if name == "steady" else "",
     ]
 
@@ -151,7 +166,7 @@ async def main(arguments: argparse.Namespace) -> None:
                 row = await (_idle(world) if name == "idle" else _loaded(world, name, arguments))
                 table.add_row(*row)
                 console.print(" · ".join(row))
-                for line in world.account.strange:
+                for line in (*world.account.strange, *world.account.refused):
                     console.print(f"  ! {line}")
     console.print(table)
 

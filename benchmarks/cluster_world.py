@@ -106,6 +106,8 @@ class Account:
     answered: set[str] = field(default_factory=set)
     lost: set[str] = field(default_factory=set)
     strange: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    """Calls that Telegram refused, and what was called before."""
 
 
 class Cluster:
