@@ -13,8 +13,8 @@ from bridge.store.dialects import clock
 from bridge.store.dialects.upsert import insert_or_ignore, insert_or_update
 from bridge.store.tables import flood_waits, learned_limits, send_budgets
 
-AT_ONCE = 2.0
-"""Calls of a bot that may go at once where several processes call: in no second many more than its rate."""
+AT_ONCE = 1.0
+"""Calls of a bot that may go at once where several processes call: on top of its rate in a second."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ NEW = Range(
     most_rate=100.0,
     most_burst=BURST,
     least_rate=1.0,
-    near=28.0,
+    near=27.0,
     probe=PROBE,
 )
 """New messages of all chats; Telegram's own FAQ for bots speaks of about 30 a second."""

@@ -4,8 +4,8 @@ from collections import deque
 
 MOST_AT_ONCE = 4
 """Slots that are reserved together: what is not used is lost for all."""
-KEEP_SECONDS = 0.3
-"""A slot that was not used for so long is given up, else many would be used at once."""
+KEEP_SECONDS = 0.06
+"""A slot that was not used for so long is given up: so much of the rate may come too late into a second."""
 
 
 class Slots:
