@@ -5,10 +5,12 @@ grow with every further try. What Telegram allows is an estimate of the chat's k
 what is published about it is never exceeded.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from bridge.telegram.pace.estimates import SETTLE_SECONDS, Estimate, Range, Rates
+from bridge.telegram.pace.evidence import Evidence
 from bridge.telegram.pace.tokens import (
     INSTANT,
     LEAST_BURST,
@@ -175,6 +177,8 @@ class Budget(FloodWaitState):
         self._stock = Tokens(limits.estimate, chat_id, now)
         self._quick = Tokens(limits.quick, chat_id, now)
         self._recent = Recent()
+        self.evidence = Evidence(self._recent)
+        """Of what was called in the chat, for other chats."""
         self._before = self._whole_burst_at = self._emptied_at = float("-inf")
         self._refused_at = float("-inf")
         self._owed = 0
@@ -234,6 +238,7 @@ class Budget(FloodWaitState):
 
     def answered(self, now: float) -> None:
         """Let the estimate rise if the last call used what it allows; it was answered promptly."""
+        self.evidence.answered(now)
         few = self._recent.span(FEW_CALLS)
         guessed = self._guessed_at >= self._stock.full_at
         if guessed or not self.used_up(now) or self._stock.rate * few > REALLY_TIMES * FEW_CALLS:
@@ -275,6 +280,22 @@ class Budget(FloodWaitState):
     def note_refused(self, now: float) -> None:
         """Note that the last call was refused, or answered late, for whatever reason."""
         self._refused_at = now
+        self.evidence.refused(self.sent_at)
+
+    def explained(self, others: Iterable["Budget"]) -> bool:
+        """Return whether the chat may have called too much.
+
+        So it may if it used what is allowed, or if no other chat of its kind called as much unrefused.
+        """
+        at = self.sent_at
+        if self.used_up(at) or self.evidence.often(at):
+            return True
+        counts = self.evidence.counts(at)
+        return not any(
+            other.evidence.speaks_against(counts, at)
+            for other in others
+            if other is not self and other._limits is self._limits
+        )
 
     def lower(self, now: float, *, late: bool = False) -> None:
         """Lower the estimate: the last call was refused, or answered late."""

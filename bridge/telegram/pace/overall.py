@@ -1,6 +1,7 @@
 """What all chats together may call: an estimate, and how much of it is used. Pure."""
 
 from bridge.telegram.pace.estimates import BOT, Estimate, Range, Rates
+from bridge.telegram.pace.evidence import Evidence
 from bridge.telegram.pace.tokens import INSTANT, Recent, Tokens
 
 BURST, STEADY = 20.0, 4.0
@@ -38,6 +39,7 @@ class Overall:
         self.estimate = Estimate(range_)
         self.tokens = Tokens(self.estimate, BOT, float("-inf"))
         self.recent = Recent(1024)
+        self.evidence = Evidence(self.recent, (BOT_SECONDS, 4 * BOT_SECONDS))
         self.opens_at = 0.0
         """From when on this process may call, where others do, too."""
 
@@ -72,6 +74,7 @@ class Overall:
 
     def answered(self, now: float) -> None:
         """Rise, if what is allowed was really used: a call was answered promptly."""
+        self.evidence.answered(now)
         self.estimate.went_well(self.rate(now - PROVED_SECONDS))
         if self.rate(now) >= USED_PART * self.tokens.rate:
             self.estimate.answered(now, BOT)
@@ -79,6 +82,11 @@ class Overall:
     def suspect(self, now: float, part: float = USED_PART) -> bool:
         """Return whether that part of what went well before was called of late."""
         return self.rate(now) >= part * self.estimate.rate
+
+    def explained(self, sent_at: float) -> bool:
+        """Return whether what was called may be too much: as much went well lately otherwise."""
+        counts = self.evidence.counts(sent_at)
+        return not self.evidence.speaks_against(counts, sent_at - BOT_SECONDS)
 
     def refused(self, now: float, sent_at: float, *, late: bool) -> None:
         """Lower the estimate."""

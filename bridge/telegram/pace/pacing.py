@@ -1,6 +1,5 @@
 """Decide which call may go next, and when. Pure: time in seconds is an argument."""
 
-from collections import deque
 from collections.abc import Mapping
 from heapq import heappop, heappush
 from itertools import count
@@ -21,14 +20,13 @@ from bridge.telegram.pace.budget import (
 )
 from bridge.telegram.pace.call_times import CallTimes
 from bridge.telegram.pace.estimates import BOT, Estimate
+from bridge.telegram.pace.evidence import Refusals
 from bridge.telegram.pace.overall import BURST, NEW, OVERALL, STEADY, Overall
 from bridge.telegram.pace.ticket import ChatLine, Ticket
 from bridge.telegram.pace.tokens import INSTANT
 
-MANY_CHATS, MANY_SECONDS = 3, 10.0
-"""So many chats refused within so many seconds: it is the whole bot that is too fast."""
 MANY_PART = 0.4
-"""That is so only if at least this part of the rate of all chats was used."""
+"""Where many chats are refused, the whole bot is too fast only if at least this part of its rate was used."""
 KEPT_BACK = {
     Priority.INTERIM: BURST - STEADY,
     Priority.TYPING: BURST - STEADY,
@@ -65,7 +63,7 @@ class Pacing:
         """Chats whose next call may go at a time, with the number of their place."""
         self._ready: tuple[list[tuple[Ticket, int, _Key]], ...] = ([], [])
         """Chats whose next call may go now: those that edit, and those that make a message."""
-        self._refusals: deque[tuple[float, int]] = deque(maxlen=64)
+        self._refusals = Refusals()
         self._forget_at = IDLE_CHATS
 
     @property
@@ -208,21 +206,21 @@ class Pacing:
         self.silenced(now, chat_id, retry_after)
         chat = self._chat(now, (chat_id, family))
         blamed = chat.budget is not None and self._learn(now, chat, chat.budget)
-        self._refusals.append((now, chat_id))
-        hit = {each: at for at, each in self._refusals if now - at <= MANY_SECONDS}
-        if len(hit) < MANY_CHATS:
+        if (many_since := self._refusals.note(now, chat_id)) is None:
             return
-        if not blamed and self._all.suspect(now, MANY_PART):
+        if not blamed and self._all.suspect(now, MANY_PART) and self._all.explained(now):
             self._all.refused(now, now, late=False)
             self._bot.silenced(now, retry_after)
-        elif self._well_at < min(hit.values()):  # nobody was heard meanwhile
+        elif self._well_at < many_since:  # nobody was heard meanwhile
             self._bot.silenced(now, retry_after)
 
     def _learn(self, now: float, chat: ChatLine, budget: Budget, *, late: bool = False) -> bool:
         """Lower what may have been too high for the last call; False when nothing was."""
         kinds = (self._new, self._all) if chat.made_message else (self._all,)
-        overall = [one for one in kinds if one.suspect(budget.sent_at)][:1]
-        own = budget.suspect
+        sent_at = budget.sent_at
+        overall = [one for one in kinds if one.suspect(sent_at) and one.explained(sent_at)][:1]
+        budgets = (one.budget for one in self._chats.values() if one.budget)
+        own = budget.suspect and budget.explained(budgets)
         if own and budget.used_up(budget.sent_at):
             if budget.tries:
                 overall = []
@@ -232,8 +230,10 @@ class Pacing:
         budget.note_refused(now)
         if own:
             budget.lower(now, late=late)
-        for one in overall:
-            one.refused(now, budget.sent_at, late=late)
+        for one in (self._new, self._all):
+            one.evidence.refused(sent_at)
+            if one in overall:
+                one.refused(now, sent_at, late=late)
         if not own and not overall and not late:
             budget.slowed()
         return own or bool(overall)

@@ -1,6 +1,7 @@
 """What Telegram allows is found out: tried against limits that the pace is not told."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -125,6 +126,49 @@ def test_limits_that_fall_are_found_out_anew() -> None:
     telegram.run(200)
     assert len(telegram.refused) - before <= 6
     assert telegram.rate(180, 380) >= 0.3
+
+
+def calls(pacing: Pacing, begin: float, counts: Mapping[int, int]) -> None:
+    """Make so many calls into chats, one each 1.5 s, which are answered promptly."""
+    for number in range(max(counts.values())):
+        for chat_id in [one for one, many in counts.items() if number < many]:
+            now = begin + 1.5 * number + 0.1 * chat_id
+            pacing.ask(now, chat_id, Priority.FINAL)
+            assert isinstance(pacing.next(now), Ticket)
+            call = pacing.began(now, chat_id, BudgetKind.MESSAGE)
+            pacing.ended(now + LATENCY, call, well=True)
+            pacing.done()
+
+
+@pytest.mark.parametrize(
+    ("others", "own", "falls"),
+    [(6, 6, False), (7, 5, False), (4, 6, True), (0, 6, True), (17, 17, True)],
+)
+def test_a_refusal_lowers_only_what_it_may_be_explained_by(
+    others: int, own: int, falls: bool
+) -> None:
+    """A flood in one chat, while as much is answered in others, is no limit of all chats."""
+    pacing = Pacing()
+    calls(pacing, 0.0, dict.fromkeys(range(2, 6), others) | {6: own})
+    before = pacing.estimates["private"].learned
+    now = 1.5 * max(own, others)
+    pacing.refused(now, 6, 3.0)
+    after = pacing.estimates["private"].learned
+    assert ((after.rate, after.burst) < (before.rate, before.burst)) is falls
+    assert pacing.silence(now, 6) > 3.0
+    assert pacing.silence(now, 2) == 0.0
+
+
+def test_who_is_refused_again_and_again_is_refused_for_what_they_call() -> None:
+    pacing = Pacing()
+    calls(pacing, 0.0, {1: 7, 2: 4})
+    before = pacing.estimates["private"].learned
+    for now in (13.0, 17.0):
+        pacing.refused(now, 2, 3.0)
+        calls(pacing, now + 3.6, {2: 1})
+    assert pacing.estimates["private"].learned == before
+    pacing.refused(21.0, 2, 3.0)
+    assert pacing.estimates["private"].learned != before
 
 
 def test_a_group_never_gets_more_than_is_published() -> None:
