@@ -1,7 +1,8 @@
 """What the libraries alone cost on this machine: the measure for all other costs.
 
 Run with `python -m benchmarks.bare`. Nothing of the bridge runs here: an answer is 247 deltas that httpx
-reads, 15 edits by python-telegram-bot and 18 statements of SQLAlchemy, at the pace of `benchmarks.reply`.
+reads, 15 edits by python-telegram-bot and 18 statements of SQLAlchemy, at the pace of `benchmarks.reply`;
+with `--short` one of `benchmarks.cluster`: 6 deltas, 2 calls, 18 statements on a PostgreSQL from a wheel.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import httpx
 import uvloop
@@ -28,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -35,6 +37,7 @@ from starlette.routing import Route
 from telegram import Bot
 from telegram.request import HTTPXRequest
 
+from benchmarks.postgresql import server
 from bridge.serving import serving
 
 CALLS = 300
@@ -42,6 +45,8 @@ DELTAS, DELTA_SECONDS = 247, 0.075
 EDITS, EDIT_SECONDS = 15, 1.25
 TRANSACTIONS, STATEMENTS = 8, 18
 """What one answer of `benchmarks.reply` is made of."""
+SHORT_DELTAS, SHORT_CALLS, SHORT_SECONDS = 6, 2, 20.0
+"""What one of `benchmarks.cluster` is made of, and for how long they are made."""
 _MESSAGE = {"message_id": 5, "date": 1, "chat": {"id": 5, "type": "private"}, "text": "hi"}
 _DELTA = {
     "id": "7379462189365198898",
@@ -73,11 +78,13 @@ async def _answer(request: Request) -> Response:
 
 
 async def _stream(request: Request) -> Response:
+    count, seconds = (SHORT_DELTAS, 0.1) if "short" in request.url.path else (DELTAS, DELTA_SECONDS)
+
     async def deltas() -> AsyncIterator[bytes]:
         event = f"event:conversation.message.delta\ndata:{json.dumps(_DELTA)}\n\n".encode()
-        for _ in range(DELTAS):
+        for _ in range(count):
             yield event
-            await asyncio.sleep(DELTA_SECONDS)
+            await asyncio.sleep(seconds)
 
     return StreamingResponse(deltas(), media_type="text/event-stream")
 
@@ -86,6 +93,7 @@ async def _serve() -> None:
     """Serve Telegram and Coze in a process whose cost is not counted, and print their address."""
     routes = [
         Route("/stream", _stream, methods=["POST"]),
+        Route("/short", _stream, methods=["POST"]),
         Route("/{rest:path}", _answer, methods=["POST"]),
     ]
     async with serving(Starlette(routes=routes)) as address:
@@ -105,12 +113,6 @@ async def _edits(bot: Bot) -> float:
 async def _answers(address: str, bot: Bot, chats: int) -> float:
     """Return the milliseconds of processor time of one answer, when so many chats get one at once."""
 
-    async def read(client: httpx.AsyncClient) -> None:
-        async with client.stream("POST", f"{address}/stream", json={}) as response:
-            async for line in response.aiter_lines():
-                if line.startswith("data:"):
-                    json.loads(line[5:])
-
     async def show() -> None:
         for _ in range(EDITS):
             await bot.edit_message_text("x" * 600, 5, 5)
@@ -123,19 +125,64 @@ async def _answers(address: str, bot: Bot, chats: int) -> float:
         async with asyncio.TaskGroup() as group:
             for _ in range(chats):
                 _write(*store)
-                group.create_task(read(client))
+                group.create_task(_read(client, f"{address}/stream"))
                 group.create_task(show())
         return (time.process_time() - begun) / chats * 1000
+
+
+async def _read(client: httpx.AsyncClient, address: str) -> None:
+    async with client.stream("POST", address, json={}) as response:
+        async for line in response.aiter_lines():
+            if line.startswith("data:"):
+                json.loads(line[5:])
+
+
+async def _short_answers(address: str, bot: Bot, rate: float) -> float:
+    """Return the milliseconds of processor time of one short answer, when so many a second are made."""
+    metadata = MetaData()
+    kinds, limits = _statements(metadata), httpx.Limits(max_connections=None)
+
+    async def answer(client: httpx.AsyncClient, engine: AsyncEngine) -> None:
+        for first, last in _transactions():
+            async with engine.begin() as connection:
+                for number in range(first, last):
+                    await connection.execute(kinds[number % len(kinds)]())
+        await _read(client, f"{address}/short")
+        for _ in range(SHORT_CALLS):
+            await bot.edit_message_text("x" * 100, 5, 5)
+
+    async with (
+        server() as database,
+        httpx.AsyncClient(transport=AiohttpTransport(limits=limits), timeout=60) as client,
+    ):
+        url = database.address.replace("postgresql://", "postgresql+asyncpg://")
+        engine = create_async_engine(url, pool_size=14)
+        async with engine.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+        begun, count = time.process_time(), int(rate * SHORT_SECONDS)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(answer(client, engine))
+                await asyncio.sleep(1 / rate)
+        used = time.process_time() - begun
+        await engine.dispose()
+        return used / count * 1000
 
 
 def _store() -> tuple[Engine, Sequence[Callable[[], Executable]]]:
     """Return a database in memory, and what is asked of it."""
     engine, metadata = create_engine("sqlite://"), MetaData()
+    kinds = _statements(metadata)
+    metadata.create_all(engine)
+    return engine, kinds
+
+
+def _statements(metadata: MetaData) -> Sequence[Callable[[], Executable]]:
+    """Return what is asked of a table, which is added to `metadata`."""
     columns = [Column(f"c{number}", Text) for number in range(20)]
     rows = Table("rows", metadata, Column("id", Integer, primary_key=True), *columns)
-    metadata.create_all(engine)
     one = rows.c.id == 1
-    return engine, (
+    return (
         lambda: insert(rows).values(c1="x", c2="y", c3="z"),
         lambda: select(rows).where(one, rows.c.c1 == "x"),
         lambda: update(rows).where(one, rows.c.c2 == "y").values(c4="a", c5="b"),
@@ -144,49 +191,62 @@ def _store() -> tuple[Engine, Sequence[Callable[[], Executable]]]:
 
 def _write(engine: Engine, kinds: Sequence[Callable[[], Executable]]) -> None:
     """Run one answer's statements."""
-    for transaction in range(TRANSACTIONS):
-        first = STATEMENTS * transaction // TRANSACTIONS
-        last = STATEMENTS * (transaction + 1) // TRANSACTIONS
+    for first, last in _transactions():
         with engine.begin() as connection:
             for number in range(first, last):
                 connection.execute(kinds[number % len(kinds)]())
 
 
-async def _measure(address: str, chats: Sequence[int]) -> None:
-    request = HTTPXRequest(connection_pool_size=max(chats) + 1, pool_timeout=60)
+def _transactions() -> Iterator[tuple[int, int]]:
+    """Yield which statements each transaction has."""
+    for transaction in range(TRANSACTIONS):
+        yield (
+            STATEMENTS * transaction // TRANSACTIONS,
+            STATEMENTS * (transaction + 1) // TRANSACTIONS,
+        )
+
+
+async def _measure(address: str, chats: Sequence[int], short: float | None) -> None:
+    request = HTTPXRequest(connection_pool_size=max(chats) + 100, pool_timeout=60)
     bot = Bot("42:SANDBOX", base_url=f"{address}/bot", request=request)
     edit = await _edits(bot)
     print(f"{edit:.2f} ms of processor time for one bare edit")
-    for count in chats:
+    if short:
+        answer = await _short_answers(address, bot, short)
+        print(
+            f"{answer:.1f} ms for a short answer, {short:g} a second: {answer / edit:.0f} bare edits"
+        )
+    for count in () if short else chats:
         answer = await _answers(address, bot, count)
         print(f"{answer:.0f} ms for an answer, {count} at once: {answer / edit:.0f} bare edits")
     await bot.shutdown()
 
 
-async def _beside_a_server(chats: Sequence[int]) -> None:
+async def _beside_a_server(chats: Sequence[int], short: float | None) -> None:
     serve = (sys.executable, "-m", "benchmarks.bare", "--serve")
-    server = await asyncio.create_subprocess_exec(*serve, stdout=asyncio.subprocess.PIPE)
-    assert server.stdout is not None  # noqa: S101  # it is a pipe
+    sides = await asyncio.create_subprocess_exec(*serve, stdout=asyncio.subprocess.PIPE)
+    assert sides.stdout is not None  # noqa: S101  # it is a pipe
     try:
-        await _measure((await server.stdout.readline()).decode().strip(), chats)
+        await _measure((await sides.stdout.readline()).decode().strip(), chats, short)
     finally:
-        server.terminate()
-        await server.wait()
+        sides.terminate()
+        await sides.wait()
 
 
-def main(chats: Sequence[int]) -> None:
+def main(chats: Sequence[int], short: float | None) -> None:
     """Measure and print."""
     memory = subprocess.check_output([sys.executable, "-c", _IMPORT])  # noqa: S603  # our own words
     print(f"{float(memory):.0f} MiB for importing the libraries")
-    uvloop.run(_beside_a_server(chats))
+    uvloop.run(_beside_a_server(chats, short))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chats", type=int, nargs="*", default=[1, 100], help="answers at once")
+    parser.add_argument("--short", type=float, help="short answers a second, instead")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
         asyncio.run(_serve())
     else:
-        main(given.chats)
+        main(given.chats, given.short)
