@@ -1,6 +1,8 @@
 """The same bridge on PostgreSQL: what people see, and what a restart leaves."""
 
 import asyncio
+import random
+import string
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import postgres
 import pytest
+from made import picture
 from worlds import World, a_world, eventually
 
 from bridge.sandbox.coze import Pace, saying
@@ -97,11 +100,21 @@ async def test_lost_connections_cost_no_message(world: World) -> None:
     assert [one.question for one in world.coze.asked] == ["hello", "more"]
 
 
-FULL = """
-CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE 'could not extend file: no space left on device' USING ERRCODE = '53100'; END $$;
-CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION full_disk();
-"""
+async def test_files_go_both_ways_and_are_known_again(world: World) -> None:
+    ann = world.telegram.add_person("Ann")
+    own = {"BRIDGE_PICTURE_HOSTS": world.settings.coze_api_base.removeprefix("http://")}
+    async with world.bridge(**own):
+        for count in (2, 4):
+            world.telegram.send_photo(ann, picture(800, 600), "picture please")
+            await world.telegram.until(lambda most=count: len(world.posts(ann)) == most, 60)
+    kinds = [post.attachment.kind if post.attachment else "text" for post in world.posts(ann)]
+    assert kinds == ["text", "photo"] * 2
+    assert [len(one.attachments) for one in world.coze.asked] == [1, 1]
+    sent = [call.params["photo"] for call in world.telegram.calls if call.method == "sendPhoto"]
+    assert [isinstance(one, str) for one in sent] == [
+        False,
+        True,
+    ]  # what Telegram has is not sent anew
 
 
 @pytest.mark.parametrize("table", ["inbox", "turns", "outbox"])
@@ -114,7 +127,7 @@ async def test_a_full_disk_of_the_server_costs_no_message(world: World, table: s
         async with world.bridge() as app:
             world.telegram.send(ann, "hello")
             await world.settled(ann, 1, timeout=30)
-            await session.execute(FULL.format(table=table))
+            await session.execute(postgres.FULL.format(table=table))
             world.telegram.send(ann, "more")
             await eventually(lambda: app.store.fault is not None, 30)
             assert "no space left" in str(app.store.fault)
@@ -126,6 +139,24 @@ async def test_a_full_disk_of_the_server_costs_no_message(world: World, table: s
     finally:
         await session.close()
     assert [one.question for one in world.coze.asked] == ["hello", "more"]
+
+
+async def test_a_disk_that_is_really_full_costs_no_message(world: World) -> None:
+    """As above, with a file system of a few megabytes, where this machine lets one be mounted."""
+    ann = world.telegram.add_person("Ann")
+    world.coze.use(saying(ANSWER))
+    long = "".join(random.Random(1).choices(string.ascii_letters, k=4000))  # it cannot be packed
+    small_disk = postgres.server().small_disk(world.variables["DATABASE_URL"])
+    async with small_disk as disk, world.bridge() as app:
+        world.telegram.send(ann, "hello")
+        await world.settled(ann, 1, timeout=30)
+        await disk.fill()
+        world.telegram.send(ann, long)
+        await eventually(lambda: app.store.fault is not None, 30)
+        assert "disk" in str(app.store.fault)
+        await disk.empty()
+        await eventually(lambda: [one.text for one in world.posts(ann)] == [ANSWER.strip()] * 2, 60)
+    assert [len(one.question) for one in world.coze.asked] == [5, 4000]
 
 
 async def test_a_restart_of_the_database_costs_no_message(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ import atexit
 import logging
 import os
 import shutil
+import subprocess
 import tempfile
 import warnings
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -27,6 +28,59 @@ _EMPTY = f"""
 TRUNCATE {_TABLES} RESTART IDENTITY;
 UPDATE alembic_version SET version_num = '{migrate.known_revisions()[-1]}'
 """
+
+
+FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE 'could not extend file: no space left on device' USING ERRCODE = '53100'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION full_disk();
+"""
+"""What a full disk says, for machines on which none can be mounted."""
+SMALL_MEGABYTES = 12
+
+
+@contextmanager
+def _small_folder(like: Path) -> Iterator[str | None]:
+    """Give a folder of a few megabytes that belongs to whom the other one does; None where it may not be."""
+    with tempfile.TemporaryDirectory() as folder:
+        size = f"size={SMALL_MEGABYTES}m"
+        mount = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder]
+        if subprocess.run(mount, capture_output=True, check=False).returncode:
+            yield None
+            return
+        try:
+            owner = like.stat()
+            os.chown(folder, owner.st_uid, owner.st_gid)
+            yield folder
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+class SmallDisk:
+    """A database whose inbox lies on a disk of a few megabytes; or that says so when it is filled."""
+
+    def __init__(self, session: "asyncpg.Connection[asyncpg.Record]", *, mounted: bool) -> None:
+        self._session = session
+        self.mounted = mounted
+
+    async def fill(self) -> None:
+        """Leave no room on it."""
+        if not self.mounted:
+            await self._session.execute(FULL.format(table="inbox"))
+            return
+        await self._session.execute("CREATE TABLE filler (words text) TABLESPACE small")
+        for size in (1000, 10, 1):
+            with suppress(asyncpg.DiskFullError):
+                while True:
+                    rows = "SELECT repeat('x', 1900) FROM generate_series(1, $1)"
+                    await self._session.execute(f"INSERT INTO filler {rows}", size)
+
+    async def empty(self) -> None:
+        """Give all room back."""
+        if not self.mounted:
+            await self._session.execute("DROP FUNCTION full_disk CASCADE")
+        else:
+            await self._session.execute("DROP TABLE filler")
 
 
 class Server:
@@ -66,6 +120,22 @@ class Server:
             "SELECT pg_terminate_backend(pid, 5000)"  # waits until they are gone
             f" FROM pg_stat_activity WHERE datname = '{name}'"
         )
+
+    @asynccontextmanager
+    async def small_disk(self, address: str) -> AsyncIterator[SmallDisk]:
+        """Give a small disk on which the inbox of an empty database lies."""
+        with _small_folder(self.folder) as folder:
+            session = await asyncpg.connect(address)
+            try:
+                if folder is not None:
+                    await session.execute(f"CREATE TABLESPACE small LOCATION '{folder}'")
+                    await session.execute("ALTER TABLE inbox SET TABLESPACE small")
+                yield SmallDisk(session, mounted=folder is not None)
+                if folder is not None:
+                    await session.execute("ALTER TABLE inbox SET TABLESPACE pg_default")
+                    await session.execute("DROP TABLESPACE small")
+            finally:
+                await session.close()
 
     async def new_database(self, *, migrated: bool = True) -> str:
         """Make a database; returns its address."""
