@@ -51,8 +51,8 @@ class Evidence:
     def speaks_against(self, counts: Sequence[int], at: float) -> bool:
         """Return whether as much was called in the minute before, over each horizon, and was answered."""
         times = [*self._recent.times]
-        latest = min(at, self._answered_at)
-        for place in range(bisect_right(times, latest), 0, -1):
+        latest = bisect_right(times, min(at, self._answered_at))
+        for place in range(latest, max(1, *counts) - 1, -1):  # before that there are too few
             here = times[place - 1]
             if here <= at - LONG_SECONDS:
                 return False
