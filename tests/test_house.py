@@ -212,7 +212,7 @@ Confirm Copy Count Decide Define Delete Deploy Do Double Draw Drop End Exchange 
 Finish Follow Forget Get Give Go Greet Group Hand Have Hear Hold Join Judge Keep Learn Leave Let List
 Log Look Lower Make Mark Migrate Name Note Offer Open Overwrite Play Print Process Put Raise Read Refuse
 Register Remember Remove Rename Reserve Reset Restart Return Rise Run Save Say See Select Send Serve Set
-Settle Show Silence Start Stop Take Talk Teach Tell Trim Try Turn Undo Upload Use Wait Wake Wish Write
+Settle Show Silence Start Stop Switch Take Talk Teach Tell Trim Try Turn Undo Upload Use Wait Wake Wish Write
 Yield
 """
 """With which docstrings begin; another verb is added here."""

@@ -191,7 +191,7 @@ async def _rate(context: BotContext, press: CallbackPress, data: RateAnswer) -> 
     except (NotOffered, Forbidden) as trouble:
         log.warning("feedback switched off", trouble=str(trouble))
         if not context.agents.all_declared[1:]:
-            context.deployment.features.judging = False
+            context.deployment.features.switch_off("judging")
         return "judge.missing"
     except CozeTrouble as trouble:
         log.warning("feedback not sent", trouble=str(trouble))

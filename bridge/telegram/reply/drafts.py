@@ -62,7 +62,8 @@ class Draft:
             return False  # the chat wants silence; the next slot comes when that is over
         except DraftsImpossible as error:
             log.info("drafts not supported", chat=self._key.chat_id, why=str(error))
-            self._features.drafts = self._features.drafts and not error.everywhere
+            if error.everywhere:
+                self._features.switch_off("drafts")
             self.possible = False
         except (ContentRejected, TelegramUnreachable) as error:
             self._failures += 1

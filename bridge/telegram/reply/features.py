@@ -1,6 +1,7 @@
 """What the servers on both sides turned out not to have: asked for once, then left alone."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass
@@ -15,3 +16,7 @@ class Features:
     """Whether it is shown what was heard in voice messages, as the operator decides."""
     rich: bool = False
     """Whether finished answers may become rich messages."""
+
+    def switch_off(self, name: Literal["judging", "drafts", "rich"]) -> None:
+        """Use one no more: a server has said that it does not have it."""
+        setattr(self, name, False)

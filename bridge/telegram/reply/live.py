@@ -169,7 +169,7 @@ class LiveReply:
             await self._calls.edit_as_rich(self._turn.chat, self._posts.ids[0], blocks, keyboard)
         except RichImpossible as error:
             log.warning("rich messages not supported", why=str(error))
-            self._features.rich = False
+            self._features.switch_off("rich")
         except (
             ChatClosed,
             ChatMoved,
