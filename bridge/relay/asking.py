@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -33,6 +34,7 @@ from bridge.store.coze import conversations
 from bridge.store.engine import Store
 from bridge.store.operators import agents
 from bridge.store.turns import lifecycle
+from bridge.store.turns.lifecycle import NextTurn
 
 log = structlog.get_logger(__name__)
 MOST_TOLD = 10_000
@@ -113,18 +115,21 @@ class Asking:
             return False  # the chat went on meanwhile, and nothing tells
         return chat.home is not None and chat.home != agent.home
 
-    async def claimed(self, tx: AsyncConnection, turn: Turn, lingering: Sequence[Turn]) -> None:
-        """Write down with the claim of a turn that its question goes out, if nothing is missing for it."""
+    async def claim(self, tx: AsyncConnection, turn: Turn, found: NextTurn) -> Turn:
+        """Claim a turn, and write down with that that its question goes out, if nothing is missing for it."""
         self._ready.pop(turn.id, None)
         if turn.asked or turn.final or turn.edited or turn.stopping or turn.attachments:
-            return
-        agent = await self._agent(tx, turn)
-        chat = await chats.chat(tx, turn.chat, turn.member_id)
-        if not chat.conversation_id or chat.home != agent.home:
-            return
-        if not any(one.conversation_id == chat.conversation_id for one in lingering):
-            asked = await lifecycle.asking(tx, turn, chat.conversation_id, agent.key)
-            self._ready[turn.id] = (asked, agent, await self._whom(tx, chat, turn, agent))
+            return await lifecycle.claimed(tx, turn)
+        agent, chat = await self._agent(tx, turn), found.chat
+        if chat is None or turn.member_id:
+            chat = await chats.chat(tx, turn.chat, turn.member_id)
+        where = chat.conversation_id
+        busy = any(one.conversation_id == where for one in found.lingering)
+        if not where or chat.home != agent.home or busy:
+            return await lifecycle.claimed(tx, turn)
+        asked = await lifecycle.asking(tx, turn, where, agent.key)
+        self._ready[turn.id] = (asked, agent, await self._whom(tx, chat, turn, agent))
+        return replace(turn, state=asked.state)
 
     async def _question(self, run: RunInProgress) -> RunRequest:
         """Return the question for Coze, written down as asked."""

@@ -283,14 +283,14 @@ class Lanes:
             return None
         lane.more = False
         async with self._store.writing(of=key.chat_id) as tx:
-            found = await lifecycle.running_or_claimed(tx, key)
+            found = await lifecycle.next_of(tx, key)
             turn = found.turn
             if turn is not None:
                 if found.taken is None:
                     self._taken.claimed(turn)
                 else:
                     await self._taken.resumed(tx, turn, found.taken)
-                await self._answering.claimed(tx, turn, found.lingering)
+                turn = await self._answering.claim(tx, turn, found)
         lane.more = lane.more or found.more
         if turn is not None and (turn.asked or turn.final):
             log.info("resuming turn", turn=turn.id, run=turn.run_id)

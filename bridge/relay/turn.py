@@ -8,7 +8,7 @@ person.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Literal
@@ -29,6 +29,7 @@ from bridge.relay.protocols import Reply, ReplyImpossible, StopReason
 from bridge.relay.run_in_progress import RunInProgress
 from bridge.store.engine import Store
 from bridge.store.turns import lifecycle
+from bridge.store.turns.lifecycle import NextTurn
 
 log = structlog.get_logger(__name__)
 RUN_ID_SECONDS = 10.0
@@ -70,12 +71,9 @@ class Answering:
         """Turns whose question did not reach Coze so far, and is tried again."""
         return self._asking.retrying
 
-    async def claimed(self, tx: AsyncConnection, turn: Turn, lingering: Sequence[Turn]) -> None:
-        """Write down what is about to be done with a turn, in the transaction that claims it.
-
-        `lingering` are settled turns of its chat whose runs may still be going on.
-        """
-        await self._asking.claimed(tx, turn, lingering)
+    async def claim(self, tx: AsyncConnection, turn: Turn, found: NextTurn) -> Turn:
+        """Claim a turn that was found in its chat, and write down with that what is about to be done."""
+        return await self._asking.claim(tx, turn, found)
 
     async def answer(self, turn: Turn, reply: Reply, halt: asyncio.Future[StopReason]) -> bool:
         """Run the turn and settle it; `halt` ends it early. Returns whether it is settled.

@@ -45,23 +45,34 @@ async def chat(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> CozeIde
 async def known(tx: AsyncConnection, key: ChatKey, member_id: int = 0) -> CozeIdentity | None:
     """Return the chat, or a member's place in it; None where it was never met."""
     table, here = _place(key, member_id)
-    row = (await tx.execute(select(table).where(*here))).one_or_none()
-    if row is None:
-        return None
+    row = (await tx.execute(select(*memory(table)).where(*here))).one_or_none()
+    return None if row is None else read_memory(row, key, member_id)
+
+
+_MEMORY = ("user_id", "conversation_id", "agent_id", "api_base", "account")
+
+
+def memory(table: FromClause) -> Sequence[ColumnElement[Any]]:
+    """Return the columns that `read_memory` needs, of the chats' table or the members'."""
+    return [table.c[name].label(f"memory_{name}") for name in _MEMORY]
+
+
+def read_memory(row: Any, key: ChatKey, member_id: int = 0) -> CozeIdentity:
+    """Return where the memory of a chat or of a member lives, of a row that has its `memory`.
+
+    An agent's own id may be empty.
+    """
+    home = None
+    if row.memory_agent_id is not None:
+        account = row.memory_account or ""
+        home = AgentAccount(row.memory_agent_id, row.memory_api_base or "", account)
     return CozeIdentity(
         key=key,
         member_id=member_id,
-        user_id=row.user_id,
-        conversation_id=row.conversation_id,
-        home=_home(row),
+        user_id=row.memory_user_id,
+        conversation_id=row.memory_conversation_id,
+        home=home,
     )
-
-
-def _home(row: Any) -> AgentAccount | None:
-    """Return what the conversation of a row belongs to; an agent's own id may be empty."""
-    if row.agent_id is None:
-        return None
-    return AgentAccount(row.agent_id, row.api_base or "", row.account or "")
 
 
 async def _meet_member(tx: AsyncConnection, key: ChatKey, member_id: int) -> None:

@@ -12,7 +12,7 @@ from worlds import World, eventually, in_a_world_of_speed
 from bridge.sandbox.coze import Pace, saying
 from bridge.store.engine import Store
 
-MOST_TRANSACTIONS, MOST_STATEMENTS = 8, 18
+MOST_TRANSACTIONS, MOST_STATEMENTS = 8, 15
 
 
 @dataclass

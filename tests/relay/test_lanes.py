@@ -8,6 +8,7 @@ from pathlib import Path
 from fast import run_fast
 from scripted import HERE, ScriptedReply, a_store, message
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from worlds import eventually
 
 from bridge.errors import StoreTrouble
@@ -32,8 +33,9 @@ class Answers:
         self.halts: list[StopReason] = []
         self.does: Callable[[Turn, asyncio.Future[StopReason]], Awaitable[None]] | None = None
 
-    async def claimed(self, _tx: object, _turn: Turn, _lingering: object) -> None:
-        """Nothing is written with the claim."""
+    async def claim(self, tx: AsyncConnection, turn: Turn, _found: object) -> Turn:
+        """Nothing more is written with the claim."""
+        return await lifecycle.claimed(tx, turn)
 
     async def answer(self, turn: Turn, _: object, halt: asyncio.Future[StopReason]) -> bool:
         text = prompt_of(turn)

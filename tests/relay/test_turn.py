@@ -39,9 +39,9 @@ class Stage:
 
     async def claimed(self) -> Turn:
         async with self.store.writing() as tx:
-            turn = (await lifecycle.running_or_claimed(tx, HERE)).turn
-        assert turn is not None
-        return turn
+            turn = (await lifecycle.next_of(tx, HERE)).turn
+            assert turn is not None
+            return await lifecycle.claimed(tx, turn)
 
     async def row(self) -> dict[str, object]:
         async with self.store.writing() as tx:  # with what goes with the next transaction

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from bridge.model import AgentAccount, ChatKey, Message, Sender
+from bridge.model import AgentAccount, ChatKey, Message, Outcome, ReplyState, Sender, State
 from bridge.preferences import Answers, Preferences
 from bridge.relay.prompt import prompt_of
 from bridge.store import chat_state, chats
@@ -66,9 +66,12 @@ async def test_all_questions_of_one_person_survive_a_move_into_a_busy_chat(
             await queue.wait(tx, message(NEW, 2, "waiting since"))
         await chat_state.move(tx, OLD.chat_id, NEW.chat_id)
         assert await queue.drop_waiting(tx, NEW, BO.id) == []
-        left = await lifecycle._open_turns(tx, NEW)
-    assert {turn.id for turn in left.values()} > {running.id}
-    waits = next(turn for turn in left.values() if turn.id != running.id)
+        found = await lifecycle.next_of(tx, NEW)
+        assert found.turn is not None
+        assert (found.turn.id, found.more) == (running.id, True)
+        await lifecycle.settle(tx, running.id, Outcome(State.STOPPED, ReplyState()))
+        waits = await lifecycle.claim(tx, NEW)
+    assert waits is not None
     since = "\n\nwaiting since" if waits_there else ""
     assert prompt_of(waits) == f"Ann: running before\n\nwaiting before{since}"
 

@@ -322,7 +322,7 @@ async def test_old_turns_go_on(revision: str, tmp_path: Path) -> None:
         await migrate.upgrade(store)
         async with store.writing() as tx:
             assert await lifecycle.open_chats(tx) == [ANN, TOPIC, GROUP]
-            running = (await lifecycle.running_or_claimed(tx, ANN)).turn
+            running = (await lifecycle.next_of(tx, ANN)).turn
             assert running is not None
             assert (running.id, running.run_id, running.posts) == (4, "74", (41, 42))
             assert (prompt_of(running), running.sender.language) == ("a\n\nb", "zh-hans")
@@ -337,10 +337,10 @@ async def test_old_turns_go_on(revision: str, tmp_path: Path) -> None:
             await lifecycle.forget_all_words(tx)
             asked = await queue.wait(tx, Message(ANN, 60, Sender(5, "Ann"), "and more"))
             assert (asked.turn_id, asked.taken) == (5, True)
-            claimed = (await lifecycle.running_or_claimed(tx, ANN)).turn
+            claimed = await lifecycle.claim(tx, ANN)
             assert claimed is not None
             assert prompt_of(claimed) == "question 5, 中文 😀\n\nand more"
-            topic = (await lifecycle.running_or_claimed(tx, TOPIC)).turn
+            topic = await lifecycle.claim(tx, TOPIC)
             assert topic is not None
             assert (topic.id, topic.state, topic.asked) == (6, State.RUNNING, False)
             lingering = await lifecycle.lingering(tx, ANN, "738" * 6)

@@ -27,7 +27,7 @@ async def one_turn(store: Store, chance: random.Random, person: int, chat: int) 
     assert turn is not None
     if chance.random() < 0.2:  # a crash: the next process finds it running, and goes on
         async with store.writing() as tx:
-            turn = (await lifecycle.running_or_claimed(tx, key)).turn
+            turn = (await lifecycle.next_of(tx, key)).turn
         assert turn is not None
     state = chance.choice([State.ANSWERED, State.ANSWERED, State.STOPPED, State.FAILED])
     end = Outcome(

@@ -159,7 +159,7 @@ async def test_what_was_left_open_is_found_again(store: Store) -> None:
         await queue.wait(tx, message(2, "b"))
         await queue.wait(tx, message(3, "c", ChatKey(6)))
         assert await lifecycle.open_chats(tx) == [HERE, ChatKey(6)]
-        left = (await lifecycle.running_or_claimed(tx, HERE)).turn
+        left = (await lifecycle.next_of(tx, HERE)).turn
     assert left is not None
     assert (left.id, left.run_id, left.conversation_id, left.asked) == (turn.id, "8", "9", True)
 

@@ -118,12 +118,6 @@ async def forget_words(tx: AsyncConnection, before: float) -> None:
     await tx.execute(update(access).where(old).values(words=None, question=None))
 
 
-async def answers_channels(tx: AsyncConnection, chat_id: int) -> bool:
-    """Return whether posts under channels' names are answered in a group."""
-    query = select(access.c.channels).where(access.c.chat_id == chat_id)
-    return bool((await tx.execute(query)).scalar_one_or_none())
-
-
 async def answer_channels(tx: AsyncConnection, chat_id: int, *, wanted: bool) -> bool:
     """Answer posts under channels' names in a group, or not; False for one nothing is known of."""
     done = await tx.execute(

@@ -49,11 +49,14 @@ async def offered(tx: AsyncConnection, declared: DeclaredAgents) -> Sequence[Lis
     return [Listed(id_, name, id_ == default) for id_, name in names.items()]
 
 
+_ADDED_AND_WISHED = select(agents.c.agent_id, literal(None).label("value")).union_all(
+    select(literal(None), facts.c.value).where(facts.c.name == _DEFAULT)
+)
+
+
 async def counting(tx: AsyncConnection, chosen: str | None, declared: DeclaredAgents) -> str:
     """Return the key of the agent that answers a chat: the one it has chosen, if that is still offered."""
-    added = select(agents.c.agent_id, literal(None).label("value"))
-    wished = select(literal(None), facts.c.value).where(facts.c.name == _DEFAULT)
-    rows = (await tx.execute(added.union_all(wished))).all()
+    rows = (await tx.execute(_ADDED_AND_WISHED)).all()
     ids = {row.agent_id for row in rows if row.agent_id is not None}
     known = {*declared.keys, *(ids if declared.takes_ids else ())}
     if chosen in known and chosen is not None:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import State
@@ -99,10 +101,7 @@ async def listed(tx: AsyncConnection) -> Sequence[Quota]:
 
 async def rules(tx: AsyncConnection, name: str) -> tuple[str, Sequence[Quota]]:
     """Return a fact, empty when there is none, and all quotas: in one statement."""
-    value = select(facts.c.value).where(facts.c.name == name).scalar_subquery().label("fact")
-    one = select(literal(1).label("one")).subquery()
-    query = select(value, quotas).select_from(one.outerjoin(quotas, true()))
-    rows = (await tx.execute(query.order_by(quotas.c.scope, quotas.c.subject))).all()
+    rows = (await tx.execute(_rules(), {"fact_name": name})).all()
     there = [
         Quota(
             scope=Scope(row.scope),
@@ -115,6 +114,16 @@ async def rules(tx: AsyncConnection, name: str) -> tuple[str, Sequence[Quota]]:
         if row.scope is not None
     ]
     return rows[0].fact or "", there
+
+
+@cache
+def _rules() -> Select[Any]:
+    """Return the statement for `rules`; made once, since each question asks it."""
+    named = facts.c.name == bindparam("fact_name")
+    value = select(facts.c.value).where(named).scalar_subquery().label("fact")
+    one = select(literal(1).label("one")).subquery()
+    query = select(value, quotas).select_from(one.outerjoin(quotas, true()))
+    return query.order_by(quotas.c.scope, quotas.c.subject)
 
 
 async def allow(tx: AsyncConnection, quota: Quota) -> None:

@@ -5,13 +5,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, Text, case, func, literal, or_, select, text, update
+from sqlalchemy import Text, bindparam, case, func, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChatKey, Outcome, State, Turn, before
+from bridge.model import ChatKey, CozeIdentity, Outcome, State, Turn, before
 from bridge.store.tables import turns
 from bridge.store.turns.outcome_json import dump
-from bridge.store.turns.rows import change, of_chat, parts_of, turn_of, with_chat
+from bridge.store.turns.rows import change, identity_of, of_chat, parts_of, turn_of, with_chat
 
 EDIT_SECONDS = 600.0
 """How long after it was written a question may be edited, and its words are kept for that."""
@@ -35,7 +35,8 @@ async def asker_of(tx: AsyncConnection, key: ChatKey, turn_id: int) -> int | Non
 
 async def running(tx: AsyncConnection, key: ChatKey) -> Turn | None:
     """Return the turn that runs in the chat."""
-    return (await _open_turns(tx, key)).get(State.RUNNING)
+    turn = (await next_of(tx, key)).turn
+    return turn if turn is not None and turn.state is State.RUNNING else None
 
 
 async def running_in(
@@ -52,7 +53,8 @@ async def running_in(
 
 async def claim(tx: AsyncConnection, key: ChatKey) -> Turn | None:
     """Take the chat's waiting turn to run it; None when there is none or one runs already."""
-    return await _claim(tx, await _open_turns(tx, key))
+    turn = (await next_of(tx, key)).turn
+    return await claimed(tx, turn) if turn is not None and turn.state is State.WAITING else None
 
 
 @dataclass(frozen=True)
@@ -60,25 +62,42 @@ class NextTurn:
     """What a chat's lane does next."""
 
     turn: Turn | None
-    more: bool
+    """It runs already, or waits to be claimed."""
+    more: bool = False
     """Whether others are open there, too."""
-    lingering: Sequence[Turn]
+    chat: CozeIdentity | None = None
+    """The chat's memory at Coze; None without a turn."""
+    lingering: Sequence[Turn] = ()
     """Settled turns of the chat whose runs may still be going on."""
     taken: int | None = None
     """How many processes have taken it up before, if it ran already."""
 
 
-async def running_or_claimed(tx: AsyncConnection, key: ChatKey) -> NextTurn:
-    """Return what the chat's lane does next: a turn that runs already, else the waiting one, claimed."""
-    query = with_chat().where(*of_chat(key), or_(OPEN, _RUN_MAY_CONTINUE))
-    rows = (await tx.execute(query.order_by(turns.c.id.desc()))).all()
+_HERE = (turns.c.chat_id == bindparam("chat"), turns.c.thread_id == bindparam("thread"))
+_UNFINISHED = with_chat().where(*_HERE, or_(OPEN, _RUN_MAY_CONTINUE)).order_by(turns.c.id.desc())
+
+
+async def next_of(tx: AsyncConnection, key: ChatKey) -> NextTurn:
+    """Return what the chat's lane does next: a turn that runs already, else the one that waits."""
+    rows = (await tx.execute(_UNFINISHED, {"chat": key.chat_id, "thread": key.thread_id})).all()
     there = [turn_of(row) for row in rows]
     settled = [one for one in reversed(there) if one.state.settled]
     found = {turn.state: turn for turn in there if not turn.state.settled}
     running = found.get(State.RUNNING)
-    turn = running or await _claim(tx, found)
-    taken = next((row.taken for row in rows if running and row.id == running.id), None)
-    return NextTurn(turn, len(there) - len(settled) > 1, settled, taken)
+    return NextTurn(
+        running or found.get(State.WAITING),
+        more=len(there) - len(settled) > 1,
+        chat=identity_of(rows[0]) if rows else None,
+        lingering=settled,
+        taken=next((row.taken for row in rows if running and row.id == running.id), None),
+    )
+
+
+async def claimed(tx: AsyncConnection, turn: Turn) -> Turn:
+    """Return a turn that runs from now on, whether or not it did before."""
+    if turn.state is State.WAITING:
+        await change(tx, turn.id, state=State.RUNNING)
+    return replace(turn, state=State.RUNNING)
 
 
 async def take_up(tx: AsyncConnection, turn_id: int) -> int:
@@ -102,35 +121,28 @@ async def put_down(tx: AsyncConnection, turn_ids: Sequence[int]) -> None:
         await tx.execute(update(turns).where(*these).values(taken=0, taken_at=None))
 
 
-async def _claim(tx: AsyncConnection, found: Mapping[State, Turn]) -> Turn | None:
-    waiting = found.get(State.WAITING)
-    if State.RUNNING in found or waiting is None:
-        return None
-    if not await _become(tx, waiting.id, State.RUNNING):
-        return None
-    return replace(waiting, state=State.RUNNING)
-
-
-async def _open_turns(tx: AsyncConnection, key: ChatKey) -> dict[State, Turn]:
-    """Return the chat's turns without an end: the one that runs, and the first one that waits."""
-    query = with_chat().where(*of_chat(key), OPEN).order_by(turns.c.id.desc())
-    found = (turn_of(row) for row in (await tx.execute(query)).all())
-    return {turn.state: turn for turn in found}
-
-
 async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str, agent: str) -> Turn:
     """Write down that the question goes out to an agent now: from here on it is looked up first.
 
-    Returns the turn as it is asked: its text may have been edited since it was claimed.
+    One that waits is claimed by that. Returns the turn as it is asked: its text may have been edited
+    since it was read.
     """
+    asked = replace(
+        turn, state=State.RUNNING, asked=True, conversation_id=conversation_id, agent=agent
+    )
     written = await tx.execute(
         update(turns)
         .where(turns.c.id == turn.id)
-        .values(asked=True, conversation_id=conversation_id, agent=agent, edited=False)
+        .values(
+            state=asked.state,
+            asked=True,
+            conversation_id=conversation_id,
+            agent=agent,
+            edited=False,
+        )
         .returning(turns.c.parts)
     )
-    parts = parts_of(written.scalar_one())
-    return replace(turn, asked=True, conversation_id=conversation_id, agent=agent, parts=parts)
+    return replace(asked, parts=parts_of(written.scalar_one()))
 
 
 async def ask_anew(
@@ -213,20 +225,22 @@ async def concluded(tx: AsyncConnection, turn_id: int, end: Outcome) -> bool:
 
 async def settle(tx: AsyncConnection, turn_id: int, end: Outcome) -> bool:
     """Give the turn its end; False when it had one already, or its words were edited."""
-    return await _become(
-        tx,
-        turn_id,
-        end.state,
-        ~turns.c.edited,
-        settled_at=time.time(),
-        trouble_code=end.code,
-        log_id=end.log_id,
-        answer_id=end.reply_state.answer_id,
-        run_may_continue=end.run_may_continue,
-        **_more(end.tokens_in, end.tokens_out, estimated=end.estimated),
-        trouble=end.trouble,
-        final=None,  # it stands in Telegram now, and need not stand here
+    done = await tx.execute(
+        update(turns)
+        .where(turns.c.id == turn_id, turns.c.state.in_(before(end.state)), ~turns.c.edited)
+        .values(
+            state=end.state,
+            settled_at=time.time(),
+            trouble_code=end.code,
+            log_id=end.log_id,
+            answer_id=end.reply_state.answer_id,
+            run_may_continue=end.run_may_continue,
+            **_more(end.tokens_in, end.tokens_out, estimated=end.estimated),
+            trouble=end.trouble,
+            final=None,  # it stands in Telegram now, and need not stand here
+        )
     )
+    return done.rowcount == 1
 
 
 async def lingering(tx: AsyncConnection, key: ChatKey, conversation_id: str) -> Sequence[Turn]:
@@ -331,18 +345,3 @@ async def chats_of_late(tx: AsyncConnection, seconds: float = 60.0) -> Sequence[
     """Return the ids of chats with an open turn, or with one that was settled within so many seconds."""
     lately = or_(OPEN, turns.c.settled_at > time.time() - seconds)
     return (await tx.execute(select(turns.c.chat_id).where(lately).distinct())).scalars().all()
-
-
-async def _become(
-    tx: AsyncConnection,
-    turn_id: int,
-    state: State,
-    *also: ColumnElement[bool],
-    **values: object,
-) -> bool:
-    done = await tx.execute(
-        update(turns)
-        .where(turns.c.id == turn_id, turns.c.state.in_(before(state)), *also)
-        .values(state=state, **values)
-    )
-    return done.rowcount == 1

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import ChatKey, Line, Message, Part, Sender, State, Turn
@@ -67,12 +67,21 @@ async def wait(
     return Waiting(own.id, taken=True, behind=behind)
 
 
+_OPEN_OF_MET = (
+    select(turns)
+    .select_from(
+        chats.outerjoin(
+            turns,
+            and_(turns.c.chat_id == chats.c.chat_id, turns.c.thread_id == chats.c.thread_id, OPEN),
+        )
+    )
+    .where(chats.c.chat_id == bindparam("chat"), chats.c.thread_id == bindparam("thread"))
+)
+
+
 async def _open_there(tx: AsyncConnection, key: ChatKey) -> Sequence[Row[Any]]:
     """Return the open turns of a chat, which is met by that if it was not known."""
-    met = (chats.c.chat_id == key.chat_id, chats.c.thread_id == key.thread_id)
-    same = and_(turns.c.chat_id == chats.c.chat_id, turns.c.thread_id == chats.c.thread_id, OPEN)
-    query = select(turns).select_from(chats.outerjoin(turns, same)).where(*met)
-    rows = (await tx.execute(query)).all()
+    rows = (await tx.execute(_OPEN_OF_MET, {"chat": key.chat_id, "thread": key.thread_id})).all()
     if not rows:
         await ensure_chat(tx, key)
     return [row for row in rows if row.id is not None]

@@ -12,6 +12,7 @@ from bridge.model import (
     Attachment,
     AttachmentKind,
     ChatKey,
+    CozeIdentity,
     Line,
     Message,
     Part,
@@ -20,7 +21,7 @@ from bridge.model import (
     State,
     Turn,
 )
-from bridge.store.chats import chosen, read_preferences
+from bridge.store.chats import chosen, memory, read_memory, read_preferences
 from bridge.store.tables import chats, turns
 from bridge.store.turns.outcome_json import load
 
@@ -29,10 +30,10 @@ _groups = chats.alias("groups")
 
 @cache
 def with_chat() -> Select[Any]:
-    """Select turns with what their chats have chosen, and the groups of the topics among those; made once."""
+    """Select turns with their chats' memory and choices, and their groups' choices; made once."""
     here = (turns.c.chat_id == chats.c.chat_id) & (turns.c.thread_id == chats.c.thread_id)
     group = (turns.c.chat_id == _groups.c.chat_id) & (_groups.c.thread_id == 0)
-    columns = (*chosen(chats), *chosen(_groups, "group"))
+    columns = (*memory(chats), *chosen(chats), *chosen(_groups, "group"))
     return select(turns, *columns).join(chats, here).outerjoin(_groups, group)
 
 
@@ -84,6 +85,11 @@ def turn_of(row: Row[Any]) -> Turn:
         agent=row.agent,
         moved_from=row.moved_from,
     )
+
+
+def identity_of(row: Row[Any]) -> CozeIdentity:
+    """Return the memory of a turn's chat at Coze; a member of a group may have one of their own."""
+    return read_memory(row, ChatKey(row.chat_id, row.thread_id))
 
 
 def parts_of(stored: Sequence[Mapping[str, object]]) -> tuple[Part, ...]:

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bridge.model import ChatKey, Sender
 from bridge.preferences import NOTHING_CHOSEN, Preferences
-from bridge.store import chat_state, chats
-from bridge.store.operators import access
+from bridge.store import chat_state
 from bridge.store.operators.access import Access
+from bridge.store.operators.admission import Known, read_known
 from bridge.telegram.access.limits import IGNORED_SECONDS, UsageLimits
 from bridge.telegram.access.rights import Rights
 from bridge.telegram.updates.events import (
@@ -34,18 +32,6 @@ class Verdict(Enum):
     STRANGER = "stranger"
     """Nothing yet: an operator decides."""
     ADMITTED = "admitted"
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the store knows of a chat and of who acts there."""
-
-    chat: Access | None
-    sender: Access | None
-    channels: bool
-    """Whether posts under channels' names are answered there."""
-    chosen: Preferences
-    """What the chat has chosen; a topic, with its forum's choices."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +62,6 @@ def judge(
     if by_approval and known.chat is not Access.ALLOWED:
         return Verdict.STRANGER
     return Verdict.ADMITTED
-
-
-async def read_known(tx: AsyncConnection, key: ChatKey, sender: Sender) -> Known:
-    """Return what is known of a chat and of who acts there."""
-    state = await access.of(tx, key.chat_id)
-    theirs = state if key.private else await access.of(tx, sender.id)
-    channels = sender.channel and await access.answers_channels(tx, key.chat_id)
-    return Known(state, theirs, channels, await chats.counting(tx, key))
 
 
 class AdmissionControl:
@@ -121,7 +99,7 @@ class AdmissionControl:
                 key = chat_of(event) or key
             if sender is None:
                 return Admission(event, Verdict.ADMITTED)
-            known = await read_known(tx, key, sender)
+            known = await read_known(tx, key, sender.id)
         operator = sender.id in self._rights.operators
         verdict = judge(known, key, sender, operator=operator, by_approval=self._by_approval)
         if known.sender is Access.BLOCKED and not operator:
