@@ -59,7 +59,7 @@ class ProcessReport:
             uptime=uptime,
             load=self.load(),
         )
-        async with self.status.store.writing(of=()) as tx:
+        async with self.status.store.writing(single=True) as tx:
             await processes.write(tx, named)
 
     def load(self) -> Load:

@@ -1,10 +1,11 @@
 """What the bridge asks of whoever divides the work among its processes."""
 
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.sharing.shards import Duty
@@ -81,6 +82,11 @@ class Coordinator(Protocol):
 
     async def ring(self, tx: AsyncConnection, bell: Bell, about: object = "") -> None:
         """Let the other processes hear of something when the transaction commits."""
+
+    def ringing(
+        self, bell: Bell, about: ColumnElement[str | None]
+    ) -> Sequence[ColumnElement[object]]:
+        """Return what rings as `ring` does for each row of which it is read; not where `about` is null."""
 
     def on(self, bell: Bell, heard: Callable[[str], None]) -> None:
         """Have a function called when another process rings, with what it is about."""

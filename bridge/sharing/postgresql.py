@@ -3,11 +3,11 @@
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.errors import StoreTrouble
@@ -116,8 +116,14 @@ class PostgresqlCoordinator:
 
     async def ring(self, tx: AsyncConnection, bell: Bell, about: object = "") -> None:
         """Let the other processes hear of something when the transaction commits."""
-        said = f"{self.name} {bell.name} {about}"
-        await tx.execute(select(func.pg_notify(BELL_CHANNEL, said)))
+        await tx.execute(select(*self.ringing(bell, literal(str(about)))))
+
+    def ringing(
+        self, bell: Bell, about: ColumnElement[str | None]
+    ) -> Sequence[ColumnElement[object]]:
+        """Return what rings as `ring` does for each row of which it is read; not where `about` is null."""
+        said = literal(f"{self.name} {bell.name} ").concat(about)
+        return (func.pg_notify(BELL_CHANNEL, said).label("rung"),)
 
     def on(self, bell: Bell, heard: Callable[[str], None]) -> None:
         """Have a function called when another process rings, with what it is about."""

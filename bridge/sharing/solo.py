@@ -1,8 +1,9 @@
 """One process that does everything itself, as with SQLite."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.sharing.coordinator import Bell, ShardWorker, Work
@@ -39,6 +40,12 @@ class SoloCoordinator:
 
     async def ring(self, tx: AsyncConnection, bell: Bell, about: object = "") -> None:
         """Do nothing: whoever rings knows it already."""
+
+    def ringing(
+        self, bell: Bell, about: ColumnElement[str | None]
+    ) -> Sequence[ColumnElement[object]]:
+        """Return nothing: there is nobody else."""
+        return ()
 
     def on(self, bell: Bell, heard: Callable[[str], None]) -> None:
         """Do nothing: nobody rings."""

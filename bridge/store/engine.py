@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -46,27 +46,31 @@ class Store:
 
     @asynccontextmanager
     async def writing(
-        self, *, of: Chats = None, long: bool = False
+        self, *, of: Chats = None, long: bool = False, single: bool = False
     ) -> AsyncIterator[AsyncConnection]:
         """Give a transaction that commits at its end; a `long` one works in a thread.
+
+        A `single` one is about no chat, and its statements need not come to something together: where
+        several write at once, each commits by itself, which spares asking the server four times.
 
         It decides by what it reads `of` a chat, or of several, and nobody else changes that meanwhile;
         () for one that decides by nothing; None for one that may read anything, beside which no other
         goes on. Raises StoreTrouble when the database fails, and LeaseLost when another process works
         for the chat.
         """
-        chats = (of,) if isinstance(of, int) else of
+        chats = (of,) if isinstance(of, int) else () if single else of
         leases = self._leases(chats)
         try:
             async with (
                 self._line,
-                self.engine.begin() as connection,
+                self._single() if single else self.engine.begin() as connection,
                 self._database.in_thread(connection) if long else nullcontext(),
                 # Where several write at once, late changes go by themselves: two transactions that
                 # take some along would wait for each other's rows.
                 self._with_soon(connection) if self._database.one_writer else nullcontext(),
             ):
-                await self._database.enter(connection, chats, leases)
+                if not single:
+                    await self._database.enter(connection, chats, leases)
                 yield connection
         except SQLAlchemyError as error:
             trouble = self._database.trouble("Writing to the database", error)
@@ -77,6 +81,9 @@ class Store:
             raise
         else:
             self.fault = None
+
+    def _single(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self.engine.begin() if self._database.one_writer else self._database.reader.connect()
 
     def _leases(self, chats: tuple[int, ...] | None) -> Mapping[int, int]:
         if self.fence is None or chats == ():

@@ -6,8 +6,9 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.dialects import clock
@@ -17,8 +18,14 @@ from bridge.store.tables import inbox, outbox
 ASIDE_SECONDS = 7 * 86400.0
 """How long an update that could not be settled is kept for a look by the operator."""
 READ_AT_ONCE = 500
+FEW = 50
+"""So many are read whole, whoever they are for, rather than asked for twice."""
 KEEP_SECONDS = 3 * 86400.0
 """Telegram redelivers for 24 hours at most; after that an id need not be remembered."""
+
+
+CHAT_OF_NEW = case((inbox.c.state == "new", inbox.c.chat_id.cast(Text)))
+"""In the order of which chat an update is settled; nothing for one that is not."""
 
 
 class NumberTaken(Exception):
@@ -45,14 +52,16 @@ async def put(
     updates: Mapping[int, Mapping[str, object]],
     ignored: Collection[int] = (),
     chats: Mapping[int, int] | None = None,
+    rings: Sequence[ColumnElement[Any]] = (),
 ) -> Sequence[Arrived]:
     """Keep updates by their id and return those that are new, in order, without the `ignored`.
 
-    `chats` says of each in the order of which chat it is settled.
+    `chats` says of each in the order of which chat it is settled; `rings` are read of the new rows.
 
     One that was delivered before is not taken twice. But numbers begin anew (after a week without
     updates, or on a new Bot API server), so one that is known may be given to another update: that
-    takes its place. Raises NumberTaken while the other is not settled.
+    takes its place. Raises NumberTaken while the other is not settled. Should it break off in
+    between, nothing was confirmed to Telegram, and the rest comes again.
     """
     if not updates:
         return []
@@ -71,18 +80,22 @@ async def put(
         }
         for update_id, payload in payloads.items()
     ]
-    fresh = await _insert(tx, rows)
+    fresh = await _insert(tx, rows, rings)
     if len(fresh) < len(rows):  # some were known: are they the same ones?
         left = {number: one for number, one in identities.items() if number not in fresh}
         await _make_room(tx, bot_id, left)
-        fresh |= await _insert(tx, [row for row in rows if row["update_id"] in left])
+        fresh |= await _insert(tx, [row for row in rows if row["update_id"] in left], rings)
     new = sorted(fresh - {*ignored})
     return [Arrived(bot_id, update_id, payloads[update_id]) for update_id in new]
 
 
-async def _insert(tx: AsyncConnection, rows: Sequence[Mapping[str, object]]) -> set[int]:
+async def _insert(
+    tx: AsyncConnection,
+    rows: Sequence[Mapping[str, object]],
+    rings: Sequence[ColumnElement[Any]],
+) -> set[int]:
     """Insert those whose numbers are free, and return these."""
-    entry = insert_or_ignore(tx, inbox, rows).returning(inbox.c.update_id)
+    entry = insert_or_ignore(tx, inbox, rows).returning(inbox.c.update_id, *rings)
     return {*(await tx.execute(entry)).scalars()}
 
 
@@ -158,18 +171,21 @@ async def waiting(
     """
     new = (inbox.c.bot_id == bot_id, inbox.c.state == "new")
     order = (inbox.c.received_at, inbox.c.update_id)
-    rows = await tx.execute(select(inbox.c.update_id, inbox.c.chat_id).where(*new).order_by(*order))
-    numbers = [row.update_id for row in rows if wanted(row.update_id, row.chat_id)]
-    found = []
-    for begin in range(0, len(numbers), READ_AT_ONCE):
-        which = inbox.c.update_id.in_(numbers[begin : begin + READ_AT_ONCE])
-        columns = (inbox.c.update_id, inbox.c.payload, inbox.c.chat_id)
-        query = select(*columns).where(*new, which).order_by(*order)
-        found += [
-            Arrived(bot_id, row.update_id, row.payload, row.chat_id)
-            for row in await tx.execute(query)
-        ]
-    return found
+    whole = select(inbox.c.update_id, inbox.c.payload, inbox.c.chat_id).where(*new).order_by(*order)
+    rows = (await tx.execute(whole.limit(FEW + 1))).all()
+    if len(rows) > FEW:
+        marks = select(inbox.c.update_id, inbox.c.chat_id).where(*new).order_by(*order)
+        found = await tx.execute(marks)
+        numbers = [row.update_id for row in found if wanted(row.update_id, row.chat_id)]
+        rows = []
+        for begin in range(0, len(numbers), READ_AT_ONCE):
+            which = inbox.c.update_id.in_(numbers[begin : begin + READ_AT_ONCE])
+            rows += (await tx.execute(whole.where(which))).all()
+    return [
+        Arrived(bot_id, row.update_id, row.payload, row.chat_id)
+        for row in rows
+        if wanted(row.update_id, row.chat_id)
+    ]
 
 
 async def is_new(tx: AsyncConnection, arrived: Arrived) -> bool:
@@ -195,16 +211,16 @@ async def set_aside(tx: AsyncConnection, arrived: Arrived, error: str) -> bool:
     return await _leave(tx, arrived, state="aside", error=error[:500])
 
 
+_LEAVING = update(inbox).where(
+    inbox.c.bot_id == bindparam("of_bot"),
+    inbox.c.update_id == bindparam("of_update"),
+    inbox.c.state == "new",
+)
+
+
 async def _leave(tx: AsyncConnection, arrived: Arrived, **values: str | None) -> bool:
-    done = await tx.execute(
-        update(inbox)
-        .where(
-            inbox.c.bot_id == arrived.bot_id,
-            inbox.c.update_id == arrived.update_id,
-            inbox.c.state == "new",
-        )
-        .values(**values)
-    )
+    which = {"of_bot": arrived.bot_id, "of_update": arrived.update_id}
+    done = await tx.execute(_LEAVING.values(**values), which)
     return done.rowcount == 1
 
 

@@ -3,10 +3,13 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from math import inf, isfinite
+from typing import Any
 
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import Float, Integer, bindparam, case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from bridge.model import LearnedLimit
 from bridge.store.dialects import clock
@@ -76,31 +79,45 @@ async def known_limits(tx: AsyncConnection) -> Mapping[str, LearnedLimit]:
 
 async def reserve(tx: AsyncConnection, bot_id: int, kind: str, wanted: Wanted) -> Reserved:
     """Reserve calls of a kind, one after the other for all processes of a bot, in the server's time."""
-    table, limit, time_ = send_budgets, wanted.limit, clock.now(tx)
+    limit = wanted.limit
     near = limit.near if isfinite(limit.near) else None
-    first = {"bot_id": bot_id, "kind": kind, "free_at": 0.0, "calls": 0, "version": 0}
     learned = {"rate": limit.rate, "burst": limit.burst, "near": near}
-    newest = table.c.version == wanted.version
-    kept = {name: case((newest, value), else_=table.c[name]) for name, value in learned.items()}
-    changed = newest & (table.c.rate != limit.rate)
-    rate = case((newest, limit.rate), else_=table.c.rate)
-    earliest = time_ + wanted.pause if wanted.pause else time_ - AT_ONCE / rate
-    begin = case((table.c.free_at > earliest, table.c.free_at), else_=earliest)
-    change = (
-        update(table)
-        .where(table.c.bot_id == bot_id, table.c.kind == kind)
-        .values(
-            free_at=begin + wanted.calls / rate,
-            calls=table.c.calls + wanted.calls,
-            version=table.c.version + case((changed, 1), else_=0),
-            **kept,
-        )
-        .returning(table, (table.c.free_at - clock.now(tx)).label("ahead"))
-    )
-    row = (await tx.execute(change)).one_or_none()
+    asked = {"of_bot": bot_id, "of_kind": kind, "wanted": wanted.calls, "told": wanted.version}
+    asked |= {f"own_{name}": value for name, value in learned.items()} | {"pause": wanted.pause}
+    change = _reserving(tx.dialect.name, pausing=wanted.pause > 0)
+    row = (await tx.execute(change, asked)).one_or_none()
     if row is None:
-        await tx.execute(insert_or_ignore(tx, table, first | learned))
-        row = (await tx.execute(change)).one()
+        first = {"bot_id": bot_id, "kind": kind, "free_at": 0.0, "calls": 0, "version": 0}
+        await tx.execute(insert_or_ignore(tx, send_budgets, first | learned))
+        row = (await tx.execute(change, asked)).one()
     found = LearnedLimit(row.rate, row.burst, inf if row.near is None else row.near)
     wait = max(0.0, float(row.ahead) - wanted.calls / row.rate)
     return Reserved(wait, row.calls, found, row.version)
+
+
+@cache
+def _reserving(dialect: str, *, pausing: bool) -> ReturningUpdate[Any]:
+    """Return the statement that reserves calls; made once, since each call to Telegram waits for it.
+
+    The rate of whoever was told the newest version counts.
+    """
+    table = send_budgets
+    own = {name: bindparam(f"own_{name}", type_=Float) for name in ("rate", "burst", "near")}
+    calls, pause = bindparam("wanted", type_=Integer), bindparam("pause", type_=Float)
+    newest = table.c.version == bindparam("told", type_=Integer)
+    kept = {name: case((newest, value), else_=table.c[name]) for name, value in own.items()}
+    now = clock.now_of(dialect)
+    earliest = now + pause if pausing else now - AT_ONCE / kept["rate"]
+    begin = case((table.c.free_at > earliest, table.c.free_at), else_=earliest)
+    changed = newest & (table.c.rate != own["rate"])
+    return (
+        update(table)
+        .where(table.c.bot_id == bindparam("of_bot"), table.c.kind == bindparam("of_kind"))
+        .values(
+            free_at=begin + calls / kept["rate"],
+            calls=table.c.calls + calls,
+            version=table.c.version + case((changed, 1), else_=0),
+            **kept,
+        )
+        .returning(table, (table.c.free_at - now).label("ahead"))
+    )

@@ -135,6 +135,7 @@ class PostgresqlDatabase:
         self.engine = create_async_engine(
             "postgresql+asyncpg://",
             pool_size=8,
+            pool_use_lifo=True,
             max_overflow=4,
             pool_timeout=CONNECT_SECONDS,
             hide_parameters=True,

@@ -27,7 +27,7 @@ class People:
         known, at = self._known.get(sender.id, (None, 0.0))
         if known == sender and time.monotonic() - at < FRESH_SECONDS:
             return
-        async with self._store.writing(of=()) as tx:
+        async with self._store.writing(single=True) as tx:
             await people.seen(tx, sender, sender.username)
         self._known[sender.id] = (sender, time.monotonic())
         if len(self._known) > MOST_KNOWN:

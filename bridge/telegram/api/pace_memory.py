@@ -43,7 +43,7 @@ class PaceMemory:
         """Let all processes of the bot call within one budget."""
 
         async def reserve(kind: str, wanted: Wanted) -> Reserved:
-            async with self._store.writing(of=()) as tx:
+            async with self._store.writing(single=True) as tx:
                 return await pace.reserve(tx, bot_id, kind, wanted)
 
         self._pacer.share(reserve, lambda: self._sharing.processes > 1)

@@ -144,19 +144,18 @@ class Dispatcher:
         chats = {number: owner_chat_of(one) for number, one in updates.items()}
         ignored = {number for number, route in routes.items() if self._ignored.ignores(route)}
         try:
-            async with self._store.writing(of=()) as tx:
-                fresh = await inbox.put(tx, self._bot_id, updates, ignored, chats)
-                if fresh and self._sharing.shared:
-                    about = ",".join({str(chats[one.update_id]) for one in fresh})
-                    await self._sharing.ring(tx, Bell.UPDATES, about)
+            # Alone, what is new is known here only, and must be forgotten with what fails.
+            async with self._store.writing(of=(), single=self._sharing.shared) as tx:
+                rings = self._sharing.ringing(Bell.UPDATES, inbox.CHAT_OF_NEW)
+                fresh = await inbox.put(tx, self._bot_id, updates, ignored, chats, rings)
         except inbox.NumberTaken as error:
             raise TelegramUnreachable(DOING, "a number was given to two updates") from error
         for arrived in fresh:
             self._metrics.took(kind_of(updates[arrived.update_id]))
             if not self._sharing.shared:
                 self._dispatch(arrived, routes[arrived.update_id], chats[arrived.update_id])
-        if self._sharing.shared:  # all go one way, which keeps their order
-            self._look_now.set()
+        if any(self._sharing.owns(chats[one.update_id]) for one in fresh):
+            self._look_now.set()  # where they are shared, all go one way, which keeps their order
         return bool(fresh) or bool(ignored)
 
     def _dispatch(self, arrived: Arrived, route: Route, owner: int) -> None:

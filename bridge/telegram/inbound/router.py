@@ -117,13 +117,13 @@ class UpdateRouter:
                 return admitted
 
     async def _done(self, arrived: Arrived) -> None:
-        async with self._context.store.writing(of=()) as tx:
+        async with self._context.store.writing(single=True) as tx:
             await inbox.settle(tx, arrived)
 
     async def set_aside(self, arrived: Arrived, error: Exception) -> None:
         """Keep a broken update for a look by the operator; the others go on. Raises StoreTrouble."""
         log.error("update set aside", update=arrived.update_id, error=type(error).__name__)
-        async with self._context.store.writing(of=()) as tx:
+        async with self._context.store.writing(single=True) as tx:
             await inbox.set_aside(tx, arrived, f"{type(error).__name__}: {error}")
 
 

@@ -328,7 +328,7 @@ class Questions:
         await self._notices.send(message.chat, frame, cause)
 
     async def _done(self, arrived: Arrived) -> None:
-        async with self._store.writing(of=()) as tx:
+        async with self._store.writing(single=True) as tx:
             await inbox.settle(tx, arrived)
 
 
