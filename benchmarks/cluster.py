@@ -91,10 +91,11 @@ def _refused(world: Cluster, since: float) -> list[str]:
             continue
         done = [one for one in calls if not one.description and one.at_loop_time < at]
         new = sum("send" in one.method and one.at_loop_time > at - 1 for one in done)
-        here = sum(one.chat_id == call.chat_id and one.at_loop_time > at - 10 for one in done)
+        here = [one for one in done if one.chat_id == call.chat_id and one.at_loop_time > at - 10]
+        ages = " ".join(f"{at - one.at_loop_time:.1f}" for one in reversed(here))
         found.append(
             f"{call.method} refused after {at - since:.1f} s: {new} new messages in the second before, "
-            f"{here} calls in its chat in ten"
+            f"{len(here)} calls in its chat in ten, {ages} s ago"
         )
     return found
 
@@ -160,7 +161,13 @@ async def main(arguments: argparse.Namespace) -> None:
         names = [name for name in arguments.only if (name in RELAYED) is relayed]
         if not names:
             continue
-        made = cluster(arguments.chats, arguments.processes, arguments.limits, relayed=relayed)
+        made = cluster(
+            arguments.chats,
+            arguments.processes,
+            arguments.limits,
+            relayed=relayed,
+            other=arguments.other,
+        )
         async with made as world:
             for name in names:
                 row = await (_idle(world) if name == "idle" else _loaded(world, name, arguments))
@@ -202,6 +209,9 @@ if __name__ == "__main__":
         "--limits",
         default="",
         help="of Telegram, as bridge sandbox takes them; new=none above 25/s",
+    )
+    parser.add_argument(
+        "--other", type=Path, help="folder of another release, of which every second bridge is"
     )
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     asyncio.run(main(parser.parse_args()))

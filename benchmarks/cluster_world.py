@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import asyncpg
 
@@ -121,6 +122,9 @@ class Cluster:
         self.database = database
         self.people = [telegram.add_person(f"P{number}") for number in range(chats)]
         self.variables: dict[str, str] = {}
+        self.other: Path | None = None
+        """The folder of another release, whose bridges take turns with ours."""
+        self._started = 0
         self.relayed = False
         """Whether bridges reach the server through relays."""
         self.bridges: list[Bridge] = []
@@ -160,11 +164,13 @@ class Cluster:
             port = await link.start()
             address = f"postgresql://postgres@127.0.0.1:{port}/{self.database.name}"
         variables = {**os.environ, **self.variables, "DATABASE_URL": address}
+        self._started += 1
+        folder = self.other if self._started % 2 == 0 else None
         self.bridges.append(
             Bridge(
                 link,
                 await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "bridge", "run", env=variables
+                    sys.executable, "-m", "bridge", "run", env=variables, cwd=folder
                 ),
             )
         )
@@ -273,9 +279,12 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(
-    chats: int, processes: int, limits: str, *, relayed: bool
+    chats: int, processes: int, limits: str, *, relayed: bool, other: Path | None = None
 ) -> AsyncIterator[Cluster]:
-    """The neighbours, the server, and so many bridges that share the work, perhaps through relays."""
+    """The neighbours, the server, and so many bridges that share the work, perhaps through relays.
+
+    Every second bridge is of the release in the `other` folder, if there is one.
+    """
     telegram, coze = TelegramEmulator(budgets=read_budgets(limits)), CozeEmulator()
     telegram.add_bot(BOT_TOKEN)
     coze.add_agent()
@@ -288,7 +297,7 @@ async def cluster(
         stack.push_async_callback(coze.close)
         database = await stack.enter_async_context(server())
         made = Cluster(telegram, coze, database, chats)
-        made.relayed = relayed
+        made.relayed, made.other = relayed, other
         made.variables = {
             "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
             "TELEGRAM_API_BASE_URL": address,
