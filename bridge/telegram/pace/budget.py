@@ -26,8 +26,11 @@ MARGIN_SECONDS = 0.5
 """What is added to the silence that Telegram asks for."""
 NEXT_ANSWER = 2
 """Calls kept back for the first and the final text of a chat's next answer."""
-SPREAD_SECONDS = 10.0
+SPREAD_SECONDS = 7.0
 """Over so long a time the calls of a burst are spread: dense at first, wider later."""
+NEARLY_CALLS = 2
+"""With so few calls more than what the next answer needs, a budget counts as used up: the last ones are
+spread so widely that few answers take long enough to use them."""
 SOON_TIMES = 2.2
 """A call came soon if no more than this many could have come back since the one before."""
 FEW_CALLS, REALLY_TIMES = 6, 1.3
@@ -257,11 +260,11 @@ class Budget(FloodWaitState):
         return self._limits.estimate.tries(self.chat_id)
 
     def used_up(self, now: float) -> bool:
-        """Return whether the last call came soon, and took of what is saved for the next answer."""
+        """Return whether the last call came soon, and left little but what is saved for the next answer."""
         rate = self._stock.rate
         left = self._stock.level(now) - (now - self.sent_at) * rate
         soon = self.sent_at - self._before <= SOON_TIMES / rate
-        return soon and left <= 1 + self.replies + NEXT_ANSWER
+        return soon and left <= 1 + self.replies + NEXT_ANSWER + NEARLY_CALLS
 
     @property
     def _used(self) -> int:

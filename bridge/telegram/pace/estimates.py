@@ -21,9 +21,10 @@ BEHIND_PART = 0.97
 NEAR_PART, NEAR_EXACT_PART = 0.90, 0.94
 """Up to this part of the rate that was refused it rises quickly: less, where that is not known well."""
 PROBE_SECONDS = 60.0
-PROBE, NEXT_PROBE, LEAST_PROBE = 0.05, 0.4, 0.003
-"""Above that it grows by a part in so many seconds: the first part, and what is left of it after each
-refusal, as it is known better and better. Slowly, as each refusal takes seconds from somebody's answer."""
+PROBE, FIRST_TIMES, NEXT_PROBE, LEAST_PROBE = 0.05, 2.5, 0.2, 0.003
+"""Above that it grows by a part in so many seconds: after a refusal; how much faster before any; and what is
+left of it after each further one, as it is known better and better. Slowly, as each refusal takes seconds
+from somebody's answer."""
 REFUSED_PART, LATE_PART = 0.7, 0.85
 """What is left of a rate after a refusal, and after a late answer."""
 MEASURED_PART = 0.92
@@ -85,7 +86,7 @@ class Estimate:
         self._near, self._refused_at = range_.near, -inf
         """Up to where it rises quickly."""
         self._fell_at = self._rose_at = -inf
-        self._probe = range_.probe / NEXT_PROBE
+        self._probe = FIRST_TIMES * range_.probe
         self._burst_at = -inf
         self._well: tuple[tuple[int, float], ...] = ((BOT, -inf), (BOT, -inf))
         """The last two chats whose calls went well, and when."""
@@ -112,7 +113,7 @@ class Estimate:
         passed = min(SCOUT_SECONDS, now - self._rose_at)
         self._rose_at = now
         if now - self._refused_at > FORGET_SECONDS:
-            self._near, self._probe = self._range.near, self._range.probe / NEXT_PROBE
+            self._near, self._probe = self._range.near, FIRST_TIMES * self._range.probe
         near = self._near
         if self._ahead < near:
             rise = 1 + RISE_PART * min(1.0, passed / RISE_SECONDS)
@@ -135,7 +136,8 @@ class Estimate:
         if self._fixed or settling or sent_at <= self._fell_at:
             return
         self._fell_at = now
-        self._probe = max(LEAST_PROBE, self._probe * NEXT_PROBE)
+        less = max(LEAST_PROBE, self._probe * NEXT_PROBE)
+        self._probe = self._range.probe if self._probe > self._range.probe else less
         tried = self.rate_for(chat_id)
         if rates.between:
             refused = min(tried, rates.between)
