@@ -30,6 +30,8 @@ NAIVE_SECONDS = 20.0
 PATIENT_SECONDS = 150.0
 """An answer that is not there by then counts as late for ever."""
 ANSWERS_IN_TURN = 20
+BESIDE = {1: 7, 20: 3, 0: 2}
+"""So many regimes are measured beside each other, by the number of chats: two cores have room for them."""
 TOPICS = 5
 PAUSE, GROUP_PAUSE = 1.5, 30.0
 """Seconds from an answer to the next question, as a mean."""
@@ -236,24 +238,20 @@ async def main(regimes: Sequence[str], chats: Sequence[int], *, naive: bool) -> 
                        "p95", "frames", "429", "a chat"):  # fmt: skip
             table.add_column(column, justify="right" if column else "left")
         tables.append(table)
-        if count == 1:  # they disturb nobody
-            await _beside_each_other(table, regimes, naive=naive)
-        for name in regimes if count != 1 else ():
-            regime = REGIMES[name]
-            _row(table, name, await measured(BRIDGE, regime, count, learn=LEARN_SECONDS))
-            if naive:
-                figures = await measured(NAIVE, regime, count, learn=NAIVE_SECONDS)
-                _row(table, "  naive", figures)
+        few = BESIDE.get(count, 1)
+        for begin in range(0, len(regimes), few):
+            await _beside_each_other(table, regimes[begin : begin + few], count, naive=naive)
             console.print(table)
-        console.print(table)
 
 
-async def _beside_each_other(table: Table, regimes: Sequence[str], *, naive: bool) -> None:
+async def _beside_each_other(
+    table: Table, regimes: Sequence[str], chats: int, *, naive: bool
+) -> None:
     ours = await asyncio.gather(
-        *(measured(BRIDGE, REGIMES[name], 1, learn=LEARN_SECONDS) for name in regimes)
+        *(measured(BRIDGE, REGIMES[name], chats, learn=LEARN_SECONDS) for name in regimes)
     )
     theirs = await asyncio.gather(
-        *(measured(NAIVE, REGIMES[name], 1, learn=NAIVE_SECONDS) for name in regimes if naive)
+        *(measured(NAIVE, REGIMES[name], chats, learn=NAIVE_SECONDS) for name in regimes if naive)
     )
     for number, name in enumerate(regimes):
         _row(table, name, ours[number])

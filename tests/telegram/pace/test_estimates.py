@@ -117,6 +117,13 @@ def test_any_limits_are_respected_after_a_while(
     assert telegram.rate(200, 500) >= 0.5 * rate
 
 
+def test_a_chat_that_goes_on_has_more_within_its_first_answers() -> None:
+    telegram = Telegram(read_budgets("private=none"), [1])
+    telegram.run(30)
+    assert telegram.pacing.estimates["private"].rate_for(1) >= 0.9
+    assert telegram.rate(20, 30) >= 0.9
+
+
 def test_limits_that_fall_are_found_out_anew() -> None:
     telegram = Telegram(read_budgets("private=2/1:5"), [1, 2, 3])
     telegram.run(120)
