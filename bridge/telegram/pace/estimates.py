@@ -21,7 +21,7 @@ BEHIND_PART = 0.97
 NEAR_PART, NEAR_EXACT_PART = 0.90, 0.94
 """Up to this part of the rate that was refused it rises quickly: less, where that is not known well."""
 PROBE_SECONDS = 60.0
-PROBE, FIRST_TIMES, NEXT_PROBE, LEAST_PROBE = 0.05, 2.5, 0.2, 0.003
+PROBE, FIRST_TIMES, NEXT_PROBE, LEAST_PROBE = 0.02, 2.5, 0.2, 0.003
 """Above that it grows by a part in so many seconds: after a refusal; how much faster before any; and what is
 left of it after each further one, as it is known better and better. Slowly, as each refusal takes seconds
 from somebody's answer."""
