@@ -15,7 +15,7 @@ from bridge.sharing import postgresql
 from bridge.sharing.coordinator import Bell
 from bridge.sharing.postgresql import PostgresqlCoordinator
 from bridge.sharing.shards import ALL_SHARDS, Duty, shard_of
-from bridge.store import chats
+from bridge.store import chats, inbox
 from bridge.store.engine import Store
 
 
@@ -346,3 +346,19 @@ async def test_a_pooler_that_keeps_no_sessions_is_refused(address: str) -> None:
             async with one.sharing.working(one.worker):
                 pass
         await one.store.close()
+
+
+async def test_updates_that_are_new_ring_for_their_chats(address: str) -> None:
+    heard: list[str] = []
+    async with process(address) as one, process(address) as two:
+        two.sharing.on(Bell.UPDATES, heard.append)
+        two.sharing.on(Bell.CHAT, lambda about: heard.append(f"end {about}"))
+        updates = {7: {"update_id": 7}, 8: {"update_id": 8}}
+        for _ in range(2):  # the second time they are known
+            async with one.store.writing(single=True) as tx:
+                rings = one.sharing.ringing(Bell.UPDATES, inbox.CHAT_OF_NEW)
+                await inbox.put(tx, 42, updates, {8}, {7: 5, 8: 6}, rings)
+        async with one.store.writing(of=()) as tx:
+            await one.sharing.ring(tx, Bell.CHAT, 9)
+        await eventually(lambda: "end 9" in heard, 10)
+    assert heard == ["5", "end 9"]

@@ -72,6 +72,20 @@ async def test_a_connection_that_is_ended_is_no_fault_of_the_data(store: Store) 
     assert store.fault is None
 
 
+async def test_a_single_statement_commits_by_itself(store: Store) -> None:
+    with suppress(KeyError):
+        async with store.writing(single=True) as tx:
+            await chats.remember(tx, "colour", "blue")
+            async with store.reading() as other:
+                assert await chats.fact(other, "colour") == "blue"
+            raise KeyError
+    async with store.reading() as tx:
+        assert await chats.fact(tx, "colour") == "blue"
+    with pytest.raises(Unstorable):
+        async with store.writing(single=True) as tx:
+            await chats.remember(tx, "colour", "a\0b")
+
+
 async def test_idle_connections_that_were_ended_are_replaced(address: str, store: Store) -> None:
     async with store.writing() as tx:
         await chats.remember(tx, "a", "b")

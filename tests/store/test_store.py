@@ -164,6 +164,16 @@ async def test_what_was_left_open_is_found_again(store: Store) -> None:
     assert (left.id, left.run_id, left.conversation_id, left.asked) == (turn.id, "8", "9", True)
 
 
+@pytest.mark.parametrize("count", [inbox.FEW, inbox.FEW + 1, inbox.READ_AT_ONCE + 60])
+async def test_the_inbox_is_read_whole_or_for_some_chats(store: Store, count: int) -> None:
+    async with store.writing() as tx:
+        updates = {number: {"update_id": number} for number in range(count)}
+        await inbox.put(tx, 1, updates, chats={number: number % 3 for number in updates})
+        found = await inbox.waiting(tx, 1, lambda number, chat: chat == 1 and number != 4)
+    assert [one.update_id for one in found] == [n for n in range(count) if n % 3 == 1 and n != 4]
+    assert {one.chat_id for one in found} == {1}
+
+
 def test_the_table_of_states_has_no_way_back() -> None:
     assert before(State.RUNNING) == {State.WAITING}
     assert all(NEXT[state] == frozenset() for state in State if state.settled)
