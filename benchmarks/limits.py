@@ -230,14 +230,12 @@ def _row(table: Table, name: str, one: Figures) -> None:
 async def main(regimes: Sequence[str], chats: Sequence[int], *, naive: bool) -> None:
     """Measure and print, row by row."""
     console = Console(width=150)
-    tables = []
     for count in chats:
         title = f"{count} private chats" if count else f"10 forums of {TOPICS}"
         table = Table(title="1 private chat, answers in turn" if count == 1 else title)
         for column in ("", "answers", "first p50", "p95", "stale", "best", "ratio", "complete p50",
                        "p95", "frames", "429", "a chat"):  # fmt: skip
             table.add_column(column, justify="right" if column else "left")
-        tables.append(table)
         few = BESIDE.get(count, 1)
         for begin in range(0, len(regimes), few):
             await _beside_each_other(table, regimes[begin : begin + few], count, naive=naive)

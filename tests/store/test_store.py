@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import NoResultFound
 
 from bridge.errors import StoreTrouble
 from bridge.model import (
@@ -162,6 +163,20 @@ async def test_what_was_left_open_is_found_again(store: Store) -> None:
         left = (await lifecycle.next_of(tx, HERE)).turn
     assert left is not None
     assert (left.id, left.run_id, left.conversation_id, left.asked) == (turn.id, "8", "9", True)
+
+
+async def test_a_turn_that_has_its_end_never_runs_again(store: Store) -> None:
+    async with store.writing() as tx:
+        await queue.wait(tx, message(1, "a"))
+        waiting = (await lifecycle.next_of(tx, HERE)).turn
+        turn = await lifecycle.claim(tx, HERE)
+        assert waiting is not None
+        assert turn is not None
+        await lifecycle.settle(tx, turn.id, end(State.STOPPED))
+        for late in (lifecycle.claimed(tx, waiting), lifecycle.asking(tx, turn, "9", "1")):
+            with pytest.raises(NoResultFound):
+                await late
+        assert (await lifecycle.next_of(tx, HERE)).turn is None
 
 
 @pytest.mark.parametrize("count", [inbox.FEW, inbox.FEW + 1, inbox.READ_AT_ONCE + 60])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Text, bindparam, case, func, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.model import ChatKey, CozeIdentity, Outcome, State, Turn, before
+from bridge.model import ChatKey, CozeIdentity, Outcome, Part, State, Turn, before
 from bridge.store.tables import turns
 from bridge.store.turns.outcome_json import dump
 from bridge.store.turns.rows import change, identity_of, of_chat, parts_of, turn_of, with_chat
@@ -66,7 +66,7 @@ class NextTurn:
     more: bool = False
     """Whether others are open there, too."""
     chat: CozeIdentity | None = None
-    """The chat's memory at Coze; None without a turn."""
+    """The chat's memory at Coze; None where nothing was found."""
     lingering: Sequence[Turn] = ()
     """Settled turns of the chat whose runs may still be going on."""
     taken: int | None = None
@@ -96,8 +96,19 @@ async def next_of(tx: AsyncConnection, key: ChatKey) -> NextTurn:
 async def claimed(tx: AsyncConnection, turn: Turn) -> Turn:
     """Return a turn that runs from now on, whether or not it did before."""
     if turn.state is State.WAITING:
-        await change(tx, turn.id, state=State.RUNNING)
+        await _run(tx, turn)
     return replace(turn, state=State.RUNNING)
+
+
+async def _run(tx: AsyncConnection, turn: Turn, **values: object) -> tuple[Part, ...]:
+    """Let a turn run, with other changes to it; returns its messages. One that has an end keeps it."""
+    written = await tx.execute(
+        update(turns)
+        .where(turns.c.id == turn.id, turns.c.state.in_({State.RUNNING, *before(State.RUNNING)}))
+        .values(state=State.RUNNING, **values)
+        .returning(turns.c.parts)
+    )
+    return parts_of(written.scalar_one())
 
 
 async def take_up(tx: AsyncConnection, turn_id: int) -> int:
@@ -130,19 +141,8 @@ async def asking(tx: AsyncConnection, turn: Turn, conversation_id: str, agent: s
     asked = replace(
         turn, state=State.RUNNING, asked=True, conversation_id=conversation_id, agent=agent
     )
-    written = await tx.execute(
-        update(turns)
-        .where(turns.c.id == turn.id)
-        .values(
-            state=asked.state,
-            asked=True,
-            conversation_id=conversation_id,
-            agent=agent,
-            edited=False,
-        )
-        .returning(turns.c.parts)
-    )
-    return replace(asked, parts=parts_of(written.scalar_one()))
+    where = {"conversation_id": conversation_id, "agent": agent}
+    return replace(asked, parts=await _run(tx, turn, asked=True, edited=False, **where))
 
 
 async def ask_anew(

@@ -154,8 +154,9 @@ class Dispatcher:
             self._metrics.took(kind_of(updates[arrived.update_id]))
             if not self._sharing.shared:
                 self._dispatch(arrived, routes[arrived.update_id], chats[arrived.update_id])
-        if any(self._sharing.owns(chats[one.update_id]) for one in fresh):
-            self._look_now.set()  # where they are shared, all go one way, which keeps their order
+        ours = any(self._sharing.owns(chats[one.update_id]) for one in fresh)
+        if self._sharing.shared and ours:  # all go one way, which keeps their order
+            self._look_now.set()
         return bool(fresh) or bool(ignored)
 
     def _dispatch(self, arrived: Arrived, route: Route, owner: int) -> None:
