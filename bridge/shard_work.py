@@ -54,7 +54,7 @@ class ShardWork:
         calls = context.calls
         self._looks: dict[Bell, Look] = {
             Bell.PLACE: calls.unwritable.recall,
-            Bell.SILENCE: calls.pace_memory.recall_silences,
+            Bell.SILENCE: calls.pace_memory.follow_others,
             Bell.NOTICE: context.notices.recall,
             Bell.CHAT: context.lanes.resume_open,
             **looks,
@@ -68,7 +68,7 @@ class ShardWork:
         calls = self._context.calls
         if self._sharing.shared:
             await calls.unwritable.recall()
-            await calls.pace_memory.recall_silences()
+            await calls.pace_memory.follow_others()
             await self._begin_empty(shards)
         await self._context.notices.recall()
         await self._context.lanes.resume_open()

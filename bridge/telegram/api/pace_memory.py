@@ -1,7 +1,9 @@
 """What is kept of the pace for the next process: silences that Telegram asked for, learned limits."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
+from math import isfinite
 
 import structlog
 
@@ -27,17 +29,19 @@ class PaceMemory:
         self._sharing = sharing or SoloCoordinator()
         self._pacer = pacer
         self._kept: dict[str, LearnedLimit] = {}
+        self._refused_near: dict[str, float] = {}
+        """What was refused last by each kind of call, as it was read or written last."""
 
     async def recall(self) -> None:
         """Go on with what an earlier process knew: calls during a silence make it longer.
 
         Raises StoreTrouble.
         """
-        await self.recall_silences()
-        async with self._store.reading() as tx:
-            learned = await pace.known_limits(tx)
-        self._kept = dict(learned)
+        async with self._store.writing(of=()) as tx:
+            left, learned = await pace.waits_left(tx), await pace.known_limits(tx)
         self._pacer.recall(learned)
+        self._note(learned)
+        self._silence(left)
 
     def share(self, bot_id: int) -> None:
         """Let all processes of the bot call within one budget."""
@@ -48,20 +52,36 @@ class PaceMemory:
 
         self._pacer.share(reserve, lambda: self._sharing.processes > 1)
 
-    async def recall_silences(self) -> None:
-        """Take up the silences that another process was asked for. Raises StoreTrouble."""
+    async def follow_others(self) -> None:
+        """Take up what other processes were told: silences, and limits that they met.
+
+        Raises StoreTrouble.
+        """
         async with self._store.writing(of=()) as tx:
-            left = await pace.waits_left(tx)
+            left, learned = await pace.waits_left(tx), await pace.known_limits(tx)
+        for name, one in learned.items():
+            if isfinite(one.near) and one.near != self._refused_near.get(name):
+                self._refused_near[name] = one.near
+                self._pacer.adopt_lower(name, one)
+        self._silence(left)
+
+    def _silence(self, left: Mapping[int, float]) -> None:
         for chat_id, wait in left.items():
             self._pacer.silenced(chat_id, wait)
 
     async def refused(self, chat_id: int, retry_after: float, kind: BudgetKind) -> None:
-        """Keep silent in a chat for so many seconds, as Telegram asks, also after a restart."""
+        """Keep silent in a chat for so many seconds, as Telegram asks, also after a restart.
+
+        Other processes are told at once, of the silence and of the limit that was met.
+        """
         self._pacer.refused(chat_id, retry_after, kind)
+        learned = self._changed()
         with suppress(StoreTrouble):  # then it only counts for this process
             async with self._store.writing(of=()) as tx:
                 await pace.keep_wait(tx, chat_id, retry_after)
+                await pace.keep_limits(tx, learned)
                 await self._sharing.ring(tx, Bell.SILENCE, chat_id)
+            self._note(learned)
 
     async def keep(self) -> None:
         """Write down what was learned, each minute and at the end."""
@@ -73,8 +93,7 @@ class PaceMemory:
             await self._write()
 
     async def _write(self) -> None:
-        learned = self._pacer.learned()
-        changed = {name: one for name, one in learned.items() if one != self._kept.get(name)}
+        changed = self._changed()
         if not changed:
             return
         try:
@@ -83,4 +102,14 @@ class PaceMemory:
         except StoreTrouble as trouble:
             log.warning("learned limits not kept", trouble=str(trouble))
         else:
-            self._kept |= changed
+            self._note(changed)
+
+    def _changed(self) -> Mapping[str, LearnedLimit]:
+        """Return what was learned since it was written down last."""
+        learned = self._pacer.learned()
+        return {name: one for name, one in learned.items() if one != self._kept.get(name)}
+
+    def _note(self, written: Mapping[str, LearnedLimit]) -> None:
+        """Note what the database holds."""
+        self._kept |= written
+        self._refused_near |= {name: one.near for name, one in written.items()}

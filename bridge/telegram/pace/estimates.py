@@ -136,8 +136,7 @@ class Estimate:
         if self._fixed or settling or sent_at <= self._fell_at:
             return
         self._fell_at = now
-        less = max(LEAST_PROBE, self._probe * NEXT_PROBE)
-        self._probe = self._range.probe if self._probe > self._range.probe else less
+        self._probe_less()
         tried = self.rate_for(chat_id)
         if rates.between:
             refused = min(tried, rates.between)
@@ -204,8 +203,19 @@ class Estimate:
             self._rose_at = now
         if learned.near != self._near:
             self._near, self._refused_at = learned.near, now
+            self._probe_less()
         self.rate = self._ahead = learned.rate
         self.burst = learned.burst
+
+    def adopt_lower(self, now: float, learned: LearnedLimit) -> None:
+        """Fall to what another process found out when it was refused, but never rise to it."""
+        rate, burst = min(self.rate, learned.rate), min(self.burst, learned.burst)
+        self.adopt(now, LearnedLimit(rate, burst, learned.near))
+
+    def _probe_less(self) -> None:
+        """Rise more slowly from now on: a refusal more told what is allowed."""
+        less = max(LEAST_PROBE, self._probe * NEXT_PROBE)
+        self._probe = self._range.probe if self._probe > self._range.probe else less
 
     def recall(self, now: float, learned: LearnedLimit) -> None:
         """Begin with what an earlier process learned."""

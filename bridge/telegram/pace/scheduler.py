@@ -140,6 +140,15 @@ class Pacer:
         """Begin with what an earlier process found out."""
         self._pacing.recall(asyncio.get_running_loop().time(), learned)
 
+    def adopt_lower(self, name: str, learned: LearnedLimit) -> None:
+        """Fall to what another process found out about one kind of chat when it was refused.
+
+        What all chats share is told with each call that is reserved; other releases may know other kinds.
+        """
+        if name in self._pacing.estimates.keys() - self._pacing.overall.keys():
+            now = asyncio.get_running_loop().time()
+            self._pacing.estimates[name].adopt_lower(now, learned)
+
     @property
     def in_flight(self) -> int:
         """How many calls are on their way."""
