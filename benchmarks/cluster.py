@@ -191,7 +191,7 @@ async def _loaded(world: Cluster, name: str, arguments: argparse.Namespace) -> l
     """Run one part with all bridges at work; returns its row."""
     while len(world.bridges) < arguments.processes:
         await world.start()
-    await world.shared()
+    await world.database.shared_by(len(world.bridges))
     rate = arguments.rate if name == "steady" else arguments.turns / (LONG * 0.1)
     seconds = {"steady": arguments.seconds, "churn": 1.5 * CHURN_SECONDS}.get(name, 40.0)
     return await _part(world, name, rate, seconds)

@@ -22,7 +22,6 @@ from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps, ending
 from bridge.sandbox.telegram import Person, TelegramEmulator, read_budgets
 from bridge.serving import serving
-from bridge.store.dialects.postgresql import LEASE_LOCKS
 
 BOT_TOKEN = "42:SANDBOX"  # the emulator's own
 COZE_TOKEN = "pat_sandbox"
@@ -197,20 +196,6 @@ class Cluster:
         finally:
             await session.close()
 
-    async def shared(self) -> None:
-        """Wait until every bridge holds its shards."""
-        wanted = len(self.bridges)
-        held = (
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted "
-            "AND classid = $1 AND objid < 64 GROUP BY pid"
-        )
-        for _ in range(600):
-            counts = sorted(row[0] for row in await self.rows(held, LEASE_LOCKS))
-            if len(counts) == wanted and sum(counts) == 64 and max(counts) <= -(-64 // wanted):
-                return
-            await asyncio.sleep(0.1)
-        raise TimeoutError
-
     async def ask(self, person: Person) -> None:
         """Ask one question, and wait for its end."""
         self._numbers[person.id] += 1
@@ -312,6 +297,6 @@ async def cluster(
         stack.push_async_callback(made.close)
         for _ in range(processes):
             await made.start()
-        await made.shared()
+        await database.shared_by(processes)
         await made.meet()
         yield made

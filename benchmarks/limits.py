@@ -1,9 +1,10 @@
 """Whether limits that nobody tells are found out, kept and used: seven hidden regimes.
 
-Run with `python -m benchmarks.limits`, or with `--regime` and `--chats` for some of it. The real bridge,
-which is told nothing, and beside it a naive bot answer 1 chat (20 answers in turn), 20 and 100 chats, and
-10 forums of 5 topics, each under its own Telegram with the same limits. What is printed was measured after
-a first minute of learning. benchmarks/README.md says what the columns mean.
+Run with `python -m benchmarks.limits`, or with `--regime` and `--chats` for some of it, and with
+`--processes` for several bridges on one PostgreSQL, which learn together. The real bridge, which is told
+nothing, and beside it a naive bot answer 1 chat (20 answers in turn), 20 and 100 chats, and 10 forums of
+5 topics, each under its own Telegram with the same limits. What is printed was measured after a first
+minute of learning. benchmarks/README.md says what the columns mean.
 """
 
 import argparse
@@ -117,9 +118,12 @@ class Figures:
         return share([getattr(one.seen, name) for one in self.answers], part)
 
 
-async def measured(child: Child, regime: Regime, chats: int, *, learn: float) -> Figures:
+async def measured(
+    child: Child, regime: Regime, chats: int, *, learn: float, processes: int = 1
+) -> Figures:
     """Ask for a while; 0 chats are forums."""
-    async with stage(child, ANSWER, PACE, budgets=read_budgets(regime.limits)) as here:
+    budgets = read_budgets(regime.limits)
+    async with stage(child, ANSWER, PACE, budgets=budgets, processes=processes) as here:
         speakers = _speakers(here, chats)
         loop = asyncio.get_running_loop()
         begun, alone = loop.time(), chats == 1
@@ -227,33 +231,34 @@ def _row(table: Table, name: str, one: Figures) -> None:
     )
 
 
-async def main(regimes: Sequence[str], chats: Sequence[int], *, naive: bool) -> None:
+async def main(given: argparse.Namespace) -> None:
     """Measure and print, row by row."""
-    console = Console(width=150)
-    for count in chats:
+    console, regimes = Console(width=150), given.regime
+    for count in given.chats:
         title = f"{count} private chats" if count else f"10 forums of {TOPICS}"
         table = Table(title="1 private chat, answers in turn" if count == 1 else title)
         for column in ("", "answers", "first p50", "p95", "stale", "best", "ratio", "complete p50",
                        "p95", "frames", "429", "a chat"):  # fmt: skip
             table.add_column(column, justify="right" if column else "left")
-        few = BESIDE.get(count, 1)
+        few = max(1, BESIDE.get(count, 1) // given.processes)
         for begin in range(0, len(regimes), few):
-            await _beside_each_other(table, regimes[begin : begin + few], count, naive=naive)
+            await _beside_each_other(table, regimes[begin : begin + few], count, given)
             console.print(table)
 
 
 async def _beside_each_other(
-    table: Table, regimes: Sequence[str], chats: int, *, naive: bool
+    table: Table, regimes: Sequence[str], chats: int, given: argparse.Namespace
 ) -> None:
-    ours = await asyncio.gather(
-        *(measured(BRIDGE, REGIMES[name], chats, learn=LEARN_SECONDS) for name in regimes)
-    )
-    theirs = await asyncio.gather(
-        *(measured(NAIVE, REGIMES[name], chats, learn=NAIVE_SECONDS) for name in regimes if naive)
-    )
+    async def of(child: Child, name: str) -> Figures:
+        ours = child is BRIDGE
+        learn, processes = (LEARN_SECONDS, given.processes) if ours else (NAIVE_SECONDS, 1)
+        return await measured(child, REGIMES[name], chats, learn=learn, processes=processes)
+
+    ours = await asyncio.gather(*(of(BRIDGE, name) for name in regimes))
+    theirs = await asyncio.gather(*(of(NAIVE, name) for name in regimes if not given.no_naive))
     for number, name in enumerate(regimes):
         _row(table, name, ours[number])
-        if naive:
+        if theirs:
             _row(table, "  naive", theirs[number])
 
 
@@ -264,5 +269,7 @@ if __name__ == "__main__":
         "--chats", type=int, nargs="*", default=[1, 20, 100, 0], help="0 stands for the forums"
     )
     parser.add_argument("--no-naive", action="store_true", help="leave the naive bot out")
-    given = parser.parse_args()
-    asyncio.run(main(given.regime, given.chats, naive=not given.no_naive))
+    parser.add_argument(
+        "--processes", type=int, default=1, help="of the bridge, on a PostgreSQL if several"
+    )
+    asyncio.run(main(parser.parse_args()))

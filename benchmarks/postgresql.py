@@ -1,5 +1,6 @@
 """A PostgreSQL from a wheel, in a folder of its own, for benchmarks that are to run on one."""
 
+import asyncio
 import logging
 import tempfile
 import warnings
@@ -10,8 +11,17 @@ from pathlib import Path
 
 import asyncpg
 
+from bridge.sharing.shards import SHARDS
+from bridge.store.dialects.postgresql import LEASE_LOCKS
+
 NAME = "bridge_benchmark"
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'bridge_benchmark'"
+
+_HELD = (
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+    "AND classid = $1 AND objid < $2 GROUP BY pid"
+)
+"""How many shards each process holds."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,21 @@ class Server:
     async def end_connections(self) -> None:
         """End every connection of a bridge, as a restart or a broken network would."""
         await self.run(_END)
+
+    async def shared_by(self, processes: int) -> None:
+        """Wait until so many bridges hold a fair part of the shards each; raises TimeoutError."""
+        session = await asyncpg.connect(self.address)
+        try:
+            async with asyncio.timeout(60):
+                while True:
+                    rows = await session.fetch(_HELD, LEASE_LOCKS, SHARDS)
+                    counts = [row[0] for row in rows]
+                    fair = max(counts, default=SHARDS) <= -(-SHARDS // processes)
+                    if len(counts) == processes and sum(counts) == SHARDS and fair:
+                        return
+                    await asyncio.sleep(0.1)
+        finally:
+            await session.close()
 
     async def run(self, statement: str) -> None:
         """Run a statement as the server's owner."""

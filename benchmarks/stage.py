@@ -15,6 +15,7 @@ from pathlib import Path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from benchmarks.measures import Step, letters
+from benchmarks.postgresql import server
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps, ending
 from bridge.sandbox.telegram import Budgets, Group, Person, Post, TelegramEmulator
@@ -37,6 +38,7 @@ class Stage:
     telegram: TelegramEmulator
     coze: CozeEmulator
     process: asyncio.subprocess.Process
+    """The bot, or the last of several."""
     answer: str
     """What the agent answers to everything."""
     variables: dict[str, str] = field(default_factory=dict)
@@ -71,8 +73,12 @@ async def stage(
     fetches: bool = False,
     settings: Mapping[str, str] | None = None,
     budgets: Budgets | None = Budgets(),  # noqa: B008  # frozen, so shared without harm
+    processes: int = 1,
 ) -> AsyncIterator[Stage]:
-    """The emulators and the bot, which has signed in, and perhaps fetches what answers link to."""
+    """The emulators and the bot, which has signed in, and perhaps fetches what answers link to.
+
+    Several processes of it share the work on a PostgreSQL.
+    """
     telegram, coze = TelegramEmulator(budgets=budgets), CozeEmulator()
     telegram.add_bot(BOT_TOKEN)
     coze.add_agent()
@@ -98,11 +104,18 @@ async def stage(
         if fetches:
             variables["BRIDGE_PICTURE_HOSTS"] = coze_address.removeprefix("http://")
         variables |= settings or {}
-        process = await asyncio.create_subprocess_exec(*child, env={**os.environ, **variables})
-        stack.push_async_callback(_end, process)
+        database = None
+        if processes > 1:
+            database = await stack.enter_async_context(server())
+            variables["DATABASE_URL"] = database.address
+        for _ in range(processes):
+            process = await asyncio.create_subprocess_exec(*child, env={**os.environ, **variables})
+            stack.push_async_callback(_end, process)
         set_up = Stage(telegram, coze, process, answer, variables)
         coze.use(_script(answer, set_up.written))
         await telegram.until(lambda: telegram.polling, timeout=60, what="the bot")
+        if database is not None:
+            await database.shared_by(processes)
         yield set_up
 
 
