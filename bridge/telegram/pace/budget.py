@@ -288,13 +288,11 @@ class Budget(FloodWaitState):
     def explained(self, others: Iterable["Budget"]) -> bool:
         """Return whether the chat may have called too much.
 
-        So it may if it used what is allowed, or if no other chat of its kind called as much unrefused.
+        So it may if it tries more than the others, or if none of its kind called as much unrefused.
         """
         at = self.sent_at
-        if self.used_up(at) or self.evidence.often(at):
-            return True
         counts = self.evidence.counts(at)
-        return not any(
+        return self.tries or not any(
             other.evidence.speaks_against(counts, at)
             for other in others
             if other is not self and other._limits is self._limits

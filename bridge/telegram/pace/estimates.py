@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import inf
 
 from bridge.model import LearnedLimit
+from bridge.telegram.pace.evidence import MANY_CHATS
 
 RISE_PART, RISE_SECONDS = 0.15, 0.5
 """By which part the scout's rate grows with an answered call, once in so many seconds at most."""
@@ -86,6 +87,8 @@ class Estimate:
         self._near, self._refused_at = range_.near, -inf
         """Up to where it rises quickly."""
         self._fell_at = self._rose_at = -inf
+        self._since_fall: set[int] = set()
+        """Chats that were refused since then."""
         self._probe = FIRST_TIMES * range_.probe
         self._burst_at = -inf
         self._well: tuple[tuple[int, float], ...] = ((BOT, -inf), (BOT, -inf))
@@ -129,13 +132,17 @@ class Estimate:
     ) -> None:
         """Fall: a call sent then was refused, or only answered late.
 
-        For a while after a fall nothing new is learned but by who was refused before: what was sent
-        earlier is still counted there.
+        For a while after a fall nothing new is learned but by who was refused before, or by many: what
+        was sent earlier is still counted there.
         """
-        settling = now - self._fell_at < SETTLE_SECONDS and not rates.between
-        if self._fixed or settling or sent_at <= self._fell_at:
+        if self._fixed or sent_at <= self._fell_at:
+            return
+        self._since_fall.add(chat_id)
+        settling = now - self._fell_at < SETTLE_SECONDS and len(self._since_fall) < MANY_CHATS
+        if settling and not rates.between:
             return
         self._fell_at = now
+        self._since_fall.clear()
         self._probe_less()
         tried = self.rate_for(chat_id)
         if rates.between:

@@ -1,5 +1,7 @@
 """What all chats together may call: an estimate, and how much of it is used. Pure."""
 
+from math import ceil
+
 from bridge.telegram.pace.estimates import BOT, Estimate, Range, Rates
 from bridge.telegram.pace.evidence import Evidence
 from bridge.telegram.pace.tokens import INSTANT, Recent, Tokens
@@ -26,6 +28,8 @@ USED_PART = 0.85
 """From this part of its rate on an estimate is really used."""
 BOT_SECONDS, BOT_LONG_SECONDS = 1.0, 10.0
 """Over how long the rate of all chats is measured."""
+CLEARLY_TIMES = 1.1
+"""What is so many times as much is more, though calls arrive less evenly than they were sent."""
 SECOND = 1.1
 """A second, and what the ways of two calls to Telegram may differ by."""
 PROVED_SECONDS = 2.0
@@ -84,8 +88,8 @@ class Overall:
         return self.rate(now) >= part * self.estimate.rate
 
     def explained(self, sent_at: float) -> bool:
-        """Return whether what was called may be too much: as much went well lately otherwise."""
-        counts = self.evidence.counts(sent_at)
+        """Return whether what was called may be too much: clearly more went well lately otherwise."""
+        counts = [ceil(CLEARLY_TIMES * one) for one in self.evidence.counts(sent_at)]
         return not self.evidence.speaks_against(counts, sent_at - BOT_SECONDS)
 
     def refused(self, now: float, sent_at: float, *, late: bool) -> None:

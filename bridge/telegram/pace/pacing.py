@@ -19,7 +19,7 @@ from bridge.telegram.pace.budget import (
     Priority,
 )
 from bridge.telegram.pace.call_times import CallTimes
-from bridge.telegram.pace.estimates import BOT, Estimate
+from bridge.telegram.pace.estimates import Estimate
 from bridge.telegram.pace.evidence import Refusals
 from bridge.telegram.pace.overall import BURST, NEW, OVERALL, STEADY, Overall
 from bridge.telegram.pace.ticket import ChatLine, Ticket
@@ -220,13 +220,10 @@ class Pacing:
         sent_at = budget.sent_at
         overall = [one for one in kinds if one.suspect(sent_at) and one.explained(sent_at)][:1]
         budgets = (one.budget for one in self._chats.values() if one.budget)
-        own = budget.suspect and budget.explained(budgets)
-        if own and budget.used_up(budget.sent_at):
-            if budget.tries:
-                overall = []
-            own = not any(one.estimate.tries(BOT) for one in overall)
-        elif overall:
-            own = False
+        again = not overall and budget.evidence.often(sent_at)
+        own = budget.suspect and (again or budget.explained(budgets))
+        if own:
+            overall = []
         budget.note_refused(now)
         if own:
             budget.lower(now, late=late)

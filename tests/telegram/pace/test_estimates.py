@@ -15,7 +15,7 @@ from bridge.sandbox.telegram import Budgets, read_budgets
 from bridge.sandbox.telegram.rate_limits import RateModel
 from bridge.telegram.pace.budget import GROUP, PRIVATE, BudgetKind, Limits, Priority
 from bridge.telegram.pace.estimates import BOT, Estimate, Range, Rates
-from bridge.telegram.pace.overall import NEW
+from bridge.telegram.pace.overall import NEW, Overall
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.ticket import Ticket
 from bridge.telegram.pace.tokens import refill_rate
@@ -149,7 +149,7 @@ def calls(pacing: Pacing, begin: float, counts: Mapping[int, int]) -> None:
 
 @pytest.mark.parametrize(
     ("others", "own", "falls"),
-    [(6, 6, False), (7, 5, False), (4, 6, True), (0, 6, True), (17, 17, True)],
+    [(6, 6, False), (7, 5, False), (4, 6, True), (0, 6, True), (17, 17, False)],
 )
 def test_a_refusal_lowers_only_what_it_may_be_explained_by(
     others: int, own: int, falls: bool
@@ -247,6 +247,43 @@ def test_a_refusal_lowers_it_at_once_and_further_ones_of_the_same_moment_do_not(
     for chat_id in range(2, 50):
         one.refused(10.0 + chat_id / 100, chat_id, 9.95, Rates(1.0, 0.0), late=False)
     assert one.rate == fallen
+
+
+def test_many_that_are_refused_soon_after_a_fall_lower_it_further() -> None:
+    one = estimate()
+    one.refused(10.0, 1, 9.9, Rates(1.0, 0.0), late=False)
+    fallen = one.rate
+    for now, chat_id in ((12.0, 2), (12.1, 2), (12.2, 3)):
+        one.refused(now, chat_id, now - 0.1, Rates(1.0, 0.0), late=False)
+    assert one.rate == fallen  # what they sent before the fall is still counted there
+    one.refused(12.3, 4, 12.2, Rates(1.0, 0.0), late=False)
+    assert one.rate < 0.8 * fallen
+    fallen = one.rate
+    one.refused(12.4, 5, 12.25, Rates(1.0, 0.0), late=False)
+    assert one.rate == fallen  # and now it begins anew
+
+
+@pytest.mark.parametrize("before", [31, 36])
+def test_what_clearly_went_well_is_no_limit_of_all_chats_and_as_much_may_be(before: int) -> None:
+    overall = Overall(NEW)
+    for number in range(before):
+        overall.take(10 + number / before, 1)
+        overall.answered(10 + number / before + LATENCY)
+    for number in range(30):
+        overall.take(50 + number / 30, 1)
+    assert overall.explained(51.0) is (before == 31)
+
+
+def test_who_calls_most_is_refused_for_that_though_all_together_call_much() -> None:
+    pacing = Pacing()
+    calls(pacing, 0.0, {1: 9})
+    for chat_id in range(2, 26):
+        calls(pacing, 20.0 + chat_id / 40 - 0.1 * chat_id, {chat_id: 1})
+    calls(pacing, 20.6, {1: 1})
+    before = {name: one.learned for name, one in pacing.estimates.items()}
+    pacing.refused(20.8, 1, 3.0)
+    after = {name: one.learned for name, one in pacing.estimates.items()}
+    assert {name for name in before if before[name] != after[name]} == {"private"}
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 30), st.booleans(), st.integers(1, 3)), max_size=60))
