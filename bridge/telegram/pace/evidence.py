@@ -16,6 +16,8 @@ NEARLY_SECONDS = 0.3
 """What was called so close to a refused call may have been refused, too."""
 OFTEN = 3
 """Who is refused so often within a minute is refused for what they call."""
+MOST_MOMENTS = 512
+"""So many moments are compared with a refusal, however many calls there were."""
 MANY_CHATS, MANY_SECONDS = 3, 10.0
 """So many chats refused within so many seconds are many."""
 
@@ -52,7 +54,8 @@ class Evidence:
         """Return whether as much was called in the minute before, over each horizon, and was answered."""
         times = [*self._recent.times]
         latest = bisect_right(times, min(at, self._answered_at))
-        for place in range(latest, max(1, *counts) - 1, -1):  # before that there are too few
+        step = 1 + len(times) // MOST_MOMENTS
+        for place in range(latest, max(1, *counts) - 1, -step):  # before that there are too few
             here = times[place - 1]
             if here <= at - LONG_SECONDS:
                 return False

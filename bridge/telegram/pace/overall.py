@@ -32,6 +32,8 @@ CLEARLY_TIMES = 1.1
 """What is so many times as much is more, though calls arrive less evenly than they were sent."""
 SECOND = 1.1
 """A second, and what the ways of two calls to Telegram may differ by."""
+MOST_CALLS = 4096
+"""So many are remembered: of a quarter of a minute, where hundreds of chats are busy."""
 PROVED_SECONDS = 2.0
 """After so long without a late answer calls went well."""
 
@@ -42,7 +44,7 @@ class Overall:
     def __init__(self, range_: Range) -> None:
         self.estimate = Estimate(range_)
         self.tokens = Tokens(self.estimate, BOT, float("-inf"))
-        self.recent = Recent(1024)
+        self.recent = Recent(MOST_CALLS)
         self.evidence = Evidence(self.recent, (BOT_SECONDS, 4 * BOT_SECONDS))
         self.opens_at = 0.0
         """From when on this process may call, where others do, too."""

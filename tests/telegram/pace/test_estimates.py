@@ -15,7 +15,7 @@ from bridge.sandbox.telegram import Budgets, read_budgets
 from bridge.sandbox.telegram.rate_limits import RateModel
 from bridge.telegram.pace.budget import GROUP, PRIVATE, BudgetKind, Limits, Priority
 from bridge.telegram.pace.estimates import BOT, Estimate, Range, Rates
-from bridge.telegram.pace.overall import NEW, Overall
+from bridge.telegram.pace.overall import NEW, OVERALL, Overall
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.ticket import Ticket
 from bridge.telegram.pace.tokens import refill_rate
@@ -272,6 +272,16 @@ def test_what_clearly_went_well_is_no_limit_of_all_chats_and_as_much_may_be(befo
     for number in range(30):
         overall.take(50 + number / 30, 1)
     assert overall.explained(51.0) is (before == 31)
+
+
+def test_what_hundreds_of_chats_called_is_remembered_for_longer_than_a_moment() -> None:
+    overall = Overall(OVERALL)
+    for number in range(200 * 12):
+        now = number / 200 if number < 200 * 6 else number / 170
+        overall.take(now, 1)
+        if number < 200 * 6:
+            overall.answered(now + LATENCY)
+    assert not overall.explained(now)
 
 
 def test_who_calls_most_is_refused_for_that_though_all_together_call_much() -> None:
