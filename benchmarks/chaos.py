@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.postgresql import Server, server
+from benchmarks.stage import run
 from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Steps, ending, say
 from bridge.sandbox.telegram import Message, Person, TelegramEmulator
@@ -284,6 +285,4 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     parser.add_argument("--postgresql", action="store_true", help="on a server from a wheel")
     given = parser.parse_args()
-    asyncio.run(
-        main(given.chats, given.questions, given.kills, given.seed, postgresql=given.postgresql)
-    )
+    run(main(given.chats, given.questions, given.kills, given.seed, postgresql=given.postgresql))

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from benchmarks.cluster_world import LONG, SHORT, Account, Cluster, cluster
 from benchmarks.measures import share
+from benchmarks.stage import run
 
 FROZEN_SECONDS = 12.0
 CHURN_SECONDS, CHURNS = 70.0, 20
@@ -214,4 +215,4 @@ if __name__ == "__main__":
         "--other", type=Path, help="folder of another release, of which every second bridge is"
     )
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
-    asyncio.run(main(parser.parse_args()))
+    run(main(parser.parse_args()))

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from benchmarks.measures import Seen, Step, letters, seen, share
 from benchmarks.reply import ANSWER, PACE
-from benchmarks.stage import BRIDGE, NAIVE, Child, Stage, frames, stage
+from benchmarks.stage import BRIDGE, NAIVE, Child, Stage, frames, run, stage
 from bridge.sandbox.telegram import Person
 
 PEOPLE, QUESTIONS = 20, 3
@@ -151,4 +151,4 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-naive", action="store_true", help="leave the naive bot out")
     given = parser.parse_args()
-    raise SystemExit(not asyncio.run(main(given.seed, naive=not given.no_naive)))
+    raise SystemExit(not run(main(given.seed, naive=not given.no_naive)))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from benchmarks.stage import BRIDGE, Stage, stage
+from benchmarks.stage import BRIDGE, Stage, run, stage
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Person
 
@@ -69,4 +69,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run(main())

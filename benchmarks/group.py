@@ -12,7 +12,7 @@ import random
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.stage import BRIDGE, Stage, stage
+from benchmarks.stage import BRIDGE, Stage, run, stage
 from bridge.sandbox.coze import Pace
 from bridge.sandbox.telegram import Group, Message
 
@@ -83,4 +83,4 @@ if __name__ == "__main__":
     parser.add_argument("--long", type=float, default=90.0, help="seconds of the first answer")
     parser.add_argument("--short", type=float, default=20.0, help="seconds of the others")
     given = parser.parse_args()
-    raise SystemExit(not asyncio.run(main(given.long, given.short)))
+    raise SystemExit(not run(main(given.long, given.short)))

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measures import Seen, letters, seen
-from benchmarks.stage import BRIDGE, Stage, frames, stage
+from benchmarks.stage import BRIDGE, Stage, frames, run, stage
 from bridge.sandbox.coze import Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps
 from bridge.sandbox.telegram import Group, Person
@@ -225,4 +225,4 @@ if __name__ == "__main__":
     random.seed(0)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="questions of each honest person")
-    raise SystemExit(not asyncio.run(main(parser.parse_args().rounds)))
+    raise SystemExit(not run(main(parser.parse_args().rounds)))

@@ -21,7 +21,18 @@ from rich.table import Table
 
 from benchmarks.measures import Seen, Step, letters, over_posts, seen, share, with_frames
 from benchmarks.reply import ANSWER, PACE
-from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, addressed, frames, heard, stage
+from benchmarks.stage import (
+    BRIDGE,
+    LATENCY,
+    NAIVE,
+    Child,
+    Stage,
+    addressed,
+    frames,
+    heard,
+    run,
+    stage,
+)
 from bridge.sandbox.telegram import Group, Person, read_budgets
 
 LEARN_SECONDS = 60.0
@@ -272,4 +283,4 @@ if __name__ == "__main__":
     parser.add_argument(
         "--processes", type=int, default=1, help="of the bridge, on a PostgreSQL if several"
     )
-    asyncio.run(main(parser.parse_args()))
+    run(main(parser.parse_args()))

@@ -13,7 +13,18 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measures import Allowed, Seen, Step, best_possible, letters, over_posts, seen, share
-from benchmarks.stage import BRIDGE, LATENCY, NAIVE, Child, Stage, addressed, frames, heard, stage
+from benchmarks.stage import (
+    BRIDGE,
+    LATENCY,
+    NAIVE,
+    Child,
+    Stage,
+    addressed,
+    frames,
+    heard,
+    run,
+    stage,
+)
 from bridge.sandbox.coze import Pace
 from bridge.sandbox.telegram import Group, Message, Person
 
@@ -256,7 +267,7 @@ if __name__ == "__main__":
     parser.add_argument("--no-burst", action="store_true", help="leave the fast agent out")
     parser.add_argument("--no-long", action="store_true", help="leave long answers out")
     given = parser.parse_args()
-    asyncio.run(
+    run(
         main(
             given.chats,
             given.naive,

@@ -13,7 +13,7 @@ import random
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.stage import BRIDGE, Stage, stage
+from benchmarks.stage import BRIDGE, Stage, run, stage
 from bridge.sandbox.coze import Pace
 
 ANSWER = "An answer of some words, and **a few** more."
@@ -64,4 +64,4 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=20.0, help="questions a second")
     parser.add_argument("--minutes", type=float, default=10.0)
     given = parser.parse_args()
-    asyncio.run(main(given.rate, given.minutes))
+    run(main(given.rate, given.minutes))

@@ -7,10 +7,11 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +27,7 @@ COZE_TOKEN = "pat_sandbox"
 LATENCY, JITTER = 0.040, 0.020
 """Seconds of each call, half of them on the way there."""
 
+Result = TypeVar("Result")
 Child = Sequence[str]
 BRIDGE: Child = (sys.executable, "-m", "bridge", "run")
 NAIVE: Child = (sys.executable, "-m", "benchmarks.naive")
@@ -174,6 +176,12 @@ def _late(send: Send, pause: float) -> Callable[[Message], Awaitable[None]]:
 
     setattr(later, "__self__", getattr(send, "__self__", None))  # noqa: B010  # see the emulators
     return later
+
+
+def run(benchmark: Coroutine[object, object, Result]) -> Result:
+    """Run a benchmark, which ends the processes that it started also when it is ended itself."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return asyncio.run(benchmark)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
