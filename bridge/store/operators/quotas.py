@@ -11,7 +11,18 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, literal, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model import State
@@ -87,33 +98,23 @@ def charged() -> ColumnElement[bool]:
 async def listed(tx: AsyncConnection) -> Sequence[Quota]:
     """Return all quotas."""
     rows = (await tx.execute(select(quotas).order_by(quotas.c.scope, quotas.c.subject))).all()
-    return [
-        Quota(
-            scope=Scope(row.scope),
-            subject=row.subject,
-            unit=Unit(row.unit),
-            period=Period(row.period),
-            amount=row.amount,
-        )
-        for row in rows
-    ]
+    return [_quota(row) for row in rows]
 
 
 async def rules(tx: AsyncConnection, name: str) -> tuple[str, Sequence[Quota]]:
     """Return a fact, empty when there is none, and all quotas: in one statement."""
     rows = (await tx.execute(_rules(), {"fact_name": name})).all()
-    there = [
-        Quota(
-            scope=Scope(row.scope),
-            subject=row.subject,
-            unit=Unit(row.unit),
-            period=Period(row.period),
-            amount=row.amount,
-        )
-        for row in rows
-        if row.scope is not None
-    ]
-    return rows[0].fact or "", there
+    return rows[0].fact or "", [_quota(row) for row in rows if row.scope is not None]
+
+
+def _quota(row: Row[Any]) -> Quota:
+    return Quota(
+        scope=Scope(row.scope),
+        subject=row.subject,
+        unit=Unit(row.unit),
+        period=Period(row.period),
+        amount=row.amount,
+    )
 
 
 @cache
