@@ -40,7 +40,8 @@ class Evidence:
 
     def refused(self, sent_at: float) -> None:
         """Note that a call sent then was refused, or answered late."""
-        self._refused.append(sent_at)
+        if sent_at not in self._refused:  # a late answer may be a refusal in the end
+            self._refused.append(sent_at)
 
     def often(self, now: float) -> bool:
         """Return whether one that is refused now is refused often."""

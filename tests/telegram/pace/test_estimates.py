@@ -15,10 +15,11 @@ from bridge.sandbox.telegram import Budgets, read_budgets
 from bridge.sandbox.telegram.rate_limits import RateModel
 from bridge.telegram.pace.budget import GROUP, PRIVATE, BudgetKind, Limits, Priority
 from bridge.telegram.pace.estimates import BOT, Estimate, Range, Rates
+from bridge.telegram.pace.evidence import Evidence
 from bridge.telegram.pace.overall import NEW, OVERALL, Overall
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.ticket import Ticket
-from bridge.telegram.pace.tokens import refill_rate
+from bridge.telegram.pace.tokens import Recent, refill_rate
 
 LATENCY = 0.04
 
@@ -176,6 +177,15 @@ def test_who_is_refused_again_and_again_is_refused_for_what_they_call() -> None:
     assert pacing.estimates["private"].learned == before
     pacing.refused(21.0, 2, 3.0)
     assert pacing.estimates["private"].learned != before
+
+
+def test_a_call_that_is_held_and_then_refused_is_refused_once() -> None:
+    evidence = Evidence(Recent())
+    for _ in range(2):
+        evidence.refused(10.0)
+    assert not evidence.often(18.0)
+    evidence.refused(17.0)
+    assert evidence.often(18.0)
 
 
 def test_a_group_never_gets_more_than_is_published() -> None:
