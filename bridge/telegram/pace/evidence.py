@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bridge.telegram.pace.tokens import LONG_SECONDS, Recent
 
-HORIZONS = (1.0, 4.0, 15.0, 60.0)
+HORIZONS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Over how many seconds calls are counted to compare two moments."""
 NEARLY_SECONDS = 0.3
 """What was called so close to a refused call may have been refused, too."""

@@ -179,6 +179,20 @@ def test_who_is_refused_again_and_again_is_refused_for_what_they_call() -> None:
     assert pacing.estimates["private"].learned != before
 
 
+def test_a_limit_may_be_met_over_any_time_between_a_second_and_a_minute() -> None:
+    recent = Recent()
+    for now in (0, 1, 2, 3, 11, 12, 13, 14, 15):
+        recent.add(now)
+    other = Evidence(recent)
+    other.answered(15.1)
+    refused = Recent()
+    for now in range(8, 16):  # in eight seconds nobody called as much
+        refused.add(now)
+    assert not other.speaks_against(Evidence(refused).counts(15.0), 15.2)
+    refused.take_back(4)
+    assert other.speaks_against(Evidence(refused).counts(15.0), 15.2)
+
+
 def test_a_call_that_is_held_and_then_refused_is_refused_once() -> None:
     evidence = Evidence(Recent())
     for _ in range(2):
