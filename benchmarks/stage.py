@@ -92,17 +92,7 @@ async def stage(
         coze_address = await stack.enter_async_context(serving(_slowed(coze.app)))
         stack.push_async_callback(telegram.close)
         stack.push_async_callback(coze.close)
-        variables = {
-            "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
-            "TELEGRAM_API_BASE_URL": address,
-            "COZE_API_BASE": coze_address,
-            "COZE_API_TOKEN": COZE_TOKEN,
-            "COZE_BOT_ID": DEFAULT_BOT_ID,
-            "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/benchmark.db",
-            "BRIDGE_LOG_LEVEL": "WARNING",
-            "BRIDGE_ACCESS": "open",
-            "BRIDGE_FLOOD": "100000,0.001",
-        }
+        variables = _variables(address, coze_address, folder)
         if fetches:
             variables["BRIDGE_PICTURE_HOSTS"] = coze_address.removeprefix("http://")
         variables |= settings or {}
@@ -119,6 +109,21 @@ async def stage(
         if database is not None:
             await database.shared_by(processes)
         yield set_up
+
+
+def _variables(telegram: str, coze: str, folder: str) -> dict[str, str]:
+    """The bot's settings, by the addresses of both emulators."""
+    return {
+        "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
+        "TELEGRAM_API_BASE_URL": telegram,
+        "COZE_API_BASE": coze,
+        "COZE_API_TOKEN": COZE_TOKEN,
+        "COZE_BOT_ID": DEFAULT_BOT_ID,
+        "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/benchmark.db",
+        "BRIDGE_LOG_LEVEL": "WARNING",
+        "BRIDGE_ACCESS": "open",
+        "BRIDGE_FLOOD": "100000,0.001",
+    }
 
 
 def _script(answer: str, written: dict[str, list[Step]]) -> Callable[[Turn], Steps]:
