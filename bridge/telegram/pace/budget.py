@@ -99,7 +99,7 @@ class Limits:
 
 PRIVATE = Limits(burst=10, every=2.5, gap=1.2, kept=1, quick=3)
 # Telegram publishes 20 a minute for groups; one is left for a clock that differs.
-GROUP = Limits(burst=6, every=3.5, gap=3.0, kept=2, quick=6, minute=19)
+GROUP = Limits(burst=6, every=3.5, gap=3.5, kept=2, quick=6, minute=19)
 ACTIONS = Limits(burst=5, every=0.97, gap=0.4, kept=0, quick=1)
 ACTION_TOPS = ((18, 5.0), (36, 30.0))
 """So many calls in so many seconds; what Telegram publishes for typing and drafts is 20 in 5 s and 40 in
@@ -142,11 +142,13 @@ class Quick:
         self.burst = limits.quick
         self.lowered_at = float("-inf")
         self._rate = 1 / limits.gap
+        self._quicker = 0.0 if limits.minute else QUICKER
+        """What comes closely would be missing in the rest of a minute that has a top."""
         self._estimate = estimate
 
     def rate_for(self, chat_id: int) -> float:
         """Return how many a second: more than what may come for long."""
-        return max(self._rate, QUICKER * self._estimate.rate_for(chat_id))
+        return max(self._rate, self._quicker * self._estimate.rate_for(chat_id))
 
 
 class FloodWaitState:
@@ -305,7 +307,7 @@ class Budget(FloodWaitState):
         refilled = (sent_at - full_at) * self._stock.rate
         at_once = estimate.burst > LEAST_BURST and refilled < used / 2
         if at_once and sent_at - self._emptied_at > LONG_SECONDS:
-            estimate.smaller_burst(now, used - 1 - refilled)
+            estimate.smaller_burst(now, sent_at, used - 1 - refilled)
         else:
             estimate.refused(now, self.chat_id, sent_at, self._rates(), late=late)
         self._stock.drain(now)

@@ -90,7 +90,7 @@ class Estimate:
         self._since_fall: set[int] = set()
         """Chats that were refused since then."""
         self._probe = FIRST_TIMES * range_.probe
-        self._burst_at = -inf
+        self._burst_at = self._burst_fell_at = -inf
         self._well: tuple[tuple[int, float], ...] = ((BOT, -inf), (BOT, -inf))
         """The last two chats whose calls went well, and when."""
         self._scout: int | None = None
@@ -177,11 +177,16 @@ class Estimate:
         if not self._fixed:
             self.rate = max(self.rate, min(rate, self._ahead) * BEHIND_PART)
 
-    def smaller_burst(self, now: float, used: float) -> None:
-        """Note that so many calls at once were too many."""
-        if not self._fixed:
-            self._burst_at = now
-            self.burst = max(self._range.least_burst, min(self.burst * REFUSED_PART, used))
+    def smaller_burst(self, now: float, sent_at: float, used: float) -> None:
+        """Note that one call more than so many at once was refused, which was sent then.
+
+        What several chats tried before the first of them was refused is one refusal.
+        """
+        if self._fixed:
+            return
+        part = REFUSED_PART if sent_at > self._burst_fell_at else 1.0
+        self.burst = max(self._range.least_burst, min(self.burst * part, used))
+        self._burst_at = self._burst_fell_at = now
 
     def larger_burst(self, now: float, chat_id: int) -> None:
         """Note that the scout's whole burst was answered promptly."""

@@ -34,7 +34,7 @@ class Tokens:
     def __init__(self, allowance: Allowance, chat_id: int, now: float) -> None:
         self._allowance = allowance
         self._chat_id = chat_id
-        self._tokens = allowance.burst
+        self._tokens = self._burst = allowance.burst
         self._counted = now
         self.full_at = now
         """When there were as many as it can hold, last."""
@@ -47,6 +47,9 @@ class Tokens:
     def level(self, now: float) -> float:
         """Return how many there are."""
         lowered_at, burst = self._allowance.lowered_at, self._allowance.burst
+        if burst < self._burst:  # what was used stays used
+            self._tokens -= self._burst - burst
+        self._burst = burst
         if lowered_at > self._counted:
             level = min(burst, self._tokens + (lowered_at - self._counted) * self.rate)
             self._counted = lowered_at
@@ -70,6 +73,7 @@ class Tokens:
 
     def drain(self, now: float) -> None:
         """Note that there are none."""
+        self._burst = self._allowance.burst
         self._tokens, self._counted = min(0.0, self.level(now)), now
 
 

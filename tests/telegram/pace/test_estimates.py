@@ -19,7 +19,7 @@ from bridge.telegram.pace.evidence import Evidence
 from bridge.telegram.pace.overall import NEW, OVERALL, Overall
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.ticket import Ticket
-from bridge.telegram.pace.tokens import Recent, refill_rate
+from bridge.telegram.pace.tokens import Recent, Tokens, refill_rate
 
 LATENCY = 0.04
 
@@ -123,6 +123,25 @@ def test_a_chat_that_goes_on_has_more_within_its_first_answers() -> None:
     telegram.run(30)
     assert telegram.pacing.estimates["private"].rate_for(1) >= 0.9
     assert telegram.rate(20, 30) >= 0.9
+
+
+def test_what_many_groups_run_into_at_once_is_learned_once() -> None:
+    telegram = Telegram(read_budgets("group=20/60:5"), [])
+    for chat_id in range(-10, 0):
+        for _ in range(7):
+            telegram.pacing.ask(0.0, chat_id, Priority.FIRST)
+    telegram.run(5)
+    assert 4 <= telegram.pacing.estimates["group"].burst <= 5
+    assert len(telegram.refused) <= 3
+
+
+def test_calls_that_were_made_count_when_a_burst_turns_out_smaller() -> None:
+    estimate, now = Estimate(Range(rate=0.1, burst=6.0, most_burst=10.0)), 0.0
+    tokens = Tokens(estimate, 1, now)
+    tokens.take(now, 4)
+    estimate.smaller_burst(now, now, 4.0)
+    assert tokens.level(now) == pytest.approx(0.0)
+    assert Tokens(estimate, 2, now).level(now) == pytest.approx(4.0)
 
 
 def test_limits_that_fall_are_found_out_anew() -> None:
@@ -331,7 +350,7 @@ def test_it_never_leaves_its_range(events: list[tuple[float, bool, int]]) -> Non
         else:
             rates = Rates(chance.uniform(0, 5), chance.uniform(0, 5), chance.choice((0.0, 0.5)))
             one.refused(now, chat_id, now - 0.01, rates, late=chance.random() < 0.5)
-            one.smaller_burst(now, chance.uniform(0, 9))
+            one.smaller_burst(now, now - 0.01, chance.uniform(0, 9))
         for chat in (1, 2, 3):
             assert 0.1 * 0.93 - 1e-9 <= one.rate_for(chat) <= 4.0 + 1e-9
         assert 1.0 <= one.burst <= 10.0
