@@ -17,7 +17,17 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.limits import GROUP_LIMIT, LEARN_SECONDS, PAUSE, REGIMES, Regime, evenly
+from benchmarks.limits import (
+    GROUP_LIMIT,
+    GROUP_PAUSE,
+    GROUP_RATE,
+    LEARN_SECONDS,
+    PAUSE,
+    REGIMES,
+    TOPICS,
+    Regime,
+    evenly,
+)
 from benchmarks.measures import Step, share, staleness
 from bridge.sandbox.telegram import read_budgets
 from bridge.sandbox.telegram.rate_limits import RateModel
@@ -31,6 +41,8 @@ ENOUGH_SECONDS = 0.11
 LATENCY, JITTER = 0.02, 0.01
 """Seconds of each way."""
 ALONE_SECONDS, TOGETHER_SECONDS = 440.0, 140.0
+FORUMS = 10
+"""Groups of `TOPICS` topics, for 0 chats."""
 LATE_FIRST, LATE_FINAL = 0.34, 0.19
 """Seconds: one latency and 300 ms, one latency and 150 ms."""
 
@@ -43,6 +55,7 @@ class Chat:
 
     world: "World"
     id: int
+    """Below 0 a group's, which others talk in, too."""
     written: list[Step] = field(default_factory=list)
     shown: list[Step] = field(default_factory=list)
     answers: list[tuple[float, Sequence[Step], Sequence[Step]]] = field(default_factory=list)
@@ -111,7 +124,8 @@ class Chat:
         self.over = True
         self.world.pacing.grows(now, self.id, -1)
         spread = 0.2 if len(self.world.chats) == 1 else 0.5
-        self.world.at(now + PAUSE * self.world.dice.uniform(1 - spread, 1 + spread), self.ask)
+        pause = PAUSE if self.id > 0 else GROUP_PAUSE
+        self.world.at(now + pause * self.world.dice.uniform(1 - spread, 1 + spread), self.ask)
 
     def refused(self, now: float, silence: float) -> None:
         """Be silent, and try again."""
@@ -132,7 +146,7 @@ class Chat:
 
 
 class World:
-    """So many chats, one pace, and a Telegram whose limits only it knows."""
+    """So many chats (0 are forums), one pace, and a Telegram whose limits only it knows."""
 
     def __init__(self, limits: str, chats: int, seed: int) -> None:
         budgets = read_budgets(limits)
@@ -143,7 +157,8 @@ class World:
         self.refused: list[tuple[float, int]] = []
         self._events: list[tuple[float, int, Event]] = []
         self._numbers = count()
-        self.chats = [Chat(self, number + 1) for number in range(chats)]
+        ids = range(1, chats + 1) or [-1 - one // TOPICS for one in range(FORUMS * TOPICS)]
+        self.chats = [Chat(self, one) for one in ids]
         for number, chat in enumerate(self.chats):
             self.at(0.3 + number * 0.01, chat.ask)
 
@@ -183,7 +198,7 @@ class Figures:
 
 
 def measured(regime: Regime, chats: int, seed: int) -> Figures:
-    """Let so many chats talk under a regime."""
+    """Let so many chats talk under a regime; 0 are forums."""
     world = World(regime.limits, chats, seed)
     world.run(ALONE_SECONDS if chats == 1 else TOGETHER_SECONDS)
     answers = [
@@ -193,8 +208,9 @@ def measured(regime: Regime, chats: int, seed: int) -> Figures:
         if asked >= LEARN_SECONDS and shown and shown[-1][1] == DELTAS
     ]
     stale = fmean(staleness(written, shown, shown[-1][0]) for written, shown in answers)
-    rate = min(regime.private, regime.overall / chats)
-    cycle = DELTAS * DELTA_SECONDS + FIRST_DELTA + PAUSE
+    own = regime.private if chats else GROUP_RATE / TOPICS
+    rate = min(own, regime.overall / len(world.chats))
+    cycle = DELTAS * DELTA_SECONDS + FIRST_DELTA + (PAUSE if chats else GROUP_PAUSE)
     refused = Counter(chat_id for at, chat_id in world.refused if at >= LEARN_SECONDS)
     return Figures(
         stale / fmean(evenly(written, rate * cycle) for written, _ in answers),
@@ -224,20 +240,21 @@ def main(seeds: int, chats: Sequence[int], worlds: int) -> None:
         table.add_column(column, justify="left" if column == "regime" else "right")
     for number in chats:
         for name, regime in REGIMES.items():
-            _row(table, name, number, [measured(regime, number, seed) for seed in range(seeds)])
-    found = [(many, measured(regime, many, seed)) for seed in range(worlds)
-             for regime, many in [at_random(seed)]]  # fmt: skip
+            found = [measured(regime, number, seed) for seed in range(seeds)]
+            _row(table, name, str(number) if number else f"{FORUMS} of {TOPICS}", found)
+    random_ones = [(many, measured(regime, many, seed)) for seed in range(worlds)
+                   for regime, many in [at_random(seed)]]  # fmt: skip
     for alone, name in ((True, "at random, alone"), (False, "at random, several")):
-        some = [figures for many, figures in found if (many == 1) is alone]
+        some = [figures for many, figures in random_ones if (many == 1) is alone]
         if some:
-            _row(table, f"{name} ({len(some)})", 0, some)
+            _row(table, f"{name} ({len(some)})", "", some)
     Console(width=120).print(table)
 
 
-def _row(table: Table, name: str, chats: int, figures: Sequence[Figures]) -> None:
+def _row(table: Table, name: str, chats: str, figures: Sequence[Figures]) -> None:
     table.add_row(
         name,
-        str(chats or ""),
+        chats,
         f"{fmean(one.ratio for one in figures):.2f}",
         f"{100 * fmean(one.first for one in figures):.1f} %",
         f"{100 * fmean(one.final for one in figures):.1f} %",
@@ -249,7 +266,9 @@ def _row(table: Table, name: str, chats: int, figures: Sequence[Figures]) -> Non
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="runs of each, with other moments")
-    parser.add_argument("--chats", type=int, nargs="*", default=[1, 20, 100])
+    parser.add_argument(
+        "--chats", type=int, nargs="*", default=[1, 20, 100, 0], help="0 stands for forums"
+    )
     parser.add_argument("--worlds", type=int, default=0, help="limits at random besides")
     given = parser.parse_args()
     main(given.seeds, given.chats, given.worlds)
