@@ -17,7 +17,7 @@ from bridge.telegram.commands.context import BotContext
 from bridge.telegram.inbound.dispatch import Dispatcher
 
 log = structlog.get_logger(__name__)
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 10.0
 """How often a process that shares the work looks for what it heard nothing of."""
 
 
@@ -94,6 +94,10 @@ class ShardWork:
             return shard_of(chat_id) in shards
 
         await asyncio.gather(*(part.drop_chats(dropped) for part in self._parts))
+
+    def note_updates(self) -> None:
+        """Note that updates are stored which nobody has settled: some may be this process's."""
+        self._dispatcher.look_again()
 
     async def follow(self) -> None:
         """Look at what other processes ring for, and now and then at everything; for ever."""

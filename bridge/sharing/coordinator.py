@@ -54,6 +54,9 @@ class ShardWorker(Protocol):
     async def break_off(self, shards: Collection[int]) -> None:
         """Do nothing more in shards; what is broken off stays open in the store."""
 
+    def note_updates(self) -> None:
+        """Note that updates are stored which nobody has settled: some may be this process's."""
+
 
 class Coordinator(Protocol):
     """Divides chats and duties among the processes that work with one database."""

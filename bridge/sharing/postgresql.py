@@ -19,7 +19,7 @@ from bridge.store.dialects.postgresql import BELL_CHANNEL, driver_errors
 from bridge.store.engine import Store
 
 log = structlog.get_logger(__name__)
-BEAT_SECONDS = 0.25
+BEAT_SECONDS = 0.5
 AGAIN_SECONDS = 0.3
 """How long after a session was lost a new one is tried."""
 SURPLUS_SECONDS = 60.0
@@ -212,6 +212,8 @@ class PostgresqlCoordinator:
                 fence.cancel()
                 left = FENCE_SECONDS - (self.leases.clock() - asked_at)
                 fence = loop.call_later(left, self._fence, session, silent)
+                if found.updates:
+                    worker.note_updates()
                 await self._balance(session, worker, found)
                 await asyncio.sleep(BEAT_SECONDS)
         finally:

@@ -32,10 +32,15 @@ _SETTINGS = {
     "tcp_keepalives_count": "3",
     "lock_timeout": "1s",
 }
-_LOCKS = """
-SELECT classid::int8 AS space, objid::int8 AS number FROM pg_locks
-WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid IN ($1, $2)
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+_LOOK = """
+WITH held AS (
+    SELECT classid::int8 AS space, objid::int8 AS number FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid IN ($1, $2)
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+SELECT ARRAY(SELECT number FROM held WHERE space = $1) AS taken,
+    (SELECT count(*) FROM held WHERE space = $2) AS processes,
+    EXISTS (SELECT FROM inbox WHERE state = 'new') AS updates
 """
 _SHARE = "SELECT pg_try_advisory_lock_shared($1, $2)"
 _TRY = "SELECT n FROM unnest($2::int[]) AS n WHERE pg_try_advisory_lock($1, n)"
@@ -60,6 +65,8 @@ class Holders:
     """How many share the work."""
     taken: frozenset[int]
     """The leases that anybody holds."""
+    updates: bool
+    """Whether any are stored that are not settled."""
 
 
 class LeaseSession:
@@ -94,10 +101,9 @@ class LeaseSession:
         )
 
     async def look(self) -> Holders:
-        """Return who holds what."""
-        rows = await self._session.fetch(_LOCKS, LEASE_LOCKS, MEMBER_LOCKS)
-        taken = frozenset(row["number"] for row in rows if row["space"] == LEASE_LOCKS)
-        return Holders(len(rows) - len(taken), taken)
+        """Return who holds what, and whether updates wait."""
+        (row,) = await self._session.fetch(_LOOK, LEASE_LOCKS, MEMBER_LOCKS)
+        return Holders(row["processes"], frozenset(row["taken"]), row["updates"])
 
     async def take(self, numbers: Collection[int]) -> Mapping[int, int]:
         """Take those that are free, each in a new epoch.

@@ -47,17 +47,21 @@ class Reserved:
 
 
 async def keep_wait(tx: AsyncConnection, chat_id: int, seconds: float) -> None:
-    """Remember that a chat wants silence from now on: who calls all the same is silenced for longer."""
-    until = time.time() + seconds
+    """Remember that a chat wants silence from now on: who calls all the same is silenced for longer.
+
+    Those that are over are forgotten.
+    """
+    now = time.time()
+    until = now + seconds
+    await tx.execute(delete(flood_waits).where(flood_waits.c.until <= now))
     values = {"chat_id": chat_id, "until": until}
     await tx.execute(insert_or_update(tx, flood_waits, values, {"until": until}))
 
 
 async def waits_left(tx: AsyncConnection) -> Mapping[int, float]:
-    """Return for how many seconds more each chat wants silence; those that are over are forgotten."""
+    """Return for how many seconds more each chat wants silence."""
     now = time.time()
-    await tx.execute(delete(flood_waits).where(flood_waits.c.until <= now))
-    rows = (await tx.execute(select(flood_waits))).all()
+    rows = await tx.execute(select(flood_waits).where(flood_waits.c.until > now))
     return {row.chat_id: row.until - now for row in rows}
 
 

@@ -122,6 +122,19 @@ async def test_many_people_are_answered_once_by_either(world: World) -> None:
     assert [len(world.posts(one)) for one in people] == [2] * 12
 
 
+async def test_a_question_that_nobody_rang_for_is_answered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.coze.use(saying("An answer."))
+    async with bridges(world) as apps:
+        await eventually(lambda: holder(apps, Duty.POLLING) is not None, 10)
+        poller, other = sorted(apps, key=lambda app: app is not holder(apps, Duty.POLLING))
+        monkeypatch.setattr(sharing(poller), "ringing", lambda *_: ())
+        somebody = somebody_of(world, other, "Ann")
+        world.telegram.send(somebody, "hello")
+        await world.settled(somebody, 1, timeout=10)
+
+
 async def test_what_one_leaves_the_other_finishes(world: World) -> None:
     """Also the polling, and what comes meanwhile."""
     world.coze.pace = Pace(0.05, 0.05)

@@ -28,6 +28,8 @@ class Worker:
         self.broken_off: list[Collection[int]] = []
         self.fails: list[Exception] = []
         """What it breaks by, each once."""
+        self.noted = 0
+        """How often it was told that updates wait."""
 
     async def take_up(self, shards: Collection[int]) -> None:
         self.shards |= {*shards}
@@ -41,6 +43,9 @@ class Worker:
         self.broken_off.append(shards)
         self.doing -= {*shards}
         self.shards -= {*shards}
+
+    def note_updates(self) -> None:
+        self.noted += 1
 
 
 class Process:
@@ -346,6 +351,15 @@ async def test_a_pooler_that_keeps_no_sessions_is_refused(address: str) -> None:
             async with one.sharing.working(one.worker):
                 pass
         await one.store.close()
+
+
+async def test_who_works_is_told_of_updates_while_any_wait(address: str) -> None:
+    async with process(address) as one:
+        await eventually(lambda: one.worker.shards == ALL_SHARDS, 10)
+        assert one.worker.noted == 0
+        async with one.store.writing(of=()) as tx:
+            await inbox.put(tx, 42, {7: {"update_id": 7}})
+        await eventually(lambda: one.worker.noted >= 2, 10)
 
 
 async def test_updates_that_are_new_ring_for_their_chats(address: str) -> None:

@@ -50,7 +50,8 @@ async def _operators(settings: Settings) -> Collection[int]:
         return ()
     try:
         async with store.reading() as tx:
-            return await access.known_operators(tx)
+            known = await access.known_operators(tx)
+        return [person for person, is_one in known.items() if is_one]
     except StoreTrouble:
         return ()
     finally:

@@ -1,7 +1,7 @@
 """Who may use the bridge: people by their private chats, groups by theirs; and who says so."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -140,16 +140,13 @@ async def name_of(tx: AsyncConnection, chat_id: int) -> str:
     return str((await tx.execute(query)).scalar_one_or_none() or chat_id)
 
 
-async def known_operators(tx: AsyncConnection) -> Collection[int]:
-    """Return who became an operator by the one-time code or by another operator."""
-    query = select(operators.c.person_id).where(~operators.c.removed)
-    return set((await tx.execute(query)).scalars())
+async def known_operators(tx: AsyncConnection) -> Mapping[int, bool]:
+    """Return who became an operator by the one-time code or by another one (True), and who was removed.
 
-
-async def removed_operators(tx: AsyncConnection) -> Collection[int]:
-    """Return from whom an operator has taken the rights, whatever the settings say."""
-    query = select(operators.c.person_id).where(operators.c.removed)
-    return set((await tx.execute(query)).scalars())
+    Who was removed (False) is none, whatever the settings say.
+    """
+    rows = await tx.execute(select(operators.c.person_id, operators.c.removed))
+    return {row.person_id: not row.removed for row in rows}
 
 
 async def make_operator(tx: AsyncConnection, person_id: int, name: str) -> None:

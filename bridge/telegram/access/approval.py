@@ -289,10 +289,10 @@ async def all_operators(store: Store, named: Collection[int], *, warn: bool = Tr
     """
     async with store.reading() as tx:
         known = await access.known_operators(tx)
-        removed = await access.removed_operators(tx)
-    for person in sorted({*named} & {*removed}) if warn else ():
+    removed = {person for person, is_one in known.items() if not is_one}
+    for person in sorted({*named} & removed) if warn else ():
         log.warning(
             "in BRIDGE_OPERATORS, but an operator has removed them: /operators add gives it back",
             person=person,
         )
-    return {*named, *known} - {*removed}
+    return {*named, *known} - removed

@@ -37,7 +37,7 @@ class PaceMemory:
 
         Raises StoreTrouble.
         """
-        async with self._store.writing(of=()) as tx:
+        async with self._store.reading() as tx:
             left, learned = await pace.waits_left(tx), await pace.known_limits(tx)
         self._pacer.recall(learned)
         self._note(learned)
@@ -57,7 +57,7 @@ class PaceMemory:
 
         Raises StoreTrouble.
         """
-        async with self._store.writing(of=()) as tx:
+        async with self._store.reading() as tx:
             left, learned = await pace.waits_left(tx), await pace.known_limits(tx)
         for name, one in learned.items():
             if isfinite(one.near) and one.near != self._refused_near.get(name):

@@ -30,7 +30,7 @@ from bridge.telegram.updates.route import Route, route_of
 log = structlog.get_logger(__name__)
 UNKNOWN_AT_ONCE = 2
 LOOK_SECONDS = 1.0
-"""How often a process that shares the work looks for updates of which it heard nothing."""
+"""While updates are stored, how often a process that shares the work looks for those it heard nothing of."""
 
 
 def _routes(arrived: Arrived) -> tuple[Route, int]:
@@ -61,6 +61,8 @@ class Dispatcher:
         self._sharing = sharing or SoloCoordinator()
         self._look_now = asyncio.Event()
         self._looking = asyncio.Lock()
+        self._looked_at = float("-inf")
+        """When it was looked last, on the loop's clock."""
         self._going: set[int] = set()
         """The numbers of updates that are being settled, or were since the last look began."""
         self._done: set[int] = set()
@@ -91,11 +93,7 @@ class Dispatcher:
         """Settle, for ever, what other processes store of this one's chats."""
         self._sharing.on(Bell.UPDATES, self._hear)
         while True:
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._look_now.wait()
-            except TimeoutError:
-                pass
+            await self._look_now.wait()
             self._look_now.clear()
             try:
                 await self.look()
@@ -104,6 +102,11 @@ class Dispatcher:
 
     def _hear(self, about: str) -> None:
         if any(self._sharing.owns(int(chat_id)) for chat_id in about.split(",")):
+            self._look_now.set()
+
+    def look_again(self) -> None:
+        """Look for what nobody rang for, unless it was looked a moment ago."""
+        if asyncio.get_running_loop().time() - self._looked_at >= LOOK_SECONDS:
             self._look_now.set()
 
     async def look(self) -> None:
@@ -117,6 +120,7 @@ class Dispatcher:
             return ours and number not in self._going
 
         async with self._looking:
+            self._looked_at = asyncio.get_running_loop().time()
             self._going -= self._done
             self._done.clear()
             async with self._store.reading() as tx:
