@@ -18,13 +18,12 @@ from pathlib import Path
 import asyncpg
 
 from benchmarks.postgresql import Server, server
-from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
+from benchmarks.stage import BOT_TOKEN, COZE_TOKEN, settings_of
+from bridge.sandbox.coze import CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Completed, Delta, Steps, ending
 from bridge.sandbox.telegram import Person, TelegramEmulator, read_budgets
 from bridge.serving import serving
 
-BOT_TOKEN = "42:SANDBOX"  # the emulator's own
-COZE_TOKEN = "pat_sandbox"
 END_SECONDS = 120.0
 """How long a question may take until it counts as lost."""
 SHORT, LONG = 6, 100
@@ -283,17 +282,8 @@ async def cluster(
         database = await stack.enter_async_context(server())
         made = Cluster(telegram, coze, database, chats)
         made.relayed, made.other = relayed, other
-        made.variables = {
-            "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
-            "TELEGRAM_API_BASE_URL": address,
-            "COZE_API_BASE": coze_address,
-            "COZE_API_TOKEN": COZE_TOKEN,
-            "COZE_BOT_ID": DEFAULT_BOT_ID,
-            "BRIDGE_LOG_LEVEL": "ERROR",
-            "BRIDGE_ACCESS": "open",
-            "BRIDGE_FLOOD": "100000,0.001",
-            "BRIDGE_QUIET_SECONDS": "0",
-        }
+        made.variables = settings_of(address, coze_address)
+        made.variables |= {"BRIDGE_LOG_LEVEL": "ERROR", "BRIDGE_QUIET_SECONDS": "0"}
         stack.push_async_callback(made.close)
         for _ in range(processes):
             await made.start()

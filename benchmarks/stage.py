@@ -92,7 +92,8 @@ async def stage(
         coze_address = await stack.enter_async_context(serving(_slowed(coze.app)))
         stack.push_async_callback(telegram.close)
         stack.push_async_callback(coze.close)
-        variables = _variables(address, coze_address, folder)
+        variables = settings_of(address, coze_address)
+        variables["DATABASE_URL"] = f"sqlite+aiosqlite:///{folder}/benchmark.db"
         if fetches:
             variables["BRIDGE_PICTURE_HOSTS"] = coze_address.removeprefix("http://")
         variables |= settings or {}
@@ -111,15 +112,14 @@ async def stage(
         yield set_up
 
 
-def _variables(telegram: str, coze: str, folder: str) -> dict[str, str]:
-    """The bot's settings, by the addresses of both emulators."""
+def settings_of(telegram: str, coze: str) -> dict[str, str]:
+    """The bot's settings but for its database, by the addresses of both emulators."""
     return {
         "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
         "TELEGRAM_API_BASE_URL": telegram,
         "COZE_API_BASE": coze,
         "COZE_API_TOKEN": COZE_TOKEN,
         "COZE_BOT_ID": DEFAULT_BOT_ID,
-        "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/benchmark.db",
         "BRIDGE_LOG_LEVEL": "WARNING",
         "BRIDGE_ACCESS": "open",
         "BRIDGE_FLOOD": "100000,0.001",
