@@ -10,6 +10,8 @@ LATE_SECONDS, LATE_TIMES = 0.8, 4.0
 """An answer is late after so many seconds, and so many times what is typical."""
 WEIGHT = 0.05
 """How much the last answer counts for what is typical."""
+SEVERAL = 5
+"""Where so many wait and nobody is answered, the network or a machine stands still: that is no limit."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -22,6 +24,10 @@ class CallTimes(Generic[Key]):
         self._numbers = count()
         self._calls: dict[int, tuple[float, Key]] = {}
         """In the order of their beginning, without those that are late."""
+        self._stalled = set[int]()
+        """Those during which nothing moved: how long they take tells nothing."""
+        self._heard_at = float("-inf")
+        """When a call ended, last."""
 
     def began(self, now: float, key: Key) -> int:
         """Note that a call is on its way; returns its number."""
@@ -30,12 +36,15 @@ class CallTimes(Generic[Key]):
         return number
 
     def ended(self, now: float, number: int) -> Key | None:
-        """Note that a call has ended; returns its key, None when it was late."""
+        """Note that a call has ended; returns its key, None when it was late or nothing moved meanwhile."""
+        self._heard_at = now
         call = self._calls.pop(number, None)
         if call is None:
             return None
         self._note(now - call[0])
-        return call[1]
+        stalled = number in self._stalled
+        self._stalled.discard(number)
+        return None if stalled else call[1]
 
     def late(self, now: float) -> list[Key]:
         """Return the keys of calls that have become late since this was asked last."""
@@ -45,10 +54,19 @@ class CallTimes(Generic[Key]):
             number, (begun, key) = next(iter(self._calls.items()))
             if now - begun <= most:
                 break
+            if now - self._heard_at > most / 2 and self._chats() >= SEVERAL:
+                self._calls = {one: (now, of) for one, (_, of) in self._calls.items()}
+                self._stalled.update(self._calls)
+                break
             del self._calls[number]
+            self._stalled.discard(number)
             self._note(now - begun)
             found.append(key)
         return found
+
+    def _chats(self) -> int:
+        """Return in how many places calls are on their way."""
+        return len({key for _, key in self._calls.values()})
 
     def _note(self, seconds: float) -> None:
         self.typical += (min(seconds, LATE_TIMES * self.typical) - self.typical) * WEIGHT

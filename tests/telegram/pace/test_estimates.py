@@ -186,6 +186,25 @@ def test_a_refusal_lowers_only_what_it_may_be_explained_by(
     assert pacing.silence(now, 2) == 0.0
 
 
+@pytest.mark.parametrize("somebody_answered", [False, True])
+def test_a_network_that_stands_still_is_no_limit(somebody_answered: bool) -> None:
+    """Calls that Telegram holds are late while others are answered; where nothing moves, nothing is held."""
+    pacing, now, chats = Pacing(), 13.0, {1: 8} | dict.fromkeys(range(2, 7), 4)
+    calls(pacing, 0.0, chats)
+    before = pacing.estimates["private"].learned
+    for chat_id in chats:
+        pacing.ask(now, chat_id, Priority.FINAL)
+        assert isinstance(pacing.next(now), Ticket)
+    numbers = [pacing.began(now, chat_id, BudgetKind.MESSAGE) for chat_id in chats]
+    if somebody_answered:
+        pacing.ended(now + 0.7, numbers.pop(), well=True)
+    pacing.next(now + 0.9)
+    for number in numbers:
+        pacing.ended(now + 0.9, number, well=True)
+    after = pacing.estimates["private"].learned
+    assert ((after.rate, after.burst) < (before.rate, before.burst)) is somebody_answered
+
+
 def test_who_is_refused_again_and_again_is_refused_for_what_they_call() -> None:
     pacing = Pacing()
     calls(pacing, 0.0, {1: 7, 2: 4})
