@@ -54,6 +54,9 @@ GROUP_TOP = Limit(19, 60.0)
 """What no bot may exceed in a group, whatever one Telegram allows: what is published is 20 a minute."""
 
 
+GROUP_RATE = 20 / 60
+
+
 @dataclass(frozen=True)
 class Regime:
     """What one Telegram allows."""
@@ -65,8 +68,16 @@ class Regime:
     overall: float = inf
     """The same for all chats."""
 
+    def calls_for(self, length: float, speakers: int, *, grouped: bool) -> float:
+        """How many come back from one question to the next, for each of so many speakers.
 
-GROUP_RATE = 20 / 60
+        `length` is how long an answer is written, in seconds.
+        """
+        cycle = length + PACE.first_delta + (GROUP_PAUSE if grouped else PAUSE)
+        rate = GROUP_RATE / TOPICS if grouped else self.private
+        return min(rate, self.overall / speakers) * cycle
+
+
 REGIMES = {
     "1/s burst 3": Regime(f"private=1/1:3,new=30/1,{GROUP_LIMIT}", 1.0),
     "1 per 2.5 s burst 10, held": Regime(f"private=2/5:10,new=30/1,hold=8,{GROUP_LIMIT}", 0.4),
@@ -152,9 +163,9 @@ class Figures:
         found = []
         for one in self.answers:
             length = one.written[-1][0] - one.written[0][0]
-            cycle = length + PACE.first_delta + (GROUP_PAUSE if one.speaker.group else PAUSE)
-            rate = GROUP_RATE / TOPICS if one.speaker.group else self.regime.private
-            found.append(evenly(one.written, min(rate, self.regime.overall / speakers) * cycle))
+            grouped = one.speaker.group is not None
+            calls = self.regime.calls_for(length, speakers, grouped=grouped)
+            found.append(evenly(one.written, calls))
         return fmean(found)
 
     def part(self, name: str, part: float) -> float:

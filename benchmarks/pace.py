@@ -20,7 +20,6 @@ from rich.table import Table
 from benchmarks.limits import (
     GROUP_LIMIT,
     GROUP_PAUSE,
-    GROUP_RATE,
     LEARN_SECONDS,
     PAUSE,
     REGIMES,
@@ -208,12 +207,10 @@ def measured(regime: Regime, chats: int, seed: int) -> Figures:
         if asked >= LEARN_SECONDS and shown and shown[-1][1] == DELTAS
     ]
     stale = fmean(staleness(written, shown, shown[-1][0]) for written, shown in answers)
-    own = regime.private if chats else GROUP_RATE / TOPICS
-    rate = min(own, regime.overall / len(world.chats))
-    cycle = DELTAS * DELTA_SECONDS + FIRST_DELTA + (PAUSE if chats else GROUP_PAUSE)
+    calls = regime.calls_for(DELTAS * DELTA_SECONDS, len(world.chats), grouped=not chats)
     refused = Counter(chat_id for at, chat_id in world.refused if at >= LEARN_SECONDS)
     return Figures(
-        stale / fmean(evenly(written, rate * cycle) for written, _ in answers),
+        stale / fmean(evenly(written, calls) for written, _ in answers),
         fmean(shown[0][0] - written[0][0] > LATE_FIRST for written, shown in answers),
         fmean(shown[-1][0] - written[-1][0] > LATE_FINAL for written, shown in answers),
         refused.total(),
