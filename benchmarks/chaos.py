@@ -23,14 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.postgresql import Server, server
-from benchmarks.stage import run
-from bridge.sandbox.coze import DEFAULT_BOT_ID, CozeEmulator, Pace, Turn
+from benchmarks.stage import BOT_TOKEN, COZE_TOKEN, run, settings_of
+from bridge.sandbox.coze import CozeEmulator, Pace, Turn
 from bridge.sandbox.coze.scripts.steps import Steps, ending, say
 from bridge.sandbox.telegram import Message, Person, TelegramEmulator
 from bridge.serving import serving
 
-BOT_TOKEN = "42:SANDBOX"  # the emulator's own
-COZE_TOKEN = "pat_sandbox"
 LAST_SECONDS = 40.0
 """How long copies of posts are looked for and deleted after the last answer."""
 END_SECONDS = 240.0
@@ -209,18 +207,10 @@ async def chaos(seed: int, *, postgresql: bool) -> AsyncIterator[Chaos]:
         stack.push_async_callback(telegram.close)
         stack.push_async_callback(coze.close)
         database = await stack.enter_async_context(server()) if postgresql else None
-        variables = {
-            "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
-            "TELEGRAM_API_BASE_URL": address,
-            "COZE_API_BASE": coze_address,
-            "COZE_API_TOKEN": COZE_TOKEN,
-            "COZE_BOT_ID": DEFAULT_BOT_ID,
-            "DATABASE_URL": database.address
-            if database
-            else f"sqlite+aiosqlite:///{Path(folder) / 'chaos.db'}",
+        file = f"sqlite+aiosqlite:///{Path(folder) / 'chaos.db'}"
+        variables = settings_of(address, coze_address) | {
+            "DATABASE_URL": database.address if database else file,
             "BRIDGE_LOG_LEVEL": "ERROR",
-            "BRIDGE_ACCESS": "open",
-            "BRIDGE_FLOOD": "100000,0.001",
         }
         made = Chaos(telegram, coze, variables, seed, database)
         stack.push_async_callback(made.kill)
