@@ -38,7 +38,7 @@ from bridge.telegram.commands.context import BotContext, DeploymentConfig, Proce
 from bridge.telegram.files.answer_files import FileDelivery
 from bridge.telegram.files.fetch_url import UrlFetcher
 from bridge.telegram.files.public import PublicFiles
-from bridge.telegram.pace.budget import GROUP, PRIVATE, Limits
+from bridge.telegram.pace.chat_limits import GROUP, PRIVATE, Limits
 from bridge.telegram.pace.scheduler import Pacer
 from bridge.telegram.questions.ask import QuestionOptions, Questions
 from bridge.telegram.reply.factory import ReplyFactory

@@ -29,7 +29,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 _PACE = ("burst", "every", "gap", "kept", "quick", "minute")
-"""The fields of `bridge.telegram.pace.budget.Limits`; older releases took all of them, by their order."""
+"""The fields of `telegram.pace.chat_limits.Limits`; older releases took all of them, by their order."""
 
 
 def _pace(text: object) -> object:

@@ -6,19 +6,16 @@ from itertools import count
 from math import inf
 
 from bridge.model import LearnedLimit
-from bridge.telegram.pace.budget import (
+from bridge.telegram.pace.budget import Budget, BudgetKind, FloodWaitState, Priority
+from bridge.telegram.pace.call_times import CallTimes
+from bridge.telegram.pace.chat_limits import (
     ACTION_TOPS,
     ACTIONS,
     GROUP,
     PRIVATE,
-    Budget,
-    BudgetKind,
     ChatLimits,
-    FloodWaitState,
     Limits,
-    Priority,
 )
-from bridge.telegram.pace.call_times import CallTimes
 from bridge.telegram.pace.estimates import Estimate
 from bridge.telegram.pace.evidence import Refusals
 from bridge.telegram.pace.overall import BURST, NEW, OVERALL, STEADY, Overall

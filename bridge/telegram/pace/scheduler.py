@@ -11,11 +11,8 @@ from contextlib import asynccontextmanager, contextmanager
 from math import ceil
 
 from bridge.model import LearnedLimit
-from bridge.telegram.pace.budget import (
-    BudgetKind,
-    Limits,
-    Priority,
-)
+from bridge.telegram.pace.budget import BudgetKind, Priority
+from bridge.telegram.pace.chat_limits import Limits
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.shared import Reserve, SharedBudget
 from bridge.telegram.pace.ticket import Ticket

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bridge.model import LearnedLimit
 from bridge.sandbox.telegram import Budgets, read_budgets
 from bridge.sandbox.telegram.rate_limits import RateModel
-from bridge.telegram.pace.budget import GROUP, PRIVATE, BudgetKind, Limits, Priority
+from bridge.telegram.pace.budget import BudgetKind, Priority
+from bridge.telegram.pace.chat_limits import GROUP, PRIVATE, Limits
 from bridge.telegram.pace.estimates import BOT, Estimate, Range, Rates
 from bridge.telegram.pace.evidence import Evidence
 from bridge.telegram.pace.overall import NEW, OVERALL, Overall

@@ -12,17 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.model import LearnedLimit
-from bridge.telegram.pace.budget import (
+from bridge.telegram.pace.budget import MARGIN_SECONDS, Budget, BudgetKind, Priority
+from bridge.telegram.pace.chat_limits import (
     ACTION_TOPS,
     ACTIONS,
     GROUP,
-    MARGIN_SECONDS,
     PRIVATE,
-    Budget,
-    BudgetKind,
     ChatLimits,
     Limits,
-    Priority,
 )
 from bridge.telegram.pace.overall import NEW, OVERALL
 from bridge.telegram.pace.pacing import Pacing
