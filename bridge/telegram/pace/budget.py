@@ -7,10 +7,12 @@ what is published about it is never exceeded.
 
 from collections.abc import Iterable
 from enum import Enum, IntEnum
+from math import inf
 
 from bridge.telegram.pace.chat_limits import ChatLimits
 from bridge.telegram.pace.estimates import SETTLE_SECONDS, Rates
 from bridge.telegram.pace.evidence import Evidence
+from bridge.telegram.pace.minute import WINDOW_SECONDS
 from bridge.telegram.pace.tokens import (
     INSTANT,
     LEAST_BURST,
@@ -44,6 +46,10 @@ EXACT_SECONDS = 120.0
 USUAL_BURST, LOST_PART = 6.0, 0.4
 """So many calls at once are taken for what Telegram allows: what would have come back beyond them is lost. At
 most it is this part of what was used."""
+
+
+LOOK_SECONDS = 0.5
+"""How often a chat looks whether a suspicion is cleared."""
 
 
 class Priority(IntEnum):
@@ -129,11 +135,22 @@ class Budget(FloodWaitState):
             self._stock.wait(now, count + kept),
             self._quick.wait(now, quick),
         ]
+        needed = count + int(kept)
         for most, seconds in self._limits.tops:
-            waits.append(self._recent.wait(now, max(1, most + 1 - count - int(kept)), seconds))
+            waits.append(self._recent.wait(now, max(1, most + 1 - needed), seconds))
+        waits.append(self._minute_wait(now, needed))
         if priority >= Priority.INTERIM:
             waits.append(self.sent_at + self._gap(now) - now)
         return max(0.0, *waits)
+
+    def _minute_wait(self, now: float, needed: int) -> float:
+        """Return seconds until so many more calls may be made in a minute, if that is a limit."""
+        minute = self._limits.estimate.minute
+        most = minute.most(now, self.chat_id)
+        if most == inf:
+            return 0.0
+        wait = self._recent.wait(now, max(1, int(most) + 1 - needed), WINDOW_SECONDS)
+        return wait if minute.proved else min(wait, LOOK_SECONDS)  # it may be cleared any moment
 
     def _kept(self, priority: Priority) -> float:
         """Return how many calls are kept back from one of that priority."""
@@ -161,6 +178,7 @@ class Budget(FloodWaitState):
         self._quick.take(now)
         self._before, self.sent_at = self.sent_at, now
         self._recent.add(now, count)
+        self._limits.estimate.minute.called(now, self.chat_id, self._minute(now))
 
     def give_back(self, count: int = 1) -> None:
         """Undo the last count: the call was not made."""
@@ -171,7 +189,7 @@ class Budget(FloodWaitState):
 
     def answered(self, now: float) -> None:
         """Let the estimate rise if the last call used what it allows; it was answered promptly."""
-        self.evidence.answered(now)
+        self.answered_late(now)
         few = self._recent.span(FEW_CALLS)
         guessed = self._guessed_at >= self._stock.full_at
         if guessed or not self.used_up(now) or self._stock.rate * few > REALLY_TIMES * FEW_CALLS:
@@ -183,6 +201,15 @@ class Budget(FloodWaitState):
         if self._whole_burst_at < self._stock.full_at:
             self._whole_burst_at = now
             estimate.larger_burst(now, self.chat_id)
+
+    def answered_late(self, now: float) -> None:
+        """Note that the last call took effect, however late it was answered."""
+        self.evidence.answered(now)
+        self._limits.estimate.minute.answered(self._minute(now))
+
+    def _minute(self, at: float) -> int:
+        """Return how many calls there were in the minute until then."""
+        return self._recent.between(at - LONG_SECONDS, at)
 
     @property
     def tries(self) -> bool:
@@ -237,12 +264,12 @@ class Budget(FloodWaitState):
         if at_once and sent_at - self._emptied_at > LONG_SECONDS:
             estimate.smaller_burst(now, sent_at, used - 1 - refilled)
         else:
-            estimate.refused(now, self.chat_id, sent_at, self._rates(), late=late)
+            estimate.refused(now, self.chat_id, sent_at, self._rates(late=late), late=late)
         self._stock.drain(now)
         self._quick.drain(now)
         self._emptied_at, self._owed = now, 1 if late else 0  # a call that is held takes one yet
 
-    def _rates(self) -> Rates:
+    def _rates(self, *, late: bool) -> Rates:
         """Return at which rates calls went through before the last one was refused."""
         sent_at = self.sent_at
         since = sent_at - self._emptied_at
@@ -254,7 +281,11 @@ class Budget(FloodWaitState):
             filled = refill_rate(times, self._emptied_at, sent_at, USUAL_BURST, self._owed)
             between = min(filled, passed / since * (1 + LOST_PART))
         return Rates(
-            self._recent.last_rate(sent_at), self._recent.rate(sent_at, LONG_SECONDS), between
+            of_late=self._recent.last_rate(sent_at),
+            for_long=self._recent.rate(sent_at, LONG_SECONDS),
+            minute=self._minute(sent_at),
+            again=not late and self.evidence.again(sent_at),  # what is held may yet be answered
+            between=between,
         )
 
     def begin_empty(self, now: float) -> None:

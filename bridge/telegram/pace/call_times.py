@@ -1,6 +1,7 @@
 """How long Telegram takes to answer, and which of its answers are late. Pure: time is an argument."""
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
 
@@ -16,6 +17,14 @@ SEVERAL = 5
 Key = TypeVar("Key", bound=Hashable)
 
 
+@dataclass(frozen=True)
+class Ended(Generic[Key]):
+    """A call that was answered."""
+
+    key: Key
+    late: bool
+
+
 class CallTimes(Generic[Key]):
     """The calls that are on their way, and what an answer typically takes."""
 
@@ -24,6 +33,8 @@ class CallTimes(Generic[Key]):
         self._numbers = count()
         self._calls: dict[int, tuple[float, Key]] = {}
         """In the order of their beginning, without those that are late."""
+        self._late: dict[int, Key] = {}
+        """Those that are late, and on their way still."""
         self._stalled = set[int]()
         """Those during which nothing moved: how long they take tells nothing."""
         self._heard_at = float("-inf")
@@ -35,16 +46,16 @@ class CallTimes(Generic[Key]):
         self._calls[number] = (now, key)
         return number
 
-    def ended(self, now: float, number: int) -> Key | None:
-        """Note that a call has ended; returns its key, None when it was late or nothing moved meanwhile."""
+    def ended(self, now: float, number: int) -> Ended[Key] | None:
+        """Note that a call has ended; returns None when nothing moved meanwhile."""
         self._heard_at = now
-        call = self._calls.pop(number, None)
-        if call is None:
-            return None
-        self._note(now - call[0])
+        if number in self._late:
+            return Ended(self._late.pop(number), late=True)
+        begun, key = self._calls.pop(number)
+        self._note(now - begun)
         stalled = number in self._stalled
         self._stalled.discard(number)
-        return None if stalled else call[1]
+        return None if stalled else Ended(key, late=False)
 
     def late(self, now: float) -> list[Key]:
         """Return the keys of calls that have become late since this was asked last."""
@@ -61,6 +72,7 @@ class CallTimes(Generic[Key]):
             del self._calls[number]
             self._stalled.discard(number)
             self._note(now - begun)
+            self._late[number] = key
             found.append(key)
         return found
 

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from math import inf
 
 from bridge.model import LearnedLimit
-from bridge.telegram.pace.evidence import MANY_CHATS
+from bridge.telegram.pace.evidence import FORGET_SECONDS, MANY_CHATS
+from bridge.telegram.pace.minute import MinuteWindow
 
 RISE_PART, RISE_SECONDS = 0.15, 0.5
 """By which part the scout's rate grows with an answered call, once in so many seconds at most."""
 FOLLOW_PART = 0.12
 """Which part of the way to theirs all others go with each of its calls."""
-BEHIND_PART = 0.97
-"""The others' rate is this part of the scout's: what is a little too much shows there alone."""
-NEAR_PART, NEAR_EXACT_PART = 0.90, 0.94
+BEHIND_PART, BEHIND_EXACT_PART = 0.97, 0.985
+"""The others' rate is this part of the scout's: what is a little too much shows there alone. They follow
+more closely where the rate that was refused is known well."""
+NEAR_PART, NEAR_EXACT_PART = 0.90, 0.96
 """Up to this part of the rate that was refused it rises quickly: less, where that is not known well."""
 PROBE_SECONDS = 60.0
 PROBE, FIRST_TIMES, NEXT_PROBE, LEAST_PROBE = 0.02, 2.5, 0.2, 0.003
@@ -38,10 +40,11 @@ SCOUT_SECONDS = 5.0
 BURST_SECONDS = 60.0
 """How often a burst grows."""
 WELL_SECONDS = 60.0
+WINDOW_PART, WINDOW_BURST = 0.97, 4.0
+"""Which part of what a window of a minute allows is spread over it, and how many calls may come at once:
+what is used up in its first seconds is missing in all others."""
 BOT = 0
 """Stands for all chats."""
-FORGET_SECONDS = 1800.0
-"""How long a refused rate is remembered: limits change."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ class Rates:
 
     of_late: float
     for_long: float
+    minute: int = 0
+    """Calls of the minute before, with the one that was refused; 0 where that tells nothing."""
+    again: bool = False
+    """Whether the call before it was refused, too."""
     between: float = 0.0
     """Since an earlier refusal: what was empty then and is empty now was used as fast as it filled; 0 where
     there was none, or too few calls since."""
@@ -82,6 +89,7 @@ class Estimate:
         self._fixed = fixed
         self.rate = self._ahead = range_.rate
         self.burst = range_.burst
+        self.minute = MinuteWindow()
         self.lowered_at = -inf
         """When it turned out last that all chats had called too much."""
         self._near, self._refused_at = range_.near, -inf
@@ -90,6 +98,7 @@ class Estimate:
         self._since_fall: set[int] = set()
         """Chats that were refused since then."""
         self._probe = FIRST_TIMES * range_.probe
+        self._behind_part = BEHIND_PART
         self._burst_at = self._burst_fell_at = -inf
         self._well: tuple[tuple[int, float], ...] = ((BOT, -inf), (BOT, -inf))
         """The last two chats whose calls went well, and when."""
@@ -124,7 +133,7 @@ class Estimate:
         else:
             rise = 1 + self._probe * passed / PROBE_SECONDS
             self._ahead = min(self._range.most_rate, self._ahead * rise)
-        behind = max(0.0, self._ahead * BEHIND_PART - self.rate)
+        behind = max(0.0, self._ahead * self._behind_part - self.rate)
         self.rate += behind * FOLLOW_PART * min(1.0, passed / RISE_SECONDS)
 
     def refused(
@@ -135,7 +144,12 @@ class Estimate:
         For a while after a fall nothing new is learned but by who was refused before, or by many: what
         was sent earlier is still counted there.
         """
-        if self._fixed or sent_at <= self._fell_at:
+        if self._fixed:
+            return
+        window = self.minute.refused(now, chat_id, rates.minute, again=rates.again)
+        if window is not None:
+            self._fall_to_window(now, window)
+        if window is not None or sent_at <= self._fell_at:
             return
         self._since_fall.add(chat_id)
         settling = now - self._fell_at < SETTLE_SECONDS and len(self._since_fall) < MANY_CHATS
@@ -145,6 +159,7 @@ class Estimate:
         self._since_fall.clear()
         self._probe_less()
         tried = self.rate_for(chat_id)
+        self._behind_part = BEHIND_EXACT_PART if rates.between else BEHIND_PART
         if rates.between:
             refused = min(tried, rates.between)
             fallen = self._near = refused * NEAR_EXACT_PART
@@ -153,13 +168,22 @@ class Estimate:
             self._near = refused * NEAR_PART
             part = LATE_PART if late else REFUSED_PART
             fallen = max(rates.for_long * FLOOR_PART, min(tried * part, refused * MEASURED_PART))
-        self._refused_at = now
-        fallen = max(self._range.least_rate, fallen)
-        self._ahead = min(self._ahead, fallen)
-        if self.rate > fallen * BEHIND_PART:
-            self.rate, self.lowered_at = fallen * BEHIND_PART, now
+        self._fall(now, fallen)
         if chat_id == self._scout:
             self._scouted_at = -inf
+
+    def _fall_to_window(self, now: float, calls: float) -> None:
+        """Fall to what so many calls in a minute are, evenly."""
+        self._fell_at, self._near = now, WINDOW_PART * calls / WELL_SECONDS
+        self.burst = max(self._range.least_burst, min(self.burst, WINDOW_BURST))
+        self._fall(now, self._near)
+
+    def _fall(self, now: float, rate: float) -> None:
+        self._refused_at = now
+        rate = max(self._range.least_rate, rate)
+        self._ahead = min(self._ahead, rate)
+        if self.rate > rate * self._behind_part:
+            self.rate, self.lowered_at = rate * self._behind_part, now
 
     def note_well(self, now: float, chat_id: int) -> None:
         """Note that a chat uses what is allowed, and has not been refused for long."""
@@ -175,14 +199,14 @@ class Estimate:
     def went_well(self, rate: float) -> None:
         """Note that calls went through at that rate, and a while has passed since."""
         if not self._fixed:
-            self.rate = max(self.rate, min(rate, self._ahead) * BEHIND_PART)
+            self.rate = max(self.rate, min(rate, self._ahead) * self._behind_part)
 
     def smaller_burst(self, now: float, sent_at: float, used: float) -> None:
         """Note that one call more than so many at once was refused, which was sent then.
 
         What several chats tried before the first of them was refused is one refusal.
         """
-        if self._fixed:
+        if self._fixed or self.minute.proved:
             return
         part = REFUSED_PART if sent_at > self._burst_fell_at else 1.0
         self.burst = max(self._range.least_burst, min(self.burst * part, used))
@@ -190,7 +214,9 @@ class Estimate:
 
     def larger_burst(self, now: float, chat_id: int) -> None:
         """Note that the scout's whole burst was answered promptly."""
-        if self._fixed or chat_id != self._scout or now - self._burst_at < BURST_SECONDS:
+        if self._fixed or self.minute.proved or chat_id != self._scout:
+            return
+        if now - self._burst_at < BURST_SECONDS:
             return
         self._burst_at = now
         self.burst = min(self._range.most_burst, self.burst * (1 + RISE_PART))

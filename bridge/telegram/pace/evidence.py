@@ -18,6 +18,8 @@ OFTEN = 3
 """Who is refused so often within a minute is refused for what they call."""
 MOST_MOMENTS = 512
 """So many moments are compared with a refusal, however many calls there were."""
+FORGET_SECONDS = 1800.0
+"""How long it is remembered what was refused: limits change."""
 MANY_CHATS, MANY_SECONDS = 3, 10.0
 """So many chats refused within so many seconds are many."""
 
@@ -32,16 +34,21 @@ class Evidence:
         self._refused: deque[float] = deque(maxlen=64)
         """When calls were sent that were refused, or answered late."""
         self._answered_at = float("-inf")
-        """When a call was answered promptly, last."""
+        """When a call was answered, last."""
 
     def answered(self, now: float) -> None:
-        """Note that the last call was answered promptly."""
+        """Note that the last call was answered."""
         self._answered_at = now
 
     def refused(self, sent_at: float) -> None:
         """Note that a call sent then was refused, or answered late."""
         if sent_at not in self._refused:  # a late answer may be a refusal in the end
             self._refused.append(sent_at)
+
+    def again(self, sent_at: float) -> bool:
+        """Return whether what was called before that was refused, too, and nothing was answered since."""
+        earlier = max((at for at in self._refused if at < sent_at), default=float("inf"))
+        return self._answered_at < earlier < sent_at
 
     def often(self, now: float) -> bool:
         """Return whether one that is refused now is refused often."""

@@ -174,9 +174,12 @@ class Pacing:
     def ended(self, now: float, number: int, *, well: bool) -> None:
         """Learn from how long a call took, if it took effect."""
         self._watch(now)
-        key = self._calls.ended(now, number)
-        chat = self._chats.get(key) if key and well else None
-        if chat is None or chat.budget is None:
+        call = self._calls.ended(now, number)
+        chat = self._chats.get(call.key) if call and well else None
+        if call is None or chat is None or chat.budget is None:
+            return
+        if call.late:
+            chat.budget.answered_late(now)
             return
         self._well_at = now
         if not chat.for_people:
@@ -218,7 +221,7 @@ class Pacing:
         overall = [one for one in kinds if one.suspect(sent_at) and one.explained(sent_at)][:1]
         budgets = (one.budget for one in self._chats.values() if one.budget)
         again = not overall and budget.evidence.often(sent_at)
-        own = budget.suspect and (again or budget.explained(budgets))
+        own = budget.suspect and self._new not in overall and (again or budget.explained(budgets))
         if own:
             overall = []
         budget.note_refused(now)

@@ -290,6 +290,11 @@ def run_of_four_chats(*, refused: bool) -> dict[int, list[float]]:
     chats = (1, 2, 3, -4)
 
     def again(ticket: Ticket) -> None:
+        if (
+            sum(at > 20 for at in schedule.times(2)) == 1
+        ):  # one answer is enough to clear a suspicion
+            call = schedule.pacing.began(schedule.now, ticket.chat_id, ticket.family)
+            schedule.pacing.ended(schedule.now, call, well=True)
         schedule.ask(ticket.chat_id, INTERIM)
 
     for chat_id in chats:
