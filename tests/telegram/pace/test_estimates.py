@@ -187,6 +187,27 @@ def test_a_refusal_lowers_only_what_it_may_be_explained_by(
     assert pacing.silence(now, 2) == 0.0
 
 
+def test_a_refused_first_text_is_laid_to_new_messages_where_those_are_many() -> None:
+    """A chat keeps calls for its first texts: it seldom is the chat's own limit that refuses one."""
+    pacing = Pacing()
+    calls(pacing, 0.0, {1: 8})
+    before = pacing.estimates["private"].learned
+    now = 15.0
+    for chat_id in [*range(2, 26), 1]:
+        pacing.ask(now, chat_id, Priority.FIRST, new=True)
+    granted = list[int]()
+    while len(granted) < 25:
+        found = pacing.next(now)
+        if isinstance(found, Ticket):
+            granted.append(found.chat_id)
+        else:
+            now += found or 0.0
+    assert granted[-1] == 1
+    pacing.refused(now + LATENCY, 1, 3.0)
+    assert pacing.estimates["private"].learned == before
+    assert pacing.estimates["new messages"].rate < NEW.rate
+
+
 @pytest.mark.parametrize("somebody_answered", [False, True])
 def test_a_network_that_stands_still_is_no_limit(somebody_answered: bool) -> None:
     """Calls that Telegram holds are late while others are answered; where nothing moves, nothing is held."""
