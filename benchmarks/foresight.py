@@ -40,38 +40,50 @@ class Asked:
         return self.written[-1][0]
 
 
+Made = tuple[float, bool]
+"""When a call is made, and whether it shows a text in between: not the first of an answer, nor the last."""
+
+
 class Calls:
     """Calls that keep limits."""
 
-    def __init__(self, limits: Sequence[Limit]) -> None:
+    def __init__(self, limits: Sequence[Limit], kept: int = 0) -> None:
+        """Calls in between leave so many `kept`."""
         self._limits = limits
-        self._times: list[float] = []
+        self._kept = kept
+        self._made: list[Made] = []
 
-    def add(self, at: float) -> None:
+    def add(self, made: Made) -> None:
         """Make one more."""
-        insort(self._times, at)
+        insort(self._made, made)
 
-    def remove(self, at: float) -> None:
+    def remove(self, made: Made) -> None:
         """Make it no more."""
-        del self._times[bisect_left(self._times, at)]
+        del self._made[bisect_left(self._made, made)]
 
-    def fits(self, at: float) -> bool:
+    def fits(self, made: Made) -> bool:
         """Return whether one more call then would be allowed, and all later ones, too."""
-        return all((self._fills if one.burst else self._crowds)(at, one) for one in self._limits)
+        return all((self._fills if one.burst else self._crowds)(made, one) for one in self._limits)
 
-    def _crowds(self, at: float, limit: Limit) -> bool:
-        place = bisect_left(self._times, at)
-        near = self._times[max(0, place - limit.count) : place + limit.count]
-        near = sorted([*near, at])
-        spans = zip(near, near[limit.count :], strict=False)
-        return all(last - first >= limit.seconds for first, last in spans)
+    def _crowds(self, made: Made, limit: Limit) -> bool:
+        """Return whether a sliding window has room."""
+        place = bisect_left(self._made, made)
+        near = self._made[max(0, place - limit.count) : place + limit.count]
+        insort(near, made)
+        for number, (at, between) in enumerate(near):
+            most = max(1, limit.count - (self._kept if between else 0))
+            if number >= most and at - near[number - most][0] < limit.seconds:
+                return False
+        return True
 
-    def _fills(self, at: float, limit: Limit) -> bool:
-        place = bisect_left(self._times, at)
+    def _fills(self, made: Made, limit: Limit) -> bool:
+        """Return whether a bucket has as many."""
+        place = bisect_left(self._made, made)
+        kept = min(self._kept, limit.burst - 1)
         level, then = float(limit.burst), float("-inf")
-        for one in (*self._times[:place], at, *self._times[place:]):
-            level, then = min(limit.burst, level + (one - then) / limit.every) - 1, one
-            if level < -1e-9:
+        for at, between in (*self._made[:place], made, *self._made[place:]):
+            level, then = min(limit.burst, level + (at - then) / limit.every) - 1, at
+            if level < (kept if between else 0) - 1e-9:
                 return False
         return True
 
@@ -85,10 +97,15 @@ class Foresight:
         own: Mapping[int, Sequence[Limit]],
         overall: Sequence[Limit],
         new: Sequence[Limit],
+        *,
+        kept: int = 0,
     ) -> None:
-        """Each chat keeps its `own` limits; all calls `overall`, and new messages `new`."""
+        """Each chat keeps its `own` limits; all calls `overall`, and new messages `new`.
+
+        Texts in between leave so many calls of the chat's own `kept`, for the next answer.
+        """
         self._asked = asked
-        self._own = {chat_id: Calls(limits) for chat_id, limits in own.items()}
+        self._own = {chat_id: Calls(limits, kept) for chat_id, limits in own.items()}
         self._all, self._new = Calls(overall), Calls(new)
         self.moments: list[list[float]] = [[] for _ in asked]
         """Of each answer, first and last text included."""
@@ -103,11 +120,13 @@ class Foresight:
         wanted += [(one.end, place) for place, one in enumerate(self._asked)]
         for at, place in sorted(wanted):
             first = not self.moments[place]
-            while not self._fits(place, at) or (first and not self._new.fits(at)):
+            while not self._fits(place, at, between=False) or (
+                first and not self._new.fits((at, False))
+            ):
                 at += LATER_SECONDS
             if first:
-                self._new.add(at)
-            self._add(place, at)
+                self._new.add((at, False))
+            self._add(place, at, between=False)
 
     def _fill(self) -> None:
         """Make all other calls that fit, the most useful one first."""
@@ -120,9 +139,10 @@ class Foresight:
         while gains:
             gain, place, at = heappop(gains)
             now = -self._gain(place, at)
+            if now >= -LEAST_GAIN:
+                continue  # next to others, or before the first words
             if now > gain + 1e-9:  # others were made meanwhile
-                if now < -LEAST_GAIN:
-                    heappush(gains, (now, place, at))
+                heappush(gains, (now, place, at))
             elif self._fits(place, at):
                 self._add(place, at)
 
@@ -144,15 +164,16 @@ class Foresight:
             return 0.0
         return (at - moments[number - 1]) * (moments[number] - at)
 
-    def _fits(self, place: int, at: float) -> bool:
-        return self._own[self._asked[place].chat_id].fits(at) and self._all.fits(at)
+    def _fits(self, place: int, at: float, *, between: bool = True) -> bool:
+        made = (at, between)
+        return self._own[self._asked[place].chat_id].fits(made) and self._all.fits(made)
 
-    def _add(self, place: int, at: float) -> None:
+    def _add(self, place: int, at: float, *, between: bool = True) -> None:
         insort(self.moments[place], at)
-        self._own[self._asked[place].chat_id].add(at)
-        self._all.add(at)
+        self._own[self._asked[place].chat_id].add((at, between))
+        self._all.add((at, between))
 
     def _remove(self, place: int, at: float) -> None:
         self.moments[place].remove(at)
-        self._own[self._asked[place].chat_id].remove(at)
-        self._all.remove(at)
+        self._own[self._asked[place].chat_id].remove((at, True))
+        self._all.remove((at, True))

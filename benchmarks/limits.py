@@ -13,7 +13,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor, inf
+from math import inf
 from statistics import fmean
 
 from rich.console import Console
@@ -55,6 +55,8 @@ GROUP_TOP = Limit(19, 60.0)
 
 
 GROUP_RATE = 20 / 60
+KEPT = 2
+"""Calls for the first and the last text of a chat's next answer, which are always kept free."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +69,6 @@ class Regime:
     """Calls a second that a private chat may make for long."""
     overall: float = inf
     """The same for all chats."""
-
-    def calls_for(self, length: float, speakers: int, *, grouped: bool) -> float:
-        """How many come back from one question to the next, for each of so many speakers.
-
-        `length` is how long an answer is written, in seconds.
-        """
-        cycle = length + PACE.first_delta + (GROUP_PAUSE if grouped else PAUSE)
-        rate = GROUP_RATE / TOPICS if grouped else self.private
-        return min(rate, self.overall / speakers) * cycle
 
 
 REGIMES = {
@@ -140,33 +133,23 @@ class Figures:
         """Mean age of the visible text, in seconds."""
         return fmean(one.seen.staleness for one in self.answers)
 
-    def best(self) -> float:
+    def best(self, kept: int = 0) -> float:
         """The staleness of a bot that knows the regime, every question and every end beforehand.
 
-        It shows first and last texts at once. Takes seconds where many calls are allowed.
+        It shows first and last texts at once, and keeps so many calls of each chat for its next answer.
+        Takes seconds where many calls are allowed.
         """
         budgets = read_budgets(self.regime.limits)
         chats = {one.speaker.chat_id for one in self.everything}
         own = {one: budgets.private if one > 0 else (*budgets.group, GROUP_TOP) for one in chats}
         asked = [Asked(one.speaker.chat_id, one.written) for one in self.everything]
-        moments = Foresight(asked, own, budgets.overall, budgets.new).moments
+        moments = Foresight(asked, own, budgets.overall, budgets.new, kept=kept).moments
         begun = min(one.asked for one in self.answers)
         return fmean(
             with_frames(one.written, at, LATENCY / 2)
             for one, at in zip(self.everything, moments, strict=True)
             if one.asked >= begun
         )
-
-    def even(self) -> float:
-        """The same if all that comes back from one question to the next is spread evenly over each answer."""
-        speakers = len({one.speaker.person.id for one in self.everything})
-        found = []
-        for one in self.answers:
-            length = one.written[-1][0] - one.written[0][0]
-            grouped = one.speaker.group is not None
-            calls = self.regime.calls_for(length, speakers, grouped=grouped)
-            found.append(evenly(one.written, calls))
-        return fmean(found)
 
     def part(self, name: str, part: float) -> float:
         """The `first` or `last` that this part of all answers does not exceed, in seconds."""
@@ -240,21 +223,8 @@ def _timeline(here: Stage, who: Speaker, asked_id: int) -> list[Step]:
     return over_posts([frames(post) for post in posts if post.message_id > asked_id])
 
 
-def evenly(written: Sequence[Step], calls: float) -> float:
-    """The staleness with so many calls, the last of which shows the end."""
-    begin, length = written[0][0], written[-1][0] - written[0][0]
-    few = max(1, floor(calls))
-
-    def of(count: int) -> float:
-        moments = [begin + length * number / count for number in range(1, count)]
-        return with_frames(written, moments, LATENCY / 2)
-
-    part = max(0.0, calls - few)
-    return of(few) * (1 - part) + of(few + 1) * part
-
-
 def _row(table: Table, name: str, one: Figures) -> None:
-    best = one.best()
+    best, keeping = one.best(), one.best(KEPT)
     table.add_row(
         name,
         str(len(one.answers)),
@@ -263,7 +233,8 @@ def _row(table: Table, name: str, one: Figures) -> None:
         f"{one.staleness:.2f}",
         f"{best:.2f}",
         f"{one.staleness / best:.2f}",
-        f"{one.staleness / one.even():.2f}",
+        f"{keeping:.2f}",
+        f"{one.staleness / keeping:.2f}",
         f"{one.part('last', 0.5):.2f}",
         f"{one.part('last', 0.95):.2f}",
         f"{fmean(len(each.shown) for each in one.answers):.1f}",
@@ -274,11 +245,11 @@ def _row(table: Table, name: str, one: Figures) -> None:
 
 async def main(given: argparse.Namespace) -> None:
     """Measure and print, row by row."""
-    console, regimes = Console(width=150), given.regime
+    console, regimes = Console(width=160), given.regime
     for count in given.chats:
         title = f"{count} private chats" if count else f"10 forums of {TOPICS}"
         table = Table(title="1 private chat, answers in turn" if count == 1 else title)
-        for column in ("", "answers", "first p50", "p95", "stale", "best", "ratio", "to even",
+        for column in ("", "answers", "first p50", "p95", "stale", "best", "ratio", "keeping", "ratio",
                        "complete p50", "p95", "frames", "429", "a chat"):  # fmt: skip
             table.add_column(column, justify="right" if column else "left")
         few = max(1, BESIDE.get(count, 1) // given.processes)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
+from math import floor
 from statistics import fmean
 
 from rich.console import Console
@@ -20,14 +21,14 @@ from rich.table import Table
 from benchmarks.limits import (
     GROUP_LIMIT,
     GROUP_PAUSE,
+    GROUP_RATE,
     LEARN_SECONDS,
     PAUSE,
     REGIMES,
     TOPICS,
     Regime,
-    evenly,
 )
-from benchmarks.measures import Step, share, staleness
+from benchmarks.measures import Step, share, staleness, with_frames
 from bridge.sandbox.telegram import read_budgets
 from bridge.sandbox.telegram.rate_limits import RateModel
 from bridge.telegram.pace.budget import BudgetKind, Priority
@@ -187,7 +188,7 @@ class Figures:
     """What was measured after the first minute."""
 
     ratio: float
-    """Staleness, as a part of the best possible."""
+    """Staleness, as a part of that of calls which are spread evenly over each answer."""
     first: float
     final: float
     """Parts of the first and of the final texts that were late."""
@@ -207,15 +208,35 @@ def measured(regime: Regime, chats: int, seed: int) -> Figures:
         if asked >= LEARN_SECONDS and shown and shown[-1][1] == DELTAS
     ]
     stale = fmean(staleness(written, shown, shown[-1][0]) for written, shown in answers)
-    calls = regime.calls_for(DELTAS * DELTA_SECONDS, len(world.chats), grouped=not chats)
+    calls = _calls_of_an_answer(regime, len(world.chats), grouped=not chats)
     refused = Counter(chat_id for at, chat_id in world.refused if at >= LEARN_SECONDS)
     return Figures(
-        stale / fmean(evenly(written, calls) for written, _ in answers),
+        stale / fmean(_evenly(written, calls) for written, _ in answers),
         fmean(shown[0][0] - written[0][0] > LATE_FIRST for written, shown in answers),
         fmean(shown[-1][0] - written[-1][0] > LATE_FINAL for written, shown in answers),
         refused.total(),
         max(refused.values(), default=0),
     )
+
+
+def _calls_of_an_answer(regime: Regime, speakers: int, *, grouped: bool) -> float:
+    """How many come back from one question to the next, for each of so many speakers."""
+    cycle = DELTAS * DELTA_SECONDS + FIRST_DELTA + (GROUP_PAUSE if grouped else PAUSE)
+    rate = GROUP_RATE / TOPICS if grouped else regime.private
+    return min(rate, regime.overall / speakers) * cycle
+
+
+def _evenly(written: Sequence[Step], calls: float) -> float:
+    """The staleness with so many calls, the last of which shows the end."""
+    begin, length = written[0][0], written[-1][0] - written[0][0]
+    few = max(1, floor(calls))
+
+    def of(count: int) -> float:
+        moments = [begin + length * number / count for number in range(1, count)]
+        return with_frames(written, moments, LATENCY)
+
+    part = max(0.0, calls - few)
+    return of(few) * (1 - part) + of(few + 1) * part
 
 
 def at_random(seed: int) -> tuple[Regime, int]:
