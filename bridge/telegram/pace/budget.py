@@ -46,8 +46,6 @@ EXACT_SECONDS = 120.0
 USUAL_BURST, LOST_PART = 6.0, 0.4
 """So many calls at once are taken for what Telegram allows: what would have come back beyond them is lost. At
 most it is this part of what was used."""
-
-
 LOOK_SECONDS = 0.5
 """How often a chat looks whether a suspicion is cleared."""
 
@@ -189,7 +187,6 @@ class Budget(FloodWaitState):
 
     def answered(self, now: float) -> None:
         """Let the estimate rise if the last call used what it allows; it was answered promptly."""
-        self.answered_late(now)
         few = self._recent.span(FEW_CALLS)
         guessed = self._guessed_at >= self._stock.full_at
         if guessed or not self.used_up(now) or self._stock.rate * few > REALLY_TIMES * FEW_CALLS:
@@ -202,8 +199,8 @@ class Budget(FloodWaitState):
             self._whole_burst_at = now
             estimate.larger_burst(now, self.chat_id)
 
-    def answered_late(self, now: float) -> None:
-        """Note that the last call took effect, however late it was answered."""
+    def took_effect(self, now: float) -> None:
+        """Note that the last call was answered, promptly or late."""
         self.evidence.answered(now)
         self._limits.estimate.minute.answered(self._minute(now))
 

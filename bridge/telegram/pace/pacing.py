@@ -178,8 +178,8 @@ class Pacing:
         chat = self._chats.get(call.key) if call and well else None
         if call is None or chat is None or chat.budget is None:
             return
+        chat.budget.took_effect(now)
         if call.late:
-            chat.budget.answered_late(now)
             return
         self._well_at = now
         if not chat.for_people:

@@ -71,6 +71,20 @@ def test_two_refusals_are_in_a_row_if_nothing_was_answered_between() -> None:
     assert not evidence.again(6.0)
 
 
+def test_what_nobody_waits_for_is_evidence_too() -> None:
+    """Typing is refused twice, but was answered between."""
+    pacing, now = Pacing(), 0.0
+    for well in (*[True] * 12, *[False, True, True] * 3, False):
+        now += 1.0
+        while not pacing.at_once(now, 1, Priority.TYPING, BudgetKind.ACTION):
+            now += 0.5
+        call = pacing.began(now, 1, BudgetKind.ACTION)
+        pacing.ended(now + 0.04, call, well=well)
+        if not well:
+            pacing.refused(now + 0.04, 1, 3.0, BudgetKind.ACTION)
+    assert not pacing.estimates["typing"].minute.proved
+
+
 @pytest.mark.parametrize("hold", [0, 8])
 def test_a_window_that_many_chats_run_into_is_learned_from_one_of_them(hold: int) -> None:
     telegram = Telegram(read_budgets(f"private=20/60,hold={hold}"), list(range(1, 21)))
