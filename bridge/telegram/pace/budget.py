@@ -5,6 +5,7 @@ grow with every further try. What Telegram allows is an estimate of the chat's k
 what is published about it is never exceeded.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from enum import Enum, IntEnum
 from math import inf
@@ -118,6 +119,8 @@ class Budget(FloodWaitState):
         """Of what was called in the chat, for other chats."""
         self._before = self._whole_burst_at = self._emptied_at = float("-inf")
         self._refused_at = float("-inf")
+        self._not_made: deque[float] = deque(maxlen=64)
+        """When calls were sent that were refused."""
         self._owed = 0
         """Calls that were held when it was empty last."""
         self._guessed_at = float("-inf")
@@ -144,7 +147,7 @@ class Budget(FloodWaitState):
     def _minute_wait(self, now: float, needed: int) -> float:
         """Return seconds until so many more calls may be made in a minute, if that is a limit."""
         minute = self._limits.estimate.minute
-        most = minute.most(now, self.chat_id)
+        most = minute.most(now, self.chat_id, self.sent_at)
         if most == inf:
             return 0.0
         wait = self._recent.wait(now, max(1, int(most) + 1 - needed), WINDOW_SECONDS)
@@ -176,7 +179,7 @@ class Budget(FloodWaitState):
         self._quick.take(now)
         self._before, self.sent_at = self.sent_at, now
         self._recent.add(now, count)
-        self._limits.estimate.minute.called(now, self.chat_id, self._minute(now))
+        self._limits.estimate.minute.called(now, self._minute(now))
 
     def give_back(self, count: int = 1) -> None:
         """Undo the last count: the call was not made."""
@@ -202,11 +205,12 @@ class Budget(FloodWaitState):
     def took_effect(self, now: float) -> None:
         """Note that the last call was answered, promptly or late."""
         self.evidence.answered(now)
-        self._limits.estimate.minute.answered(self._minute(now))
+        self._limits.estimate.minute.answered(now, self._minute(now))
 
     def _minute(self, at: float) -> int:
-        """Return how many calls there were in the minute until then."""
-        return self._recent.between(at - LONG_SECONDS, at)
+        """Return how many calls there were in the minute until then that were not refused."""
+        refused = sum(at - LONG_SECONDS < one <= at for one in self._not_made)
+        return self._recent.between(at - LONG_SECONDS, at) - refused
 
     @property
     def tries(self) -> bool:
@@ -234,9 +238,19 @@ class Budget(FloodWaitState):
             again and not estimate.well_elsewhere(self.sent_at, self.chat_id)
         )
 
-    def note_refused(self, now: float) -> None:
+    def note_refused(self, now: float, *, late: bool = False) -> None:
         """Note that the last call was refused, or answered late, for whatever reason."""
         self._refused_at = now
+        if not late and self.sent_at not in self._not_made:
+            self._not_made.append(self.sent_at)
+            made = (at for at in reversed(self._recent.times) if at not in self._not_made)
+            self._limits.estimate.refused_in_minute(
+                now,
+                self.chat_id,
+                self._minute(self.sent_at),
+                sent_at=self.sent_at,
+                made_at=next(made, -inf),
+            )
         self.evidence.refused(self.sent_at)
 
     def explained(self, others: Iterable["Budget"]) -> bool:
@@ -280,8 +294,9 @@ class Budget(FloodWaitState):
         return Rates(
             of_late=self._recent.last_rate(sent_at),
             for_long=self._recent.rate(sent_at, LONG_SECONDS),
-            minute=self._minute(sent_at),
-            again=not late and self.evidence.again(sent_at),  # what is held may yet be answered
+            minute=0
+            if self._limits.tops
+            else self._minute(sent_at) - late,  # a late one counts yet
             between=between,
         )
 
@@ -301,5 +316,7 @@ class Budget(FloodWaitState):
         """Return whether forgetting it changes nothing."""
         full = self._stock.level(now) >= self._limits.estimate.burst
         longest = max([3 / self._quick.rate, *(seconds for _, seconds in self._limits.tops)])
+        if self._limits.estimate.minute.limited:
+            longest = max(longest, WINDOW_SECONDS)
         quiet = now > max(self.slow_until, self.closed_until, self.sent_at + longest)
         return full and quiet and not self.replies

@@ -72,9 +72,7 @@ class Rates:
     of_late: float
     for_long: float
     minute: int = 0
-    """Calls of the minute before, with the one that was refused; 0 where that tells nothing."""
-    again: bool = False
-    """Whether the call before it was refused, too."""
+    """Calls of the minute before that were not refused; 0 where that tells nothing."""
     between: float = 0.0
     """Since an earlier refusal: what was empty then and is empty now was used as fast as it filled; 0 where
     there was none, or too few calls since."""
@@ -146,10 +144,8 @@ class Estimate:
         """
         if self._fixed:
             return
-        window = self.minute.refused(now, chat_id, rates.minute, again=rates.again)
-        if window is not None:
-            self._fall_to_window(now, window)
-        if window is not None or sent_at <= self._fell_at:
+        self.minute.suspect(now, chat_id, rates.minute, sent_at)
+        if sent_at <= self._fell_at:
             return
         self._since_fall.add(chat_id)
         settling = now - self._fell_at < SETTLE_SECONDS and len(self._since_fall) < MANY_CHATS
@@ -172,9 +168,18 @@ class Estimate:
         if chat_id == self._scout:
             self._scouted_at = -inf
 
-    def _fall_to_window(self, now: float, calls: float) -> None:
-        """Fall to what so many calls in a minute are, evenly."""
-        self._fell_at, self._near = now, WINDOW_PART * calls / WELL_SECONDS
+    def refused_in_minute(
+        self, now: float, chat_id: int, count: int, *, sent_at: float, made_at: float
+    ) -> None:
+        """Fall to what a window of a minute allows, if a refusal after so many calls proves one.
+
+        `made_at` is when the chat's last call went out that was not refused.
+        """
+        window = self.minute.refused(now, chat_id, count, sent_at=sent_at, made_at=made_at)
+        if self._fixed or window is None:
+            return
+        self._fell_at, self._near = now, WINDOW_PART * window / WELL_SECONDS
+        self._since_fall.clear()
         self.burst = max(self._range.least_burst, min(self.burst, WINDOW_BURST))
         self._fall(now, self._near)
 
@@ -206,7 +211,7 @@ class Estimate:
 
         What several chats tried before the first of them was refused is one refusal.
         """
-        if self._fixed or self.minute.proved:
+        if self._fixed:
             return
         part = REFUSED_PART if sent_at > self._burst_fell_at else 1.0
         self.burst = max(self._range.least_burst, min(self.burst * part, used))

@@ -45,11 +45,6 @@ class Evidence:
         if sent_at not in self._refused:  # a late answer may be a refusal in the end
             self._refused.append(sent_at)
 
-    def again(self, sent_at: float) -> bool:
-        """Return whether what was called before that was refused, too, and nothing was answered since."""
-        earlier = max((at for at in self._refused if at < sent_at), default=float("inf"))
-        return self._answered_at < earlier < sent_at
-
     def often(self, now: float) -> bool:
         """Return whether one that is refused now is refused often."""
         return sum(now - at < LONG_SECONDS for at in self._refused) >= OFTEN - 1

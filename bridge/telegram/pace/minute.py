@@ -2,8 +2,9 @@
 
 A rate and a burst follow such a window badly: the first minute goes well however fast calls are, and then
 nothing goes for long, in all chats at once. So when a chat is refused after more calls in a minute than
-were ever answered, no other one makes as many before that chat has tried again: a call that is answered
-clears the suspicion, one that is refused, too, though nothing was called meanwhile, proves it.
+were answered anywhere, no other chat makes as many for now. It is cleared by a call that is answered
+beyond that number: the first chat's next one, or one that a chat tries which has rested for a while. It is
+proved when such a call is refused: after so long any bucket has a call again.
 """
 
 from math import inf
@@ -12,55 +13,76 @@ from bridge.telegram.pace.evidence import FORGET_SECONDS
 
 WINDOW_SECONDS = 61.0
 """A minute, and what the ways of two calls to Telegram may differ by."""
-MOST_A_MINUTE = 120
-"""Where more were made no window of a minute is suspected."""
-TEST_SECONDS = 8.0
-"""After so long without a call of the chat that was refused, another one tries."""
+LEAST_A_MINUTE, MOST_A_MINUTE = 8, 120
+"""No window is suspected that allows fewer calls than the one, or so many as the other."""
+TEST_SECONDS = 9.0
+"""So long after the last test a chat tries that has rested as long: longer than Telegram holds a call."""
 
 
 class MinuteWindow:
-    """The most calls that a chat may make in a minute, if Telegram counts them so."""
+    """The most calls that a chat may make in a minute, if Telegram counts them so.
+
+    The `count` of a chat is its calls of the last minute; those that were refused do not count.
+    """
 
     def __init__(self) -> None:
         self.proved = False
         self._most, self._suspected_at = inf, -inf
-        self._answered = 0
-        """The most calls in a minute that were answered."""
-        self._tester, self._tried_at = 0, -inf
-        """Who tries whether more are answered."""
+        self._answered, self._answered_at = 0, -inf
+        """The most calls of one chat in a minute that were answered, and when."""
+        self._first, self._first_at, self._tries = 0, -inf, False
+        """The chat that was refused, when it had called, and whether it may try once more."""
+        self._tested_at = -inf
 
-    def most(self, now: float, chat_id: int) -> float:
-        """Return how many calls a chat may make in `WINDOW_SECONDS`."""
-        if self._most < inf and now - self._suspected_at > FORGET_SECONDS:
-            self.proved, self._most = False, inf
-        tries = chat_id == self._tester or now - self._tried_at > TEST_SECONDS
-        return inf if tries and not self.proved else self._most
+    @property
+    def limited(self) -> bool:
+        """Whether there is such a limit, or may be."""
+        return self._most < inf
 
-    def called(self, now: float, chat_id: int, count: int) -> None:
-        """Note a call that goes out, the chat's so manieth of the minute."""
+    def most(self, now: float, chat_id: int, last_at: float) -> float:
+        """Return how many calls a chat may make in `WINDOW_SECONDS` that called last at that time."""
+        if self.limited and now - self._suspected_at > FORGET_SECONDS:
+            self._clear()
+        tries = self._tries and chat_id == self._first
+        tests = tries or now - max(self._tested_at, last_at) >= TEST_SECONDS
+        return inf if tests and not self.proved else self._most
+
+    def called(self, now: float, count: int) -> None:
+        """Note a call that goes out; it counts already."""
         if count > self._most:
-            self._tester, self._tried_at = chat_id, now
+            self._tested_at = now
 
-    def answered(self, count: int) -> None:
-        """Note that a chat was answered that has made so many calls in a minute."""
+    def answered(self, now: float, count: int) -> None:
+        """Note that a chat was answered that has made so many calls."""
         if self.proved:
             return
-        self._answered = max(self._answered, count)
+        if count >= self._answered or now - self._answered_at > FORGET_SECONDS:
+            self._answered, self._answered_at = count, now
         if count > self._most:
-            self._most = inf
+            self._clear()
 
-    def refused(self, now: float, chat_id: int, count: int, *, again: bool) -> float | None:
-        """Note that a chat was refused its so manieth call of the minute; `again`: nothing else went before.
+    def suspect(self, now: float, chat_id: int, count: int, sent_at: float) -> None:
+        """Note that a chat with so many calls was refused one more, or was not answered in time."""
+        new = count >= max(self._answered, LEAST_A_MINUTE) and count < MOST_A_MINUTE
+        if new and not self.limited:
+            self._most, self._suspected_at, self._tested_at = count, now, now
+            self._first, self._first_at, self._tries = chat_id, sent_at, True
 
-        Returns how many are allowed if that proves it.
+    def refused(
+        self, now: float, chat_id: int, count: int, *, sent_at: float, made_at: float
+    ) -> float | None:
+        """Note that a chat with so many calls was refused one more; return how many are proved by it.
+
+        `made_at` is when its last call went out that was not refused.
         """
-        if self.proved or not 0 < count < MOST_A_MINUTE:
+        if self.proved or not self.limited:
             return None
-        if again and chat_id == self._tester and self._most < inf:
-            self.proved, self._suspected_at, self._answered = True, now, 0
-            return self._most
-        if self._answered < count <= self._most:
-            self._most, self._suspected_at, self._tester = count - 1, now, chat_id
-        if chat_id == self._tester:
-            self._tried_at = now
-        return None
+        if chat_id == self._first and sent_at > self._first_at:
+            self._tries = False
+        if count < self._most or now - made_at < TEST_SECONDS:
+            return None
+        self.proved, self._suspected_at, self._answered = True, now, 0
+        return self._most
+
+    def _clear(self) -> None:
+        self.proved, self._most, self._tries = False, inf, False

@@ -224,7 +224,7 @@ class Pacing:
         own = budget.suspect and self._new not in overall and (again or budget.explained(budgets))
         if own:
             overall = []
-        budget.note_refused(now)
+        budget.note_refused(now, late=late)
         if own:
             budget.lower(now, late=late)
         for one in (self._new, self._all):
