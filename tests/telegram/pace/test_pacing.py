@@ -312,7 +312,9 @@ def test_one_chats_penalty_silences_nobody_else() -> None:
     usual, penalty = run_of_four_chats(refused=False), run_of_four_chats(refused=True)
     assert usual[-4] == pytest.approx(penalty[-4], abs=0.01)  # no other kind of chat hears of it
     for chat_id in (2, 3):
-        assert max(b - a for a, b in pairwise(penalty[chat_id])) < 12  # a window of a minute is suspected
+        assert (
+            max(b - a for a, b in pairwise(penalty[chat_id])) < 12
+        )  # a window of a minute is suspected
         assert len(penalty[chat_id]) > 0.6 * len(usual[chat_id])
     assert [at for at in penalty[1] if 20 < at < 50 + MARGIN_SECONDS] == []
 
