@@ -179,7 +179,9 @@ class Budget(FloodWaitState):
         self._quick.take(now)
         self._before, self.sent_at = self.sent_at, now
         self._recent.add(now, count)
-        self._limits.estimate.minute.called(now, self._minute(now))
+        minute = self._limits.estimate.minute
+        if minute.limited:
+            minute.called(now, self._minute(now))
 
     def give_back(self, count: int = 1) -> None:
         """Undo the last count: the call was not made."""
@@ -291,12 +293,11 @@ class Budget(FloodWaitState):
             times = [at for at in self._recent.times if self._emptied_at < at < sent_at]
             filled = refill_rate(times, self._emptied_at, sent_at, USUAL_BURST, self._owed)
             between = min(filled, passed / since * (1 + LOST_PART))
+        minute = 0 if self._limits.tops else self._minute(sent_at) - late  # a late one counts yet
         return Rates(
             of_late=self._recent.last_rate(sent_at),
             for_long=self._recent.rate(sent_at, LONG_SECONDS),
-            minute=0
-            if self._limits.tops
-            else self._minute(sent_at) - late,  # a late one counts yet
+            minute=minute,
             between=between,
         )
 

@@ -13,6 +13,7 @@ from math import inf
 from bridge.model import LearnedLimit
 from bridge.telegram.pace.evidence import FORGET_SECONDS, MANY_CHATS
 from bridge.telegram.pace.minute import MinuteWindow
+from bridge.telegram.pace.tokens import LONG_SECONDS
 
 RISE_PART, RISE_SECONDS = 0.15, 0.5
 """By which part the scout's rate grows with an answered call, once in so many seconds at most."""
@@ -176,9 +177,9 @@ class Estimate:
         `made_at` is when the chat's last call went out that was not refused.
         """
         window = self.minute.refused(now, chat_id, count, sent_at=sent_at, made_at=made_at)
-        if self._fixed or window is None:
+        if window is None:
             return
-        self._fell_at, self._near = now, WINDOW_PART * window / WELL_SECONDS
+        self._fell_at, self._near = now, WINDOW_PART * window / LONG_SECONDS
         self._since_fall.clear()
         self.burst = max(self._range.least_burst, min(self.burst, WINDOW_BURST))
         self._fall(now, self._near)
