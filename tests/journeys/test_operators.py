@@ -10,6 +10,7 @@ from sqlalchemy import update
 from structlog.testing import capture_logs
 from worlds import World, buttons, eventually, in_a_fast_world, in_a_world_of_speed
 
+from bridge import model
 from bridge.model import ChatKey
 from bridge.sandbox.coze import saying
 from bridge.sandbox.telegram import Message, Person
@@ -507,13 +508,65 @@ async def test_all_that_somebody_wrote_while_they_waited_is_answered(world: Worl
         await asking(world, bo, "/start", "Why is the sky gren?", "And the sea?")
         theirs = [one for one in world.telegram.messages(bo) if not one.by_bot]
         world.telegram.edit(bo, theirs[1].message_id, "Why is the sky blue?")
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        wanted = "Why is the sky blue? And the sea?"  # on Ann's card when all of it is kept
+        await world.telegram.until(lambda: any(wanted in one.text for one in world.posts(ann)), 100)
         await said(world, ann, f"/allow {bo.id}")
         await world.telegram.until(lambda: world.posts(bo)[-1].text == ANSWER, 100)
     (asked,) = world.coze.asked
     assert "sky blue?" in asked.question
     assert "And the sea?" in asked.question
     assert "gren" not in asked.question
+
+
+@in_a_fast_world
+async def test_what_is_written_in_the_moment_of_the_decision_is_answered(world: World) -> None:
+    """The sender was a stranger when the update was admitted, and is none when it is kept."""
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(**operator(ann), BRIDGE_ACCESS="approval") as app:
+        approval = app.context.approval
+        greet = approval.greet
+
+        async def decided_first(sender: model.Sender) -> None:
+            await approval.rule(ChatKey(bo.id), Access.ALLOWED, ann.id, "en")
+            await greet(sender)
+
+        await said(world, bo, "/start")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(approval, "greet", decided_first)
+            await asking(world, bo, "Why is the sky blue?")
+            await world.telegram.until(lambda: ANSWER in texts_of(world, bo), 100)
+    assert [one.question for one in world.coze.asked] == ["Why is the sky blue?"]
+    assert "You may use me now. Ask away!" in texts_of(world, bo)
+    assert len(world.posts(bo)) == 3
+
+
+@in_a_fast_world
+async def test_what_is_edited_in_the_moment_of_the_decision_is_answered_as_it_is(
+    world: World,
+) -> None:
+    ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
+    world.coze.use(saying(ANSWER))
+    async with world.bridge(**operator(ann), BRIDGE_ACCESS="approval") as app:
+        approval = app.context.approval
+        rewrite = approval.rewrite
+
+        async def decided_first(message: model.Message) -> bool:
+            await approval.rule(ChatKey(bo.id), Access.ALLOWED, ann.id, "en")
+            return await rewrite(message)
+
+        question = world.telegram.send(bo, "Why is the sky gren?")
+        await world.telegram.until(lambda: len(world.posts(bo)) == 1, 100)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(approval, "rewrite", decided_first)
+            world.telegram.edit(bo, question, "Why is the sky blue?")
+            await world.telegram.until(
+                lambda: any("blue" in one.question for one in world.coze.asked), 100
+            )
+
+
+def texts_of(world: World, person: Person) -> list[str]:
+    return [post.text for post in world.posts(person)]
 
 
 @in_a_fast_world
@@ -532,7 +585,7 @@ async def test_who_is_let_in_during_a_pause_is_told_so(world: World) -> None:
 async def test_deny_and_allow_at_once_are_both_told(world: World) -> None:
     ann, bo = world.telegram.add_person("Ann"), world.telegram.add_person("Bo")
     async with world.bridge(**operator(ann), BRIDGE_ACCESS="approval") as app:
-        await asking(world, bo, "/start")
+        await said(world, bo, "/start")
         for state in (Access.DENIED, Access.ALLOWED):
             await app.context.approval.rule(ChatKey(bo.id), state, ann.id, "en")
         await world.telegram.until(lambda: len(world.posts(bo)) == 3, 100)

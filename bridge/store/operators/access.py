@@ -30,9 +30,14 @@ class Access(StrEnum):
     """Denied, and not told any more."""
 
 
-async def of(tx: AsyncConnection, chat_id: int) -> Access | None:
-    """Return what was decided about a chat; None when nobody has asked yet."""
+async def of(tx: AsyncConnection, chat_id: int, *, lock: bool = False) -> Access | None:
+    """Return what was decided about a chat; None when nobody has asked yet.
+
+    With `lock`, nothing is decided about it until the transaction ends.
+    """
     query = select(access.c.state).where(access.c.chat_id == chat_id)
+    if lock:
+        query = query.with_for_update()
     found = (await tx.execute(query)).scalar_one_or_none()
     return None if found is None else Access(found)
 
@@ -91,7 +96,7 @@ async def add_words(tx: AsyncConnection, question: Message) -> int:
 async def questions_of(tx: AsyncConnection, chat_id: int, language: str) -> Sequence[Message]:
     """Return what somebody asked who still waits to be let in; it is answered in that language."""
     query = select(access).where(access.c.chat_id == chat_id, access.c.state == Access.ASKED)
-    row = (await tx.execute(query)).one_or_none()
+    row = (await tx.execute(query.with_for_update())).one_or_none()  # no word comes after it
     if row is None or not row.question:
         return ()
     key = ChatKey(chat_id, int(row.question["thread_id"]))

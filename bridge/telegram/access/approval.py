@@ -124,15 +124,18 @@ class Approval:
         self._cards.changed()
         return True
 
-    async def ask_for(self, message: Message, cause: Cause) -> None:
-        """Ask the operators to let in who writes, and tell them to wait. Raises StoreTrouble."""
+    async def ask_for(self, message: Message, cause: Cause) -> bool:
+        """Ask the operators to let in who writes, and tell them to wait. Raises StoreTrouble.
+
+        True when somebody has let them in meanwhile: what they write is then heard as it is.
+        """
         key, sender = message.chat.whole, message.sender
         name = sender.name if key.private else str(key.chat_id)
         question = message if key.private and _asks(message) else None
         stranger = Stranger(
             key=key, name=name, words=message.text, language=sender.language, question=question
         )
-        await self._ask(stranger, message.chat, cause)
+        return await self._ask(stranger, message.chat, cause)
 
     async def group_opens(self, standing: MembershipChange) -> bool:
         """Return whether a group to which our bot was added may use it: at once when an operator did."""
@@ -152,19 +155,22 @@ class Approval:
         if state is None and not expected:  # else its code may be on its way
             words = translate(standing.by.language, "access.added_by", name=standing.by.name)
             stranger = Stranger(key, standing.title, words, standing.by.language)
-            await self._ask(stranger, key, standing.cause)
+            return await self._ask(stranger, key, standing.cause)
         return state is Access.ALLOWED
 
-    async def _ask(self, stranger: Stranger, answer_in: ChatKey, cause: Cause) -> None:
-        """Tell the stranger to wait, and the operators who asks.
+    async def _ask(self, stranger: Stranger, answer_in: ChatKey, cause: Cause) -> bool:
+        """Tell the stranger to wait, and the operators who asks; whether they were let in meanwhile.
 
         A stranger hears it once an hour at most, a group once, also when this is begun again after
-        a crash.
+        a crash. About whom something was decided meanwhile is told by who decided.
         """
         key = stranger.key
         async with self._store.writing() as tx:
             words, question = stranger.words[:MOST_WORDS], stranger.question
             fresh = await access.ask(tx, key.chat_id, stranger.name, words, question)
+            state = Access.ASKED if fresh else await access.of(tx, key.chat_id, lock=True)
+            if state is not Access.ASKED:
+                return state is Access.ALLOWED
             kept = await access.add_words(tx, question) if question and not fresh else 0
             reached = [await people.name_of(tx, one) for one in self._rights.operators]
             by_code = await invites.is_open(tx, for_groups=not key.private)
@@ -175,7 +181,7 @@ class Approval:
         if key.private and enough and not self.code.code and not by_code:
             self._ignored.note(key.chat_id, "words", IGNORED_SECONDS)
         if now - self._told.get(key.chat_id, float("-inf")) < TOLD_SECONDS:
-            return
+            return False
         self._told[key.chat_id] = now
         if len(self._told) > MOST_TOLD:
             self._told.popitem(last=False)
@@ -187,6 +193,7 @@ class Approval:
             how = "access.code" if key.private else "access.code_group"
             text += " " + translate(stranger.language, how, bot=self.introduction.bot_name)
         await self._notices.send(answer_in, PostContent(Rendered(text)), cause, Priority.STRANGER)
+        return False
 
     async def decide(self, press: CallbackPress, data: DecideAccess | ShowApprovals) -> str | None:
         """Do what an operator wants who pressed a card's button; the key of what they are told.
@@ -242,12 +249,17 @@ class Approval:
         if answers.place is not None:
             self.questions.wake(answers.place)
 
-    async def rewrite(self, message: Message) -> None:
-        """Keep what somebody who waits has made of a message. Raises StoreTrouble."""
-        if message.chat.private and _asks(message):
-            async with self._store.writing() as tx:
+    async def rewrite(self, message: Message) -> bool:
+        """Keep what somebody who waits has made of a message. Raises StoreTrouble.
+
+        True when somebody has let them in meanwhile: the change is then heard as it is.
+        """
+        async with self._store.writing() as tx:
+            state = await access.of(tx, message.chat.chat_id, lock=True)
+            if message.chat.private and _asks(message):
                 await access.add_words(tx, message)
-            self._cards.changed()
+        self._cards.changed()
+        return state is Access.ALLOWED
 
     def forgotten(self) -> None:
         """Note that somebody's words were deleted: the cards must not show them any more."""

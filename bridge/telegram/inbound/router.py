@@ -108,11 +108,10 @@ class UpdateRouter:
                 if await approval.makes_operator(message, cause):
                     return False
                 if admission.verdict is Verdict.STRANGER:
-                    await approval.ask_for(message, cause)
+                    return await approval.ask_for(message, cause)
                 return admitted
             case MessageEdited(message) if admission.verdict is Verdict.STRANGER:
-                await approval.rewrite(message)
-                return False
+                return await approval.rewrite(message)
             case _:
                 return admitted
 
