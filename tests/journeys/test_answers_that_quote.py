@@ -77,7 +77,7 @@ async def test_a_restart_forgets_none_of_it(world: World) -> None:
         first = world.telegram.send(ann, "one")
         await world.telegram.until(lambda: world.coze.asked, 100)
         last = world.telegram.send(ann, "two")
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
     async with world.bridge():
         await world.settled(ann, 2)
     assert [post.reply_to_message_id for post in world.posts(ann)] == [first, last]

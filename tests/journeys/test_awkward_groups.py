@@ -61,7 +61,7 @@ def questions(world: World) -> list[str]:
 
 async def quiet(world: World) -> None:
     """Every update is taken, and what follows from it is done."""
-    await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+    await world.handled()
 
 
 def user(person: Person) -> dict[str, Any]:

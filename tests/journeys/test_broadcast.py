@@ -66,7 +66,7 @@ async def test_who_blocked_the_bot_is_reported_and_the_operator_sees_how_far_it_
         assert sure.text == "Sent.\ndelivered: 57\nblocked the bot: 3"
         again = world.telegram.press(ann, sure.message_id, data="op:broadcast:send:2")
         await world.telegram.until(lambda: again in world.telegram.answers, 100)
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
     assert got(world, people) == [
         3 if one is ann else int(one not in people[10:13]) for one in people
     ]
@@ -87,7 +87,7 @@ async def test_it_can_be_cancelled_in_the_middle(world: World) -> None:
         world.telegram.press(ann, sure.message_id, "Cancel")
         await world.telegram.until(lambda: sure.text.startswith("Cancelled."), 400)
         count = sum(got(world, people))
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
         assert "still to come" in sure.text
     assert 40 < count < 200
     assert sum(got(world, people)) <= count + 8

@@ -173,7 +173,7 @@ async def test_menus_are_set_again_after_a_flood_and_only_those_that_lack(world:
         for label in ("Language", "中文"):
             found = next(name for name in buttons(menu) if label in name)
             world.telegram.press(ann, menu.message_id, found)
-            await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+            await world.handled()
             await asyncio.sleep(3)
         key = (f"chat:{ann.id}", "")
         await world.telegram.until(

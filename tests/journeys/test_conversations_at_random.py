@@ -60,7 +60,7 @@ class Life:
                 await self.asks(number, dies=True)
             case "move" if isinstance(self.places[2], Group) and self.places[2].id > -(10**12):
                 self.places[2] = self.world.telegram.migrate(self.places[2])
-                await self.world.telegram.until(lambda: self.world.telegram.pending == 0)
+                await self.world.handled()
 
     async def says(self, number: int, text: str) -> Message:
         """Say something that is answered by one new message."""
@@ -107,7 +107,7 @@ class Life:
         place = self.places[number]
         who = place if isinstance(place, Person) else self.ann
         self.world.telegram.press(who, post.message_id, self.chance.choice(found), chat=place)
-        await self.world.telegram.until(lambda: self.world.telegram.pending == 0)
+        await self.world.handled()
 
     async def deletes(self, number: int) -> None:
         place = self.places[number]
@@ -115,7 +115,7 @@ class Life:
         await self.presses(number, "/conversations", None)
         post = self.world.posts(place)[-1]
         for label in ("Delete", "Yes"):
-            await self.world.telegram.until(lambda: self.world.telegram.pending == 0)
+            await self.world.handled()
             if label in buttons(post):
                 self.world.telegram.press(who, post.message_id, label, chat=place)
                 await self.world.telegram.until(lambda gone=label: gone not in buttons(post), 60)

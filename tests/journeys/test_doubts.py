@@ -79,7 +79,7 @@ async def test_a_suggestion_is_asked_though_many_messages_wait(world: World) -> 
         await world.coze.until(lambda: len(world.coze.asked) == 2, 100)
         for n in range(20):
             world.telegram.send(ann, f"m{n}")
-        await world.telegram.until(lambda: world.telegram.pending == 0, timeout=100)
+        await world.handled()
         query = world.telegram.press(ann, post.message_id, "More?")
         await world.telegram.until(lambda: query in world.telegram.answers, timeout=100)
         assert "after the next answer" in str(world.telegram.answers[query])
@@ -154,7 +154,7 @@ async def test_a_question_edited_while_its_unasked_end_waits_is_asked(world: Wor
         )
         await asyncio.sleep(5)
         world.telegram.edit(ann, question, "two")
-        await world.telegram.until(lambda: world.telegram.pending == 0, timeout=100)
+        await world.handled()
         await asyncio.sleep(5)
         world.telegram.mend()
         await world.settled(ann, 1, timeout=100)
@@ -246,7 +246,7 @@ async def test_stop_reaches_a_turn_between_two_tries(world: World) -> None:
         (run,) = world.coze.runs.values()
     async with world.bridge(BRIDGE_QUIET_SECONDS="2"):
         world.telegram.send(ann, "/stop")
-        await world.telegram.until(lambda: world.telegram.pending == 0, timeout=100)
+        await world.handled()
         await asyncio.sleep(20)
         assert run.cancelled_at is not None
 

@@ -108,7 +108,7 @@ async def test_what_cannot_be_fetched_stays_a_link(world: World) -> None:
         world.coze.use("pictures")
         world.telegram.send(ann, "hello")  # the local Coze's own address is as private
         await world.settled(ann, 2)
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
     assert post.text == "See 🖼 it and 🖼 that."
     assert kinds(world.posts(ann)) == ["text", "text"]
     assert world.coze.fetched == []

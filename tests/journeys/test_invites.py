@@ -174,7 +174,7 @@ async def test_an_operators_no_is_not_undone_by_a_link(world: World, team: Team)
         address = await team.link()
         await team.says(team.operator, f"/block {ann.id}")
         world.telegram.open_link(ann, address)
-        await world.telegram.until(lambda: world.telegram.pending == 0)
+        await world.handled()
         await team.says(team.operator, "/invite")
         assert "0 of 1 used" in world.posts(team.operator)[-1].text
     assert world.posts(ann) == []
@@ -198,7 +198,7 @@ async def test_people_who_are_no_operators_make_no_links(world: World, team: Tea
         assert post.text.startswith("I do not know this command.")
         pressed = await team.says(ann, "/start")
         world.telegram.press(ann, pressed.message_id, data="op:invite:person")
-        await world.telegram.until(lambda: world.telegram.pending == 0)
+        await world.handled()
     assert not [one for one in world.posts(ann) if "t.me" in one.text]
 
 
@@ -241,7 +241,7 @@ async def test_a_code_survives_a_restart_and_counts_for_one_of_two_at_once(
         for one in people:
             world.telegram.open_link(one, address)
         await world.telegram.until(lambda: all(world.posts(one) for one in people), 60)
-        await world.telegram.until(lambda: world.telegram.pending == 0)
+        await world.handled()
         let_in = [one for one in people if world.posts(one)[0].text.startswith("Hi ")]
         assert len(let_in) == 1
 
@@ -288,7 +288,7 @@ async def test_a_denied_person_does_not_come_in_by_a_groups_link(world: World, t
         address = await team.link("/invite group uses=9")
         world.telegram.open_link(bob, address, group)
         world.telegram.send(bob, "@sandbox_bot why?", chat=group)
-        await world.telegram.until(lambda: world.telegram.pending == 0)
+        await world.handled()
         assert "0 of 9 used" in (await team.says(team.operator, "/invite")).text
     assert world.coze.asked == []
 
@@ -306,7 +306,7 @@ async def test_a_code_counts_however_it_is_pasted_and_is_no_question(
         asked = world.telegram.send(ann, "why?")
         await world.settled(ann, 2)
         world.telegram.edit(ann, asked, f"why? {code}")
-        await world.telegram.until(lambda: world.telegram.pending == 0)
+        await world.handled()
         assert "There is none now." in (await team.says(team.operator, "/invite")).text
     assert [one.question for one in world.coze.asked] == ["why?"]
 

@@ -32,7 +32,7 @@ def writes(world: World, group: Group) -> int:
 
 async def quiet(world: World) -> None:
     """Every update is taken, and what follows from it is done."""
-    await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+    await world.handled()
 
 
 @in_a_fast_world

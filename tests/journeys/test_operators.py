@@ -52,7 +52,7 @@ async def test_for_others_there_are_no_such_commands(world: World) -> None:
             world.telegram.send(ann, f"/{name}", chat=group)  # not before others, either
         assert "/broadcast" not in (await said(world, bo, "/help")).text
         assert "/broadcast" in (await said(world, ann, "/help")).text
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
         assert len(world.posts(group)) == 1
         shown = await said(world, bo, "/settings")
         for data in ("op:broadcast:send:1", "op:leave:-1", "op:reload:", "op:users:1:", "op:no:"):
@@ -89,7 +89,7 @@ async def test_access_by_id_by_username_and_in_reply_to_a_forward(world: World) 
         await world.telegram.until(lambda: world.posts(cleo)[-1].text == ANSWER, 100)
         assert "is blocked" in (await said(world, ann, f"/block {bo.id}")).text
         world.telegram.send(bo, "hello again")
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
         assert len(world.posts(bo)) == 4  # nothing more, not even that they are blocked
         assert "do not know who that is" in (await said(world, ann, "/allow @nobody")).text
         assert "/allow ID" in (await said(world, ann, "/allow")).text
@@ -107,7 +107,7 @@ async def test_access_by_id_by_username_and_in_reply_to_a_forward(world: World) 
         assert f"allowed {cleo.id} Cleo" in acts
     async with world.bridge(**operator(ann)):  # a block counts where everybody is let in, too
         world.telegram.send(bo, "hello?")
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
         assert len(world.posts(bo)) == 4
 
 
@@ -189,7 +189,7 @@ async def test_who_is_too_fast_is_told_once_and_costs_nothing(world: World) -> N
         for number in range(10):
             world.telegram.send(ann, f"message {number}")
         await world.settled(ann, 2, timeout=200)
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
     assert len(world.coze.asked) == 1
     assert world.coze.asked[0].question == "message 0\n\nmessage 1\n\nmessage 2"
     assert [post.text for post in world.posts(ann)].count(
@@ -347,7 +347,7 @@ async def test_the_code_is_good_once_and_for_an_hour(world: World) -> None:
             await said(world, bo, "000000-000000")
             assert "operator of this bot now" in (await said(world, ann, code.upper())).text
             world.telegram.send(bo, code)  # who waits is not told again within the hour
-            await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+            await world.handled()
             assert len(world.posts(bo)) == 1
             await world.telegram.until(
                 lambda: any(str(ann.id) in str(key) for key in world.telegram.commands), 100
@@ -421,7 +421,7 @@ async def test_who_is_denied_is_out_where_everybody_else_is_in(world: World) -> 
         await app.context.approval.rule(ChatKey(bo.id), Access.DENIED, ann.id, "en")
         await world.telegram.until(lambda: "not to let you in" in world.posts(bo)[-1].text, 100)
         world.telegram.send(bo, "am I in?")
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
     assert len(world.coze.asked) == 1
 
 
@@ -495,7 +495,7 @@ async def test_the_first_operator_waits_for_nobody(world: World) -> None:
 async def asking(world: World, person: Person, *texts: str) -> None:
     for text in texts:
         world.telegram.send(person, text)
-    await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+    await world.handled()
 
 
 @in_a_fast_world

@@ -128,7 +128,7 @@ def test_an_unanswered_send_makes_one_post_wherever_it_stands(tmp_path: Path) ->
             assert (await world.settled(ann, 1, timeout=200)).text.startswith("so many words")
             world.telegram.fail("sendMessage", after_executing=True)
             world.telegram.send(ann, "/help")
-            await world.telegram.until(lambda: world.telegram.pending == 0, timeout=100)
+            await world.handled()
             world.telegram.send(ann, "talk")
             await world.settled(ann, 3, timeout=200)
             await eventually(lambda: len(world.posts(ann)) == 3, 200)
@@ -431,7 +431,7 @@ def test_an_old_question_is_answered_with_a_note_and_skipped_in_a_group(tmp_path
             async with world.bridge() as app:
                 post = await world.settled(ann, 1, timeout=100)
                 assert post.text == f"You wrote this 3 hours ago.\n\n{ANSWER}"
-                await world.telegram.until(lambda: world.telegram.pending == 0, timeout=100)
+                await world.handled()
                 async with app.store.reading() as tx:
                     query = "SELECT count(*) FROM inbox WHERE state = 'skipped'"
                     assert (await tx.exec_driver_sql(query)).scalar_one() == 1

@@ -140,7 +140,7 @@ async def test_a_name_that_a_person_gives_stays(world: World) -> None:
         (label,) = buttons(shown)
         assert label.startswith("● Tides · ")
         world.telegram.rename_topic(ann, topic, "Moons")
-        await world.telegram.until(lambda: world.telegram.pending == 0)
+        await world.handled()
         shown = await ask(world, ann, "/conversations", topic)
         (label,) = buttons(shown)
         assert label.startswith("● Moons · ")
@@ -155,7 +155,7 @@ async def test_our_own_service_messages_begin_nothing(world: World) -> None:
     async with world.bridge():
         await ask(world, ann, "/new")
         await world.settled(ann, 2)
-        await world.telegram.until(lambda: world.telegram.pending == 0)
+        await world.handled()
     assert world.coze.asked == []
     assert len(world.posts(ann)) == 2
 

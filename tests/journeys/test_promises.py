@@ -207,6 +207,6 @@ async def test_a_server_that_quotes_the_address_of_a_call_tells_no_token(world: 
             world.telegram.fail("sendMessage", 400, 2, refusal)
             world.telegram.fail("editMessageText", 400, 2, refusal)
             world.telegram.send(ann, "hello there, friend")
-            await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+            await world.handled()
             await asked(world, ann, "/errors")
     assert BOT_TOKEN not in str(logs) + str([post.text for post in world.posts(ann)])

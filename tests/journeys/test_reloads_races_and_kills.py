@@ -193,7 +193,7 @@ async def test_a_pause_holds_for_the_button_that_tries_again_and_for_edits(world
         asked = len(world.coze.asked)
         await said(world, ann, "/pause")
         assert await press(world, bo, failed, "Try again") == "Not now. Write to me, and I say why."
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
         await asyncio.sleep(10)
         assert len(world.coze.asked) == asked
 
@@ -437,13 +437,13 @@ async def test_who_is_let_out_elsewhere_is_out_here_and_a_group_stays_out_when_i
         await said(world, ann, f"/block {group.id}")
         moved = world.telegram.migrate(group)
         world.telegram.send(bo, "/ask hello", chat=moved)
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
         await asyncio.sleep(20)
         assert not world.coze.asked
         async with app.store.writing() as tx:  # as another process does
             await access.decide(tx, bo.id, Access.BLOCKED, "Bo", ann.id)
         world.telegram.send(bo, "hello")
-        await world.telegram.until(lambda: world.telegram.pending == 0, 100)
+        await world.handled()
         await asyncio.sleep(20)
         assert not world.coze.asked
 

@@ -45,7 +45,7 @@ async def test_what_waits_at_the_stop_is_answered_after_the_start(world: World) 
         world.telegram.send(ann, "first")
         await world.coze.until(lambda: len(world.coze.asked) == 1)
         world.telegram.send(ann, "second")
-        await world.telegram.until(lambda: world.telegram.pending == 0)
+        await world.handled()
     async with world.bridge():
         await world.telegram.until(
             lambda: [post.text for post in world.posts(ann)] == ["An answer."] * 2, timeout=20

@@ -12,7 +12,7 @@ import pytest
 from processes import Bridge
 from sqlalchemy import update
 from structlog.testing import capture_logs
-from worlds import World, a_world, buttons, eventually
+from worlds import World, a_world, buttons, eventually, is_running
 
 from bridge import process_report
 from bridge.app import App
@@ -274,7 +274,7 @@ async def test_somebody_is_forgotten_while_another_process_answers_them(world: W
         ann = somebody_of(world, apps[0], "Ann")
         group = group_of(world, apps[1], [ann])
         world.telegram.send(ann, "@sandbox_bot hello", chat=group)
-        await world.telegram.until(lambda: bool(world.posts(group)))
+        await world.telegram.until(lambda: any(map(is_running, world.posts(group))))
         world.telegram.send(ann, "/forget")
         await world.settled(ann, 1)
         _press(world, ann, "forget:")

@@ -108,7 +108,7 @@ async def test_a_broken_update_is_set_aside_and_the_others_go_on(world: World) -
         world.telegram.inject({"novelty": {"a": 1}})
         world.telegram.send(ann, "hello")
         assert (await world.settled(ann, 1)).text == "An answer."
-        await world.telegram.until(lambda: world.telegram.pending == 0)
+        await world.handled()
         async with app.store.reading() as tx:
             states = await tx.exec_driver_sql("SELECT state, payload FROM inbox ORDER BY update_id")
             found = [(row.state, row.payload is None) for row in states]

@@ -23,7 +23,7 @@ from bridge.sandbox.telegram import Budgets, Group, Message, Person, TelegramEmu
 from bridge.serving import serving
 from bridge.settings import Settings
 from bridge.settings.environment import settings_from
-from bridge.store import migrate
+from bridge.store import inbox, migrate
 from bridge.store.engine import Store
 from bridge.store.operators import stats
 from bridge.telegram.commands.context import ProcessControls as Controls
@@ -42,6 +42,8 @@ class World:
     telegram: TelegramEmulator
     coze: CozeEmulator
     variables: dict[str, str]
+    app: App | None = None
+    """The bridge that runs in this process."""
 
     @property
     def settings(self) -> Settings:
@@ -55,7 +57,21 @@ class World:
         """The real app, running."""
         settings = settings_from({**self.variables, **variables})
         async with running(settings, controls) as app:
-            yield app
+            self.app = app
+            try:
+                yield app
+            finally:
+                self.app = None
+
+    async def handled(self, timeout: float = 100.0) -> None:
+        """Return when every update was taken, and handled by the bridge of this process.
+
+        Answers and notices may still be on their way. `timeout` is in seconds of the loop.
+        """
+        async with asyncio.timeout(timeout):
+            await self.telegram.until(lambda: self.telegram.pending == 0, timeout)
+            while self.app is not None and await _unhandled(self.app):  # noqa: ASYNC110  # no event of the store
+                await asyncio.sleep(0.05)
 
     def planted(self) -> list[str]:
         """What people wrote that can be told from anything else."""
@@ -79,6 +95,11 @@ class World:
 
         await self.telegram.until(done, timeout=timeout, what=f"{posts} settled posts")
         return self.telegram.posts(place)[-1]
+
+
+async def _unhandled(app: App) -> int:
+    async with app.store.reading() as tx:
+        return await inbox.count(tx, "new")
 
 
 async def troubles(world: World) -> list[str]:
