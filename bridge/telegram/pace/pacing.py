@@ -178,7 +178,7 @@ class Pacing:
         chat = self._chats.get(call.key) if call and well else None
         if call is None or chat is None or chat.budget is None:
             return
-        chat.budget.took_effect(now)
+        chat.budget.took_effect(now, late=call.late)
         if call.late:
             return
         self._well_at = now
