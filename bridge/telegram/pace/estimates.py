@@ -33,6 +33,9 @@ PROBE, FIRST_TIMES, NEXT_PROBE, LEAST_PROBE = 0.02, 2.5, 0.2, 0.003
 """Above that it grows by a part in so many seconds: after a refusal; how much faster before any; and what is
 left of it after each further one, as it is known better and better. Slowly, as each refusal takes seconds
 from somebody's answer."""
+SHARED_PROBE = 0.05
+"""At least by this part, as long as it is known only about, where others use it, too: the next refusal is
+another chat's."""
 FIT_PROBE = 0.05
 """By this part of the way between the lowest and the highest rate, where these are known."""
 REFUSED_PART, LATE_PART = 0.7, 0.85
@@ -175,6 +178,8 @@ class Estimate:
             self._fall_exactly(now, self.rate_for(chat_id), fit)
         else:
             self._fall_about(now, self.rate_for(chat_id), rates, late=late)
+            if self.well_elsewhere(now, chat_id):
+                self._probe = max(self._probe, SHARED_PROBE)
             if fit is not None and not self.minute.limited:
                 self._keep_within(now, fit)
         if chat_id == self._scout:
