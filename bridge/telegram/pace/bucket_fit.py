@@ -8,9 +8,8 @@ smaller. At few rates there is room between the two, and after some refusals at 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, sqrt
-
-from bridge.telegram.pace.evidence import FORGET_SECONDS
 
 LEAST_RATE, RATE_STEP, STEPS = 0.04, 1.03, 156
 RATES = tuple(LEAST_RATE * RATE_STEP**step for step in range(STEPS))
@@ -19,9 +18,17 @@ SLACK = 0.15
 """By so many calls a refused one may miss its place: the ways of calls to Telegram differ."""
 MOST_BURST = 20.0
 """More calls at once than any bucket takes: whoever made as many and was answered met something else."""
+MUCH_TIMES = 1.8
+"""More than so many times the burst that was believed in is far from it."""
 EXACT_TIMES = 1.5
 """Rates are known well if the highest is no more than so many times the lowest."""
-MOST_HISTORIES = 8
+MOST_HISTORIES, RECENT_SECONDS = 8, 180.0
+"""So many histories are known, and for so long: limits change."""
+USUAL_BURST = 3.0
+"""What comes back beyond so many calls may be lost."""
+
+Bursts = Sequence[tuple[float, float]]
+"""At each of the rates, the least burst that is large enough, and one that is too large."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,17 @@ class CallHistory:
 
     def _refills(self, rate: float) -> bool:
         """Return whether so much comes back as was answered, and no more than was not refused."""
-        left, then = 0.0, self.empty_at
+        most, least, then = 1.0, 0.0, self.empty_at  # a refused call found less than one
         for at, answered in self._events:
-            left, then = left + (at - then) * rate - answered, at
-            if (left < -SLACK) if answered else (left >= 1 + SLACK):
+            most, least = most + (at - then) * rate, min(USUAL_BURST, least + (at - then) * rate)
+            if not answered and least >= 1 + SLACK:
+                return False
+            most, least, then = most - answered, least - answered, at
+            if most < -SLACK:
                 return False
         return True
 
-    @property
+    @cached_property
     def _events(self) -> list[tuple[float, int]]:
         return sorted([(at, 1) for at in self.answered] + [(at, 0) for at in self.refused])
 
@@ -98,39 +108,52 @@ class BucketFitter:
     """Knows the histories of some chats that were refused."""
 
     def __init__(self) -> None:
-        self._found: deque[tuple[float, Sequence[tuple[float, float]]]] = deque(
-            maxlen=MOST_HISTORIES
-        )
-        """When each was added, and its bursts at each of the rates."""
+        self._found: deque[tuple[float, Bursts]] = deque(maxlen=MOST_HISTORIES)
+        """When each was added."""
 
-    def add(self, now: float, history: CallHistory) -> None:
-        """Take one more into account."""
-        self._found.append((now, [history.bursts(rate) for rate in RATES]))
+    def fit(
+        self,
+        now: float,
+        believed: tuple[float, float],
+        history: CallHistory,
+        others: Sequence[CallHistory] = (),
+    ) -> BucketFit | None:
+        """Return which buckets explain one more history with those before, or with the newest of them.
 
-    def fit(self, now: float, rate: float) -> BucketFit | None:
-        """Return which buckets explain all histories, or the newest ones; None where there is none.
-
-        Older ones are forgotten where they contradict newer ones: limits change. `rate` is what is
-        believed in.
+        None where none explains it beside those of `others`, who were not refused: then it is left out.
+        Older ones are forgotten where they contradict it: limits change. `believed` are the rate and the
+        burst that were believed in: what is far from that burst is no explanation.
         """
-        while self._found:
-            bursts = [max(least) for least in self._of_each(0)]
-            too_large = [min(large) for large in self._of_each(1)]
-            fitting = [
-                place
-                for place, (least, large) in enumerate(zip(bursts, too_large, strict=True))
-                if least < MOST_BURST and large > 1 and least < large + SLACK
-            ]
-            if fitting and now - self._found[0][0] < FORGET_SECONDS:
-                low, high = RATES[fitting[0]], RATES[fitting[-1]]
-                middle, near = (
-                    min(fitting, key=lambda place: abs(RATES[place] - wanted))
-                    for wanted in (sqrt(low * high), rate)
-                )
-                return BucketFit(low, high, bursts[middle], bursts[near])
+        rate, burst = believed
+        most = min(MOST_BURST, MUCH_TIMES * burst)
+        known = [_bursts(one) for one in others]
+        newest = _bursts(history)
+        if not _fitting([newest, *known], most):
+            return None
+        self._found.append((now, newest))
+        while self._found[0][0] < now - RECENT_SECONDS:
             self._found.popleft()
-        return None
+        while not (fitting := _fitting(found := [*known, *(one for _, one in self._found)], most)):
+            self._found.popleft()
+        low, high = RATES[fitting[0]], RATES[fitting[-1]]
+        middle, near = (
+            min(fitting, key=lambda place: abs(RATES[place] - wanted))
+            for wanted in (sqrt(low * high), rate)
+        )
+        bursts = [max(one[place][0] for one in found) for place in (middle, near)]
+        return BucketFit(low, high, *bursts)
 
-    def _of_each(self, which: int) -> list[list[float]]:
-        """Return all least bursts (0) at each rate, or all too large ones (1)."""
-        return [[bursts[place][which] for _, bursts in self._found] for place in range(STEPS)]
+
+def _bursts(history: CallHistory) -> Bursts:
+    return [history.bursts(rate) for rate in RATES]
+
+
+def _fitting(found: Sequence[Bursts], most: float) -> list[int]:
+    """Return the places of the rates at which there is room between all bounds."""
+    places = []
+    for place in range(STEPS):
+        least = max(one[place][0] for one in found)
+        too_large = min(one[place][1] for one in found)
+        if least < most and too_large > 1 and least < too_large + SLACK:
+            places.append(place)
+    return places

@@ -5,16 +5,17 @@ grow with every further try. What Telegram allows is an estimate of the chat's k
 what is published about it is never exceeded.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum, IntEnum
+from heapq import nlargest
 from math import inf
 
-from bridge.telegram.pace.bucket_fit import BucketFit
+from bridge.telegram.pace.bucket_fit import BucketFit, CallHistory
 from bridge.telegram.pace.chat_limits import ChatLimits
 from bridge.telegram.pace.estimates import Rates
 from bridge.telegram.pace.evidence import Evidence
 from bridge.telegram.pace.minute import WINDOW_SECONDS
-from bridge.telegram.pace.outcomes import CallOutcomes
+from bridge.telegram.pace.outcomes import CallOutcomes, FloodWaitState
 from bridge.telegram.pace.tokens import (
     INSTANT,
     LEAST_BURST,
@@ -23,10 +24,6 @@ from bridge.telegram.pace.tokens import (
     Tokens,
 )
 
-AFTER_PENALTY_SECONDS = 60.0
-"""How long the gaps stay doubled after a 429 that says nothing about other chats."""
-MARGIN_SECONDS = 0.5
-"""What is added to the silence that Telegram asks for."""
 NEXT_ANSWER = 2
 """Calls kept back for the first and the final text of a chat's next answer."""
 SPREAD_SECONDS = 7.0
@@ -40,6 +37,8 @@ FEW_CALLS, REALLY_TIMES = 6, 1.3
 """What is allowed is really used if the last calls came at no less than a part of its rate."""
 SAVE_SECONDS = 20.0
 """Over so long a time they are saved up again."""
+BUSIEST = 3
+"""So many other chats are asked what was answered there."""
 LOOK_SECONDS = 0.5
 """How often a chat looks whether a suspicion is cleared."""
 
@@ -77,23 +76,6 @@ class BudgetKind(Enum):
     """Neither, such as the answer to a pressed button."""
 
 
-class FloodWaitState:
-    """Somewhere that Telegram may want silence for a while."""
-
-    def __init__(self) -> None:
-        self.closed_until = float("-inf")
-        self.slow_until = float("-inf")
-        """Until when the gaps are doubled."""
-
-    def silenced(self, now: float, seconds: float) -> None:
-        """Silence for as long as asked and a little."""
-        self.closed_until = max(self.closed_until, now + seconds + MARGIN_SECONDS)
-
-    def slowed(self) -> None:
-        """Double the gaps for a minute after the silence."""
-        self.slow_until = max(self.slow_until, self.closed_until + AFTER_PENALTY_SECONDS)
-
-
 class Budget(FloodWaitState):
     """One chat's budget of calls of one family."""
 
@@ -112,6 +94,7 @@ class Budget(FloodWaitState):
         """Of what was called in the chat, for other chats."""
         self._before = self._whole_burst_at = self._emptied_at = float("-inf")
         self._refused_at = float("-inf")
+        self._last_count = 1
         self._outcomes = CallOutcomes(self._recent)
         self._fitted_at = now
         """When it was counted again what is left, last."""
@@ -171,7 +154,7 @@ class Budget(FloodWaitState):
         """Count a call that goes out now."""
         self._stock.take(now, count)
         self._quick.take(now)
-        self._before, self.sent_at = self.sent_at, now
+        self._before, self.sent_at, self._last_count = self.sent_at, now, count
         self._recent.add(now, count)
         minute = self._limits.estimate.minute
         if minute.limited:
@@ -230,14 +213,18 @@ class Budget(FloodWaitState):
     def suspect(self) -> bool:
         """Whether so much was called that the chat itself may have been too much."""
         estimate = self._limits.estimate
-        if self._used > estimate.least_burst or self.evidence.often(self.sent_at):
-            return True
         again = self.sent_at - self._refused_at < LONG_SECONDS
-        return again and not estimate.well_elsewhere(self.sent_at, self.chat_id)
+        return self._used > estimate.least_burst or (again and not self.well_elsewhere)
+
+    @property
+    def well_elsewhere(self) -> bool:
+        """Whether others use what is allowed, and have not been refused for long."""
+        return self._limits.estimate.well_elsewhere(self.sent_at, self.chat_id)
 
     def note_refused(self, now: float, *, late: bool = False) -> None:
         """Note that the last call was refused, or answered late, for whatever reason."""
         self._refused_at = now
+        self._limits.estimate.forget_well(self.chat_id)
         if not late and self._outcomes.note_refused(self.sent_at):
             self._limits.estimate.refused_in_minute(
                 now,
@@ -261,10 +248,13 @@ class Budget(FloodWaitState):
             if other is not self and other._limits is self._limits
         )
 
-    def lower(self, now: float, *, late: bool = False) -> None:
-        """Lower the estimate: the last call was refused, or answered late."""
+    def lower(self, now: float, others: Iterable["Budget"] = (), *, late: bool = False) -> None:
+        """Lower the estimate: the last call was refused, or answered late.
+
+        `others` are all budgets: what was answered elsewhere is allowed here.
+        """
         estimate, full_at, sent_at = self._limits.estimate, self._stock.full_at, self.sent_at
-        fit = self._fit(now)
+        fit = self._fit(now, others)
         used = self._used
         refilled = (sent_at - full_at) * self._stock.rate
         at_once = estimate.burst > LEAST_BURST and used > 1 and refilled < used / 2
@@ -289,26 +279,46 @@ class Budget(FloodWaitState):
             minute=minute,
         )
 
-    def _fit(self, now: float) -> BucketFit | None:
+    def _fit(self, now: float, others: Iterable["Budget"]) -> BucketFit | None:
         """Return which buckets explain that the last call was refused, with what is known of other chats."""
-        self._outcomes.note_too_much(self.sent_at)
-        if not self._limits.estimate.learns(self.sent_at):
+        sent_at, outcomes = self.sent_at, self._outcomes
+        outcomes.note_too_much(sent_at)
+        if self._limits.tops or self._last_count > 1 or not self._limits.estimate.learns(sent_at):
             return None
-        fitter, whole = self._limits.fitter, self._guessed_at == -inf
-        fitter.add(now, self._outcomes.history(self.sent_at, whole=whole))
-        fit = fitter.fit(now, self._stock.rate)
-        if fit is None and self._emptied_at > -inf:  # what is allowed has changed since
-            since = self._outcomes.history(self.sent_at, whole=whole, empty_at=self._emptied_at)
-            fitter.add(now, since)
-            fit = fitter.fit(now, self._stock.rate)
+        whole = self._guessed_at == -inf
+        believed = self._stock.rate, self._limits.estimate.burst
+        well = [one.well_history(sent_at) for one in self._busiest(others)]
+        fitter = self._limits.fitter
+        fit = fitter.fit(now, believed, outcomes.history(sent_at, whole=whole), well)
+        if sent_at - self._emptied_at < LONG_SECONDS:
+            since = outcomes.history(sent_at, whole=whole, empty_at=self._emptied_at)
+            fit = fitter.fit(now, believed, since, well)
         return fit
+
+    def _busiest(self, others: Iterable["Budget"]) -> Sequence["Budget"]:
+        """Return those of the same kind that called most in the last minute and were not refused in it."""
+        at = self.sent_at
+        well = [
+            one
+            for one in others
+            if one is not self
+            and one._limits is self._limits
+            and at - one._refused_at > LONG_SECONDS
+        ]
+        return nlargest(BUSIEST, well, key=lambda one: one._recent.between(at - LONG_SECONDS, at))
+
+    def well_history(self, until: float) -> CallHistory:
+        """Return what was answered here, none of which was too much."""
+        history = self._outcomes.history(until, whole=True)
+        return CallHistory(history.answered)
 
     def _count_again(self, now: float) -> None:
         """Count what is left, as it was found out what is allowed."""
         estimate = self._limits.estimate
         self._fitted_at = estimate.fitted_at
         history = self._outcomes.history(now, whole=self._guessed_at == -inf)
-        self._stock.set(now, history.left(self._stock.rate, estimate.burst, now))
+        if history.answered:
+            self._stock.set(now, history.left(self._stock.rate, estimate.burst, now))
 
     def begin_empty(self, now: float) -> None:
         """Take what may be called at once as used up, and half of what is allowed in any minute."""

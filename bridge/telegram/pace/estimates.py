@@ -25,9 +25,9 @@ BEHIND_PART, BEHIND_EXACT_PART = 0.97, 0.985
 more closely where the rate that was refused is known well."""
 NEAR_PART = 0.90
 """Up to this part of the rate that was refused it rises quickly."""
-FIT_PART, AGAIN_PART = 0.5, 0.96
-"""Where between the lowest and the highest rate that explain all refusals a rate goes on; and at most at this
-part of the one that was refused."""
+FIT_PART, AGAIN_PART, LEAST_PART = 0.5, 0.96, 0.5
+"""Where between the lowest and the highest rate that explain all refusals a rate goes on; and at most, and at
+least, at these parts of the one that was refused: one error must not take all."""
 PROBE_SECONDS = 60.0
 PROBE, FIRST_TIMES, NEXT_PROBE, LEAST_PROBE = 0.02, 2.5, 0.2, 0.003
 """Above that it grows by a part in so many seconds: after a refusal; how much faster before any; and what is
@@ -36,6 +36,8 @@ from somebody's answer."""
 SHARED_PROBE = 0.05
 """At least by this part, as long as it is known only about, where others use it, too: the next refusal is
 another chat's."""
+DOUBLE_SECONDS, MOST_PROBE = 300.0, 0.1
+"""The longer nothing is refused, the faster it grows: twice as fast after each time of so many seconds."""
 FIT_PROBE = 0.05
 """By this part of the way between the lowest and the highest rate, where these are known."""
 REFUSED_PART, LATE_PART = 0.7, 0.85
@@ -142,7 +144,9 @@ class Estimate:
             rise = 1 + RISE_PART * min(1.0, passed / RISE_SECONDS)
             self._ahead = min(near, self._range.most_rate, self._ahead * rise)
         else:
-            rise = 1 + self._probe * passed / PROBE_SECONDS
+            doublings = max(0.0, (now - self._refused_at) / DOUBLE_SECONDS - 1)
+            probe = max(self._probe, min(MOST_PROBE, self._probe * 2**doublings))
+            rise = 1 + probe * passed / PROBE_SECONDS
             self._ahead = min(self._range.most_rate, self._ahead * rise)
         behind = max(0.0, self._ahead * self._behind_part - self.rate)
         self.rate += behind * FOLLOW_PART * min(1.0, passed / RISE_SECONDS)
@@ -177,11 +181,12 @@ class Estimate:
         if fit is not None and exact:
             self._fall_exactly(now, self.rate_for(chat_id), fit)
         else:
-            self._fall_about(now, self.rate_for(chat_id), rates, late=late)
+            tried = self.rate_for(chat_id)
+            self._fall_about(now, tried, rates, late=late)
             if self.well_elsewhere(now, chat_id):
                 self._probe = max(self._probe, SHARED_PROBE)
             if fit is not None and not self.minute.limited:
-                self._keep_within(now, fit)
+                self._keep_within(now, tried, fit)
         if chat_id == self._scout:
             self._scouted_at = -inf
 
@@ -189,10 +194,10 @@ class Estimate:
         """Fall to what explains all that was refused."""
         self._behind_part = BEHIND_EXACT_PART
         within = fit.low + FIT_PART * (fit.high - fit.low)
-        self._near = max(fit.low, min(tried * AGAIN_PART, within))
+        self._near = max(fit.low, tried * LEAST_PART, min(tried * AGAIN_PART, within))
         if fit.burst:
-            burst = min(self._range.most_burst, fit.burst)
-            self.burst = max(self._range.least_burst, burst)
+            most = max(self.burst, self._range.burst)
+            self.burst = max(self._range.least_burst, min(most, fit.burst))
         self._burst_at = self._burst_fell_at = self.fitted_at = now
         self._probe_within(fit)
         self._fall(now, self._near)
@@ -207,12 +212,12 @@ class Estimate:
         fallen = max(rates.for_long * FLOOR_PART, min(tried * part, refused * MEASURED_PART))
         self._fall(now, fallen)
 
-    def _keep_within(self, now: float, fit: BucketFit) -> None:
+    def _keep_within(self, now: float, tried: float, fit: BucketFit) -> None:
         """Leave no rate that cannot be."""
-        low = min(fit.low, self._range.most_rate)
-        self._near = min(max(self._near, low), fit.high)
-        if self._ahead > fit.high:
-            self._fall(now, fit.high)
+        low, high = min(fit.low, self._range.most_rate), max(fit.high, tried * LEAST_PART)
+        self._near = min(max(self._near, low), high)
+        if self._ahead > high:
+            self._fall(now, high)
         self._ahead = max(self._ahead, low)
         self.rate = max(self.rate, low * self._behind_part)
         self._probe_within(fit)
@@ -248,6 +253,11 @@ class Estimate:
             self._well = (self._well[1], (chat_id, now))
         else:
             self._well = (self._well[0], (chat_id, now))
+
+    def forget_well(self, chat_id: int) -> None:
+        """Note that a chat was refused."""
+        first, second = ((one, at if one != chat_id else -inf) for one, at in self._well)
+        self._well = (first, second)
 
     def well_elsewhere(self, now: float, chat_id: int) -> bool:
         """Return whether others do so."""

@@ -1,10 +1,41 @@
-"""Keep what became of one chat's calls: answered, held for a while, refused. Pure: time is an argument."""
+"""Keep what became of calls: answered, held for a while, refused, and the silence that follows. Pure.
+
+Times are in seconds and arguments.
+"""
 
 from collections import deque
 from math import inf
 
 from bridge.telegram.pace.bucket_fit import MOST_BURST, CallHistory
 from bridge.telegram.pace.tokens import MOST_REMEMBERED, Recent
+
+AFTER_PENALTY_SECONDS = 60.0
+"""How long the gaps stay doubled after a 429 that says nothing about other chats."""
+MARGIN_SECONDS = 0.5
+"""What is added to the silence that Telegram asks for."""
+MOST_SECONDS = 120.0
+"""What was called longer ago tells less of what is allowed now than what it hides."""
+REST_SECONDS = 60.0
+"""After so long without a call a chat has all that it can have."""
+MOST_AT_ONCE = 10
+"""Calls that an album counts for."""
+
+
+class FloodWaitState:
+    """Somewhere that Telegram may want silence for a while."""
+
+    def __init__(self) -> None:
+        self.closed_until = float("-inf")
+        self.slow_until = float("-inf")
+        """Until when the gaps are doubled."""
+
+    def silenced(self, now: float, seconds: float) -> None:
+        """Silence for as long as asked and a little."""
+        self.closed_until = max(self.closed_until, now + seconds + MARGIN_SECONDS)
+
+    def slowed(self) -> None:
+        """Double the gaps for a minute after the silence."""
+        self.slow_until = max(self.slow_until, self.closed_until + AFTER_PENALTY_SECONDS)
 
 
 class CallOutcomes:
@@ -47,13 +78,18 @@ class CallOutcomes:
         return self._recent.between(begin, end) - refused
 
     def history(self, until: float, *, whole: bool, empty_at: float = -inf) -> CallHistory:
-        """Return what was called before then, and since nothing was left.
+        """Return what was called before then, not too long ago, and since nothing was left.
 
-        `whole` says that the chat was at rest before its first call here.
+        `whole` says that the chat was at rest before its first call of all.
         """
-        times = [at for at in self._recent.times if at > empty_at]
         held, refused = dict(self._held), set(self._refused)
+        begin = until - MOST_SECONDS
+        times = [at for at in self._recent.times if at > begin and held.get(at, at) > empty_at]
         answered = sorted(held.get(at, at) for at in times if at < until and at not in refused)
-        whole = whole and len(times) < MOST_REMEMBERED
+        earlier = [at for at in self._recent.times if at <= begin]
+        if earlier and times:
+            whole = times[0] - earlier[-1] > REST_SECONDS
+        elif len(self._recent.times) > MOST_REMEMBERED - MOST_AT_ONCE:
+            whole = False  # there were others before
         too_much = [at for at in self._too_much if times and at >= times[0]]
         return CallHistory(answered, too_much, 0.0 if whole else MOST_BURST, empty_at)

@@ -38,6 +38,8 @@ class Telegram:
     refused: list[tuple[float, int]] = field(default_factory=list)
     pending: list[tuple[float, int, Ticket, float, int]] = field(default_factory=list)
     """Calls on their way: when they are answered, with the silence they earned and their number."""
+    floods: list[tuple[float, int]] = field(default_factory=list)
+    """When silence is asked of which chat, whatever was called."""
 
     def run(self, seconds: float) -> None:
         """Let so much time pass."""
@@ -60,6 +62,8 @@ class Telegram:
     def arrival(self, model: RateModel, chat_id: int) -> tuple[float, float]:
         """Return when the server has taken or refused a call, and the silence that it asks for."""
         begun = at = self.now + LATENCY / 2
+        while self.floods and self.floods[0][0] <= at:
+            model.flood(self.floods.pop(0)[1], 3.0, at)
         while wait := model.held(chat_id, "messages", at):
             if at + wait - begun > self.limits.inner_wait:
                 return at, model.charge(chat_id, "messages", at)
@@ -247,6 +251,16 @@ def test_who_is_refused_again_and_again_is_refused_for_what_they_call() -> None:
     assert pacing.estimates["private"].learned == before
     pacing.refused(21.0, 2, 3.0)
     assert pacing.estimates["private"].learned != before
+
+
+def test_a_chat_that_is_flooded_again_and_again_takes_nothing_from_the_others() -> None:
+    telegram = Telegram(read_budgets("private=1/1:8,new=none"), list(range(1, 7)))
+    telegram.run(200)
+    before = telegram.pacing.estimates["private"].rate
+    telegram.floods = [(telegram.now + 15.0 * number, 1) for number in range(1, 20)]
+    telegram.run(300)
+    assert telegram.floods == []
+    assert telegram.pacing.estimates["private"].rate >= 0.9 * before
 
 
 def test_a_limit_may_be_met_over_any_time_between_a_second_and_a_minute() -> None:
