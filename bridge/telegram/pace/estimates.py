@@ -144,12 +144,15 @@ class Estimate:
             rise = 1 + RISE_PART * min(1.0, passed / RISE_SECONDS)
             self._ahead = min(near, self._range.most_rate, self._ahead * rise)
         else:
-            doublings = max(0.0, (now - self._refused_at) / DOUBLE_SECONDS - 1)
-            probe = max(self._probe, min(MOST_PROBE, self._probe * 2**doublings))
-            rise = 1 + probe * passed / PROBE_SECONDS
+            rise = 1 + self._probe_after(now - self._refused_at) * passed / PROBE_SECONDS
             self._ahead = min(self._range.most_rate, self._ahead * rise)
         behind = max(0.0, self._ahead * self._behind_part - self.rate)
         self.rate += behind * FOLLOW_PART * min(1.0, passed / RISE_SECONDS)
+
+    def _probe_after(self, seconds: float) -> float:
+        """Return by which part it grows in a minute, so many seconds after the last refusal."""
+        doublings = min(seconds, FORGET_SECONDS) / DOUBLE_SECONDS - 1
+        return max(self._probe, min(MOST_PROBE, self._probe * 2**doublings))
 
     def refused(
         self,

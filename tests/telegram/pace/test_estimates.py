@@ -323,6 +323,21 @@ def test_new_messages_soon_come_near_what_is_published_and_no_nearer() -> None:
     assert estimate.learned.near == NEW.near
 
 
+def test_the_longer_nothing_is_refused_the_faster_it_rises_again() -> None:
+    estimate, rises = Estimate(NEW), list[float]()
+    for second in (0.0, 100.0):
+        estimate.refused(second, BOT, second - 0.1, Rates(20.0, 20.0), late=False)
+    for begin in (200.0, 1000.0, 7 * 86400.0):
+        for second in range(60):
+            estimate.answered(begin + second, BOT)
+        before = estimate.rate_for(BOT)
+        for second in range(60):
+            estimate.answered(begin + 60 + second, BOT)
+        rises.append(estimate.rate_for(BOT) / before)
+    assert 1.0 < rises[0] < rises[1] < 1.2
+    assert rises[2] < 1.5
+
+
 def test_a_refusal_lowers_it_at_once_and_further_ones_of_the_same_moment_do_not() -> None:
     one = estimate()
     one.refused(10.0, 1, 9.9, Rates(1.0, 0.0), late=False)
