@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from bridge.telegram.pace.bucket_fit import BucketFitter
 from bridge.telegram.pace.estimates import Estimate, Range
 from bridge.telegram.pace.tokens import LONG_SECONDS
 
@@ -60,7 +59,6 @@ class ChatLimits:
             ),
             fixed=fixed,
         )
-        self.fitter = BucketFitter()
         self.quick = Quick(limits, self.estimate)
 
 
