@@ -11,7 +11,6 @@ from worlds import World, a_world, buttons, in_a_fast_world, in_a_world_of_speed
 from bridge.app import App
 from bridge.sandbox.coze import Pace, saying
 from bridge.sandbox.telegram import Group, Person
-from bridge.store import inbox
 from bridge.store.operators import quotas
 from bridge.store.operators.quotas import Period, Scope
 from bridge.store.operators.tables import access, audit, operators
@@ -27,11 +26,9 @@ def person(world: World, name: str) -> Person:
     return world.telegram.add_person(name, name.lower(), "en")
 
 
-async def idle(world: World, app: App | None = None) -> None:
-    """Every update was taken, and with the app: settled."""
+async def idle(world: World) -> None:
+    """Every update was taken."""
     await world.telegram.until(lambda: world.telegram.pending == 0, 300)
-    while app is not None and await _new(app):  # noqa: ASYNC110  # no event of the store
-        await asyncio.sleep(0.05)
 
 
 async def spent(app: App, who: Person) -> quotas.Used:
@@ -75,12 +72,12 @@ async def test_the_flood_guard_counts_edits_of_a_running_question(world: World) 
     ann = person(world, "Ann")
     world.coze.use(saying(LONG))
     world.coze.pace = Pace(0.5, 0.5)
-    async with world.bridge(BRIDGE_FLOOD="3,36000") as app:
+    async with world.bridge(BRIDGE_FLOOD="3,36000"):
         asked = world.telegram.send(ann, "question 0")
         await world.telegram.until(lambda: len(world.coze.asked) == 1, 300)
         for number in range(1, 26):
             world.telegram.edit(ann, asked, f"question {number}")
-            await idle(world, app)
+            await world.handled(300)
             await asyncio.sleep(3)  # time enough for each edit to begin a run of its own
         world.coze.pace = Pace(0, 0)
         await world.telegram.until(
@@ -231,7 +228,7 @@ async def test_channels_share_what_one_person_may_and_can_be_blocked(world: Worl
         for number in range(8):
             title = f"Channel {number % 4}"
             world.telegram.send_as_channel(ann, "@sandbox_bot hello", chat=group, title=title)
-            await idle(world, app)
+            await world.handled(300)
             await world.telegram.until(lambda: len(app.lanes) == 0, 300)
         assert len(world.coze.asked) == 3
         listed = re.search(r"Channel 0, (-\d+):", await say(world, bo, "/users Channel"))
@@ -285,22 +282,14 @@ async def test_an_operator_can_be_removed_and_stays_so(world: World) -> None:
             assert (await tx.execute(select(audit))).first() is not None
 
 
-async def _new(app: App) -> int:
-    async with app.store.reading() as tx:
-        return await inbox.count(tx, "new")
-
-
 async def test_what_waits_to_be_said_is_said_by_the_next_process(tmp_path: Path) -> None:
     async with a_world(tmp_path) as world:
         ann = person(world, "Ann")
-        async with world.bridge() as app:
+        async with world.bridge():
             world.telegram.flood(ann, seconds=30)
             world.telegram.send(ann, "/help")
             world.telegram.send(ann, "/privacy")
-            await idle(world)
-            async with asyncio.timeout(30):
-                while await _new(app):  # noqa: ASYNC110  # there is no event of the store
-                    await asyncio.sleep(0.05)
+            await world.handled(30)
             assert world.posts(ann) == []
         async with world.bridge():
             await world.telegram.until(lambda: len(world.posts(ann)) == 2, 600)
@@ -321,7 +310,7 @@ async def test_wishes_at_one_moment_see_each_other(world: World) -> None:
         await say(world, bo, "/quota person messages day 1")
         for group in groups:
             world.telegram.send(ann, "@sandbox_bot hello", chat=group)
-        await idle(world, app)
+        await world.handled(300)
         await world.telegram.until(lambda: len(app.lanes) == 0, 300)
     assert len(world.coze.asked) == 1
 
@@ -340,7 +329,7 @@ async def test_who_tries_anothers_question_again_passes_no_quota(world: World) -
         for turn in range(1, 6):
             query = world.telegram.press(ann, post, data=f"retry:{turn}", chat=group)
             await world.telegram.until(lambda one=query: one in world.telegram.answers, 100)
-            await idle(world, app)
+            await world.handled(300)
             await world.telegram.until(lambda: len(app.lanes) == 0, 300)
     assert len(world.coze.asked) <= 2
 

@@ -256,9 +256,10 @@ class Approval:
         """
         async with self._store.writing() as tx:
             state = await access.of(tx, message.chat.chat_id, lock=True)
-            if message.chat.private and _asks(message):
-                await access.add_words(tx, message)
-        self._cards.changed()
+            asks = message.chat.private and _asks(message)
+            kept = await access.add_words(tx, message) if asks else 0
+        if kept:
+            self._cards.changed()
         return state is Access.ALLOWED
 
     def forgotten(self) -> None:
