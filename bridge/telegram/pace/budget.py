@@ -5,28 +5,25 @@ grow with every further try. What Telegram allows is an estimate of the chat's k
 what is published about it is never exceeded.
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum, IntEnum
+from heapq import nlargest
 from math import inf
 
+from bridge.telegram.pace.bucket_fit import BucketFit, CallHistory
 from bridge.telegram.pace.chat_limits import ChatLimits
-from bridge.telegram.pace.estimates import SETTLE_SECONDS, Rates
+from bridge.telegram.pace.estimates import Rates
 from bridge.telegram.pace.evidence import Evidence
 from bridge.telegram.pace.minute import WINDOW_SECONDS
+from bridge.telegram.pace.outcomes import CallOutcomes, FloodWaitState
 from bridge.telegram.pace.tokens import (
     INSTANT,
     LEAST_BURST,
     LONG_SECONDS,
     Recent,
     Tokens,
-    refill_rate,
 )
 
-AFTER_PENALTY_SECONDS = 60.0
-"""How long the gaps stay doubled after a 429 that says nothing about other chats."""
-MARGIN_SECONDS = 0.5
-"""What is added to the silence that Telegram asks for."""
 NEXT_ANSWER = 2
 """Calls kept back for the first and the final text of a chat's next answer."""
 SPREAD_SECONDS = 7.0
@@ -40,13 +37,8 @@ FEW_CALLS, REALLY_TIMES = 6, 1.3
 """What is allowed is really used if the last calls came at no less than a part of its rate."""
 SAVE_SECONDS = 20.0
 """Over so long a time they are saved up again."""
-ENOUGH_CALLS = 4
-"""Fewer calls between two refusals tell no rate, but right after the first."""
-EXACT_SECONDS = 120.0
-"""Longer ago tells less than what is known of the last minute."""
-USUAL_BURST, LOST_PART = 6.0, 0.4
-"""So many calls at once are taken for what Telegram allows: what would have come back beyond them is lost. At
-most it is this part of what was used."""
+BUSIEST = 3
+"""So many other chats are asked what was answered there."""
 LOOK_SECONDS = 0.5
 """How often a chat looks whether a suspicion is cleared."""
 
@@ -84,23 +76,6 @@ class BudgetKind(Enum):
     """Neither, such as the answer to a pressed button."""
 
 
-class FloodWaitState:
-    """Somewhere that Telegram may want silence for a while."""
-
-    def __init__(self) -> None:
-        self.closed_until = float("-inf")
-        self.slow_until = float("-inf")
-        """Until when the gaps are doubled."""
-
-    def silenced(self, now: float, seconds: float) -> None:
-        """Silence for as long as asked and a little."""
-        self.closed_until = max(self.closed_until, now + seconds + MARGIN_SECONDS)
-
-    def slowed(self) -> None:
-        """Double the gaps for a minute after the silence."""
-        self.slow_until = max(self.slow_until, self.closed_until + AFTER_PENALTY_SECONDS)
-
-
 class Budget(FloodWaitState):
     """One chat's budget of calls of one family."""
 
@@ -119,15 +94,17 @@ class Budget(FloodWaitState):
         """Of what was called in the chat, for other chats."""
         self._before = self._whole_burst_at = self._emptied_at = float("-inf")
         self._refused_at = float("-inf")
-        self._not_made: deque[float] = deque(maxlen=64)
-        """When calls were sent that were refused."""
-        self._owed = 0
-        """Calls that were held when it was empty last."""
+        self._last_count = 1
+        self._outcomes = CallOutcomes(self._recent)
+        self._fitted_at = now
+        """When it was counted again what is left, last."""
         self._guessed_at = float("-inf")
         """When it was taken for empty: until it has been full, nothing is proved by what goes through."""
 
     def wait(self, now: float, priority: Priority, count: int = 1) -> float:
         """Return seconds until a call of that priority may go, which makes `count` messages; 0 means now."""
+        if self._limits.estimate.fitted_at > self._fitted_at:
+            self._count_again(now)
         kept = self._kept(priority)
         at_once = priority <= Priority.COMMAND or not self._limits.kept
         quick = 1 if at_once else 1 + max(1, self.replies)
@@ -177,7 +154,7 @@ class Budget(FloodWaitState):
         """Count a call that goes out now."""
         self._stock.take(now, count)
         self._quick.take(now)
-        self._before, self.sent_at = self.sent_at, now
+        self._before, self.sent_at, self._last_count = self.sent_at, now, count
         self._recent.add(now, count)
         minute = self._limits.estimate.minute
         if minute.limited:
@@ -204,15 +181,16 @@ class Budget(FloodWaitState):
             self._whole_burst_at = now
             estimate.larger_burst(now, self.chat_id)
 
-    def took_effect(self, now: float) -> None:
+    def took_effect(self, now: float, *, late: bool = False) -> None:
         """Note that the last call was answered, promptly or late."""
         self.evidence.answered(now)
+        if late:
+            self._outcomes.note_held(self.sent_at, now)
         self._limits.estimate.minute.answered(now, self._minute(now))
 
     def _minute(self, at: float) -> int:
         """Return how many calls there were in the minute until then that were not refused."""
-        refused = sum(at - LONG_SECONDS < one <= at for one in self._not_made)
-        return self._recent.between(at - LONG_SECONDS, at) - refused
+        return self._outcomes.made_between(at - LONG_SECONDS, at)
 
     @property
     def tries(self) -> bool:
@@ -236,22 +214,24 @@ class Budget(FloodWaitState):
         """Whether so much was called that the chat itself may have been too much."""
         estimate = self._limits.estimate
         again = self.sent_at - self._refused_at < LONG_SECONDS
-        return self._used > estimate.least_burst or (
-            again and not estimate.well_elsewhere(self.sent_at, self.chat_id)
-        )
+        return self._used > estimate.least_burst or (again and not self.well_elsewhere)
+
+    @property
+    def well_elsewhere(self) -> bool:
+        """Whether others use what is allowed, and have not been refused for long."""
+        return self._limits.estimate.well_elsewhere(self.sent_at, self.chat_id)
 
     def note_refused(self, now: float, *, late: bool = False) -> None:
         """Note that the last call was refused, or answered late, for whatever reason."""
         self._refused_at = now
-        if not late and self.sent_at not in self._not_made:
-            self._not_made.append(self.sent_at)
-            made = (at for at in reversed(self._recent.times) if at not in self._not_made)
+        self._limits.estimate.forget_well(self.chat_id)
+        if not late and self._outcomes.note_refused(self.sent_at):
             self._limits.estimate.refused_in_minute(
                 now,
                 self.chat_id,
                 self._minute(self.sent_at),
                 sent_at=self.sent_at,
-                made_at=next(made, -inf),
+                made_at=self._outcomes.made_before(self.sent_at),
             )
         self.evidence.refused(self.sent_at)
 
@@ -268,38 +248,77 @@ class Budget(FloodWaitState):
             if other is not self and other._limits is self._limits
         )
 
-    def lower(self, now: float, *, late: bool = False) -> None:
-        """Lower the estimate: the last call was refused, or answered late."""
+    def lower(self, now: float, others: Iterable["Budget"] = (), *, late: bool = False) -> None:
+        """Lower the estimate: the last call was refused, or answered late.
+
+        `others` are all budgets: what was answered elsewhere is allowed here.
+        """
         estimate, full_at, sent_at = self._limits.estimate, self._stock.full_at, self.sent_at
+        fit = self._fit(now, others)
         used = self._used
         refilled = (sent_at - full_at) * self._stock.rate
-        at_once = estimate.burst > LEAST_BURST and refilled < used / 2
-        if at_once and sent_at - self._emptied_at > LONG_SECONDS:
-            estimate.smaller_burst(now, sent_at, used - 1 - refilled)
+        at_once = estimate.burst > LEAST_BURST and used > 1 and refilled < used / 2
+        known = fit is not None and fit.exact and not estimate.minute.proved
+        if at_once and not known and sent_at - self._emptied_at > LONG_SECONDS:
+            least = fit.least_burst if fit else 0.0
+            estimate.smaller_burst(now, sent_at, max(least, used - 1 - refilled))
         else:
-            estimate.refused(now, self.chat_id, sent_at, self._rates(late=late), late=late)
+            rates = self._rates(late=late)
+            estimate.refused(now, self.chat_id, sent_at, rates, late=late, fit=fit)
         self._stock.drain(now)
         self._quick.drain(now)
-        self._emptied_at, self._owed = now, 1 if late else 0  # a call that is held takes one yet
+        self._emptied_at = self._fitted_at = now
 
     def _rates(self, *, late: bool) -> Rates:
         """Return at which rates calls went through before the last one was refused."""
         sent_at = self.sent_at
-        since = sent_at - self._emptied_at
-        passed = self._recent.between(self._emptied_at, sent_at) - 1
-        enough = 2 if since < SETTLE_SECONDS else ENOUGH_CALLS
-        between = 0.0
-        if passed >= enough and since <= EXACT_SECONDS:
-            times = [at for at in self._recent.times if self._emptied_at < at < sent_at]
-            filled = refill_rate(times, self._emptied_at, sent_at, USUAL_BURST, self._owed)
-            between = min(filled, passed / since * (1 + LOST_PART))
         minute = 0 if self._limits.tops else self._minute(sent_at) - late  # a late one counts yet
         return Rates(
             of_late=self._recent.last_rate(sent_at),
             for_long=self._recent.rate(sent_at, LONG_SECONDS),
             minute=minute,
-            between=between,
         )
+
+    def _fit(self, now: float, others: Iterable["Budget"]) -> BucketFit | None:
+        """Return which buckets explain that the last call was refused, with what is known of other chats."""
+        sent_at, outcomes = self.sent_at, self._outcomes
+        outcomes.note_too_much(sent_at)
+        if self._limits.tops or self._last_count > 1 or not self._limits.estimate.learns(sent_at):
+            return None
+        whole = self._guessed_at == -inf
+        believed = self._stock.rate, self._limits.estimate.burst
+        well = [one.well_history(sent_at) for one in self._busiest(others)]
+        fitter = self._limits.fitter
+        fit = fitter.fit(now, believed, outcomes.history(sent_at, whole=whole), well)
+        if sent_at - self._emptied_at < LONG_SECONDS:
+            since = outcomes.history(sent_at, whole=whole, empty_at=self._emptied_at)
+            fit = fitter.fit(now, believed, since, well)
+        return fit
+
+    def _busiest(self, others: Iterable["Budget"]) -> Sequence["Budget"]:
+        """Return those of the same kind that called most in the last minute and were not refused in it."""
+        at = self.sent_at
+        well = [
+            one
+            for one in others
+            if one is not self
+            and one._limits is self._limits
+            and at - one._refused_at > LONG_SECONDS
+        ]
+        return nlargest(BUSIEST, well, key=lambda one: one._recent.between(at - LONG_SECONDS, at))
+
+    def well_history(self, until: float) -> CallHistory:
+        """Return what was answered here, none of which was too much."""
+        history = self._outcomes.history(until, whole=True)
+        return CallHistory(history.answered)
+
+    def _count_again(self, now: float) -> None:
+        """Count what is left, as it was found out what is allowed."""
+        estimate = self._limits.estimate
+        self._fitted_at = estimate.fitted_at
+        history = self._outcomes.history(now, whole=self._guessed_at == -inf)
+        if history.answered:
+            self._stock.set(now, history.left(self._stock.rate, estimate.burst, now))
 
     def begin_empty(self, now: float) -> None:
         """Take what may be called at once as used up, and half of what is allowed in any minute."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bridge.telegram.pace.bucket_fit import BucketFitter
 from bridge.telegram.pace.estimates import Estimate, Range
 from bridge.telegram.pace.tokens import LONG_SECONDS
 
@@ -59,6 +60,7 @@ class ChatLimits:
             ),
             fixed=fixed,
         )
+        self.fitter = BucketFitter()
         self.quick = Quick(limits, self.estimate)
 
 

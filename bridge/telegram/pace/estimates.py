@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import inf
 
 from bridge.model import LearnedLimit
+from bridge.telegram.pace.bucket_fit import BucketFit
 from bridge.telegram.pace.evidence import FORGET_SECONDS, MANY_CHATS
 from bridge.telegram.pace.minute import MinuteWindow
 from bridge.telegram.pace.tokens import LONG_SECONDS
@@ -22,13 +23,23 @@ FOLLOW_PART = 0.12
 BEHIND_PART, BEHIND_EXACT_PART = 0.97, 0.985
 """The others' rate is this part of the scout's: what is a little too much shows there alone. They follow
 more closely where the rate that was refused is known well."""
-NEAR_PART, NEAR_EXACT_PART = 0.90, 0.96
-"""Up to this part of the rate that was refused it rises quickly: less, where that is not known well."""
+NEAR_PART = 0.90
+"""Up to this part of the rate that was refused it rises quickly."""
+FIT_PART, AGAIN_PART, LEAST_PART = 0.5, 0.96, 0.5
+"""Where between the lowest and the highest rate that explain all refusals a rate goes on; and at most, and at
+least, at these parts of the one that was refused: one error must not take all."""
 PROBE_SECONDS = 60.0
 PROBE, FIRST_TIMES, NEXT_PROBE, LEAST_PROBE = 0.02, 2.5, 0.2, 0.003
 """Above that it grows by a part in so many seconds: after a refusal; how much faster before any; and what is
 left of it after each further one, as it is known better and better. Slowly, as each refusal takes seconds
 from somebody's answer."""
+SHARED_PROBE = 0.05
+"""At least by this part, as long as it is known only about, where others use it, too: the next refusal is
+another chat's."""
+DOUBLE_SECONDS, MOST_PROBE = 300.0, 0.1
+"""The longer nothing is refused, the faster it grows: twice as fast after each time of so many seconds."""
+FIT_PROBE = 0.05
+"""By this part of the way between the lowest and the highest rate, where these are known."""
 REFUSED_PART, LATE_PART = 0.7, 0.85
 """What is left of a rate after a refusal, and after a late answer."""
 MEASURED_PART = 0.92
@@ -74,9 +85,6 @@ class Rates:
     for_long: float
     minute: int = 0
     """Calls of the minute before that were not refused; 0 where that tells nothing."""
-    between: float = 0.0
-    """Since an earlier refusal: what was empty then and is empty now was used as fast as it filled; 0 where
-    there was none, or too few calls since."""
 
 
 class Estimate:
@@ -89,6 +97,8 @@ class Estimate:
         self.rate = self._ahead = range_.rate
         self.burst = range_.burst
         self.minute = MinuteWindow()
+        self.fitted_at = -inf
+        """When it was found out exactly, last: rate and burst."""
         self.lowered_at = -inf
         """When it turned out last that all chats had called too much."""
         self._near, self._refused_at = range_.near, -inf
@@ -112,6 +122,10 @@ class Estimate:
         """Return whether the chat tries more than was found out so far."""
         return chat_id == self._scout and self._ahead > self.rate * 1.02
 
+    def learns(self, sent_at: float) -> bool:
+        """Return whether it learns from the refusal of a call that was sent then."""
+        return not self._fixed and sent_at > self._fell_at
+
     def answered(self, now: float, chat_id: int) -> None:
         """Rise, if it is that chat's turn: a call that had to wait for this was answered promptly."""
         if self._fixed:
@@ -130,44 +144,89 @@ class Estimate:
             rise = 1 + RISE_PART * min(1.0, passed / RISE_SECONDS)
             self._ahead = min(near, self._range.most_rate, self._ahead * rise)
         else:
-            rise = 1 + self._probe * passed / PROBE_SECONDS
+            rise = 1 + self._probe_after(now - self._refused_at) * passed / PROBE_SECONDS
             self._ahead = min(self._range.most_rate, self._ahead * rise)
         behind = max(0.0, self._ahead * self._behind_part - self.rate)
         self.rate += behind * FOLLOW_PART * min(1.0, passed / RISE_SECONDS)
 
-    def refused(
-        self, now: float, chat_id: int, sent_at: float, rates: Rates, *, late: bool
-    ) -> None:
-        """Fall: a call sent then was refused, or only answered late.
+    def _probe_after(self, seconds: float) -> float:
+        """Return by which part it grows in a minute, so many seconds after the last refusal."""
+        doublings = min(seconds, FORGET_SECONDS) / DOUBLE_SECONDS - 1
+        return max(self._probe, min(MOST_PROBE, self._probe * 2**doublings))
 
-        For a while after a fall nothing new is learned but by who was refused before, or by many: what
-        was sent earlier is still counted there.
+    def refused(
+        self,
+        now: float,
+        chat_id: int,
+        sent_at: float,
+        rates: Rates,
+        *,
+        late: bool,
+        fit: BucketFit | None = None,
+    ) -> None:
+        """Fall: a call sent then was refused, or only answered late; `fit` is what explains it.
+
+        For a while after a fall nothing new is learned but what is exact, or told by many: what was sent
+        earlier is still counted there.
         """
         if self._fixed:
             return
         self.minute.suspect(now, chat_id, rates.minute, sent_at)
-        if sent_at <= self._fell_at:
+        if not self.learns(sent_at):
             return
         self._since_fall.add(chat_id)
+        exact = fit is not None and fit.exact and not self.minute.proved
         settling = now - self._fell_at < SETTLE_SECONDS and len(self._since_fall) < MANY_CHATS
-        if settling and not rates.between:
+        if settling and not exact:
             return
         self._fell_at = now
         self._since_fall.clear()
-        self._probe_less()
-        tried = self.rate_for(chat_id)
-        self._behind_part = BEHIND_EXACT_PART if rates.between else BEHIND_PART
-        if rates.between:
-            refused = min(tried, rates.between)
-            fallen = self._near = refused * NEAR_EXACT_PART
+        if fit is not None and exact:
+            self._fall_exactly(now, self.rate_for(chat_id), fit)
         else:
-            refused = max(min(tried, rates.of_late), rates.for_long)
-            self._near = refused * NEAR_PART
-            part = LATE_PART if late else REFUSED_PART
-            fallen = max(rates.for_long * FLOOR_PART, min(tried * part, refused * MEASURED_PART))
-        self._fall(now, fallen)
+            tried = self.rate_for(chat_id)
+            self._fall_about(now, tried, rates, late=late)
+            if self.well_elsewhere(now, chat_id):
+                self._probe = max(self._probe, SHARED_PROBE)
+            if fit is not None and not self.minute.limited:
+                self._keep_within(now, tried, fit)
         if chat_id == self._scout:
             self._scouted_at = -inf
+
+    def _fall_exactly(self, now: float, tried: float, fit: BucketFit) -> None:
+        """Fall to what explains all that was refused."""
+        self._behind_part = BEHIND_EXACT_PART
+        within = fit.low + FIT_PART * (fit.high - fit.low)
+        self._near = max(fit.low, tried * LEAST_PART, min(tried * AGAIN_PART, within))
+        if fit.burst:
+            most = max(self.burst, self._range.burst)
+            self.burst = max(self._range.least_burst, min(most, fit.burst))
+        self._burst_at = self._burst_fell_at = self.fitted_at = now
+        self._probe_within(fit)
+        self._fall(now, self._near)
+
+    def _fall_about(self, now: float, tried: float, rates: Rates, *, late: bool) -> None:
+        """Fall to what went well, as far as that can be told."""
+        self._probe_less()
+        self._behind_part = BEHIND_PART
+        refused = max(min(tried, rates.of_late), rates.for_long)
+        self._near = refused * NEAR_PART
+        part = LATE_PART if late else REFUSED_PART
+        fallen = max(rates.for_long * FLOOR_PART, min(tried * part, refused * MEASURED_PART))
+        self._fall(now, fallen)
+
+    def _keep_within(self, now: float, tried: float, fit: BucketFit) -> None:
+        """Leave no rate that cannot be."""
+        low, high = min(fit.low, self._range.most_rate), max(fit.high, tried * LEAST_PART)
+        self._near = min(max(self._near, low), high)
+        if self._ahead > high:
+            self._fall(now, high)
+        self._ahead = max(self._ahead, low)
+        self.rate = max(self.rate, low * self._behind_part)
+        self._probe_within(fit)
+
+    def _probe_within(self, fit: BucketFit) -> None:
+        self._probe = max(LEAST_PROBE, FIT_PROBE * min(1.0, fit.high / fit.low - 1))
 
     def refused_in_minute(
         self, now: float, chat_id: int, count: int, *, sent_at: float, made_at: float
@@ -197,6 +256,11 @@ class Estimate:
             self._well = (self._well[1], (chat_id, now))
         else:
             self._well = (self._well[0], (chat_id, now))
+
+    def forget_well(self, chat_id: int) -> None:
+        """Note that a chat was refused."""
+        first, second = ((one, at if one != chat_id else -inf) for one, at in self._well)
+        self._well = (first, second)
 
     def well_elsewhere(self, now: float, chat_id: int) -> bool:
         """Return whether others do so."""

@@ -47,7 +47,7 @@ class Evidence:
 
     def often(self, now: float) -> bool:
         """Return whether one that is refused now is refused often."""
-        return sum(now - at < LONG_SECONDS for at in self._refused) >= OFTEN - 1
+        return sum(0 < now - at < LONG_SECONDS for at in self._refused) >= OFTEN - 1
 
     def counts(self, at: float) -> Sequence[int]:
         """Return how many calls there were over each horizon until then."""

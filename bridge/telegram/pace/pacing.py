@@ -6,7 +6,7 @@ from itertools import count
 from math import inf
 
 from bridge.model import LearnedLimit
-from bridge.telegram.pace.budget import Budget, BudgetKind, FloodWaitState, Priority
+from bridge.telegram.pace.budget import Budget, BudgetKind, Priority
 from bridge.telegram.pace.call_times import CallTimes
 from bridge.telegram.pace.chat_limits import (
     ACTION_TOPS,
@@ -18,6 +18,7 @@ from bridge.telegram.pace.chat_limits import (
 )
 from bridge.telegram.pace.estimates import Estimate
 from bridge.telegram.pace.evidence import Refusals
+from bridge.telegram.pace.outcomes import FloodWaitState
 from bridge.telegram.pace.overall import BURST, NEW, OVERALL, STEADY, Overall
 from bridge.telegram.pace.ticket import ChatLine, Ticket
 from bridge.telegram.pace.tokens import INSTANT
@@ -178,7 +179,7 @@ class Pacing:
         chat = self._chats.get(call.key) if call and well else None
         if call is None or chat is None or chat.budget is None:
             return
-        chat.budget.took_effect(now)
+        chat.budget.took_effect(now, late=call.late)
         if call.late:
             return
         self._well_at = now
@@ -219,14 +220,14 @@ class Pacing:
         kinds = (self._new, self._all) if chat.made_message else (self._all,)
         sent_at = budget.sent_at
         overall = [one for one in kinds if one.suspect(sent_at) and one.explained(sent_at)][:1]
-        budgets = (one.budget for one in self._chats.values() if one.budget)
-        again = not overall and budget.evidence.often(sent_at)
+        budgets = [one.budget for one in self._chats.values() if one.budget]
+        again = budget.evidence.often(sent_at) and not (overall or budget.well_elsewhere)
         own = budget.suspect and self._new not in overall and (again or budget.explained(budgets))
         if own:
             overall = []
         budget.note_refused(now, late=late)
         if own:
-            budget.lower(now, late=late)
+            budget.lower(now, budgets, late=late)
         for one in (self._new, self._all):
             one.evidence.refused(sent_at)
             if one in overall:

@@ -1,7 +1,6 @@
 """Count calls: tokens that come back, and when the last calls went out. Pure: time is an argument."""
 
 from collections import deque
-from collections.abc import Sequence
 from typing import Protocol
 
 IDLE_PART = 0.7
@@ -11,8 +10,6 @@ LAST_CALLS, LEAST_BURST = 16, 2
 LONG_SECONDS = 60.0
 """How far a chat remembers its calls."""
 MOST_REMEMBERED = 128
-MOST_RATE = 100.0
-"""More calls a second nothing fills."""
 INSTANT = 1e-6
 """Seconds that are nothing: sums of them are not exact."""
 
@@ -71,27 +68,15 @@ class Tokens:
         """Undo a take that was not used."""
         self._tokens += count
 
+    def set(self, now: float, level: float) -> None:
+        """Note that there are so many."""
+        self._burst = self._allowance.burst
+        self._tokens, self._counted = min(level, self._burst), now
+
     def drain(self, now: float) -> None:
         """Note that there are none."""
         self._burst = self._allowance.burst
         self._tokens, self._counted = min(0.0, self.level(now)), now
-
-
-def refill_rate(
-    times: Sequence[float], begin: float, end: float, burst: float, owed: float
-) -> float:
-    """Return how many tokens a second come back where there was none at `begin`, and is none again at `end`.
-
-    The calls at those `times` took one each, and so did those that were `owed`; over `burst` they are lost.
-    """
-    low, high = 0.0, MOST_RATE
-    for _ in range(24):  # halved so often, nothing is left between them
-        rate = (low + high) / 2
-        left, then = -owed, begin
-        for at in times:
-            left, then = min(burst, left + (at - then) * rate) - 1, at
-        low, high = (rate, high) if left + (end - then) * rate < 0.5 else (low, rate)
-    return low
 
 
 class Recent:

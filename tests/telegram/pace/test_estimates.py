@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bridge.model import LearnedLimit
 from bridge.sandbox.telegram import Budgets, read_budgets
 from bridge.sandbox.telegram.rate_limits import RateModel
+from bridge.telegram.pace.bucket_fit import BucketFit
 from bridge.telegram.pace.budget import BudgetKind, Priority
 from bridge.telegram.pace.chat_limits import GROUP, PRIVATE, Limits
 from bridge.telegram.pace.estimates import BOT, Estimate, Range, Rates
@@ -20,7 +21,7 @@ from bridge.telegram.pace.evidence import Evidence
 from bridge.telegram.pace.overall import NEW, OVERALL, Overall
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.ticket import Ticket
-from bridge.telegram.pace.tokens import Recent, Tokens, refill_rate
+from bridge.telegram.pace.tokens import Recent, Tokens
 
 LATENCY = 0.04
 
@@ -37,6 +38,8 @@ class Telegram:
     refused: list[tuple[float, int]] = field(default_factory=list)
     pending: list[tuple[float, int, Ticket, float, int]] = field(default_factory=list)
     """Calls on their way: when they are answered, with the silence they earned and their number."""
+    floods: list[tuple[float, int]] = field(default_factory=list)
+    """When silence is asked of which chat, whatever was called."""
 
     def run(self, seconds: float) -> None:
         """Let so much time pass."""
@@ -48,13 +51,24 @@ class Telegram:
             found = self.pacing.next(self.now)
             if isinstance(found, Ticket):
                 begun = self.pacing.began(self.now, found.chat_id, BudgetKind.MESSAGE)
-                wait = model.charge(found.chat_id, "messages", self.now + LATENCY / 2)
-                heappush(self.pending, (self.now + LATENCY, next(numbers), found, wait, begun))
+                arrives, wait = self.arrival(model, found.chat_id)
+                heappush(self.pending, (arrives + LATENCY / 2, next(numbers), found, wait, begun))
                 continue
             later = self.pending[0][0] if self.pending else end
             self.now = min(end, later, self.now + (end if found is None else found))
             while self.pending and self.pending[0][0] <= self.now:
                 self.answer(*heappop(self.pending)[2:])
+
+    def arrival(self, model: RateModel, chat_id: int) -> tuple[float, float]:
+        """Return when the server has taken or refused a call, and the silence that it asks for."""
+        begun = at = self.now + LATENCY / 2
+        while self.floods and self.floods[0][0] <= at:
+            model.flood(self.floods.pop(0)[1], 3.0, at)
+        while wait := model.held(chat_id, "messages", at):
+            if at + wait - begun > self.limits.inner_wait:
+                return at, model.charge(chat_id, "messages", at)
+            at += wait
+        return at, 0.0
 
     def answer(self, ticket: Ticket, wait: float, begun: int) -> None:
         """Telegram answers a call; the chat has the next text to show at once."""
@@ -239,6 +253,16 @@ def test_who_is_refused_again_and_again_is_refused_for_what_they_call() -> None:
     assert pacing.estimates["private"].learned != before
 
 
+def test_a_chat_that_is_flooded_again_and_again_takes_nothing_from_the_others() -> None:
+    telegram = Telegram(read_budgets("private=1/1:8,new=none"), list(range(1, 7)))
+    telegram.run(200)
+    before = telegram.pacing.estimates["private"].rate
+    telegram.floods = [(telegram.now + 15.0 * number, 1) for number in range(1, 20)]
+    telegram.run(300)
+    assert telegram.floods == []
+    assert telegram.pacing.estimates["private"].rate >= 0.9 * before
+
+
 def test_a_limit_may_be_met_over_any_time_between_a_second_and_a_minute() -> None:
     recent = Recent()
     for now in (0, 1, 2, 3, 11, 12, 13, 14, 15):
@@ -281,30 +305,6 @@ def estimate() -> Estimate:
     return Estimate(Range(rate=1.0, burst=5.0, most_rate=4.0, most_burst=10.0, least_rate=0.1))
 
 
-@given(
-    st.floats(0.2, 3),
-    st.integers(2, 12),
-    st.lists(st.floats(0, 8), min_size=12, max_size=60),
-    st.booleans(),
-)
-def test_how_fast_a_bucket_fills_is_told_by_the_calls_that_emptied_it(
-    rate: float, burst: int, pauses: list[float], held: bool
-) -> None:
-    """Also where it overflowed in pauses: what was lost then was not used."""
-    level, now = float(-held), 0.0
-    times = []
-    for pause in pauses:
-        wait = max(pause, (1 - level) / rate)
-        level, now = min(burst, level + wait * rate) - 1, now + wait
-        times.append(now)
-    while level >= 0.5:  # what is left is used at once
-        level -= 1
-        times.append(now)
-    end = now + (0.5 - level) / rate  # the next call comes half a token too soon
-    found = refill_rate(times, 0.0, end, burst, float(held))
-    assert found == pytest.approx(rate, rel=0.02)
-
-
 def test_an_estimate_rises_only_with_calls_that_had_to_wait_for_it() -> None:
     one = estimate()
     for second in range(60):
@@ -321,6 +321,21 @@ def test_new_messages_soon_come_near_what_is_published_and_no_nearer() -> None:
     assert 26.0 < estimate.rate_for(BOT) < 28.0
     estimate.recall(5.0, LearnedLimit(25.0, NEW.burst))
     assert estimate.learned.near == NEW.near
+
+
+def test_the_longer_nothing_is_refused_the_faster_it_rises_again() -> None:
+    estimate, rises = Estimate(NEW), list[float]()
+    for second in (0.0, 100.0):
+        estimate.refused(second, BOT, second - 0.1, Rates(20.0, 20.0), late=False)
+    for begin in (200.0, 1000.0, 7 * 86400.0):
+        for second in range(60):
+            estimate.answered(begin + second, BOT)
+        before = estimate.rate_for(BOT)
+        for second in range(60):
+            estimate.answered(begin + 60 + second, BOT)
+        rises.append(estimate.rate_for(BOT) / before)
+    assert 1.0 < rises[0] < rises[1] < 1.2
+    assert rises[2] < 1.5
 
 
 def test_a_refusal_lowers_it_at_once_and_further_ones_of_the_same_moment_do_not() -> None:
@@ -389,8 +404,11 @@ def test_it_never_leaves_its_range(events: list[tuple[float, bool, int]]) -> Non
             one.answered(now, chat_id)
             one.larger_burst(now, chat_id)
         else:
-            rates = Rates(chance.uniform(0, 5), chance.uniform(0, 5), chance.choice((0.0, 0.5)))
-            one.refused(now, chat_id, now - 0.01, rates, late=chance.random() < 0.5)
+            rates = Rates(chance.uniform(0, 5), chance.uniform(0, 5), chance.choice((0, 30)))
+            low, late = chance.uniform(0.04, 4), chance.random() < 0.5
+            fit = BucketFit(low, low * chance.uniform(1, 2), chance.uniform(1, 20), 1.0)
+            known = chance.choice((fit, None))
+            one.refused(now, chat_id, now - 0.01, rates, late=late, fit=known)
             one.smaller_burst(now, now - 0.01, chance.uniform(0, 9))
         for chat in (1, 2, 3):
             assert 0.1 * 0.93 - 1e-9 <= one.rate_for(chat) <= 4.0 + 1e-9

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.model import LearnedLimit
-from bridge.telegram.pace.budget import MARGIN_SECONDS, Budget, BudgetKind, Priority
+from bridge.telegram.pace.budget import Budget, BudgetKind, Priority
 from bridge.telegram.pace.chat_limits import (
     ACTION_TOPS,
     ACTIONS,
@@ -21,6 +21,7 @@ from bridge.telegram.pace.chat_limits import (
     ChatLimits,
     Limits,
 )
+from bridge.telegram.pace.outcomes import MARGIN_SECONDS
 from bridge.telegram.pace.overall import NEW, OVERALL
 from bridge.telegram.pace.pacing import Pacing
 from bridge.telegram.pace.scheduler import Pacer

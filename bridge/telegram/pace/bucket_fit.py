@@ -1,0 +1,159 @@
+"""Find which token buckets explain what was answered and what was refused. Pure: times in seconds.
+
+At a given rate, how much of a bucket is in use depends on when calls came, and not on how many may come at
+once. So each answered call says that its burst is at least so large, and each refused one that it is
+smaller. At few rates there is room between the two, and after some refusals at hardly more than one.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf, sqrt
+
+LEAST_RATE, RATE_STEP, STEPS = 0.04, 1.03, 156
+RATES = tuple(LEAST_RATE * RATE_STEP**step for step in range(STEPS))
+"""The rates that are tried, in calls a second: to 4, more edits in one chat nobody can read."""
+SLACK = 0.15
+"""By so many calls a refused one may miss its place: the ways of calls to Telegram differ."""
+MOST_BURST = 20.0
+"""More calls at once than any bucket takes: whoever made as many and was answered met something else."""
+MUCH_TIMES = 1.8
+"""More than so many times the burst that was believed in is far from it."""
+EXACT_TIMES = 1.5
+"""Rates are known well if the highest is no more than so many times the lowest."""
+MOST_HISTORIES, RECENT_SECONDS = 8, 180.0
+"""So many histories are known, and for so long: limits change."""
+USUAL_BURST = 3.0
+"""What comes back beyond so many calls may be lost."""
+
+Bursts = Sequence[tuple[float, float]]
+"""At each of the rates, the least burst that is large enough, and one that is too large."""
+
+
+@dataclass(frozen=True)
+class CallHistory:
+    """What was called in one chat."""
+
+    answered: Sequence[float]
+    """When calls were answered, each of which took one; in order."""
+    refused: Sequence[float] = ()
+    """When calls were sent that were refused, or held before they were answered."""
+    used: float = 0.0
+    """How many calls may have been in use before the first of them."""
+    empty_at: float = -inf
+    """When nothing was left, if that is known: then no burst is told, but the rate."""
+
+    def bursts(self, rate: float) -> tuple[float, float]:
+        """Return the least burst for what was answered, and one that is too large for what was refused."""
+        if self.empty_at > -inf:
+            fits = self._refills(rate)
+            return (0.0, inf) if fits else (inf, 0.0)
+        events = self._events
+        least, too_large, low, high = 0.0, inf, 0.0, self.used
+        then = events[0][0] if events else 0.0
+        for at, answered in events:
+            back = (at - then) * rate
+            low, high, then = max(0.0, low - back), max(0.0, high - back), at
+            if answered:
+                low, high = low + 1, high + 1
+                least = max(least, low)
+            else:
+                too_large = min(too_large, high + 1)
+        return least, too_large
+
+    def _refills(self, rate: float) -> bool:
+        """Return whether so much comes back as was answered, and no more than was not refused."""
+        most, least, then = 1.0, 0.0, self.empty_at  # a refused call found less than one
+        for at, answered in self._events:
+            most, least = most + (at - then) * rate, min(USUAL_BURST, least + (at - then) * rate)
+            if not answered and least >= 1 + SLACK:
+                return False
+            most, least, then = most - answered, least - answered, at
+            if most < -SLACK:
+                return False
+        return True
+
+    @cached_property
+    def _events(self) -> list[tuple[float, int]]:
+        return sorted([(at, 1) for at in self.answered] + [(at, 0) for at in self.refused])
+
+    def left(self, rate: float, burst: float, now: float) -> float:
+        """Return how many calls a bucket has now that took all that was answered."""
+        left, then = burst - min(burst, self.used), self.answered[0] if self.answered else now
+        for at in self.answered:
+            left, then = max(0.0, min(burst, left + (at - then) * rate) - 1), at
+        return min(burst, left + (now - then) * rate)
+
+
+@dataclass(frozen=True)
+class BucketFit:
+    """The buckets that explain all that is known."""
+
+    low: float
+    """The lowest rate, in calls a second."""
+    high: float
+    burst: float
+    """The least burst at the middle of the rates; 0 where nothing is known of it."""
+    least_burst: float
+    """The least burst at the rate nearest to the one that was believed in."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether there is hardly more than one."""
+        return self.high <= EXACT_TIMES * self.low
+
+
+class BucketFitter:
+    """Knows the histories of some chats that were refused."""
+
+    def __init__(self) -> None:
+        self._found: deque[tuple[float, Bursts]] = deque(maxlen=MOST_HISTORIES)
+        """When each was added."""
+
+    def fit(
+        self,
+        now: float,
+        believed: tuple[float, float],
+        history: CallHistory,
+        others: Sequence[CallHistory] = (),
+    ) -> BucketFit | None:
+        """Return which buckets explain one more history with those before, or with the newest of them.
+
+        None where none explains it beside those of `others`, who were not refused: then it is left out.
+        Older ones are forgotten where they contradict it: limits change. `believed` are the rate and the
+        burst that were believed in: what is far from that burst is no explanation.
+        """
+        rate, burst = believed
+        most = min(MOST_BURST, MUCH_TIMES * burst)
+        known = [_bursts(one) for one in others]
+        newest = _bursts(history)
+        if not _fitting([newest, *known], most):
+            return None
+        self._found.append((now, newest))
+        while self._found[0][0] < now - RECENT_SECONDS:
+            self._found.popleft()
+        while not (fitting := _fitting(found := [*known, *(one for _, one in self._found)], most)):
+            self._found.popleft()
+        low, high = RATES[fitting[0]], RATES[fitting[-1]]
+        middle, near = (
+            min(fitting, key=lambda place: abs(RATES[place] - wanted))
+            for wanted in (sqrt(low * high), rate)
+        )
+        bursts = [max(one[place][0] for one in found) for place in (middle, near)]
+        return BucketFit(low, high, *bursts)
+
+
+def _bursts(history: CallHistory) -> Bursts:
+    return [history.bursts(rate) for rate in RATES]
+
+
+def _fitting(found: Sequence[Bursts], most: float) -> list[int]:
+    """Return the places of the rates at which there is room between all bounds."""
+    places = []
+    for place in range(STEPS):
+        least = max(one[place][0] for one in found)
+        too_large = min(one[place][1] for one in found)
+        if least < most and too_large > 1 and least < too_large + SLACK:
+            places.append(place)
+    return places
