@@ -7,7 +7,7 @@ smaller. At few rates there is room between the two, and after some refusals at 
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf, sqrt
 
@@ -25,7 +25,7 @@ EXACT_TIMES = 1.5
 MOST_HISTORIES, RECENT_SECONDS = 8, 180.0
 """So many histories are known, and for so long: limits change."""
 USUAL_BURST = 3.0
-"""What comes back beyond so many calls may be lost."""
+"""What comes back beyond so many calls may be lost: hardly a bucket holds less."""
 
 Bursts = Sequence[tuple[float, float]]
 """At each of the rates, the least burst that is large enough, and one that is too large."""
@@ -41,38 +41,39 @@ class CallHistory:
     """When calls were sent that were refused, or held before they were answered."""
     used: float = 0.0
     """How many calls may have been in use before the first of them."""
-    empty_at: float = -inf
-    """When nothing was left, if that is known: then no burst is told, but the rate."""
 
     def bursts(self, rate: float) -> tuple[float, float]:
-        """Return the least burst for what was answered, and one that is too large for what was refused."""
-        if self.empty_at > -inf:
-            fits = self._refills(rate)
-            return (0.0, inf) if fits else (inf, 0.0)
+        """Return the least burst for what was answered, and one that is too large for what was refused.
+
+        None is large enough where more came back after a refusal than can be, or less.
+        """
         events = self._events
         least, too_large, low, high = 0.0, inf, 0.0, self.used
+        most_left, least_left = inf, 0.0
         then = events[0][0] if events else 0.0
         for at, answered in events:
-            back = (at - then) * rate
-            low, high, then = max(0.0, low - back), max(0.0, high - back), at
+            back, then = (at - then) * rate, at
+            low, high = max(0.0, low - back), max(0.0, high - back)
+            most_left, least_left = most_left + back, min(USUAL_BURST, least_left + back)
             if answered:
                 low, high = low + 1, high + 1
                 least = max(least, low)
+                most_left, least_left = most_left - 1, max(0.0, least_left - 1)
             else:
                 too_large = min(too_large, high + 1)
+                most_left = min(1.0, most_left)
+            if most_left < -SLACK or (least_left >= 1 + SLACK and not answered):
+                return inf, 0.0
         return least, too_large
 
-    def _refills(self, rate: float) -> bool:
-        """Return whether so much comes back as was answered, and no more than was not refused."""
-        most, least, then = 1.0, 0.0, self.empty_at  # a refused call found less than one
-        for at, answered in self._events:
-            most, least = most + (at - then) * rate, min(USUAL_BURST, least + (at - then) * rate)
-            if not answered and least >= 1 + SLACK:
-                return False
-            most, least, then = most - answered, least - answered, at
-            if most < -SLACK:
-                return False
-        return True
+    def since_refused(self) -> "CallHistory":
+        """Return what came after the first call that was refused."""
+        first, *others = sorted(self.refused)
+        return CallHistory([at for at in self.answered if at > first], others, MOST_BURST)
+
+    def with_refused(self, at: float) -> "CallHistory":
+        """Return it with one more refused call."""
+        return replace(self, refused=sorted({*self.refused, at}))
 
     @cached_property
     def _events(self) -> list[tuple[float, int]]:
@@ -111,6 +112,16 @@ class BucketFitter:
         self._found: deque[tuple[float, Bursts]] = deque(maxlen=MOST_HISTORIES)
         """When each was added."""
 
+    def explains(self, burst: float, history: CallHistory, others: Sequence[CallHistory]) -> bool:
+        """Return whether a bucket explains the history beside those of `others`, who were not refused.
+
+        It must have called clearly more than they. `burst` is the one that was believed in: what is far
+        from that is no explanation.
+        """
+        most = min(MOST_BURST, MUCH_TIMES * burst)
+        found = [_newest(history, most), *map(_bursts, others)]
+        return bool(_fitting(found, most, -SLACK))
+
     def fit(
         self,
         now: float,
@@ -122,12 +133,12 @@ class BucketFitter:
 
         None where none explains it beside those of `others`, who were not refused: then it is left out.
         Older ones are forgotten where they contradict it: limits change. `believed` are the rate and the
-        burst that were believed in: what is far from that burst is no explanation.
+        burst that were believed in.
         """
         rate, burst = believed
         most = min(MOST_BURST, MUCH_TIMES * burst)
         known = [_bursts(one) for one in others]
-        newest = _bursts(history)
+        newest = _newest(history, most)
         if not _fitting([newest, *known], most):
             return None
         self._found.append((now, newest))
@@ -144,16 +155,25 @@ class BucketFitter:
         return BucketFit(low, high, *bursts)
 
 
+def _newest(history: CallHistory, most: float) -> Bursts:
+    """Return the bounds of as much of the history as one bucket explains: limits change, or are several."""
+    found = _bursts(history)
+    while len(history.refused) > 1 and not _fitting([found], most):
+        history = history.since_refused()
+        found = _bursts(history)
+    return found
+
+
 def _bursts(history: CallHistory) -> Bursts:
     return [history.bursts(rate) for rate in RATES]
 
 
-def _fitting(found: Sequence[Bursts], most: float) -> list[int]:
+def _fitting(found: Sequence[Bursts], most: float, slack: float = SLACK) -> list[int]:
     """Return the places of the rates at which there is room between all bounds."""
     places = []
     for place in range(STEPS):
         least = max(one[place][0] for one in found)
         too_large = min(one[place][1] for one in found)
-        if least < most and too_large > 1 and least < too_large + SLACK:
+        if least < most and too_large > 1 and least < too_large + slack:
             places.append(place)
     return places

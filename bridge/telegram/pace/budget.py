@@ -10,7 +10,7 @@ from enum import Enum, IntEnum
 from heapq import nlargest
 from math import inf
 
-from bridge.telegram.pace.bucket_fit import BucketFit, CallHistory
+from bridge.telegram.pace.bucket_fit import CallHistory
 from bridge.telegram.pace.chat_limits import ChatLimits
 from bridge.telegram.pace.estimates import Rates
 from bridge.telegram.pace.evidence import Evidence
@@ -235,18 +235,23 @@ class Budget(FloodWaitState):
             )
         self.evidence.refused(self.sent_at)
 
-    def explained(self, others: Iterable["Budget"]) -> bool:
+    def explained(self, others: Sequence["Budget"], *, alone: bool) -> bool:
         """Return whether the chat may have called too much.
 
-        So it may if it tries more than the others, or if none of its kind called as much unrefused.
+        So it may if it tries more than the others, or if none of its kind called as much unrefused; and if
+        it `alone` is to blame and a bucket explains what became of its calls and of theirs.
         """
         at = self.sent_at
         counts = self.evidence.counts(at)
-        return self.tries or not any(
+        as_much = any(
             other.evidence.speaks_against(counts, at)
             for other in others
             if other is not self and other._limits is self._limits
         )
+        if self.tries or not as_much or not alone:
+            return self.tries or not as_much
+        found, limits = self._histories(others), self._limits
+        return found is not None and limits.fitter.explains(limits.estimate.burst, *found)
 
     def lower(self, now: float, others: Iterable["Budget"] = (), *, late: bool = False) -> None:
         """Lower the estimate: the last call was refused, or answered late.
@@ -254,7 +259,9 @@ class Budget(FloodWaitState):
         `others` are all budgets: what was answered elsewhere is allowed here.
         """
         estimate, full_at, sent_at = self._limits.estimate, self._stock.full_at, self.sent_at
-        fit = self._fit(now, others)
+        found, believed = self._histories(others), (self._stock.rate, estimate.burst)
+        fit = self._limits.fitter.fit(now, believed, *found) if found else None
+        self._outcomes.note_too_much(sent_at)
         used = self._used
         refilled = (sent_at - full_at) * self._stock.rate
         at_once = estimate.burst > LEAST_BURST and used > 1 and refilled < used / 2
@@ -277,23 +284,19 @@ class Budget(FloodWaitState):
             of_late=self._recent.last_rate(sent_at),
             for_long=self._recent.rate(sent_at, LONG_SECONDS),
             minute=minute,
+            again=-inf < self._emptied_at < self._outcomes.made_before(sent_at),
         )
 
-    def _fit(self, now: float, others: Iterable["Budget"]) -> BucketFit | None:
-        """Return which buckets explain that the last call was refused, with what is known of other chats."""
-        sent_at, outcomes = self.sent_at, self._outcomes
-        outcomes.note_too_much(sent_at)
-        if self._limits.tops or self._last_count > 1 or not self._limits.estimate.learns(sent_at):
+    def _histories(
+        self, others: Iterable["Budget"]
+    ) -> tuple[CallHistory, Sequence[CallHistory]] | None:
+        """Return what was called here until the last call was refused, and what in others that were not."""
+        sent_at, estimate = self.sent_at, self._limits.estimate
+        if self._limits.tops or self._last_count > 1 or not estimate.learns(sent_at):
             return None
-        whole = self._guessed_at == -inf
-        believed = self._stock.rate, self._limits.estimate.burst
-        well = [one.well_history(sent_at) for one in self._busiest(others)]
-        fitter = self._limits.fitter
-        fit = fitter.fit(now, believed, outcomes.history(sent_at, whole=whole), well)
-        if sent_at - self._emptied_at < LONG_SECONDS:
-            since = outcomes.history(sent_at, whole=whole, empty_at=self._emptied_at)
-            fit = fitter.fit(now, believed, since, well)
-        return fit
+        history = self._outcomes.history(sent_at, whole=self._guessed_at == -inf)
+        well = [one.well_history() for one in self._busiest(others)]
+        return history.with_refused(sent_at), well
 
     def _busiest(self, others: Iterable["Budget"]) -> Sequence["Budget"]:
         """Return those of the same kind that called most in the last minute and were not refused in it."""
@@ -307,9 +310,9 @@ class Budget(FloodWaitState):
         ]
         return nlargest(BUSIEST, well, key=lambda one: one._recent.between(at - LONG_SECONDS, at))
 
-    def well_history(self, until: float) -> CallHistory:
+    def well_history(self) -> CallHistory:
         """Return what was answered here, none of which was too much."""
-        history = self._outcomes.history(until, whole=True)
+        history = self._outcomes.history(self.evidence.answered_at, whole=True)
         return CallHistory(history.answered)
 
     def _count_again(self, now: float) -> None:

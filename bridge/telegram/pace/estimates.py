@@ -85,6 +85,8 @@ class Rates:
     for_long: float
     minute: int = 0
     """Calls of the minute before that were not refused; 0 where that tells nothing."""
+    again: bool = False
+    """Whether the chat was refused before, and answered since."""
 
 
 class Estimate:
@@ -166,8 +168,8 @@ class Estimate:
     ) -> None:
         """Fall: a call sent then was refused, or only answered late; `fit` is what explains it.
 
-        For a while after a fall nothing new is learned but what is exact, or told by many: what was sent
-        earlier is still counted there.
+        For a while after a fall nothing new is learned but what is exact or below, or told by many or by a
+        chat that had used up all before: what was sent earlier is still counted there.
         """
         if self._fixed:
             return
@@ -176,8 +178,10 @@ class Estimate:
             return
         self._since_fall.add(chat_id)
         exact = fit is not None and fit.exact and not self.minute.proved
-        settling = now - self._fell_at < SETTLE_SECONDS and len(self._since_fall) < MANY_CHATS
-        if settling and not exact:
+        early = now - self._fell_at < SETTLE_SECONDS and len(self._since_fall) < MANY_CHATS
+        settling = early and not rates.again
+        too_much = fit is not None and fit.high < self.rate and not self.minute.limited
+        if settling and not exact and not too_much:
             return
         self._fell_at = now
         self._since_fall.clear()

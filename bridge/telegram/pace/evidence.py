@@ -33,12 +33,12 @@ class Evidence:
         self._horizons = horizons
         self._refused: deque[float] = deque(maxlen=64)
         """When calls were sent that were refused, or answered late."""
-        self._answered_at = float("-inf")
+        self.answered_at = float("-inf")
         """When a call was answered, last."""
 
     def answered(self, now: float) -> None:
         """Note that the last call was answered."""
-        self._answered_at = now
+        self.answered_at = now
 
     def refused(self, sent_at: float) -> None:
         """Note that a call sent then was refused, or answered late."""
@@ -56,7 +56,7 @@ class Evidence:
     def speaks_against(self, counts: Sequence[int], at: float) -> bool:
         """Return whether as much was called in the minute before, over each horizon, and was answered."""
         times = [*self._recent.times]
-        latest = bisect_right(times, min(at, self._answered_at))
+        latest = bisect_right(times, min(at, self.answered_at))
         step = 1 + len(times) // MOST_MOMENTS
         for place in range(latest, max(1, *counts) - 1, -step):  # before that there are too few
             here = times[place - 1]

@@ -77,14 +77,14 @@ class CallOutcomes:
         refused = sum(begin < at <= end for at in self._refused)
         return self._recent.between(begin, end) - refused
 
-    def history(self, until: float, *, whole: bool, empty_at: float = -inf) -> CallHistory:
-        """Return what was called before then, not too long ago, and since nothing was left.
+    def history(self, until: float, *, whole: bool) -> CallHistory:
+        """Return what was called before then, not too long ago.
 
         `whole` says that the chat was at rest before its first call of all.
         """
         held, refused = dict(self._held), set(self._refused)
         begin = until - MOST_SECONDS
-        times = [at for at in self._recent.times if at > begin and held.get(at, at) > empty_at]
+        times = [at for at in self._recent.times if at > begin]
         answered = sorted(held.get(at, at) for at in times if at < until and at not in refused)
         earlier = [at for at in self._recent.times if at <= begin]
         if earlier and times:
@@ -92,4 +92,4 @@ class CallOutcomes:
         elif len(self._recent.times) > MOST_REMEMBERED - MOST_AT_ONCE:
             whole = False  # there were others before
         too_much = [at for at in self._too_much if times and at >= times[0]]
-        return CallHistory(answered, too_much, 0.0 if whole else MOST_BURST, empty_at)
+        return CallHistory(answered, too_much, 0.0 if whole else MOST_BURST)

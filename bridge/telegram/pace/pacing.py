@@ -222,7 +222,8 @@ class Pacing:
         overall = [one for one in kinds if one.suspect(sent_at) and one.explained(sent_at)][:1]
         budgets = [one.budget for one in self._chats.values() if one.budget]
         again = budget.evidence.often(sent_at) and not (overall or budget.well_elsewhere)
-        own = budget.suspect and self._new not in overall and (again or budget.explained(budgets))
+        may = budget.suspect and self._new not in overall
+        own = may and (again or budget.explained(budgets, alone=not overall))
         if own:
             overall = []
         budget.note_refused(now, late=late)

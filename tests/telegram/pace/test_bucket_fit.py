@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.model import LearnedLimit
-from bridge.sandbox.telegram import read_budgets
+from bridge.sandbox.telegram import Budgets, read_budgets
 from bridge.telegram.pace.bucket_fit import (
     MOST_BURST,
     RATE_STEP,
@@ -43,7 +43,7 @@ def fitted(*histories: CallHistory) -> BucketFit | None:
     return found
 
 
-@given(RATES, st.integers(2, 12), st.lists(st.lists(st.floats(0.05, 3), max_size=60), max_size=4))
+@given(RATES, st.integers(3, 12), st.lists(st.lists(st.floats(0.05, 3), max_size=60), max_size=4))
 def test_the_true_bucket_is_among_those_that_explain_what_it_did(
     rate: float, burst: int, chats: list[list[float]]
 ) -> None:
@@ -57,7 +57,7 @@ def test_the_true_bucket_is_among_those_that_explain_what_it_did(
     assert found.least_burst <= burst + 1e-6
 
 
-@given(RATES, st.integers(2, 12), st.lists(st.floats(0.05, 3), max_size=60), st.floats(0, 1))
+@given(RATES, st.integers(3, 12), st.lists(st.floats(0.05, 3), max_size=60), st.floats(0, 1))
 def test_so_it_is_where_nobody_knows_what_was_called_before(
     rate: float, burst: int, gaps: list[float], part: float
 ) -> None:
@@ -100,6 +100,49 @@ def test_what_contradicts_newer_refusals_is_forgotten() -> None:
     assert found is not None
     assert found.high < 1.0
     assert found.low <= 0.25 <= found.high
+
+
+def test_a_limit_that_fell_is_found_by_what_came_after() -> None:
+    """Of a history that no bucket explains, the newest part counts."""
+    before = [100.0 + second for second in range(60)]
+    after = history(0.25, 3, [1.1] * 12, begin=161.0, level=0.0)
+    changed = CallHistory([*before, *after.answered], after.refused)
+    assert len(after.refused) > 2
+    found = fitted(changed)
+    assert found is not None
+    assert found.low <= 0.25 * RATE_STEP
+    assert 0.25 / RATE_STEP <= found.high < 0.5
+
+
+@pytest.mark.parametrize(("chats", "most"), [(1, 6), (6, 24)])
+def test_limits_that_fall_are_soon_found_out_again(chats: int, most: int) -> None:
+    telegram = Telegram(read_budgets("private=1/1:8,new=none"), list(range(1, chats + 1)))
+    telegram.run(200)
+    telegram.limits = read_budgets("private=1/4:8,new=none")
+    telegram.run(300)
+    assert telegram.refusals(200) <= most
+    assert 0.2 <= telegram.pacing.estimates["private"].rate <= 0.3
+
+
+def test_chats_whose_budgets_run_out_alike_soon_know_why() -> None:
+    """Each called as much as the others and none is told apart by that; a bucket explains it all."""
+    telegram = Telegram(Budgets(), list(range(1, 9)))
+    known = {"private": LearnedLimit(0.5, 9.5, 0.5)}
+    telegram.pacing.recall(0.0, known)
+    telegram.run(150)
+    assert telegram.refusals(0.0) <= 3
+    assert 0.36 <= telegram.pacing.estimates["private"].rate <= 0.44
+
+
+def test_two_limits_at_once_are_found_out() -> None:
+    """Those of the emulator: 25 a minute with 12 at once, and one a second with three."""
+    telegram = Telegram(Budgets(), [1])
+    telegram.run(120)
+    before = telegram.refusals(0.0)
+    telegram.run(200)
+    assert before <= 6
+    assert telegram.refusals(0.0) - before <= 1
+    assert 0.36 <= telegram.pacing.estimates["private"].rate <= 0.44
 
 
 def test_what_contradicts_those_who_were_not_refused_is_left_out() -> None:
