@@ -47,6 +47,8 @@ class CallHistory:
 
         None is large enough where more came back after a refusal than can be, or less.
         """
+        if not self.refused:
+            return self._least(rate), inf
         events = self._events
         least, too_large, low, high = 0.0, inf, 0.0, self.used
         most_left, least_left = inf, 0.0
@@ -65,6 +67,16 @@ class CallHistory:
             if most_left < -SLACK or (least_left >= 1 + SLACK and not answered):
                 return inf, 0.0
         return least, too_large
+
+    def _least(self, rate: float) -> float:
+        least = used = 0.0
+        then = self.answered[0] if self.answered else 0.0
+        for at in self.answered:
+            used = used - (at - then) * rate
+            used, then = (used if used > 0 else 0.0) + 1, at
+            if used > least:
+                least = used
+        return least
 
     def since_refused(self) -> "CallHistory":
         """Return what came after the first call that was refused."""
