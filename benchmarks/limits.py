@@ -204,16 +204,17 @@ async def _speak(
         count += 1
         words = f"What does harbour {who.person.first_name} need? ({count})"
         asked = loop.time()
-        asked_id = here.telegram.send(
-            who.person, addressed(words, who.group), chat=who.group, thread_id=who.thread_id
-        )
+        said = addressed(words, who.group)
+        asked_id = here.telegram.send(who.person, said, chat=who.group, thread_id=who.thread_id)
         shown: list[Step] = []
         while loop.time() < asked + PATIENT_SECONDS:
             await asyncio.sleep(0.2)
             shown = _timeline(here, who, asked_id)
             if shown and shown[-1][1] >= whole:
                 break
-        answers.append(Answer(who, asked, here.written[heard(words, who.person, who.group)], shown))
+        named = heard(words, who.person, who.group)
+        written = here.written[named if named in here.written else said]  # a naive bot names nobody
+        answers.append(Answer(who, asked, written, shown))
         await asyncio.sleep(who.pause(alone=alone))
 
 
