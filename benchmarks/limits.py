@@ -225,6 +225,9 @@ def _timeline(here: Stage, who: Speaker, asked_id: int) -> list[Step]:
 
 
 def _row(table: Table, name: str, one: Figures) -> None:
+    if not one.answers:  # a naive bot in forums is still busy with the first questions
+        table.add_row(name, "0", *["-"] * 10, str(one.refused), str(one.most_refused))
+        return
     best, keeping = one.best(), one.best(KEPT)
     table.add_row(
         name,
