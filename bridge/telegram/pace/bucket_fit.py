@@ -130,7 +130,7 @@ class BucketFitter:
         It must have called clearly more than they. `burst` is the one that was believed in: what is far
         from that is no explanation.
         """
-        most = min(MOST_BURST, MUCH_TIMES * burst)
+        most = _most_burst(burst)
         found = [_newest(history, most), *map(_bursts, others)]
         return bool(_fitting(found, most, -SLACK))
 
@@ -148,7 +148,7 @@ class BucketFitter:
         burst that were believed in.
         """
         rate, burst = believed
-        most = min(MOST_BURST, MUCH_TIMES * burst)
+        most = _most_burst(burst)
         known = [_bursts(one) for one in others]
         newest = _newest(history, most)
         if not _fitting([newest, *known], most):
@@ -165,6 +165,11 @@ class BucketFitter:
         )
         bursts = [max(one[place][0] for one in found) for place in (middle, near)]
         return BucketFit(low, high, *bursts)
+
+
+def _most_burst(believed: float) -> float:
+    """Return from which burst on a bucket is no explanation."""
+    return min(MOST_BURST, MUCH_TIMES * believed)
 
 
 def _newest(history: CallHistory, most: float) -> Bursts:

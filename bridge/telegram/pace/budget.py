@@ -241,6 +241,8 @@ class Budget(FloodWaitState):
         So it may if it tries more than the others, or if none of its kind called as much unrefused; and if
         it `alone` is to blame and a bucket explains what became of its calls and of theirs.
         """
+        if self.tries:
+            return True
         at = self.sent_at
         counts = self.evidence.counts(at)
         as_much = any(
@@ -248,8 +250,8 @@ class Budget(FloodWaitState):
             for other in others
             if other is not self and other._limits is self._limits
         )
-        if self.tries or not as_much or not alone:
-            return self.tries or not as_much
+        if not as_much or not alone:
+            return not as_much
         found, limits = self._histories(others), self._limits
         return found is not None and limits.fitter.explains(limits.estimate.burst, *found)
 

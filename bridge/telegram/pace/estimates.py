@@ -185,10 +185,10 @@ class Estimate:
             return
         self._fell_at = now
         self._since_fall.clear()
+        tried = self.rate_for(chat_id)
         if fit is not None and exact:
-            self._fall_exactly(now, self.rate_for(chat_id), fit)
+            self._fall_exactly(now, tried, fit)
         else:
-            tried = self.rate_for(chat_id)
             self._fall_about(now, tried, rates, late=late)
             if self.well_elsewhere(now, chat_id):
                 self._probe = max(self._probe, SHARED_PROBE)
